@@ -1,0 +1,121 @@
+// POSIX files by byte path, as libc gives them: types only (libc_files.ts implements them by FFI).
+//
+// The runtimes' own calls lose nanoseconds and cannot open names that are not UTF-8 (measured), so
+// walk, stat, open, create and set times all go through here. Calls are synchronous: they belong
+// on a job's worker thread. A failure throws SystemError with the errno's name in `errno`.
+
+/** A path or name: text, or raw bytes without NUL. */
+export type PathBytes = string | Uint8Array;
+
+/** The current directory, as the *at calls name it. */
+export const AT_CWD = -100;
+
+export type FileType =
+  | "file"
+  | "directory"
+  | "symlink"
+  | "fifo"
+  | "socket"
+  | "character"
+  | "block"
+  | "unknown";
+
+/** What statx says. Times are nanoseconds since 1970 and may be negative. */
+export interface FileStat {
+  readonly type: FileType;
+  /** Permission bits, setuid, setgid and sticky included (0o7777). */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  /** Allocated 512-byte units: less than the size means holes. */
+  readonly blocks512: number;
+  readonly linkCount: number;
+  readonly inode: bigint;
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  /** Of a device node itself. */
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly atimeNs: bigint;
+}
+
+export interface DirectoryEntry {
+  readonly name: Uint8Array;
+  readonly type: FileType;
+}
+
+/** Flags of `open`. */
+export interface OpenFlags {
+  readonly access: "read" | "write" | "read-write";
+  readonly create?: boolean;
+  /** Fail with EEXIST when it is there. */
+  readonly exclusive?: boolean;
+  readonly truncate?: boolean;
+  readonly append?: boolean;
+  readonly directory?: boolean;
+  readonly noFollow?: boolean;
+  /** Leave the access time alone; ignored where the kernel does not permit it. */
+  readonly noAtime?: boolean;
+  readonly direct?: boolean;
+  /** Permission bits of a created file; umask applies. */
+  readonly mode?: number;
+}
+
+export class SystemError extends Error {
+  /** "ENOENT", "EACCES", … ("E<number>" when unknown). */
+  readonly errno: string;
+  readonly syscall: string;
+  constructor(errno: string, syscall: string, path: string) {
+    super(`${syscall} ${path}: ${errno}`);
+    this.name = "SystemError";
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}
+
+/** `directory` arguments are descriptors or AT_CWD; descriptors are the operating system's. */
+export interface Files {
+  open(directory: number, path: PathBytes, flags: OpenFlags): number;
+  close(descriptor: number): void;
+  /** @returns count of bytes, 0 at end of file */
+  read(descriptor: number, into: Uint8Array): number;
+  readAt(descriptor: number, offsetBytes: number, into: Uint8Array): number;
+  /** Writes all of `from`. */
+  writeAll(descriptor: number, from: Uint8Array): void;
+  writeAllAt(descriptor: number, offsetBytes: number, from: Uint8Array): void;
+  truncate(descriptor: number, sizeBytes: number): void;
+  sync(descriptor: number): void;
+  stat(directory: number, path: PathBytes, options?: { follow?: boolean }): FileStat;
+  statDescriptor(descriptor: number): FileStat;
+  /** Entries in the order of the kernel, without "." and "..". */
+  list(descriptor: number): DirectoryEntry[];
+  readLink(directory: number, path: PathBytes): Uint8Array;
+  makeDirectory(directory: number, path: PathBytes, mode: number): void;
+  symlink(target: PathBytes, directory: number, path: PathBytes): void;
+  link(fromDirectory: number, from: PathBytes, toDirectory: number, to: PathBytes): void;
+  rename(fromDirectory: number, from: PathBytes, toDirectory: number, to: PathBytes): void;
+  unlink(directory: number, path: PathBytes, options?: { directory?: boolean }): void;
+  /** Makes a fifo, socket or device node. */
+  makeNode(
+    directory: number,
+    path: PathBytes,
+    type: "fifo" | "character" | "block",
+    mode: number,
+    rdev: { major: number; minor: number },
+  ): void;
+  changeOwner(directory: number, path: PathBytes, uid: number, gid: number): void;
+  /** Does not work on symlinks (Linux has no such thing). */
+  changeMode(directory: number, path: PathBytes, mode: number): void;
+  /** Sets access and modification time in nanoseconds, of a symlink itself too. */
+  setTimes(directory: number, path: PathBytes, atimeNs: bigint, mtimeNs: bigint): void;
+  /** Next data or hole at or after `offsetBytes`; null when there is none (ENXIO). */
+  seek(descriptor: number, offsetBytes: number, what: "data" | "hole"): number | null;
+  /** Locks the whole open file. @returns false when another holder has it and `wait` is false */
+  lock(descriptor: number, kind: "shared" | "exclusive", options: { wait: boolean }): boolean;
+  unlock(descriptor: number): void;
+  /** Free bytes for us, and the file system's type number (f_type), at `path`. */
+  fileSystem(path: PathBytes): { freeBytes: number; type: number };
+}

@@ -1,0 +1,93 @@
+// The seam between the product and its runtime: types only. deno.ts and bun.ts implement it; all
+// other product code gets an instance handed in by the composition root and names no runtime.
+
+import type { Conn, Listener, WaitOptions } from "../conn.ts";
+import type { Files } from "./files.ts";
+
+/** Time. `monotonicMs` is the only clock that protocols may use; wall time is for labels. */
+export interface Clock {
+  monotonicMs(): number;
+  /** Milliseconds since 1970, UTC. */
+  wallMs(): number;
+  /** @throws AgentError `cancelled` when the signal fires first */
+  sleep(ms: number, options?: WaitOptions): Promise<void>;
+  /** Lets the event loop run everything that is ready, then returns. */
+  yield(): Promise<void>;
+}
+
+export interface Random {
+  bytes(count: number): Uint8Array<ArrayBuffer>;
+}
+
+/** TCP as the runtime does it best: Deno's own under Deno, node:net under Bun. */
+export interface Network {
+  /**
+   * @throws AgentError `port_in_use` | `failed`
+   */
+  listen(options: { address: string; port: number; backlog?: number }): Promise<Listener>;
+  /**
+   * @throws AgentError `refused` | `timeout` | `unreachable` | `cancelled`
+   */
+  connect(options: { address: string; port: number; timeoutMs: number } & WaitOptions): Promise<Conn>;
+}
+
+/** A file mapped shared into this process, or the same by positional I/O where mapping fails. */
+export interface SharedMemory {
+  readonly sizeBytes: number;
+  /** True when loads and stores go straight to shared memory (mmap). */
+  readonly mapped: boolean;
+  read(offsetBytes: number, into: Uint8Array): void;
+  write(offsetBytes: number, from: Uint8Array): void;
+  /** Aligned 32-bit load that no compiler may cache (acquire). */
+  load32(offsetBytes: number): number;
+  /** Aligned 32-bit store (release). */
+  store32(offsetBytes: number, value: number): void;
+  close(): void;
+}
+
+export interface SharedMemories {
+  /** Maps `sizeBytes` of an existing file that is at least that long. */
+  map(path: string, sizeBytes: number): SharedMemory;
+}
+
+/** A thread of this program. Only structured-cloneable values and transferred ports cross. */
+export interface Thread {
+  post(message: unknown, transfer?: Transferable[]): void;
+  onMessage(handler: (message: unknown) => void): void;
+  /** Called once when the thread failed with an uncaught error. */
+  onError(handler: (error: Error) => void): void;
+  terminate(): void;
+}
+
+/** The process around us: arguments, signals, exit, standard streams. */
+export interface Process {
+  readonly args: readonly string[];
+  readonly pid: number;
+  /** True in a compiled binary: `execPath ARGS` starts the program again. */
+  readonly standalone: boolean;
+  readonly execPath: string;
+  env(name: string): string | undefined;
+  cwd(): string;
+  exit(code: number): never;
+  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", handler: () => void): () => void;
+  /** Writes all bytes, synchronously, to standard output (1) or standard error (2). */
+  write(stream: 1 | 2, text: string): void;
+  isTerminal(stream: 0 | 1 | 2): boolean;
+  columns(): number;
+  /** Resident memory of this process in bytes. */
+  residentBytes(): number;
+}
+
+export interface Runtime {
+  readonly name: "deno" | "bun";
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly network: Network;
+  readonly memories: SharedMemories;
+  readonly process: Process;
+  /** Starts a thread from a module URL made by the program's entry (compile facts: flat path). */
+  startThread(moduleUrl: URL): Thread;
+  /** The other end: inside a thread, the door to the one that started it. */
+  parentThread(): Thread;
+}

@@ -1,0 +1,36 @@
+// The volume contract: block-addressable space that several hosts share (DESIGN words: volume).
+//
+// This file imports nothing. The emulated array and raw devices implement it; STP is the user.
+// STP does not know what it rides on, and a volume does not know that sockets ride on it.
+//
+// Invariants:
+//  1. Offsets and lengths are multiples of `blockBytes` and lie inside `sizeBytes`; anything else
+//     is our own bug (assertion).
+//  2. A write that completed is seen by every read on every host that starts afterwards.
+//  3. A read that runs while a write to the same blocks runs may return any mix of old and new:
+//     no unit larger than nothing is atomic. Users prove their blocks by checksum.
+//  4. Synchronous volumes finish inside the call and return undefined; asynchronous ones return a
+//     promise. Callers write `const pending = v.read(…); if (pending) await pending;`.
+
+/** Undefined when the operation is already complete (synchronous volume), else its promise. */
+export type Completion = Promise<void> | undefined;
+
+export interface Volume {
+  /** Name in the configuration; error messages use it. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Smallest unit and alignment of reads and writes, in bytes (a power of two, at most 4096). */
+  readonly blockBytes: number;
+  /**
+   * Fills `into` from `offsetBytes`.
+   * @throws (or rejects) VolumeError when the medium cannot be read
+   */
+  read(offsetBytes: number, into: Uint8Array): Completion;
+  /**
+   * Writes all of `from` at `offsetBytes`; complete means visible to every other host.
+   * @throws (or rejects) VolumeError when the medium cannot be written
+   */
+  write(offsetBytes: number, from: Uint8Array): Completion;
+  /** Gives up the handle. Idempotent. */
+  close(): void;
+}

@@ -1,0 +1,226 @@
+// What a daemon offers to its control endpoint: types only.
+//
+// The Hono app (app.ts) turns HTTP into these calls, the command line turns arguments into HTTP,
+// and daemon.ts's implementers (server, client) hold the jobs. Shapes with `type` and snake-case
+// free keys are the JSON of the contract (DESIGN 8.1): they go out as they are.
+
+import type { ErrorRecord } from "../../transport/ground/error.ts";
+
+export type Role = "server" | "client";
+
+export type JobKind =
+  | "backup-filesystem"
+  | "backup-database"
+  | "restore-filesystem"
+  | "restore-database"
+  | "verify";
+
+export type JobState = "queued" | "connecting" | "running" | "ok" | "incomplete" | "failed" | "cancelled";
+
+export interface ChannelBytes {
+  readonly network: { readonly bytes: number };
+  readonly storage: { readonly bytes: number };
+}
+
+/** The last line of a job's output (contract: all keys are there, null where they do not apply). */
+export interface Summary {
+  readonly type: "summary";
+  readonly job: string;
+  readonly backup: string | null;
+  readonly status: "ok" | "incomplete" | "failed";
+  readonly files: number | null;
+  /** Source content bytes. */
+  readonly bytes: number | null;
+  readonly seconds: number;
+  readonly channels: ChannelBytes;
+  /** Why data went over the network although storage was preferred; else null. */
+  readonly fallback: string | null;
+}
+
+export interface Progress {
+  readonly type: "progress";
+  readonly job: string;
+  readonly phase: "connecting" | "scanning" | "reading" | "writing" | "publishing" | "verifying";
+  readonly files: number;
+  readonly bytes: number;
+  /** Null while unknown. */
+  readonly totalFiles: number | null;
+  readonly totalBytes: number | null;
+  readonly seconds: number;
+  /** Data bytes per second over the last second or so. */
+  readonly bytesPerSecond: number;
+  readonly channels: ChannelBytes;
+}
+
+/** A file or thing that was skipped or damaged; the job goes on. */
+export interface Warning {
+  readonly type: "warning";
+  readonly job: string;
+  readonly code: string;
+  readonly message: string;
+  /** Full source path as text (lossy for names that are not UTF-8), null when none applies. */
+  readonly path: string | null;
+}
+
+export interface JobError extends ErrorRecord {
+  readonly type: "error";
+  readonly job: string;
+}
+
+export type JobEventBody = Progress | Warning | JobError | Summary;
+
+/** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
+export interface JobEvent {
+  readonly id: number;
+  readonly body: JobEventBody;
+}
+
+/** One step of Fig. 4, 4A or 5 as it happened. */
+export interface TraceStep {
+  readonly figure: "4" | "4A" | "5";
+  readonly side: Role;
+  /** The figure's number, "196A" too; "" for the unnumbered ones. */
+  readonly step: string;
+  /** The call with its arguments, e.g. `socket(AF_INET, STREAM, TCP) = 3`. */
+  readonly call: string;
+  /** Milliseconds since the job's first step on that side, by that side's monotonic clock. */
+  readonly atMs: number;
+  /** True when the step was not performed because the job took another way; `call` says why. */
+  readonly skipped: boolean;
+}
+
+export type JobRequest =
+  | {
+    readonly kind: "backup-filesystem";
+    readonly client: string;
+    readonly paths: readonly string[];
+    readonly full: boolean;
+    readonly exclude: readonly string[];
+  }
+  | { readonly kind: "backup-database"; readonly database: string }
+  | {
+    readonly kind: "restore-filesystem";
+    readonly backup: string;
+    readonly target: string;
+    /** Destination; null is the client the backup came from. */
+    readonly client: string | null;
+    readonly include: readonly string[];
+    readonly overwrite: "refuse" | "never" | "always";
+  }
+  | {
+    readonly kind: "restore-database";
+    readonly backup: string;
+    readonly database: string;
+    readonly target: string | null;
+  }
+  | { readonly kind: "verify"; readonly backups: readonly string[]; readonly data: boolean };
+
+export interface JobView {
+  readonly job: string;
+  readonly kind: JobKind;
+  readonly state: JobState;
+  readonly client: string | null;
+  /** RFC 3339, UTC. */
+  readonly created: string;
+  readonly request: JobRequest | null;
+  readonly progress: Progress | null;
+  readonly error: ErrorRecord | null;
+  readonly summary: Summary | null;
+}
+
+export interface BackupView {
+  readonly backup: string;
+  readonly client: string;
+  readonly kind: "filesystem" | "postgresql" | "sqlite" | "command";
+  /** Name of the database, null for file systems. */
+  readonly database: string | null;
+  readonly time: string;
+  readonly status: "ok" | "incomplete";
+  readonly files: number;
+  readonly bytes: number;
+  readonly channels: ChannelBytes;
+  readonly fallback: string | null;
+}
+
+export interface BackupDetail extends BackupView {
+  readonly paths: readonly string[];
+  readonly exclude: readonly string[];
+  readonly seconds: number;
+  readonly mediaBytes: number;
+  /** File name within the vault. */
+  readonly media: string;
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** One line of `ls`: an immediate child, or the object itself. */
+export interface ListedEntry {
+  /** Full source path; lossy when not UTF-8, then `pathBase64` has the bytes. */
+  readonly path: string;
+  readonly pathBase64: string | null;
+  readonly type: string;
+  /** Four octal digits or more. */
+  readonly mode: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly bytes: number;
+  /** RFC 3339 with nanoseconds, UTC. */
+  readonly mtime: string;
+  readonly target: string | null;
+}
+
+export interface StgView {
+  readonly name: string;
+  readonly state: "up" | "down";
+  readonly reason: string | null;
+  readonly uuid: string | null;
+  readonly host: number;
+  readonly volumes: readonly string[];
+  readonly hosts: readonly {
+    readonly host: number;
+    readonly name: string;
+    readonly live: boolean;
+    readonly heartbeatAgeMs: number | null;
+  }[];
+  readonly connections: readonly {
+    readonly host: number;
+    readonly port: number;
+    readonly peerHost: number;
+    readonly peerPort: number;
+    readonly state: string;
+  }[];
+}
+
+export interface StatusView {
+  readonly role: Role;
+  readonly name: string;
+  readonly version: string;
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly uptimeSeconds: number;
+  readonly residentBytes: number;
+  readonly stgs: readonly StgView[];
+  readonly jobs: { readonly running: number; readonly total: number };
+}
+
+/** Calls reject with AgentError; `not_found` for an unknown job or backup, `usage` for the wrong role. */
+export interface Daemon {
+  readonly role: Role;
+  status(): StatusView;
+  /** Accepts the job and returns at once; its end is an event. */
+  startJob(request: JobRequest): JobView;
+  jobs(): readonly JobView[];
+  /** Unique prefixes name a job. */
+  job(id: string): JobView;
+  /** Asks a running job to stop; returns at once. Cancelling an ended job changes nothing. */
+  cancelJob(id: string): JobView;
+  trace(id: string): readonly TraceStep[];
+  /** Events after `since`, then live ones, ending after the Summary. */
+  events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent>;
+  stgs(): readonly StgView[];
+  /** Server only, as the three below. Newest last. */
+  backups(): readonly BackupView[];
+  /** Unique prefixes, `latest`, `latest:CLIENT`, `latest:DATABASE`. */
+  backup(reference: string): BackupDetail;
+  /** Immediate children of `path`, or the object itself; without a path the roots. */
+  list(reference: string, path: string | null): readonly ListedEntry[];
+}

@@ -1,0 +1,36 @@
+// One entry of a backup: what a file system object is, and where its tar member stands.
+//
+// Types only. Paths are raw bytes: names that are not UTF-8 survive. `path` is the full source
+// path with its leading "/"; the tar member's name is the same without it.
+
+export type EntryType = "file" | "directory" | "symlink" | "hardlink" | "fifo" | "character" | "block";
+
+/** A file system object as the walk saw it (lstat). */
+export interface Entry {
+  readonly path: Uint8Array;
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid, sticky (0o7777). */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Apparent size of a file's content; 0 for everything else. */
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly inode: bigint;
+  /** A symlink's target as stored, or a hard link's first name (full path); null otherwise. */
+  readonly target: Uint8Array | null;
+  /** Of device nodes; null otherwise. */
+  readonly rdev: { readonly major: number; readonly minor: number } | null;
+}
+
+/**
+ * An entry and the place of its member in the tar stream of its media file. The member's bytes
+ * are `[tarOffset, tarOffset + tarBytes)`: pax headers, header, content, padding. A hard link's
+ * member carries no data: its data is the member of `entry.target`.
+ */
+export interface IndexRow {
+  readonly entry: Entry;
+  readonly tarOffset: number;
+  readonly tarBytes: number;
+}

@@ -1,0 +1,46 @@
+// What travels on the data channel of a job: numbered records around whole zstd frames.
+//
+// Types only; job/link.ts carries them. The client makes the media: it reads, frames, compresses;
+// the server writes the frames unmodified. On restore the server sends whole frames and says which
+// pieces of each are wanted; the client decompresses and cuts.
+
+/** Backup, client to server: one zstd frame of the tar stream and the rows that start in it. */
+export interface DataRecord {
+  /** 0, 1, 2, … without a gap. */
+  readonly sequence: number;
+  /** One complete zstd frame with content checksum and content size. */
+  readonly frame: Uint8Array;
+  /** Size of the frame's content: the tar bytes it stands for, at most 4 MiB. */
+  readonly tarBytes: number;
+  /** Index rows of the members whose first byte lies in this frame (encodeIndexRows). */
+  readonly rows: Uint8Array;
+  readonly rowCount: number;
+  /** Source content bytes (not tar, not compressed) in this frame, for progress. */
+  readonly contentBytes: number;
+}
+
+/** A part of a frame's content. */
+export interface Piece {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * Restore, server to client: one zstd frame and the pieces wanted of its content. All pieces of a
+ * restore, put end to end, are a tar stream (without its two closing zero blocks).
+ */
+export interface RestoreRecord {
+  readonly sequence: number;
+  readonly frame: Uint8Array;
+  readonly tarBytes: number;
+  readonly pieces: readonly Piece[];
+}
+
+/**
+ * A name to write in place of a member's own: the data of a hard-link set lives in the member of
+ * its first name, which the selection may not contain. Paths are full source paths.
+ */
+export interface Redirect {
+  readonly member: Uint8Array;
+  readonly writeAs: Uint8Array;
+}

@@ -1,0 +1,140 @@
+// A growing writer and a checked reader of the varint-coded bytes that index rows consist of.
+//
+// Varints are little-endian base 128 (LEB128), shortest form. Signed values are zigzag coded. The
+// reader checks every length against what is left, so that it never runs past its bytes, and
+// throws AgentError `damaged`.
+
+import { assert } from "../../transport/ground/assert.ts";
+import { AgentError } from "../../transport/ground/error.ts";
+
+const FIRST_BYTES = 4096;
+const MAX_VARINT_BYTES = 10;
+
+/** Appends to a buffer that doubles when full. */
+export class ByteWriter {
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends a non-negative safe integer. */
+  varint(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, `varint ${value} is a non-negative integer`);
+    this.#reserve(MAX_VARINT_BYTES);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  /** Appends an unsigned 64-bit value. */
+  bigVarint(value: bigint): void {
+    if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return this.varint(Number(value));
+    assert(value >= 0n && value < 1n << 64n, `varint ${value} has at most 64 bits`);
+    this.#reserve(MAX_VARINT_BYTES);
+    let rest = value;
+    while (rest >= 0x80n) {
+      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.#bytes[this.#length++] = Number(rest);
+  }
+
+  /** Appends a signed 64-bit value, zigzag coded. */
+  signed(value: bigint): void {
+    this.bigVarint(value < 0n ? (-value << 1n) - 1n : value << 1n);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #reserve(count: number): void {
+    const needed = this.#length + count;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}
+
+/** Reads what ByteWriter wrote. Every method throws AgentError `damaged` at a bad byte. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #name: string;
+  #at: number;
+
+  /** `name` stands in the error messages. */
+  constructor(bytes: Uint8Array, name: string, at = 0) {
+    this.#bytes = bytes;
+    this.#name = name;
+    this.#at = at;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** A varint that must be a safe integer of at most `max`. */
+  varint(what: string, max: number): number {
+    const value = this.bigVarint(what);
+    if (value > BigInt(max)) throw this.damaged(`${what} ${value}, need at most ${max}`);
+    return Number(value);
+  }
+
+  /** An unsigned varint of at most 64 bits, in shortest form. */
+  bigVarint(what: string): bigint {
+    let low = 0;
+    let scale = 1;
+    let high = 0n;
+    for (let count = 0; count < MAX_VARINT_BYTES; count++) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw this.damaged(`the end inside ${what}, need more bytes`);
+      if (count < 7) {
+        low += (byte & 0x7f) * scale;
+        scale *= 0x80;
+      } else {
+        high |= BigInt(byte & 0x7f) << BigInt(7 * count);
+      }
+      if (byte >= 0x80) continue;
+      if (byte === 0 && count > 0) throw this.damaged(`${what} padded, need the shortest form`);
+      const value = high === 0n ? BigInt(low) : high + BigInt(low);
+      if (value >= 1n << 64n) break;
+      return value;
+    }
+    throw this.damaged(`${what} of more than 64 bits, need fewer`);
+  }
+
+  /** A zigzag-coded signed value. */
+  signed(what: string): bigint {
+    const coded = this.bigVarint(what);
+    return (coded & 1n) === 0n ? coded >> 1n : -((coded + 1n) >> 1n);
+  }
+
+  /** The next `count` bytes, not copied. */
+  raw(what: string, count: number): Uint8Array {
+    if (count > this.left) {
+      throw this.damaged(`${what} of ${count} bytes, need at most the ${this.left} left`);
+    }
+    const from = this.#at;
+    this.#at += count;
+    return this.#bytes.subarray(from, this.#at);
+  }
+
+  damaged(found: string): AgentError {
+    return new AgentError("damaged", `Cannot read ${this.#name}: found ${found}`, {
+      hint: "run agent verify to find the damaged media",
+    });
+  }
+}

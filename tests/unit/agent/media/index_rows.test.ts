@@ -1,0 +1,98 @@
+// Index rows: round trip over arbitrary rows, and refusal of every damaged byte.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Entry, EntryType, IndexRow } from "../../../../agent/entry.ts";
+import { decodeIndexRows, encodeIndexRows } from "../../../../agent/media/index_rows.ts";
+
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+const name = fc.uint8Array({ minLength: 0, maxLength: 60 }).map((bytes) => {
+  const path = new Uint8Array(bytes.length + 1);
+  path.set(bytes.map((byte) => byte === 0 ? 1 : byte), 1);
+  path[0] = 0x2f;
+  return path;
+});
+const time = fc.bigInt({ min: -(1n << 62n) * 1_000_000_000n, max: (1n << 62n) * 1_000_000_000n });
+const type = fc.constantFrom<EntryType[]>(
+  "file",
+  "directory",
+  "symlink",
+  "hardlink",
+  "fifo",
+  "character",
+  "block",
+);
+const entry: fc.Arbitrary<Entry> = fc.record({
+  path: name,
+  type,
+  mode: fc.integer({ min: 0, max: 0o7777 }),
+  uid: u32,
+  gid: u32,
+  sizeBytes: fc.maxSafeNat(),
+  mtimeNs: time,
+  ctimeNs: time,
+  inode: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+  target: name,
+  rdev: fc.record({ major: u32, minor: u32 }),
+}).map((made) => ({
+  ...made,
+  target: made.type === "symlink" || made.type === "hardlink" ? made.target : null,
+  rdev: made.type === "character" || made.type === "block" ? made.rdev : null,
+}));
+const rows: fc.Arbitrary<IndexRow[]> = fc.array(
+  fc.record({
+    entry,
+    tarOffset: fc.integer({ min: 0, max: 2 ** 52 }),
+    tarBytes: fc.integer({ min: 512, max: 2 ** 52 }),
+  }),
+  { maxLength: 20 },
+);
+
+describe("index rows", () => {
+  test("decodeIndexRows() gives the rows back when encodeIndexRows() made the bytes", () => {
+    fc.assert(fc.property(rows, (given) => {
+      expect(decodeIndexRows(encodeIndexRows(given))).toEqual(given);
+    }));
+  });
+
+  test("decodeIndexRows() throws damaged when any bit is flipped", () => {
+    fc.assert(fc.property(rows, fc.nat(), (given, seed) => {
+      const bytes = encodeIndexRows(given);
+      const bit = seed % (bytes.length * 8);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(() => decodeIndexRows(bytes)).toThrow("Cannot read index rows");
+    }));
+  });
+
+  test("decodeIndexRows() throws damaged when bytes are missing or too many", () => {
+    fc.assert(fc.property(rows, fc.nat(), (given, seed) => {
+      const bytes = encodeIndexRows(given);
+      const short = bytes.subarray(0, seed % bytes.length);
+      expect(() => decodeIndexRows(short)).toThrow("Cannot read index rows");
+      const long = new Uint8Array(bytes.length + 1);
+      long.set(bytes);
+      expect(() => decodeIndexRows(long)).toThrow("Cannot read index rows");
+    }));
+  });
+
+  test("encodeIndexRows() needs under 80 bytes a row when paths share their directory", () => {
+    const given = Array.from({ length: 1000 }, (_, index): IndexRow => ({
+      entry: {
+        path: new TextEncoder().encode(`/srv/data/some/long/directory/name/file${index}.txt`),
+        type: "file",
+        mode: 0o644,
+        uid: 1000,
+        gid: 1000,
+        sizeBytes: 12_345,
+        mtimeNs: 1_700_000_000_123_456_789n,
+        ctimeNs: 1_700_000_000_123_456_789n,
+        inode: BigInt(1_000_000 + index),
+        target: null,
+        rdev: null,
+      },
+      tarOffset: index * 13_824,
+      tarBytes: 13_824,
+    }));
+    expect(encodeIndexRows(given).length).toBeLessThan(80 * 1000);
+  });
+});

@@ -1,0 +1,37 @@
+// zstd frames: header flags, round trip, refusal of bombs and of damage.
+
+import { describe, expect, test } from "bun:test";
+import { compressFrame, decompressFrame } from "../../../../agent/media/zstd.ts";
+
+const CHECKSUM_FLAG = 0x04;
+const CONTENT_SIZE_FLAGS = 0xe0;
+
+describe("zstd frames", () => {
+  test("compressFrame() makes a frame with checksum and content size", () => {
+    const frame = compressFrame(new Uint8Array(100_000), 3);
+    const descriptor = frame[4] ?? 0;
+    expect(descriptor & CHECKSUM_FLAG).toBe(CHECKSUM_FLAG);
+    expect(descriptor & CONTENT_SIZE_FLAGS).not.toBe(0);
+  });
+
+  test("decompressFrame() gives the content back when the size is right", () => {
+    for (const size of [0, 1, 512, 100_000]) {
+      const content = new Uint8Array(size).fill(7);
+      expect([...decompressFrame(compressFrame(content, 1), size)]).toEqual([...content]);
+    }
+  });
+
+  test("decompressFrame() throws damaged when the content is longer or shorter", () => {
+    const frame = compressFrame(new Uint8Array(1_000_000), 3);
+    expect(() => decompressFrame(frame, 1000)).toThrow("Cannot decompress frame");
+    expect(() => decompressFrame(frame, 1_000_001)).toThrow("need 1000001 bytes");
+  });
+
+  test("decompressFrame() throws damaged when a bit of the content is flipped", () => {
+    const content = new TextEncoder().encode("0123456789abcdefghijklmnopqrstuvwxyz".repeat(3));
+    const frame = compressFrame(content, 3).slice();
+    frame[frame.length - 1] = (frame[frame.length - 1] ?? 0) ^ 1;
+    expect(() => decompressFrame(frame, content.length)).toThrow("Cannot decompress frame");
+    expect(() => decompressFrame(frame.subarray(0, 20), content.length)).toThrow("Cannot");
+  });
+});

@@ -1,0 +1,104 @@
+// Limits of the storage transport: every table, buffer, name and wait, with unit and reason.
+//
+// Invariants (asserted at the end of this file, when the module loads):
+//  1. All records that are read whole (superblock, host, control, proof) fit one block.
+//  2. The smallest layout fits the smallest volume that the documentation promises.
+//  3. Sizes that go to disk are whole blocks.
+
+import { assert } from "../ground/assert.ts";
+
+/** Unit of every region, in bytes: one writer per block, and 4 KiB also suits 4Kn devices. */
+export const BLOCK_BYTES = 4096;
+
+/** Bytes of a record that carry meaning; the rest of its block is zero. One sector on 512e. */
+export const RECORD_BYTES = 512;
+
+/** Where the CRC-32 of a record stands: its last word, over everything before. */
+export const RECORD_CRC_OFFSET = 508;
+
+/** Version of everything on disk. A volume of another version is refused. */
+export const FORMAT_VERSION = 1;
+
+/** Volumes of one group: the superblock lists all their uuids in one record. */
+export const VOLUMES_MAX = 16;
+
+/** Bytes (UTF-8) of the name of a group or host: they stand in fixed fields. */
+export const NAME_BYTES_MAX = 64;
+
+/** Bytes (UTF-8) of the reason in an aborted control block; longer reasons are cut. */
+export const REASON_BYTES_MAX = 128;
+
+/** Hosts of a group: a listener reads one control area per live host in each poll. */
+export const HOSTS_DEFAULT = 8;
+export const HOSTS_MIN = 4; // two daemons, and `stg bench` claims two more
+export const HOSTS_MAX = 64;
+
+/** Endpoints of a host; a connection uses one, a listening socket another. */
+export const ENDPOINTS_DEFAULT = 16;
+export const ENDPOINTS_MIN = 4;
+export const ENDPOINTS_MAX = 64;
+
+/** Slots of one transmit ring over all volumes: 2 MiB stay in the CPU cache, 8 MiB do not. */
+export const RING_SLOTS_DEFAULT = 8;
+export const RING_SLOTS_MIN = 4;
+export const RING_SLOTS_MAX = 64;
+
+/** Payload bytes of a frame: 128-256 KiB were measured best; small volumes take less. */
+export const PAYLOAD_BYTES_DEFAULT = 256 * 1024;
+export const PAYLOAD_BYTES_MIN = 64 * 1024;
+
+/** Smallest volume that can be formatted, whatever the count of volumes. */
+export const VOLUME_BYTES_MIN = 16 * 1024 * 1024;
+
+/** Frames up to this many bytes are composed by copying: one write costs less than two. */
+export const COMPOSE_BYTES_MAX = 32 * 1024;
+
+/** Refusals a listening block can show at once; the oldest goes first. */
+export const REFUSALS_MAX = 8;
+
+/** Connections a listener keeps for `accept`, whatever backlog was asked for. */
+export const BACKLOG_MAX = 64;
+
+/** Bytes of a connection token: it is only ever hashed, so this bounds the message it came in. */
+export const TOKEN_BYTES_MAX = 256;
+
+/** Dynamic ports; the range is the one that the Internet reserves for such use. */
+export const DYNAMIC_PORT_FIRST = 49152;
+export const PORT_MAX = 65535;
+
+/** Dynamic ports handed to a worker for each endpoint of its lease: it may bind again. */
+export const PORTS_PER_ENDPOINT = 4;
+
+/** Re-reads of a control area in which a block was torn before it counts as read. */
+export const AREA_READS_MAX = 16;
+
+/** Polls without giving up the thread: 20-50 us when nobody else wants it. */
+export const SPIN_POLLS_MAX = 24;
+export const SPIN_MS_MAX = 0.04;
+
+/** Then the event loop runs between polls, this long; then the thread sleeps. */
+export const YIELD_MS_MAX = 1.5;
+export const YIELD_POLLS_MAX = 64;
+
+/** First and longest sleep between polls: 25 ms keep an idle connection under 1 % of a core. */
+export const SLEEP_MS_FIRST = 1;
+export const SLEEP_MS_MAX = 25;
+
+/** Continuous traffic gives up the thread at least this often, in ms. */
+export const TURN_MS_MAX = 2;
+
+assert(RECORD_CRC_OFFSET + 4 === RECORD_BYTES, "the CRC is the last word of a record");
+assert(RECORD_BYTES <= BLOCK_BYTES, "a record fits its block");
+assert(160 + VOLUMES_MAX * 16 <= RECORD_CRC_OFFSET, "the superblock lists every volume");
+assert(PAYLOAD_BYTES_DEFAULT % BLOCK_BYTES === 0, "payloads are whole blocks");
+assert(PAYLOAD_BYTES_MIN % BLOCK_BYTES === 0, "payloads are whole blocks");
+assert(COMPOSE_BYTES_MAX <= PAYLOAD_BYTES_MIN, "a composed frame fits every slot");
+assert(
+  HOSTS_MIN * ENDPOINTS_MIN * RING_SLOTS_MIN * (PAYLOAD_BYTES_MIN + BLOCK_BYTES) +
+      (1 + HOSTS_MIN + 2 * HOSTS_MIN * ENDPOINTS_MIN) * BLOCK_BYTES <= VOLUME_BYTES_MIN,
+  "the smallest layout fits the smallest volume",
+);
+assert(
+  ENDPOINTS_MAX * PORTS_PER_ENDPOINT <= PORT_MAX - DYNAMIC_PORT_FIRST + 1,
+  "every endpoint of a host can have its ports",
+);

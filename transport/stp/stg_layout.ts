@@ -1,0 +1,188 @@
+// Where everything of a storage transport group lies on its volumes: pure arithmetic.
+//
+// All volumes of a group have the same layout, in blocks of 4 KiB:
+//   0                     superblock
+//   1 .. H                host table: the block of host id h is block h
+//   then H x E            control blocks, those of one host together (used on volume 0)
+//   then H x E            proof blocks (medium proof, on every volume)
+//   then H x E x S slots  transmit extents: the S slots of an endpoint lie together
+// A slot is one header block and `payloadBytes` of payload.
+//
+// Invariants: each block has one writer, the host in whose region it lies (block 0: the
+// formatter). Frame `seq` lies on volume `seq mod n`, in slot `(seq div n) mod S`.
+
+import { assert } from "../ground/assert.ts";
+import { AgentError } from "../ground/error.ts";
+import {
+  BLOCK_BYTES,
+  ENDPOINTS_DEFAULT,
+  ENDPOINTS_MAX,
+  ENDPOINTS_MIN,
+  HOSTS_DEFAULT,
+  HOSTS_MAX,
+  HOSTS_MIN,
+  PAYLOAD_BYTES_DEFAULT,
+  PAYLOAD_BYTES_MIN,
+  RING_SLOTS_DEFAULT,
+  RING_SLOTS_MAX,
+  RING_SLOTS_MIN,
+  VOLUMES_MAX,
+} from "./limits.ts";
+
+/** Geometry of a group: plain data that crosses threads. */
+export interface StgLayout {
+  readonly volumeCount: number;
+  readonly maxHosts: number;
+  readonly endpointsPerHost: number;
+  readonly slotsPerVolume: number;
+  readonly payloadBytes: number;
+}
+
+/** What the caller of `planLayout` wants fixed; the rest shrinks to fit. */
+export interface LayoutWishes {
+  readonly maxHosts?: number | undefined;
+  readonly endpointsPerHost?: number | undefined;
+  readonly ringSlots?: number | undefined;
+  readonly payloadBytes?: number | undefined;
+}
+
+export function ringSlots(layout: StgLayout): number {
+  return layout.slotsPerVolume * layout.volumeCount;
+}
+
+export function slotBytes(layout: StgLayout): number {
+  return BLOCK_BYTES + layout.payloadBytes;
+}
+
+/** Offset of the block of `hostId` (1 .. maxHosts) in the host table. */
+export function hostBlockOffset(layout: StgLayout, hostId: number): number {
+  assert(hostId >= 1 && hostId <= layout.maxHosts, "host ids count from 1");
+  return hostId * BLOCK_BYTES;
+}
+
+export function hostTableBytes(layout: StgLayout): number {
+  return layout.maxHosts * BLOCK_BYTES;
+}
+
+function endpointIndex(layout: StgLayout, hostId: number, endpoint: number): number {
+  assert(hostId >= 1 && hostId <= layout.maxHosts, "host ids count from 1");
+  assert(endpoint >= 0 && endpoint < layout.endpointsPerHost, "an endpoint of the host");
+  return (hostId - 1) * layout.endpointsPerHost + endpoint;
+}
+
+function controlAreaStart(layout: StgLayout): number {
+  return (1 + layout.maxHosts) * BLOCK_BYTES;
+}
+
+/** Offset of all control blocks of one host, on volume 0. */
+export function controlAreaOffset(layout: StgLayout, hostId: number): number {
+  return controlBlockOffset(layout, hostId, 0);
+}
+
+export function controlAreaBytes(layout: StgLayout): number {
+  return layout.endpointsPerHost * BLOCK_BYTES;
+}
+
+export function controlBlockOffset(layout: StgLayout, hostId: number, endpoint: number): number {
+  return controlAreaStart(layout) + endpointIndex(layout, hostId, endpoint) * BLOCK_BYTES;
+}
+
+export function proofBlockOffset(layout: StgLayout, hostId: number, endpoint: number): number {
+  const area = layout.maxHosts * controlAreaBytes(layout);
+  return controlAreaStart(layout) + area + endpointIndex(layout, hostId, endpoint) * BLOCK_BYTES;
+}
+
+/** Bytes before the first slot: what formatting clears. */
+export function metadataBytes(layout: StgLayout): number {
+  return controlAreaStart(layout) + 2 * layout.maxHosts * controlAreaBytes(layout);
+}
+
+/** Offset of an endpoint's slots on each volume. */
+export function extentOffset(layout: StgLayout, hostId: number, endpoint: number): number {
+  const extentBytes = layout.slotsPerVolume * slotBytes(layout);
+  return metadataBytes(layout) + endpointIndex(layout, hostId, endpoint) * extentBytes;
+}
+
+export function volumeOfFrame(layout: StgLayout, seq: number): number {
+  return seq % layout.volumeCount;
+}
+
+export function slotOfFrame(layout: StgLayout, seq: number): number {
+  return Math.floor(seq / layout.volumeCount) % layout.slotsPerVolume;
+}
+
+/** Bytes that the layout takes on each volume. */
+export function layoutBytes(layout: StgLayout): number {
+  const endpoints = layout.maxHosts * layout.endpointsPerHost;
+  return metadataBytes(layout) + endpoints * layout.slotsPerVolume * slotBytes(layout);
+}
+
+/** True when the numbers of a superblock describe a layout that this program can have made. */
+export function layoutIsSound(layout: StgLayout): boolean {
+  const within = (value: number, min: number, max: number) =>
+    Number.isSafeInteger(value) && value >= min && value <= max;
+  return within(layout.volumeCount, 1, VOLUMES_MAX) &&
+    within(layout.maxHosts, 2, HOSTS_MAX) &&
+    within(layout.endpointsPerHost, 1, ENDPOINTS_MAX) &&
+    within(layout.slotsPerVolume, 1, RING_SLOTS_MAX) &&
+    within(layout.payloadBytes, PAYLOAD_BYTES_MIN, PAYLOAD_BYTES_DEFAULT) &&
+    layout.payloadBytes % BLOCK_BYTES === 0;
+}
+
+/**
+ * The largest layout that fits `volumeBytes` on each of `volumeCount` volumes. What the caller
+ * did not fix is halved until it fits: endpoints, then hosts, then slots, then the payload.
+ * @throws AgentError `no_space` with the size that the smallest layout needs, `usage`
+ */
+export function planLayout(
+  volumeCount: number,
+  volumeBytes: number,
+  wishes: LayoutWishes = {},
+): StgLayout {
+  checkWish("volumes", volumeCount, 1, VOLUMES_MAX);
+  if (wishes.maxHosts !== undefined) checkWish("hosts", wishes.maxHosts, 2, HOSTS_MAX);
+  if (wishes.endpointsPerHost !== undefined) {
+    checkWish("endpoints per host", wishes.endpointsPerHost, 1, ENDPOINTS_MAX);
+  }
+  if (wishes.ringSlots !== undefined) checkWish("slots", wishes.ringSlots, 1, RING_SLOTS_MAX);
+  const sizes = {
+    endpoints: wishes.endpointsPerHost ?? ENDPOINTS_DEFAULT,
+    hosts: wishes.maxHosts ?? HOSTS_DEFAULT,
+    slots: wishes.ringSlots ?? RING_SLOTS_DEFAULT,
+    payload: wishes.payloadBytes ?? PAYLOAD_BYTES_DEFAULT,
+  };
+  const layout = (): StgLayout => ({
+    volumeCount,
+    maxHosts: sizes.hosts,
+    endpointsPerHost: sizes.endpoints,
+    slotsPerVolume: Math.ceil(sizes.slots / volumeCount),
+    payloadBytes: sizes.payload,
+  });
+  const steps: readonly [keyof typeof sizes, number | undefined, number][] = [
+    ["endpoints", wishes.endpointsPerHost, ENDPOINTS_MIN],
+    ["hosts", wishes.maxHosts, HOSTS_MIN],
+    ["slots", wishes.ringSlots, RING_SLOTS_MIN],
+    ["payload", wishes.payloadBytes, PAYLOAD_BYTES_MIN],
+  ];
+  for (const [key, wish, min] of steps) {
+    if (wish !== undefined) continue;
+    while (layoutBytes(layout()) > volumeBytes && sizes[key] / 2 >= min) sizes[key] /= 2;
+  }
+  const planned = layout();
+  assert(layoutIsSound(planned), "a planned layout is sound");
+  if (layoutBytes(planned) <= volumeBytes) return planned;
+  throw new AgentError(
+    "no_space",
+    `Cannot lay out a storage transport group: each volume has ${volumeBytes} bytes, ` +
+      `need ${layoutBytes(planned)}`,
+    { hint: "Use larger volumes, or fewer hosts or endpoints." },
+  );
+}
+
+function checkWish(what: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new AgentError(
+    "usage",
+    `Cannot lay out a storage transport group: ${value} ${what}, need ${min} to ${max}`,
+  );
+}

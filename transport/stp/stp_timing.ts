@@ -1,0 +1,45 @@
+// How long the storage transport waits for what; one value per group, handed in for tests.
+//
+// Invariants:
+//  1. A host is never judged dead by fewer than three missed heartbeats.
+//  2. `healMs` is longer than an I/O may take, so a late write is waited for, not fought.
+
+import { assert } from "../ground/assert.ts";
+
+/** All in milliseconds. */
+export interface StpTiming {
+  /** Between two heartbeats of a host. */
+  readonly heartbeatMs: number;
+  /** A host whose counter stands still this long is dead; published in its host block. */
+  readonly deadMs: number;
+  /** Between writing a claim and reading it back: a second claimer's write lands within it. */
+  readonly settleMs: number;
+  /** A waiting connection looks at its peer's host block after this long, and again. */
+  readonly watchMs: number;
+  /** A frame or control block that does not verify may take this long to become good. */
+  readonly healMs: number;
+  /** `close` waits this long without progress for the peer to read what was written. */
+  readonly lingerMs: number;
+}
+
+const DEFAULT_TIMING: StpTiming = {
+  heartbeatMs: 1000,
+  deadMs: 10_000,
+  settleMs: 50,
+  watchMs: 1000,
+  healMs: 10_000,
+  lingerMs: 5000,
+};
+
+/** The defaults with `changes` over them. */
+export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
+  const timing = { ...DEFAULT_TIMING, ...changes };
+  assert(timing.deadMs >= 3 * timing.heartbeatMs, "the dead time covers three heartbeats");
+  assert(timing.watchMs < timing.deadMs, "a peer is looked at within the dead time");
+  return timing;
+}
+
+/** How long to watch a counter before a host that does not beat is taken for gone. */
+export function watchWindowMs(timing: StpTiming): number {
+  return timing.heartbeatMs * 2.5;
+}

@@ -1,0 +1,250 @@
+// Reads a finished media file: seek table first, then label, trailer, index rows and frames by
+// position. Synchronous: it belongs on a job's worker thread.
+//
+// Invariants: sizes and offsets come from the seek table, whose sum is the file's size, so that
+// nothing is read outside the file and no buffer is larger than the limits.
+
+import { assert } from "../../transport/ground/assert.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+import { AT_CWD } from "../../transport/runtime/files.ts";
+import type { IndexRow } from "../entry.ts";
+import { decodeGroupIndex } from "./group_index.ts";
+import type { GroupIndex } from "./group_index.ts";
+import { decodeIndexRows } from "./index_rows.ts";
+import { decodeLabel } from "./label.ts";
+import type { MediaLabel } from "./label.ts";
+import {
+  MAX_FRAME_BYTES,
+  MAX_FRAME_TAR_BYTES,
+  MAX_GROUP_INDEX_BYTES,
+  MAX_LABEL_BYTES,
+  MAX_TRAILER_BYTES,
+} from "./limits.ts";
+import { decodeSeekTable, SEEK_FOOTER_BYTES, seekTableBytes } from "./seek_table.ts";
+import type { SeekEntry } from "./seek_table.ts";
+import { damagedFrame, SKIPPABLE_HEADER_BYTES } from "./skippable_frame.ts";
+import { decodeTrailer } from "./trailer.ts";
+import type { MediaTrailer } from "./trailer.ts";
+import { readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "./zstd_frame.ts";
+
+/** Where a data frame stands in the file and in the tar stream. */
+export interface FramePlace {
+  readonly mediaOffset: number;
+  readonly compressedBytes: number;
+  readonly tarOffset: number;
+  readonly tarBytes: number;
+}
+
+interface IndexPlace {
+  readonly mediaOffset: number;
+  readonly bytes: number;
+  /** Data frames that stand before it. */
+  readonly framesBefore: number;
+}
+
+export class MediaReader {
+  readonly #files: Files;
+  readonly #descriptor: number;
+  readonly #frames: FramePlace[] = [];
+  readonly #indexes: IndexPlace[] = [];
+  #closed = false;
+  readonly sizeBytes: number;
+  readonly label: MediaLabel;
+  readonly trailer: MediaTrailer;
+  readonly tarBytes: number;
+
+  /**
+   * Opens a media file and reads what is around its frames.
+   * @throws AgentError `damaged`
+   * @throws SystemError
+   */
+  constructor(files: Files, path: string) {
+    this.#files = files;
+    this.#descriptor = files.open(AT_CWD, path, { access: "read" });
+    try {
+      this.sizeBytes = files.statDescriptor(this.#descriptor).sizeBytes;
+      const entries = this.#readSeekTable();
+      this.tarBytes = this.#place(entries);
+      this.label = decodeLabel(this.#read(0, limit(entries[0], MAX_LABEL_BYTES)));
+      const last = entries.at(-1);
+      const trailerBytes = limit(last, MAX_TRAILER_BYTES);
+      this.trailer = decodeTrailer(this.#read(this.#trailerOffset(entries), trailerBytes));
+      this.#checkTotals();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Data frames in tar order; the position is the sequence. */
+  get frames(): readonly FramePlace[] {
+    return this.#frames;
+  }
+
+  /**
+   * Reads one whole data frame.
+   * @throws AgentError `damaged` when its header is not the one the seek table promises
+   * @throws SystemError
+   */
+  readFrame(sequence: number): Uint8Array {
+    const place = this.#frame(sequence);
+    const frame = this.#read(place.mediaOffset, place.compressedBytes);
+    checkHeader(frame, place);
+    return frame;
+  }
+
+  /** Checks a data frame's header alone. @throws AgentError `damaged` */
+  checkFrameHeader(sequence: number): void {
+    const place = this.#frame(sequence);
+    const bytes = Math.min(ZSTD_HEADER_MAX_BYTES, place.compressedBytes);
+    checkHeader(this.#read(place.mediaOffset, bytes), place);
+  }
+
+  /** Number of index frames. */
+  get groupCount(): number {
+    return this.#indexes.length;
+  }
+
+  /**
+   * Reads one group's index and checks it against the frames it stands for.
+   * @throws AgentError `damaged`
+   */
+  readGroup(group: number): GroupIndex {
+    const place = this.#indexes[group];
+    assert(place !== undefined, `group ${group} exists`);
+    const index = decodeGroupIndex(this.#read(place.mediaOffset, place.bytes));
+    const first = this.#indexes[group - 1]?.framesBefore ?? 0;
+    const frames = this.#frames.slice(first, place.framesBefore);
+    const same = index.firstSequence === first && index.frames.length === frames.length &&
+      index.tarOffset === frames[0]?.tarOffset && index.mediaOffset === frames[0].mediaOffset &&
+      index.frames.every((frame, at) =>
+        frame.compressedBytes === frames[at]?.compressedBytes &&
+        frame.tarBytes === frames[at].tarBytes
+      );
+    if (!same) throw damagedFrame("index", `other frames in group ${group}`, "the ones before it");
+    return index;
+  }
+
+  /**
+   * All index rows in tar order, one group in memory at a time.
+   * @throws AgentError `damaged`
+   */
+  *indexRows(): Generator<IndexRow> {
+    for (let group = 0; group < this.groupCount; group++) yield* this.groupRows(group);
+  }
+
+  /** The rows of one group. @throws AgentError `damaged` */
+  *groupRows(group: number): Generator<IndexRow> {
+    const index = this.readGroup(group);
+    let tarOffset = index.tarOffset;
+    for (const frame of index.frames) {
+      const rows = decodeIndexRows(frame.rows);
+      if (rows.length !== frame.rowCount) {
+        throw damagedFrame("index", `${rows.length} rows`, `${frame.rowCount}`);
+      }
+      for (const row of rows) {
+        const inside = row.tarOffset >= tarOffset && row.tarOffset < tarOffset + frame.tarBytes;
+        if (!inside || row.tarOffset + row.tarBytes > this.tarBytes) {
+          throw damagedFrame("index", `a member at ${row.tarOffset}`, "one inside its frame");
+        }
+        yield row;
+      }
+      tarOffset += frame.tarBytes;
+    }
+  }
+
+  /** Closes the file. Idempotent. */
+  close(): void {
+    if (!this.#closed) this.#files.close(this.#descriptor);
+    this.#closed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #frame(sequence: number): FramePlace {
+    const place = this.#frames[sequence];
+    assert(place !== undefined, `frame ${sequence} exists`);
+    return place;
+  }
+
+  #readSeekTable(): SeekEntry[] {
+    if (this.sizeBytes < SEEK_FOOTER_BYTES + SKIPPABLE_HEADER_BYTES) {
+      throw damagedFrame("seek table", `a file of ${this.sizeBytes} bytes`, "17 or more");
+    }
+    const footer = this.#read(this.sizeBytes - SEEK_FOOTER_BYTES, SEEK_FOOTER_BYTES);
+    const tableBytes = seekTableBytes(footer);
+    const tableOffset = this.sizeBytes - tableBytes;
+    if (tableOffset < 0) {
+      throw damagedFrame("seek table", `${tableBytes} bytes`, `at most ${this.sizeBytes}`);
+    }
+    return decodeSeekTable(this.#read(tableOffset, tableBytes), tableOffset);
+  }
+
+  /** Sorts the entries into data frames and indexes. @returns tar bytes */
+  #place(entries: readonly SeekEntry[]): number {
+    let mediaOffset = 0;
+    let tarOffset = 0;
+    entries.forEach(({ compressedBytes, tarBytes }, at) => {
+      if (tarBytes > 0) {
+        if (tarBytes > MAX_FRAME_TAR_BYTES || compressedBytes > MAX_FRAME_BYTES) {
+          throw damagedFrame("seek table", `a frame of ${tarBytes} bytes`, "4 MiB at most");
+        }
+        this.#frames.push({ mediaOffset, compressedBytes, tarOffset, tarBytes });
+      } else if (at > 0 && at < entries.length - 1) {
+        if (compressedBytes > MAX_GROUP_INDEX_BYTES) {
+          throw damagedFrame("index", `${compressedBytes} bytes`, `${MAX_GROUP_INDEX_BYTES}`);
+        }
+        const framesBefore = this.#frames.length;
+        this.#indexes.push({ mediaOffset, bytes: compressedBytes, framesBefore });
+      }
+      mediaOffset += compressedBytes;
+      tarOffset += tarBytes;
+    });
+    if ((this.#indexes.at(-1)?.framesBefore ?? 0) !== this.#frames.length) {
+      throw damagedFrame("seek table", "frames without an index", "an index after each group");
+    }
+    return tarOffset;
+  }
+
+  #trailerOffset(entries: readonly SeekEntry[]): number {
+    const before = entries.slice(0, -1);
+    return before.reduce((sum, entry) => sum + entry.compressedBytes, 0);
+  }
+
+  #checkTotals(): void {
+    const { frames, tarBytes } = this.trailer;
+    if (frames !== this.#frames.length || tarBytes !== this.tarBytes) {
+      const found = `${this.#frames.length} frames of ${this.tarBytes} tar bytes`;
+      throw damagedFrame("trailer", found, `${frames} of ${tarBytes}`);
+    }
+  }
+
+  #read(offset: number, bytes: number): Uint8Array {
+    const into = new Uint8Array(bytes);
+    for (let at = 0; at < bytes;) {
+      const count = this.#files.readAt(this.#descriptor, offset + at, into.subarray(at));
+      if (count === 0) {
+        throw damagedFrame("data", `the end at ${offset + at}`, `${bytes - at} more`);
+      }
+      at += count;
+    }
+    return into;
+  }
+}
+
+function limit(entry: SeekEntry | undefined, maxBytes: number): number {
+  const bytes = entry?.compressedBytes ?? 0;
+  if (entry?.tarBytes !== 0 || bytes > maxBytes + SKIPPABLE_HEADER_BYTES) {
+    throw damagedFrame("seek table", `a frame of ${bytes} bytes`, "label first, trailer last");
+  }
+  return bytes;
+}
+
+function checkHeader(frame: Uint8Array, place: FramePlace): void {
+  const { contentBytes } = readZstdHeader(frame);
+  if (contentBytes !== place.tarBytes) {
+    throw damagedFrame("data", `${contentBytes} content bytes`, `${place.tarBytes}`);
+  }
+}

@@ -1,0 +1,221 @@
+// Writes one media file: label, the client's frames unmodified, an index after each group of
+// frames, trailer, seek table. Synchronous: it belongs on a job's worker thread.
+//
+// Invariants:
+//  1. Nothing but whole zstd frames with content size and checksum is taken, in sequence.
+//  2. The file grows only at its end; what `sync` covered is never written again.
+//  3. Memory is one group's rows and 8 bytes a frame; frames go from the caller's buffer to the
+//     kernel.
+//  4. The writer never renames: a file gets its final name by publication (vault/).
+
+import { assert } from "../../transport/ground/assert.ts";
+import { AgentError } from "../../transport/ground/error.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+import { AT_CWD } from "../../transport/runtime/files.ts";
+import type { DataRecord } from "../record.ts";
+import { encodeGroupIndex } from "./group_index.ts";
+import type { GroupFrame } from "./group_index.ts";
+import { encodeLabel } from "./label.ts";
+import type { MediaLabel } from "./label.ts";
+import {
+  GROUP_ROWS_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_FRAME_ROWS_BYTES,
+  MAX_FRAME_TAR_BYTES,
+  MAX_GROUP_FRAMES,
+  MAX_SEEK_ENTRIES,
+} from "./limits.ts";
+import { encodeSeekTable } from "./seek_table.ts";
+import type { SeekEntry } from "./seek_table.ts";
+import { encodeTrailer } from "./trailer.ts";
+import type { BackupResult } from "./trailer.ts";
+import { checkZstdFrame } from "./zstd_frame.ts";
+
+/** Frames that a file may hold: the seek table also lists label, indexes and trailer. */
+const MAX_FRAMES = MAX_SEEK_ENTRIES - Math.ceil(MAX_SEEK_ENTRIES / 2) - 2;
+
+export interface MediaWriterOptions {
+  readonly files: Files;
+  /** Where to write; must not exist. */
+  readonly path: string;
+  readonly label: MediaLabel;
+}
+
+export class MediaWriter {
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #entries: SeekEntry[] = [];
+  #descriptor: number | null;
+  #group: GroupFrame[] = [];
+  #groupRowsBytes = 0;
+  #groupMediaOffset = 0;
+  #groupTarOffset = 0;
+  #mediaBytes = 0;
+  #tarBytes = 0;
+  #rowCount = 0;
+  #nextSequence = 0;
+  #syncedSequence = -1;
+
+  /**
+   * Creates the file and writes the label.
+   * @throws SystemError
+   */
+  constructor(options: MediaWriterOptions) {
+    this.#files = options.files;
+    this.#path = options.path;
+    this.#descriptor = options.files.open(AT_CWD, options.path, {
+      access: "write",
+      create: true,
+      exclusive: true,
+      mode: 0o600,
+    });
+    try {
+      this.#write(encodeLabel(options.label), 0);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+    this.#groupMediaOffset = this.#mediaBytes;
+  }
+
+  /** Sequence that `append` takes next. */
+  get nextSequence(): number {
+    return this.#nextSequence;
+  }
+
+  /** Last sequence that is durable, -1 before the first. */
+  get syncedSequence(): number {
+    return this.#syncedSequence;
+  }
+
+  get mediaBytes(): number {
+    return this.#mediaBytes;
+  }
+
+  /**
+   * Writes one record at the end of the file.
+   * @throws AgentError `damaged` for a record out of sequence or anything but one zstd frame
+   * @throws SystemError
+   */
+  append(record: DataRecord): void {
+    this.#check(record);
+    this.#write(record.frame, record.tarBytes);
+    this.#group.push({
+      compressedBytes: record.frame.length,
+      tarBytes: record.tarBytes,
+      rowCount: record.rowCount,
+      // The caller may reuse its receive buffer after the call; rows wait for their group.
+      rows: record.rows.slice(),
+    });
+    this.#groupRowsBytes += record.rows.length;
+    this.#tarBytes += record.tarBytes;
+    this.#rowCount += record.rowCount;
+    this.#nextSequence = record.sequence + 1;
+    if (this.#group.length === MAX_GROUP_FRAMES || this.#groupRowsBytes >= GROUP_ROWS_BYTES) {
+      this.#endGroup();
+    }
+  }
+
+  /**
+   * Makes everything appended durable.
+   * @returns the last durable sequence, -1 when there is none
+   * @throws SystemError
+   */
+  sync(): number {
+    this.#files.sync(this.#open());
+    this.#syncedSequence = this.#nextSequence - 1;
+    return this.#syncedSequence;
+  }
+
+  /**
+   * Writes trailer and seek table, makes all durable and closes the file.
+   * @param number place in the order of publication
+   * @throws SystemError
+   */
+  finish(result: BackupResult, number: number): void {
+    this.#endGroup();
+    const checks = {
+      frames: this.#nextSequence,
+      rows: this.#rowCount,
+      tarBytes: this.#tarBytes,
+    };
+    this.#write(encodeTrailer({ ...result, number, ...checks }), 0);
+    const table = encodeSeekTable(this.#entries);
+    this.#files.writeAll(this.#open(), table);
+    this.#mediaBytes += table.length;
+    this.sync();
+    this.#close();
+  }
+
+  /** Closes and removes the file. Idempotent; after `finish` it removes the finished file. */
+  abort(): void {
+    this.#close();
+    try {
+      this.#files.unlink(AT_CWD, this.#path);
+    } catch {
+      // It is gone, or the next start of the vault removes it.
+    }
+  }
+
+  #check(record: DataRecord): void {
+    if (record.sequence !== this.#nextSequence) {
+      throw refused(record, `sequence ${record.sequence}`, `${this.#nextSequence}`);
+    }
+    if (record.sequence >= MAX_FRAMES) {
+      throw refused(record, "one frame too many", `at most ${MAX_FRAMES}`);
+    }
+    if (record.frame.length > MAX_FRAME_BYTES) {
+      throw refused(record, `${record.frame.length} bytes`, `at most ${MAX_FRAME_BYTES}`);
+    }
+    if (record.tarBytes < 1 || record.tarBytes > MAX_FRAME_TAR_BYTES) {
+      throw refused(record, `${record.tarBytes} tar bytes`, `1 to ${MAX_FRAME_TAR_BYTES}`);
+    }
+    if (record.rows.length > MAX_FRAME_ROWS_BYTES) {
+      throw refused(record, `${record.rows.length} row bytes`, `at most ${MAX_FRAME_ROWS_BYTES}`);
+    }
+    const { contentBytes } = checkZstdFrame(record.frame);
+    if (contentBytes !== record.tarBytes) {
+      throw refused(record, `${contentBytes} content bytes`, `the declared ${record.tarBytes}`);
+    }
+  }
+
+  #write(frame: Uint8Array, tarBytes: number): void {
+    this.#files.writeAll(this.#open(), frame);
+    this.#entries.push({ compressedBytes: frame.length, tarBytes });
+    this.#mediaBytes += frame.length;
+  }
+
+  #endGroup(): void {
+    if (this.#group.length > 0) {
+      const index = {
+        firstSequence: this.#nextSequence - this.#group.length,
+        tarOffset: this.#groupTarOffset,
+        mediaOffset: this.#groupMediaOffset,
+        frames: this.#group,
+      };
+      this.#write(encodeGroupIndex(index), 0);
+    }
+    this.#group = [];
+    this.#groupRowsBytes = 0;
+    this.#groupMediaOffset = this.#mediaBytes;
+    this.#groupTarOffset = this.#tarBytes;
+  }
+
+  #open(): number {
+    assert(this.#descriptor !== null, "a media file is written before it is finished or aborted");
+    return this.#descriptor;
+  }
+
+  #close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = null;
+    if (descriptor !== null) this.#files.close(descriptor);
+  }
+}
+
+function refused(record: DataRecord, found: string, wanted: string): AgentError {
+  const message = `Cannot take record "${record.sequence}": ${found}, need ${wanted}`;
+  return new AgentError("damaged", message, {
+    hint: "Use the same version of the agent on both hosts and start the backup again.",
+  });
+}

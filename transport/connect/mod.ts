@@ -1,0 +1,11 @@
+// Door of the connect layer.
+
+export { type ChannelTotals, ConnectLayer } from "./connect_layer.ts";
+export { familyOf } from "./descriptor_table.ts";
+export type {
+  ConnectOptions,
+  Family,
+  ListenOptions,
+  Mechanism,
+  MechanismSocket,
+} from "./mechanism.ts";

@@ -1,0 +1,124 @@
+// Fig. 4A of the patent application, client column (150): the client's agent listens on its
+// well-known port + 1 (152-156), accepts (158), receives the storage transport group (160), opens
+// an STP socket on a dynamic port (162-168; the text's second "162" is 164), sends that port (170)
+// and accepts the server's connection through the storage (172).
+//
+// The main thread does 152 to 160, since the message says which job's worker does the rest.
+
+import type { Conn } from "../conn.ts";
+import { encodeHex } from "../ground/hex.ts";
+import { AgentError, toErrorRecord } from "../ground/error.ts";
+import type { ConnectLayer } from "../connect/mod.ts";
+import type { Clock, Random } from "../runtime/runtime.ts";
+import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
+import { decodeStgMessage, type StgMessage } from "./flow_messages.ts";
+import type { FlowStep } from "./flow_trace.ts";
+import { TOKEN_BYTES } from "./limits.ts";
+import type { Accepted } from "./listening_port.ts";
+import { acceptStp, listenStp, type StorageGroup } from "./stp_steps.ts";
+
+/** A set-up connection whose job is known. */
+export interface StorageSetup {
+  readonly message: StgMessage;
+  readonly descriptor: number;
+  readonly steps: readonly FlowStep[];
+}
+
+export interface StorageDoorOptions {
+  readonly layer: ConnectLayer;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Step 160, for ListeningPort's `onAccepted`: receives the two messages about the group. */
+export async function receiveStorageSetup(
+  accepted: Accepted,
+  options: StorageDoorOptions,
+): Promise<StorageSetup> {
+  const { descriptor, trace, steps } = accepted;
+  const exchange = new FlowExchange({ ...options, trace }, "4A", descriptor);
+  const message = decodeStgMessage(await exchange.receiveDocument("the storage transport group"));
+  exchange.done("160", `recv(${descriptor}) = length, STG ${message.name} ${message.uuid}`);
+  return { message, descriptor, steps };
+}
+
+export interface AcceptStorageOptions {
+  /** The set-up connection, at its end of this thread. */
+  readonly descriptor: number;
+  readonly identity: FlowIdentity;
+  readonly message: StgMessage;
+  /** The group of that name as this host has it, or why it cannot be used. */
+  readonly group: StorageGroup | { readonly unusable: string };
+  readonly random: Random;
+  readonly prove: (conn: Conn) => Promise<void>;
+}
+
+/**
+ * Steps 162 to 172: opens the STP socket, tells its port, accepts, proves the medium, and closes
+ * the network connection.
+ * @returns the STP descriptor
+ * @throws AgentError `mismatch` when the group is not usable here, and what the steps throw
+ */
+export async function acceptStorage(
+  context: FlowContext,
+  options: AcceptStorageOptions,
+): Promise<number> {
+  const { layer, trace } = context;
+  const { descriptor } = options;
+  const exchange = new FlowExchange(context, "4A", descriptor);
+  try {
+    const group = await usableGroup(exchange, options);
+    const token = encodeHex(options.random.bytes(TOKEN_BYTES));
+    const listener = await listenStp(context, { figure: "4A", group, token, steps: LISTEN_STEPS });
+    await exchange.sendDocument(
+      { step: "170", call: `send(${descriptor}, STP port ${listener.port}, token)` },
+      { type: "port", host: group.host, port: listener.port, token },
+    );
+    await exchange.exchangeHello(options.identity);
+    const accepting = { figure: "4A", descriptor: listener.descriptor, step: "172" } as const;
+    const stp = await acceptStp(context, accepting);
+    await options.prove(layer.conn(stp));
+    trace.done("4A", "", `medium proved on ${group.volumeUuids.length} volumes`);
+    return stp;
+  } finally {
+    await layer.close(descriptor);
+    trace.done("4A", "", `close(${descriptor})`);
+  }
+}
+
+const LISTEN_STEPS = { socket: "162", bind: "164", listen: "166", getsockname: "168" } as const;
+
+/** The group that the message names, or a refusal that the server can show. */
+async function usableGroup(
+  exchange: FlowExchange,
+  options: AcceptStorageOptions,
+): Promise<StorageGroup> {
+  try {
+    return checkGroup(options.message, options.group);
+  } catch (error) {
+    const reason = toErrorRecord(error).message;
+    await exchange.sendDocument(
+      { step: "170", call: `send(${exchange.descriptor}, no port: ${reason})` },
+      { type: "no-port", reason },
+    );
+    throw error;
+  }
+}
+
+/** @throws AgentError `mismatch` unless both hosts mean the same group on the same volumes */
+export function checkGroup(
+  message: StgMessage,
+  group: StorageGroup | { readonly unusable: string },
+): StorageGroup {
+  const action = `Cannot use storage transport group "${message.name}"`;
+  if ("unusable" in group) throw new AgentError("mismatch", `${action}: ${group.unusable}`);
+  const same = group.uuid === message.uuid &&
+    group.volumeUuids.length === message.volumeUuids.length &&
+    group.volumeUuids.every((uuid, index) => uuid === message.volumeUuids[index]);
+  if (same) return group;
+  throw new AgentError(
+    "mismatch",
+    `${action}: it has uuid ${group.uuid} here and ${message.uuid} at the peer, need the same`,
+    { hint: "Make both configurations list the same volumes of one formatted group." },
+  );
+}

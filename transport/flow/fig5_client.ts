@@ -1,0 +1,189 @@
+// Fig. 5 of the patent application, client column (180): the client initiates a database job. It
+// listens on a dynamic network port (182-188), tells the server that port over the server's
+// well-known port (190-196A), accepts the server's connection back (198) and closes the first,
+// which is "not being used for anything". Over the dynamic connection it learns the mechanism and
+// the storage transport group (200), opens an STP socket (202-208), sends its port (210), accepts
+// through the storage (212), proves the medium, and closes the network socket (214). From then on
+// everything of the job travels through the storage.
+//
+// When the storage cannot be used the job may stay on the dynamic connection: the server's tag
+// AF_INET says so, and 202 to 214 are traced as skipped.
+
+import type { Address, Conn } from "../conn.ts";
+import { encodeHex } from "../ground/hex.ts";
+import { AgentError, toErrorRecord } from "../ground/error.ts";
+import { withDeadline } from "../ground/deadline.ts";
+import type { Random } from "../runtime/runtime.ts";
+import { checkGroup } from "./fig4a_client.ts";
+import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
+import {
+  ACKNOWLEDGEMENT,
+  decodePortMessage,
+  decodeStgMessage,
+  decodeTag,
+  decodeU32,
+  encodeU32,
+} from "./flow_messages.ts";
+import { showAddress } from "./flow_trace.ts";
+import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
+import { acceptStp, listenStp, type StorageGroup } from "./stp_steps.ts";
+
+export interface ConnectDatabaseOptions {
+  /** The server's well-known port. */
+  readonly server: Address;
+  /** Where the dynamic port listens; its port is 0. */
+  readonly listen: Address;
+  readonly identity: FlowIdentity;
+  /** The groups of this host by name, or why one cannot be used. */
+  readonly group: (name: string) => StorageGroup | { readonly unusable: string };
+  readonly random: Random;
+  readonly prove: (conn: Conn) => Promise<void>;
+}
+
+/** The one connection of a database job. */
+export interface DatabaseConnection {
+  readonly mechanism: "storage" | "network";
+  readonly descriptor: number;
+  /** Why the job stays on the network; null on storage. */
+  readonly reason: string | null;
+}
+
+/** @throws AgentError `refused` | `timeout` | `reset` | `mismatch` | `auth` | `port_in_use` */
+export async function connectDatabase(
+  context: FlowContext,
+  options: ConnectDatabaseOptions,
+): Promise<DatabaseConnection> {
+  const { layer, trace } = context;
+  const listener = await listenDynamic(context, options.listen);
+  let wellKnown: number | null = null;
+  try {
+    wellKnown = await announcePort(context, options, layer.getsockname(listener).port);
+    const dynamic = await acceptBack(context, options, listener);
+    await layer.close(wellKnown);
+    trace.done("5", "", `close(${wellKnown}), the connection to the WKP`);
+    wellKnown = null;
+    await layer.close(listener);
+    trace.done("5", "", `close(${listener}), the dynamic listener`);
+    return await chooseMechanism(context, options, dynamic);
+  } finally {
+    if (wellKnown !== null) await layer.close(wellKnown);
+    await layer.close(listener);
+  }
+}
+
+/** Steps 182 to 188. */
+async function listenDynamic(context: FlowContext, listen: Address): Promise<number> {
+  const { layer, trace } = context;
+  const listener = layer.socket("AF_INET", "STREAM", "TCP");
+  trace.done("5", "182", `socket(AF_INET, STREAM, TCP) = ${listener}`);
+  await layer.bind(listener, listen);
+  trace.done("5", "184", `bind(${listener}, dynamic port)`);
+  await layer.listen(listener, { backlog: 1 });
+  trace.done("5", "186", `listen(${listener}, 1)`);
+  const address = layer.getsockname(listener);
+  trace.done("5", "188", `getsockname(${listener}) = ${showAddress(address)}`);
+  return listener;
+}
+
+/** Steps 190 to 196A; returns the connection to the server's well-known port. */
+async function announcePort(
+  context: FlowContext,
+  options: ConnectDatabaseOptions,
+  port: number,
+): Promise<number> {
+  const { layer, trace, signal } = context;
+  const { server } = options;
+  const descriptor = layer.socket("AF_INET", "STREAM", "TCP");
+  trace.done("5", "190", `socket(AF_INET, STREAM, TCP) = ${descriptor}`);
+  await layer.bind(descriptor, server);
+  trace.done("5", "192", `bind(${descriptor}, WKP ${showAddress(server)})`);
+  await layer.connect(descriptor, server, { timeoutMs: STEP_TIMEOUT_MS, signal });
+  trace.done("5", "194", `connect(${descriptor}, ${showAddress(server)})`);
+  const exchange = new FlowExchange(context, "5", descriptor);
+  await exchange.send(
+    { step: "196", call: `send(${descriptor}, dynamic port ${port})` },
+    [encodeU32(port)],
+  );
+  const answer = decodeU32(await exchange.receive("the acknowledgement", 4));
+  if (answer !== ACKNOWLEDGEMENT) {
+    throw new AgentError("reset", `Cannot set up the connection: found ${answer}, need an AOK`);
+  }
+  exchange.done("196A", `recv(${descriptor}) = acknowledged`);
+  await exchange.exchangeHello(options.identity);
+  return descriptor;
+}
+
+/** Step 198: the server connects to the dynamic port and shows the job's token. */
+async function acceptBack(
+  context: FlowContext,
+  options: ConnectDatabaseOptions,
+  listener: number,
+): Promise<number> {
+  const { layer, clock, trace, signal } = context;
+  const deadline = {
+    timeoutMs: STEP_TIMEOUT_MS,
+    action: "accept the server's connection back",
+    hint: "Check the address of this client in the server's configuration.",
+    signal,
+  };
+  const dynamic = await withDeadline(
+    clock,
+    deadline,
+    (signal) => layer.accept(listener, { signal }),
+  );
+  trace.done("5", "198", `accept(${listener}) = ${dynamic}`);
+  await new FlowExchange(context, "5", dynamic).exchangeHello(options.identity);
+  return dynamic;
+}
+
+/** Steps 200 to 214, or the skipping of them. */
+async function chooseMechanism(
+  context: FlowContext,
+  options: ConnectDatabaseOptions,
+  dynamic: number,
+): Promise<DatabaseConnection> {
+  const { layer, trace } = context;
+  const exchange = new FlowExchange(context, "5", dynamic);
+  if (decodeTag(await exchange.receive("the mechanism", 4)) === "AF_INET") {
+    return await stayOnNetwork(context, exchange);
+  }
+  const message = decodeStgMessage(await exchange.receiveDocument("the STG"));
+  exchange.done("200", `recv(${dynamic}) = AF_STP, STG ${message.name} ${message.uuid}`);
+  let group: StorageGroup;
+  try {
+    group = checkGroup(message, options.group(message.name));
+  } catch (error) {
+    const reason = toErrorRecord(error).message;
+    const step = { step: "210", call: `send(${dynamic}, no port: ${reason})` };
+    await exchange.sendDocument(step, { type: "no-port", reason });
+    if (decodeTag(await exchange.receive("the mechanism", 4)) === "AF_STP") throw error;
+    return await stayOnNetwork(context, exchange);
+  }
+  const token = encodeHex(options.random.bytes(TOKEN_BYTES));
+  const listener = await listenStp(context, { figure: "5", group, token, steps: LISTEN_STEPS });
+  await exchange.sendDocument(
+    { step: "210", call: `send(${dynamic}, STP port ${listener.port}, token)` },
+    { type: "port", host: group.host, port: listener.port, token },
+  );
+  const accepting = { figure: "5", descriptor: listener.descriptor, step: "212" } as const;
+  const stp = await acceptStp(context, accepting);
+  await options.prove(layer.conn(stp));
+  trace.done("5", "", `medium proved on ${group.volumeUuids.length} volumes`);
+  await layer.close(dynamic);
+  trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);
+  return { mechanism: "storage", descriptor: stp, reason: null };
+}
+
+const LISTEN_STEPS = { socket: "202", bind: "204", listen: "206", getsockname: "208" } as const;
+
+/** The tag AF_INET is followed by the reason. */
+async function stayOnNetwork(
+  context: FlowContext,
+  exchange: FlowExchange,
+): Promise<DatabaseConnection> {
+  const answer = decodePortMessage(await exchange.receiveDocument("the reason"));
+  const reason = answer.type === "no-port" ? answer.reason : "the server gave no reason";
+  exchange.done("200", `recv(${exchange.descriptor}) = AF_INET: ${reason}`);
+  context.trace.skipped("5", "202-214", `the job stays on the network: ${reason}`);
+  return { mechanism: "network", descriptor: exchange.descriptor, reason };
+}

@@ -1,0 +1,208 @@
+// Messages of the connection flows, as bytes. All integers are little-endian.
+//
+//   zeros (90/120)           16 bytes of 0
+//   descriptor (122/92, 100/126)   u32, never 0, so it differs from the zeros in its first 4 bytes
+//   dynamic port (196/224)   u32, 1 to 65535
+//   acknowledgement (226/196A)     u32 = 0x004b4f41 ("AOK")
+//   mechanism tag (236/200)  u32, 1 = AF_STP, 2 = AF_INET
+//   document (hello, STG 138/160 and 236/200, port 170/140 and 210/238)
+//                            two messages: u32 length n, then n bytes of UTF-8 JSON;
+//                            n is at most MESSAGE_BYTES_MAX, every key is checked
+//
+// Everything that comes from the peer is checked here, before anything uses it.
+
+import { AgentError } from "../ground/error.ts";
+import { MESSAGE_BYTES_MAX, TOKEN_BYTES, ZEROS_BYTES } from "./limits.ts";
+
+export const ACKNOWLEDGEMENT = 0x004b4f41;
+export type MechanismTag = "AF_STP" | "AF_INET";
+
+/** What each network connection exchanges after the figure's messages. */
+export interface Hello {
+  readonly type: "hello";
+  readonly versionMin: number;
+  readonly versionMax: number;
+  readonly job: string;
+  /** Hex of TOKEN_BYTES. */
+  readonly token: string;
+  /** Name of the sender in its configuration. */
+  readonly name: string;
+  /** Network connections that the sender's configuration says a job has (1 or 2). */
+  readonly connections: number;
+}
+
+/** Steps 138/160 and 236/200: which storage transport group, and whose job. */
+export interface StgMessage {
+  readonly type: "stg";
+  readonly name: string;
+  readonly uuid: string;
+  readonly volumeUuids: readonly string[];
+  readonly job: string;
+  readonly token: string;
+}
+
+/** Steps 170/140 and 210/238: where the client's STP socket listens, or why there is none. */
+export type PortMessage =
+  | {
+    readonly type: "port";
+    readonly host: number;
+    readonly port: number;
+    /** Hex; an STP connect without it is refused. */
+    readonly token: string;
+  }
+  | { readonly type: "no-port"; readonly reason: string };
+
+export function encodeU32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+export function decodeU32(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+}
+
+export function encodeZeros(): Uint8Array {
+  return new Uint8Array(ZEROS_BYTES);
+}
+
+export function isZeros(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+export function encodeTag(tag: MechanismTag): Uint8Array {
+  return encodeU32(tag === "AF_STP" ? 1 : 2);
+}
+
+/** @throws AgentError `reset` for anything but the two tags */
+export function decodeTag(bytes: Uint8Array): MechanismTag {
+  const value = decodeU32(bytes);
+  if (value === 1) return "AF_STP";
+  if (value === 2) return "AF_INET";
+  throw malformed(`a mechanism tag of ${value}`, "1 (AF_STP) or 2 (AF_INET)");
+}
+
+/** @throws AgentError `reset` for a port outside 1 to 65535 */
+export function decodePort(bytes: Uint8Array): number {
+  const port = decodeU32(bytes);
+  if (port < 1 || port > 65535) throw malformed(`port ${port}`, "1 to 65535");
+  return port;
+}
+
+/** The two messages of a document: length, then body. */
+export function encodeDocument(document: Hello | StgMessage | PortMessage): Uint8Array[] {
+  const body = new TextEncoder().encode(JSON.stringify(document));
+  return [encodeU32(body.length), body];
+}
+
+/** @throws AgentError `reset` for a length outside 1 to MESSAGE_BYTES_MAX */
+export function decodeLength(bytes: Uint8Array): number {
+  const length = decodeU32(bytes);
+  if (length < 1 || length > MESSAGE_BYTES_MAX) {
+    throw malformed(`a message of ${length} bytes`, `1 to ${MESSAGE_BYTES_MAX}`);
+  }
+  return length;
+}
+
+/** @throws AgentError `reset` for what is no hello */
+export function decodeHello(body: Uint8Array): Hello {
+  const fields = decodeObject(body, "hello");
+  return {
+    type: "hello",
+    versionMin: integer(fields, "versionMin", 1, 0xffff),
+    versionMax: integer(fields, "versionMax", 1, 0xffff),
+    job: name(fields, "job"),
+    token: hex(fields, "token"),
+    name: name(fields, "name"),
+    connections: integer(fields, "connections", 1, 2),
+  };
+}
+
+/** @throws AgentError `reset` for what is no STG message */
+export function decodeStgMessage(body: Uint8Array): StgMessage {
+  const fields = decodeObject(body, "stg");
+  const volumeUuids = fields["volumeUuids"];
+  if (!Array.isArray(volumeUuids) || !volumeUuids.every((uuid) => typeof uuid === "string")) {
+    throw malformed("no list of volume uuids", "one");
+  }
+  return {
+    type: "stg",
+    name: name(fields, "name"),
+    uuid: name(fields, "uuid"),
+    volumeUuids,
+    job: name(fields, "job"),
+    token: hex(fields, "token"),
+  };
+}
+
+/** @throws AgentError `reset` for what is no port message */
+export function decodePortMessage(body: Uint8Array): PortMessage {
+  const fields = decodeObject(body, null);
+  if (fields["type"] === "no-port") {
+    return { type: "no-port", reason: text(fields, "reason", 1024) };
+  }
+  if (fields["type"] !== "port") throw malformed("no port message", "one");
+  return {
+    type: "port",
+    host: integer(fields, "host", 1, 0xffff),
+    port: integer(fields, "port", 1, 65535),
+    token: hex(fields, "token"),
+  };
+}
+
+function decodeObject(body: Uint8Array, type: string | null): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw malformed("no JSON", "a document");
+  }
+  if (typeof value !== "object" || value === null) throw malformed("no JSON object", "one");
+  const fields = value as Readonly<Record<string, unknown>>;
+  if (type !== null && fields["type"] !== type) {
+    throw malformed(`a "${String(fields["type"]).slice(0, 32)}" message`, `"${type}"`);
+  }
+  return fields;
+}
+
+function text(fields: Readonly<Record<string, unknown>>, key: string, maxLength: number): string {
+  const value = fields[key];
+  if (typeof value !== "string" || value.length > maxLength) {
+    throw malformed(`no usable "${key}"`, `text of at most ${maxLength} characters`);
+  }
+  return value;
+}
+
+function name(fields: Readonly<Record<string, unknown>>, key: string): string {
+  const value = text(fields, key, 128);
+  if (value.length === 0) throw malformed(`an empty "${key}"`, "a name");
+  return value;
+}
+
+function hex(fields: Readonly<Record<string, unknown>>, key: string): string {
+  const value = text(fields, key, TOKEN_BYTES * 2);
+  if (!/^[0-9a-f]+$/.test(value) || value.length !== TOKEN_BYTES * 2) {
+    throw malformed(`a malformed "${key}"`, `${TOKEN_BYTES} bytes in hex`);
+  }
+  return value;
+}
+
+function integer(
+  fields: Readonly<Record<string, unknown>>,
+  key: string,
+  min: number,
+  max: number,
+): number {
+  const value = fields[key];
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+    throw malformed(`no usable "${key}"`, `an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+function malformed(found: string, wanted: string): AgentError {
+  return new AgentError(
+    "reset",
+    `Cannot set up the connection: the peer sent ${found}, need ${wanted}`,
+  );
+}

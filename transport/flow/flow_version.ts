@@ -1,0 +1,25 @@
+// Version negotiation of the job protocol: both sides name a range, the highest common one wins.
+
+import { AgentError } from "../ground/error.ts";
+import type { Hello } from "./flow_messages.ts";
+
+/** Versions that this program speaks. */
+export const VERSION_MIN = 1;
+export const VERSION_MAX = 1;
+
+/**
+ * The version both sides speak.
+ * @throws AgentError `mismatch` that names both ranges
+ */
+export function negotiateVersion(peer: Hello): number {
+  const version = Math.min(VERSION_MAX, peer.versionMax);
+  if (version < VERSION_MIN || version < peer.versionMin) {
+    throw new AgentError(
+      "mismatch",
+      `Cannot talk to "${peer.name}": it speaks versions ${peer.versionMin} to ` +
+        `${peer.versionMax}, need one of ${VERSION_MIN} to ${VERSION_MAX}`,
+      { hint: "Install the same release of the agent on both hosts." },
+    );
+  }
+  return version;
+}

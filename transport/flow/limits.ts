@@ -1,0 +1,22 @@
+// Limits of the connection flows, with unit and reason.
+
+/** Zeros of steps 90/120 (the figure says "a string of zeros"; both sides must know its length). */
+export const ZEROS_BYTES = 16;
+
+/** A stranger must send the zeros, or a descriptor, within this time. */
+export const FIRST_BYTES_TIMEOUT_MS = 5_000;
+
+/** One step that waits for the peer; SMC allows 6 s for its whole handshake, a busy host needs more. */
+export const STEP_TIMEOUT_MS = 15_000;
+
+/** A message of set-up is a name, some uuids and a token; this leaves room for 16 volumes. */
+export const MESSAGE_BYTES_MAX = 16 * 1024;
+
+/** Random token of a job: it ties the connections of a job together. */
+export const TOKEN_BYTES = 16;
+
+/** Connections that a stranger may hold half set up; more are closed at once. */
+export const HALF_OPEN_MAX = 64;
+
+/** Backlog of the well-known ports. */
+export const BACKLOG = 64;

@@ -1,0 +1,121 @@
+// A well-known port that stays open for as long as the daemon runs: socket, bind and listen happen
+// once at its start, accept once a connection. The steps of the start are replayed at the head of
+// every job's trace, since the figures show them there.
+
+import type { Address } from "../conn.ts";
+import type { ConnectLayer } from "../connect/mod.ts";
+import { toErrorRecord } from "../ground/error.ts";
+import type { ErrorRecord } from "../ground/error.ts";
+import type { Clock } from "../runtime/runtime.ts";
+import { type Figure, type FlowStep, FlowTrace, showAddress, type Side } from "./flow_trace.ts";
+import { BACKLOG, HALF_OPEN_MAX } from "./limits.ts";
+
+/** Numbers of the steps of a listening side; "" where the figure has none. */
+export interface ListeningSteps {
+  readonly figure: Figure;
+  readonly side: Side;
+  readonly socket: string;
+  readonly bind: string;
+  readonly listen: string;
+  readonly accept: string;
+}
+
+export interface ListeningPortOptions {
+  readonly layer: ConnectLayer;
+  readonly clock: Clock;
+  readonly address: Address;
+  readonly steps: ListeningSteps;
+  /** Takes over an accepted connection; whatever it throws closes the connection. */
+  readonly onAccepted: (accepted: Accepted) => Promise<void>;
+  /** Told of every connection that was refused or broke during set-up. */
+  readonly onRefused: (error: ErrorRecord) => void;
+}
+
+/** An accepted connection with the trace of how it came to be. */
+export interface Accepted {
+  readonly descriptor: number;
+  readonly trace: FlowTrace;
+  /** The steps so far; grows as `trace` records more. */
+  readonly steps: FlowStep[];
+}
+
+export class ListeningPort implements AsyncDisposable {
+  readonly #options: ListeningPortOptions;
+  readonly #descriptor: number;
+  #halfOpen = 0;
+  #closed = false;
+
+  private constructor(options: ListeningPortOptions, descriptor: number) {
+    this.#options = options;
+    this.#descriptor = descriptor;
+  }
+
+  /** @throws AgentError `port_in_use` | `failed` */
+  static async open(options: ListeningPortOptions): Promise<ListeningPort> {
+    const descriptor = options.layer.socket("AF_INET", "STREAM", "TCP");
+    try {
+      await options.layer.bind(descriptor, options.address);
+      await options.layer.listen(descriptor, { backlog: BACKLOG });
+    } catch (error) {
+      await options.layer.close(descriptor);
+      throw error;
+    }
+    const port = new ListeningPort(options, descriptor);
+    void port.#acceptForever();
+    return port;
+  }
+
+  /** The bound address (its port is the real one when 0 was asked for). */
+  get address(): Address {
+    return this.#options.layer.getsockname(this.#descriptor);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#options.layer.close(this.#descriptor);
+  }
+
+  async #acceptForever(): Promise<void> {
+    while (!this.#closed) {
+      let descriptor: number;
+      try {
+        descriptor = await this.#options.layer.accept(this.#descriptor);
+      } catch (error) {
+        if (this.#closed) return;
+        this.#options.onRefused(toErrorRecord(error));
+        await this.#options.clock.sleep(100); // Out of descriptors, for one: let some go first.
+        continue;
+      }
+      if (this.#halfOpen >= HALF_OPEN_MAX) {
+        this.#options.layer.abort(descriptor, "too many connections are half set up");
+        continue;
+      }
+      void this.#handOver(descriptor);
+    }
+  }
+
+  async #handOver(descriptor: number): Promise<void> {
+    this.#halfOpen++;
+    try {
+      await this.#options.onAccepted(this.#trace(descriptor));
+    } catch (error) {
+      this.#options.layer.abort(descriptor, "set-up failed");
+      this.#options.onRefused(toErrorRecord(error));
+    } finally {
+      this.#halfOpen--;
+    }
+  }
+
+  #trace(descriptor: number): Accepted {
+    const { steps, clock, address } = this.#options;
+    const recorded: FlowStep[] = [];
+    const trace = new FlowTrace(steps.side, clock, (step) => recorded.push(step));
+    const own = this.#descriptor;
+    trace.done(steps.figure, steps.socket, `socket(AF_INET, STREAM, TCP) = ${own}`);
+    trace.done(steps.figure, steps.bind, `bind(${own}, ${showAddress(address)})`);
+    trace.done(steps.figure, steps.listen, `listen(${own}, ${BACKLOG})`);
+    trace.done(steps.figure, steps.accept, `accept(${own}) = ${descriptor}`);
+    return { descriptor, trace, steps: recorded };
+  }
+}

@@ -1,0 +1,19 @@
+// Door of the connection flows of Fig. 4, 4A and 5.
+
+export { connectFileSystem, type Fig4Connections } from "./fig4_server.ts";
+export { FileSystemDoor, type FileSystemSession } from "./fig4_client.ts";
+export { connectStorage } from "./fig4a_server.ts";
+export {
+  acceptStorage,
+  checkGroup,
+  receiveStorageSetup,
+  type StorageSetup,
+} from "./fig4a_client.ts";
+export { connectDatabase, type DatabaseConnection } from "./fig5_client.ts";
+export { connectBack, type DatabaseAnnouncement, receiveAnnouncement } from "./fig5_server.ts";
+export { type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
+export type { Hello, StgMessage } from "./flow_messages.ts";
+export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";
+export { type Accepted, ListeningPort } from "./listening_port.ts";
+export { TOKEN_BYTES } from "./limits.ts";
+export type { StorageGroup } from "./stp_steps.ts";

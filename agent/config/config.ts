@@ -1,0 +1,105 @@
+// What a configuration file says, as plain data: it crosses threads as it is.
+//
+// Types only. All defaults are filled in, all paths are absolute, sizes are bytes and durations
+// milliseconds. Groups, clients and databases are lists with unique names (find by `name`), not
+// objects, so that no name can collide with what every object inherits.
+
+/** Where a daemon's control endpoint listens, or where the command line finds it. */
+export type ControlAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "http"; readonly host: string; readonly port: number };
+
+export interface NetworkConfig {
+  readonly listen: string;
+  /** The well-known port (WKP); a client listens on the next one too (Fig. 4A). */
+  readonly port: number;
+  /** Ports that dynamic sockets may use, both ends included; null leaves it to the system. */
+  readonly dynamic: { readonly first: number; readonly last: number } | null;
+}
+
+/** Shape only: paths of PEM files. */
+export interface TlsConfig {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface StgConfig {
+  readonly name: string;
+  /** This host's id within the group. */
+  readonly host: number;
+  /** The emulated array's directory; null when the volumes are raw block devices. */
+  readonly array: string | null;
+  /** Volume names of the array, or paths of block devices. */
+  readonly volumes: readonly string[];
+  readonly heartbeatMs: number;
+  readonly deadTimeMs: number;
+}
+
+export type ChannelPolicy = "prefer-storage" | "storage-only" | "network-only";
+
+export interface ClientEntry {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** Name of the group that carries the data; null only with `network-only`. */
+  readonly stg: string | null;
+  readonly channel: ChannelPolicy;
+  /** How long the storage channel may take before the fallback. */
+  readonly waitMs: number;
+  /** Network connections of a job (Fig. 4). */
+  readonly connections: 1 | 2;
+}
+
+export type DatabaseEntry =
+  | { readonly name: string; readonly kind: "sqlite"; readonly path: string }
+  | {
+    readonly name: string;
+    readonly kind: "postgresql";
+    readonly data: string;
+    /** Directory of the Unix socket. */
+    readonly socket: string;
+    readonly port: number;
+    readonly user: string;
+  }
+  | {
+    readonly name: string;
+    readonly kind: "command";
+    readonly backup: readonly string[];
+    readonly restore: readonly string[];
+  };
+
+interface CommonConfig {
+  /** The file it came from, absolute. */
+  readonly file: string;
+  readonly name: string;
+  readonly network: NetworkConfig;
+  readonly control: ControlAddress;
+  /** File with the bearer token; set whenever `control` is http. */
+  readonly controlToken: string | null;
+  readonly tls: TlsConfig | null;
+  readonly stgs: readonly StgConfig[];
+}
+
+export interface ServerConfig extends CommonConfig {
+  readonly role: "server";
+  readonly vault: string;
+  readonly clients: readonly ClientEntry[];
+}
+
+export interface ClientConfig extends CommonConfig {
+  readonly role: "client";
+  readonly server: {
+    readonly address: string;
+    readonly port: number;
+    readonly connections: 1 | 2;
+  };
+  readonly databases: readonly DatabaseEntry[];
+  /** Directory for database snapshots while they are being backed up. */
+  readonly spool: string;
+  readonly compression: { readonly level: number };
+  /** False refuses every restore onto this host. */
+  readonly allowRestore: boolean;
+}
+
+export type Config = ServerConfig | ClientConfig;

@@ -1,0 +1,53 @@
+// Limits of a configuration file, each with its unit and reason.
+
+import { assert } from "../../transport/ground/assert.ts";
+
+/** Bytes of one configuration file: thousands of clients fit; a wrong file is refused early. */
+export const MAX_CONFIG_BYTES = 1024 * 1024;
+/** Problems that are reported at once; more than a person reads helps nobody. */
+export const MAX_PROBLEMS = 100;
+/** Bytes of a host, client, group, volume or database name: it becomes part of file names. */
+export const MAX_NAME_BYTES = 64;
+/** Bytes of a host name or address (RFC 1035). */
+export const MAX_ADDRESS_BYTES = 253;
+/** Bytes of a path: Linux PATH_MAX without the closing NUL. */
+export const MAX_PATH_BYTES = 4095;
+/** Bytes of a Unix socket's path: sun_path of sockaddr_un holds 108 with the closing NUL. */
+export const MAX_SOCKET_PATH_BYTES = 107;
+/** Storage transport groups of one host; each costs heartbeats and a poll. */
+export const MAX_STGS = 16;
+/** Volumes of one group: frames stripe over all of them. */
+export const MAX_VOLUMES = 64;
+/** Largest host id; the group's geometry, fixed by `stg format`, may allow fewer. */
+export const MAX_HOST_ID = 64;
+/** Clients of one server. */
+export const MAX_CLIENTS = 10_000;
+/** Databases of one client. */
+export const MAX_DATABASES = 1_000;
+/** Words of a command that backs up or restores a database. */
+export const MAX_COMMAND_WORDS = 256;
+/** Characters of one such word: Linux limits one argument to 128 KiB. */
+export const MAX_COMMAND_WORD_BYTES = 128 * 1024 - 1;
+/** Ports below are privileged or well known; a dynamic range there would collide. */
+export const MIN_DYNAMIC_PORT = 1024;
+/** Ports of a dynamic range: a database job needs one, several jobs run at once. */
+export const MIN_DYNAMIC_PORTS = 16;
+/** Milliseconds to wait for the storage channel before the fallback. */
+export const DEFAULT_WAIT_MS = 5_000;
+export const MAX_WAIT_MS = 600_000;
+/** Milliseconds between heartbeats of a host in its group, and until a silent one is dead. */
+export const DEFAULT_HEARTBEAT_MS = 1_000;
+export const DEFAULT_DEAD_TIME_MS = 10_000;
+export const MIN_HEARTBEAT_MS = 100;
+export const MAX_DEAD_TIME_MS = 600_000;
+/** A host is declared dead only after it missed this many heartbeats. */
+export const MIN_HEARTBEATS_PER_DEAD_TIME = 3;
+/** zstd levels: above 19 a level needs memory that the agent does not have. */
+export const MIN_COMPRESSION_LEVEL = 1;
+export const MAX_COMPRESSION_LEVEL = 19;
+export const DEFAULT_COMPRESSION_LEVEL = 3;
+
+assert(
+  DEFAULT_DEAD_TIME_MS >= DEFAULT_HEARTBEAT_MS * MIN_HEARTBEATS_PER_DEAD_TIME,
+  "the default dead time spans enough heartbeats",
+);

@@ -1,0 +1,25 @@
+// The door of the configuration room: everything that other rooms may use.
+
+export type {
+  ChannelPolicy,
+  ClientConfig,
+  ClientEntry,
+  Config,
+  ControlAddress,
+  DatabaseEntry,
+  NetworkConfig,
+  ServerConfig,
+  StgConfig,
+  TlsConfig,
+} from "./config.ts";
+export {
+  type ConfigProblem,
+  type ConfigResult,
+  formatProblem,
+  requireConfig,
+} from "./config_problem.ts";
+export { closestName } from "./closest_name.ts";
+export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";
+export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
+export { parseControlAddress } from "./shared_schema.ts";
+export { isLoopback } from "./cross_check.ts";

@@ -1,0 +1,79 @@
+// A client's configuration from its parts: schemas, rules between keys, absolute paths. Pure.
+
+import { z } from "zod";
+import {
+  CLIENT_KEYS,
+  compressionSchema,
+  databaseEntrySchema,
+  type DatabasePart,
+  DEFAULT_SPOOL,
+  serverEntrySchema,
+} from "./client_schema.ts";
+import type { ClientConfig, DatabaseEntry } from "./config.ts";
+import { checkOwnPorts } from "./cross_check.ts";
+import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES } from "./limits.ts";
+import { refuseBadNames } from "./read_server_config.ts";
+import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
+import type { ReadPart, SectionReader } from "./section_reader.ts";
+import { pathSchema } from "./shared_schema.ts";
+
+/** The configuration, or undefined after its problems were recorded in `reader`. */
+export function readClientConfig(reader: SectionReader, file: string): ClientConfig | undefined {
+  reader.refuseUnknownKeys(CLIENT_KEYS);
+  const shared = readSharedConfig(reader, file, 2);
+  const server = reader.read(["server"], serverEntrySchema);
+  const databases = reader.readMap(["databases"], databaseEntrySchema, MAX_DATABASES);
+  const spool = reader.read(["spool"], pathSchema.default(DEFAULT_SPOOL));
+  const compression = reader.read(
+    ["compression"],
+    compressionSchema.default({ level: DEFAULT_COMPRESSION_LEVEL }),
+  );
+  const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
+  refuseBadNames(reader, databases.parts);
+  const { name, network, control } = shared;
+  if (network !== undefined && server !== undefined) {
+    const own = { listen: network.listen, port: network.port, count: 2 } as const;
+    checkOwnPorts(reader, own, {
+      path: ["server"],
+      address: server.address,
+      port: server.port,
+      count: 1,
+    });
+  }
+  if (name === undefined || network === undefined || control === undefined) return undefined;
+  if (server === undefined || spool === undefined || compression === undefined) return undefined;
+  if (allowRestore === undefined) return undefined;
+  return {
+    role: "client",
+    file,
+    name,
+    network,
+    control,
+    controlToken: shared.controlToken,
+    tls: shared.tls,
+    stgs: shared.stgs,
+    server,
+    databases: databases.parts.map((part) => databaseEntry(part, file)),
+    spool: resolveBeside(file, spool),
+    compression,
+    allowRestore,
+  };
+}
+
+function databaseEntry({ key, value }: ReadPart<DatabasePart>, file: string): DatabaseEntry {
+  switch (value.kind) {
+    case "sqlite":
+      return { name: key, kind: "sqlite", path: resolveBeside(file, value.path) };
+    case "postgresql":
+      return {
+        name: key,
+        kind: "postgresql",
+        data: resolveBeside(file, value.data),
+        socket: resolveBeside(file, value.socket),
+        port: value.port,
+        user: value.user,
+      };
+    case "command":
+      return { name: key, kind: "command", backup: value.backup, restore: value.restore };
+  }
+}

@@ -1,0 +1,65 @@
+// A server's configuration from its parts: schemas, rules between keys, absolute paths. Pure.
+
+import type { ClientEntry, ServerConfig } from "./config.ts";
+import { checkClients, checkOwnPorts } from "./cross_check.ts";
+import { MAX_CLIENTS } from "./limits.ts";
+import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
+import type { ReadPart, SectionReader } from "./section_reader.ts";
+import { clientEntrySchema, type ClientPart, SERVER_KEYS } from "./server_schema.ts";
+import { isName, pathSchema } from "./shared_schema.ts";
+
+/** The configuration, or undefined after its problems were recorded in `reader`. */
+export function readServerConfig(reader: SectionReader, file: string): ServerConfig | undefined {
+  reader.refuseUnknownKeys(SERVER_KEYS);
+  const shared = readSharedConfig(reader, file, 1);
+  const vault = reader.read(["vault"], pathSchema);
+  const clients = reader.readMap(["clients"], clientEntrySchema, MAX_CLIENTS);
+  checkClients(reader, clients, shared.stgParts);
+  refuseBadNames(reader, clients.parts);
+  const { name, network, control } = shared;
+  if (network !== undefined) {
+    const own = { listen: network.listen, port: network.port, count: 1 } as const;
+    for (const { path, value } of clients.parts) {
+      checkOwnPorts(reader, own, { path, address: value.address, port: value.port, count: 2 });
+    }
+  }
+  if (name === undefined || network === undefined || control === undefined) return undefined;
+  if (vault === undefined) return undefined;
+  return {
+    role: "server",
+    file,
+    name,
+    network,
+    control,
+    controlToken: shared.controlToken,
+    tls: shared.tls,
+    stgs: shared.stgs,
+    vault: resolveBeside(file, vault),
+    clients: clients.parts.map(clientEntry),
+  };
+}
+
+/** Names that are keys of a map: no schema sees them. */
+export function refuseBadNames(reader: SectionReader, parts: readonly ReadPart<unknown>[]): void {
+  for (const { key, path } of parts) {
+    if (isName(key)) continue;
+    reader.refuse(
+      path,
+      `found the name ${JSON.stringify(key)}, need letters, digits, ".", "_" or "-"`,
+      "Start the name with a letter or digit.",
+      "key",
+    );
+  }
+}
+
+function clientEntry({ key, value }: ReadPart<ClientPart>): ClientEntry {
+  return {
+    name: key,
+    address: value.address,
+    port: value.port,
+    stg: value.stg ?? null,
+    channel: value.channel,
+    waitMs: value.wait,
+    connections: value.connections,
+  };
+}

@@ -1,0 +1,270 @@
+// Configuration files: the examples of the contract load with all defaults; every mistake is
+// reported with its line, column, key, message and hint, and all of them at once.
+
+import { describe, expect, test } from "bun:test";
+import {
+  formatProblem,
+  loadClientConfig,
+  loadConfigText,
+  loadServerConfig,
+  requireConfig,
+} from "../../../../agent/config/mod.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
+
+const SERVER = `name: vault01
+network: { listen: 127.0.0.1, port: 7430 }
+control: unix:run/server.sock
+stgs:
+  - { name: stg0, host: 1, array: array, volumes: [v0, v1] }
+vault: vault
+clients:
+  web01: { address: 127.0.0.1, port: 7530, stg: stg0, channel: prefer-storage, wait: 5s, connections: 2 }
+`;
+
+const CLIENT = `name: web01
+network: { listen: 127.0.0.1, port: 7530 }
+control: unix:run/client.sock
+server: { address: 127.0.0.1, port: 7430, connections: 2 }
+stgs: [ { name: stg0, host: 2, array: array, volumes: [v0, v1] } ]
+databases:
+  app: { kind: sqlite, path: data/app.db }
+  pg:  { kind: postgresql, data: /var/lib/postgresql/15/main, socket: /var/run/postgresql, user: postgres }
+  erp: { kind: command, backup: [sh, -c, "dump"], restore: [sh, -c, "load"] }
+`;
+
+const FILE = "/etc/agent/x.yaml";
+
+function problems(text: string): readonly string[] {
+  const result = loadConfigText(text, { file: FILE });
+  if (result.ok) return [];
+  return result.problems.map((problem) => formatProblem("F", problem));
+}
+
+describe("loadConfig", () => {
+  test("loadServerConfig() fills defaults and resolves paths for the contract's example", () => {
+    expect(requireConfig(loadServerConfig(SERVER, { file: FILE }))).toEqual({
+      role: "server",
+      file: FILE,
+      name: "vault01",
+      network: { listen: "127.0.0.1", port: 7430, dynamic: null },
+      control: { kind: "unix", path: "/etc/agent/run/server.sock" },
+      controlToken: null,
+      tls: null,
+      stgs: [{
+        name: "stg0",
+        host: 1,
+        array: "/etc/agent/array",
+        volumes: ["v0", "v1"],
+        heartbeatMs: 1000,
+        deadTimeMs: 10000,
+      }],
+      vault: "/etc/agent/vault",
+      clients: [{
+        name: "web01",
+        address: "127.0.0.1",
+        port: 7530,
+        stg: "stg0",
+        channel: "prefer-storage",
+        waitMs: 5000,
+        connections: 2,
+      }],
+    });
+  });
+
+  test("loadClientConfig() reads the three database kinds of the contract's example", () => {
+    const config = requireConfig(loadClientConfig(CLIENT, { file: FILE }));
+    expect(config.server).toEqual({ address: "127.0.0.1", port: 7430, connections: 2 });
+    expect(config.databases).toEqual([
+      { name: "app", kind: "sqlite", path: "/etc/agent/data/app.db" },
+      {
+        name: "pg",
+        kind: "postgresql",
+        data: "/var/lib/postgresql/15/main",
+        socket: "/var/run/postgresql",
+        port: 5432,
+        user: "postgres",
+      },
+      { name: "erp", kind: "command", backup: ["sh", "-c", "dump"], restore: ["sh", "-c", "load"] },
+    ]);
+    expect([config.spool, config.compression.level, config.allowRestore]).toEqual([
+      "/var/tmp",
+      3,
+      true,
+    ]);
+  });
+
+  test("loadConfigText() takes the role from the content", () => {
+    expect(requireConfig(loadConfigText(SERVER, { file: FILE })).role).toBe("server");
+    expect(requireConfig(loadConfigText(CLIENT, { file: FILE })).role).toBe("client");
+  });
+
+  test("requireConfig() throws usage with every problem when there are some", () => {
+    let thrown: unknown;
+    try {
+      requireConfig(loadConfigText("name: a\n", { file: FILE }));
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(AgentError);
+    expect(String(thrown)).toContain(`${FILE}:1:1: found no key that tells the role`);
+  });
+
+  test("loadConfigText() reports all mistakes of a file at once, in its order", () => {
+    const text = SERVER.replace("name: vault01", "nmae: vault01")
+      .replace("port: 7430", "port: 74300")
+      .replace("host: 1", "host: one")
+      .replace("wait: 5s", "wait: 5")
+      .replace("channel: prefer-storage", "channel: prefer-storge");
+    expect(problems(text)).toEqual([
+      'F:1:1: nmae: unknown key "nmae", need one of name, network, control, control_token, tls, ' +
+      'stgs, vault, clients\n  hint: Did you mean "name"?',
+      "F:1:1: name: missing, need a text\n  hint: Add the key.",
+      "F:2:37: network.port: found 74300, need at most 65535",
+      'F:5:25: stgs[0].host: found "one", need a number',
+      'F:8:64: clients.web01.channel: found "prefer-storge", need one of prefer-storage, ' +
+      'storage-only, network-only\n  hint: Did you mean "prefer-storage"?',
+      "F:8:85: clients.web01.wait: found 5, need a duration of 0ms to 600s\n" +
+      "  hint: Write a number with its unit, for example 5s.",
+    ]);
+  });
+});
+
+/** [what, replace, by, expected beginnings of the problem lines] on the server's example. */
+const SERVER_CASES: readonly (readonly [string, string, string, readonly string[]])[] = [
+  ["unknown key in a part", "listen:", "lisen:", ['F:2:12: network.lisen: unknown key "lisen"']],
+  ["duplicate key", "vault: vault", "vault: a\nvault: b", ["F:7:1: the same key stands twice"]],
+  ["syntax error", "[v0, v1]", "[v0, v1", ["F:5:59: no valid YAML", "F:"]],
+  ["unresolved alias", "vault: vault", "vault: *x", ["F:1:1: no valid YAML: Unresolved alias"]],
+  ["list instead of map", "network: { listen: 127.0.0.1, port: 7430 }", "network: [1]", [
+    "F:2:10: network: found a list of 1, need a map of keys",
+  ]],
+  ["nothing instead of map", "network: { listen: 127.0.0.1, port: 7430 }", "network:", [
+    "F:2:9: network: found nothing, need a map of keys",
+  ]],
+  ["no listening to others without tls", "listen: 127.0.0.1", "listen: 0.0.0.0", [
+    "F:2:20: network.listen: found 0.0.0.0 without tls, need a loopback address",
+  ]],
+  ["control of another scheme", "unix:run/server.sock", "tcp:1", [
+    'F:3:10: control: found "tcp:1", need unix:PATH or http://HOST:PORT',
+  ]],
+  ["control by http without token", "unix:run/server.sock", "http://127.0.0.1:7440", [
+    "F:3:10: control: found http without control_token",
+  ]],
+  [
+    "control on the WKP",
+    "unix:run/server.sock",
+    "http://127.0.0.1:7430\ncontrol_token: t",
+    ["F:3:10: control: found port 7430, need one outside 7430"],
+  ],
+  ["control path too long", "run/server.sock", "a".repeat(108), [
+    "F:3:10: control: found a socket path of 119 bytes, need at most 107",
+  ]],
+  ["dynamic range over the WKP", "port: 7430", "port: 7430, dynamic: 7000-8000", [
+    "F:2:52: network.dynamic: found a range that contains port 7430",
+  ]],
+  ["dynamic range backwards", "port: 7430", "port: 7430, dynamic: 8000-7000", [
+    'F:2:52: network.dynamic: found "8000-7000", need a range of at least 16 ports',
+  ]],
+  ["host id too large", "host: 1", "host: 65", ["F:5:25: stgs[0].host: found 65, need at most 64"]],
+  ["no volumes", "[v0, v1]", "[]", ["F:5:51: stgs[0].volumes: found a list of 0, need at least 1"]],
+  ["volume twice", "[v0, v1]", "[v0, v0]", [
+    'F:5:56: stgs[0].volumes[1]: found "v0" a second time',
+  ]],
+  ["device in an array", "[v0, v1]", "[/dev/sda]", [
+    'F:5:52: stgs[0].volumes[0]: found "/dev/sda", need the name of a volume of the array',
+  ]],
+  ["dead time too short", "array: array", "array: array, dead_time: 2s", [
+    "F:5:53: stgs[0].dead_time: found 2000ms, need at least 3000ms",
+  ]],
+  [
+    "group twice",
+    "vault: vault",
+    "  - { name: stg0, host: 1, volumes: [/dev/sda] }\nvault: vault",
+    ['F:6:13: stgs[1].name: found "stg0" a second time'],
+  ],
+  ["group not defined", "stg: stg0", "stg: stg1", [
+    'F:8:49: clients.web01.stg: found "stg1", need the name of a group under stgs\n' +
+    '  hint: Did you mean "stg0"?',
+  ]],
+  ["no group", "stg: stg0, ", "", ["F:8:10: clients.web01.stg: missing, need the name of a group"]],
+  ["connections", "connections: 2", "connections: 3", [
+    "F:8:103: clients.web01.connections: found 3, need one of 1, 2",
+  ]],
+  ["client on the server's port", "port: 7530", "port: 7429", [
+    "F:8:38: clients.web01.port: found 7429, need one outside 7430",
+  ]],
+  ["client's WKP + 1 out of range", "port: 7530", "port: 65535", [
+    "F:8:38: clients.web01.port: found 65535, need at most 65534",
+  ]],
+  ["client's bad name", "web01:", "../x:", ['F:8:3: clients.../x: found the name "../x"']],
+];
+
+describe("loadConfigText() of a server", () => {
+  for (const [what, from, to, expected] of SERVER_CASES) {
+    test(`refuses: ${what}`, () => {
+      expect(SERVER).toContain(from);
+      const found = problems(SERVER.replace(from, to));
+      expect(found.length).toBe(expected.length);
+      for (const [index, beginning] of expected.entries()) {
+        expect(found[index]?.slice(0, beginning.length)).toBe(beginning);
+      }
+    });
+  }
+
+  test("refuses a second client on WKP + 1 of the first", () => {
+    const second = SERVER + "  web02: { address: 127.0.0.1, port: 7531, stg: stg0 }\n";
+    expect(problems(second)).toEqual([
+      "F:9:38: clients.web02.port: found 7531, need one apart from 7530 and 7531 of client " +
+      '"web01" at the same address\n  hint: Leave two ports for each client.',
+    ]);
+  });
+
+  test("accepts a client of network-only without a group", () => {
+    expect(problems(SERVER.replace("stg: stg0, channel: prefer-storage", "channel: network-only")))
+      .toEqual([]);
+  });
+});
+
+const CLIENT_CASES: readonly (readonly [string, string, string, string])[] = [
+  [
+    "unknown database kind",
+    "kind: sqlite",
+    "kind: sqlit",
+    "F:7:16: databases.app.kind: found " +
+    '"sqlit", need one of sqlite, postgresql, command\n  hint: Did you mean "sqlite"?',
+  ],
+  [
+    "database key of another kind",
+    "data/app.db",
+    "a, user: x",
+    "F:7:33: databases.app.user: " +
+    'unknown key "user", need one of kind, path',
+  ],
+  ["empty command", '[sh, -c, "dump"]', "[]", "F:9:33: databases.erp.backup: found a list of 0"],
+  [
+    "server on WKP + 1",
+    "port: 7430",
+    "port: 7531",
+    "F:4:37: server.port: found 7531, need one " +
+    "outside 7530-7531",
+  ],
+  [
+    "port without a next one",
+    "port: 7530",
+    "port: 65535",
+    "F:2:37: network.port: found 65535, " +
+    "need at most 65534",
+  ],
+  ["server missing", "server:", "srever:", "F:1:1: server: missing, need a map of keys"],
+  ["vault in a client", "name: web01", "name: web01\nvault: x", "F:1:1: found keys of a server"],
+];
+
+describe("loadConfigText() of a client", () => {
+  for (const [what, from, to, beginning] of CLIENT_CASES) {
+    test(`refuses: ${what}`, () => {
+      expect(CLIENT).toContain(from);
+      const found = problems(CLIENT.replace(from, to));
+      expect(found[0]?.slice(0, beginning.length)).toBe(beginning);
+    });
+  }
+});

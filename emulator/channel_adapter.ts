@@ -1,0 +1,51 @@
+// The channel adapter (Fig. 2, 30): one connection of a host to one device, as the volume contract
+// wants it. A host may open several connections, to one device or to many. Synchronous.
+
+import { assert } from "../transport/ground/assert.ts";
+import { AgentError } from "../transport/ground/error.ts";
+import type { Volume } from "../transport/volume.ts";
+import type { ChannelDirector } from "./channel_director.ts";
+import type { DeviceGeometry } from "./geometry.ts";
+import { RECORD_BYTES } from "./limits.ts";
+
+export class ChannelAdapter implements Volume {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly blockBytes = RECORD_BYTES;
+  readonly #device: DeviceGeometry;
+  readonly #director: ChannelDirector;
+  #closed = false;
+
+  constructor(device: DeviceGeometry, director: ChannelDirector) {
+    this.name = device.name;
+    this.sizeBytes = device.sizeBytes;
+    this.#device = device;
+    this.#director = director;
+  }
+
+  /** @throws AgentError `volume` | `busy` | `no_space` | `closed` */
+  read(offsetBytes: number, into: Uint8Array): undefined {
+    this.#check(offsetBytes, into.length);
+    this.#director.read(this.#device, offsetBytes, into);
+    return undefined;
+  }
+
+  /** @throws AgentError `volume` | `busy` | `no_space` | `closed` */
+  write(offsetBytes: number, from: Uint8Array): undefined {
+    this.#check(offsetBytes, from.length);
+    this.#director.write(this.#device, offsetBytes, from);
+    return undefined;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #check(offsetBytes: number, bytes: number): void {
+    if (this.#closed) {
+      throw new AgentError("closed", `Cannot use volume "${this.name}": closed, need it open`);
+    }
+    assert(offsetBytes % RECORD_BYTES === 0 && bytes % RECORD_BYTES === 0, "I/O is in blocks");
+    assert(offsetBytes >= 0 && offsetBytes + bytes <= this.sizeBytes, "I/O is inside the volume");
+  }
+}

@@ -1,0 +1,141 @@
+// One board of the system memory (Fig. 2, 22): a shared file, its lock, its part of the cache.
+//
+// Invariants:
+//  1. One access at a time: everything but validated reads happens between `lock` and `unlock`.
+//  2. The lock is an flock of this attachment's own descriptor and dies with its process.
+//  3. `intent` is 1 during every hold; who finds it set after taking the lock repairs first.
+//  4. A holder that stopped does not block for ever: `lock` gives up after LOCK_WAIT_MS.
+
+import { assert } from "../transport/ground/assert.ts";
+import { AgentError } from "../transport/ground/error.ts";
+import type { Files } from "../transport/runtime/files.ts";
+import type { Clock, SharedMemory } from "../transport/runtime/runtime.ts";
+import { type BoardCounter, type BoardLayout, STATE } from "./board_layout.ts";
+import type { BoardOrigin } from "./board_header.ts";
+import { repairBoard } from "./board_repair.ts";
+import { BoardWords } from "./board_words.ts";
+import { Cache } from "./cache.ts";
+import { LOCK_SLEEP_MS, LOCK_SPINS, LOCK_WAIT_MS } from "./limits.ts";
+
+/** What a board is made of; the board closes memory and descriptor. */
+export interface BoardParts {
+  readonly path: string;
+  readonly origin: BoardOrigin;
+  readonly layout: BoardLayout;
+  readonly memory: SharedMemory;
+  /** Open on the board's file, for the lock. */
+  readonly descriptor: number;
+  readonly files: Files;
+  readonly clock: Clock;
+  /** Process id of this attachment, for those who find the board busy. */
+  readonly pid: number;
+}
+
+export class MemoryBoard {
+  readonly path: string;
+  readonly origin: BoardOrigin;
+  readonly layout: BoardLayout;
+  readonly words: BoardWords;
+  readonly cache: Cache;
+  readonly descriptor: number;
+  readonly #files: Files;
+  readonly #clock: Clock;
+  readonly #pid: number;
+  readonly #sleepCell = new Int32Array(new SharedArrayBuffer(4));
+  #held = false;
+  #closed = false;
+  /** Lock-free hits and waits of this attachment that the shared counters do not have yet. */
+  #unpublishedHits = 0;
+  #unpublishedWaits = 0;
+
+  constructor(parts: BoardParts) {
+    this.path = parts.path;
+    this.origin = parts.origin;
+    this.layout = parts.layout;
+    this.words = new BoardWords(parts.memory, parts.layout);
+    this.cache = new Cache(this.words);
+    this.descriptor = parts.descriptor;
+    this.#files = parts.files;
+    this.#clock = parts.clock;
+    this.#pid = parts.pid;
+  }
+
+  /**
+   * Takes the board, repairing it if its last holder left it half changed.
+   * @throws AgentError `busy` naming board and holder after LOCK_WAIT_MS
+   */
+  lock(): void {
+    if (this.tryLock()) return;
+    this.#unpublishedWaits++;
+    for (let attempt = 1; attempt < LOCK_SPINS; attempt++) {
+      if (this.tryLock()) return;
+    }
+    const deadlineMs = this.#clock.monotonicMs() + LOCK_WAIT_MS;
+    while (this.#clock.monotonicMs() < deadlineMs) {
+      Atomics.wait(this.#sleepCell, 0, 0, LOCK_SLEEP_MS);
+      if (this.tryLock()) return;
+    }
+    const holder = this.words.state(STATE.holder);
+    throw new AgentError(
+      "busy",
+      `Cannot use memory board "${this.path}": held by process ${holder} for more than ` +
+        `${LOCK_WAIT_MS} ms, need it free`,
+      { hint: `Continue or end process ${holder}: it seems to be stopped.` },
+    );
+  }
+
+  /** Takes the board if nobody has it now. */
+  tryLock(): boolean {
+    assert(!this.#held && !this.#closed, "a board is locked once, and while open");
+    if (!this.#files.lock(this.descriptor, "exclusive", { wait: false })) return false;
+    this.#held = true;
+    const orphaned = this.words.state(STATE.intent) !== 0;
+    this.words.setState(STATE.intent, 1);
+    this.words.setState(STATE.holder, this.#pid);
+    if (orphaned) repairBoard(this.words, this.cache);
+    this.words.addState(STATE.tick, 1);
+    this.#publish();
+    return true;
+  }
+
+  /** Gives the board back. `sound` false leaves the intent set, so that the next holder repairs. */
+  unlock(sound: boolean): void {
+    assert(this.#held, "a board is unlocked by its holder");
+    if (sound) this.words.setState(STATE.intent, 0);
+    this.#held = false;
+    this.#files.unlock(this.descriptor);
+  }
+
+  /** Notes a hit of a read without the lock; it reaches the shared counters at the next hold. */
+  noteHit(): void {
+    this.#unpublishedHits++;
+  }
+
+  /** Adds to a shared counter; only while the lock is held. */
+  count(counter: BoardCounter, delta = 1): void {
+    assert(this.#held, "shared counters change under the lock");
+    this.words.count(counter, delta);
+  }
+
+  /** Publishes this attachment's counters and closes memory and descriptor. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    // A busy board keeps its figures without ours: counters are not worth a wait.
+    if (this.#unpublishedHits > 0 && this.tryLock()) this.unlock(true);
+    this.#closed = true;
+    this.words.memory.close();
+    this.#files.close(this.descriptor);
+  }
+
+  #publish(): void {
+    if (this.#unpublishedHits > 0) {
+      this.words.count("reads", this.#unpublishedHits);
+      this.words.count("hits", this.#unpublishedHits);
+      this.#unpublishedHits = 0;
+    }
+    if (this.#unpublishedWaits > 0) {
+      this.words.count("waits", this.#unpublishedWaits);
+      this.#unpublishedWaits = 0;
+    }
+  }
+}

@@ -4,6 +4,7 @@
 // and daemon.ts's implementers (server, client) hold the jobs. Shapes with `type` and snake-case
 // free keys are the JSON of the contract (DESIGN 8.1): they go out as they are.
 
+import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
 
 export type Role = "server" | "client";
@@ -75,19 +76,8 @@ export interface JobEvent {
   readonly body: JobEventBody;
 }
 
-/** One step of Fig. 4, 4A or 5 as it happened. */
-export interface TraceStep {
-  readonly figure: "4" | "4A" | "5";
-  readonly side: Role;
-  /** The figure's number, "196A" too; "" for the unnumbered ones. */
-  readonly step: string;
-  /** The call with its arguments, e.g. `socket(AF_INET, STREAM, TCP) = 3`. */
-  readonly call: string;
-  /** Milliseconds since the job's first step on that side, by that side's monotonic clock. */
-  readonly atMs: number;
-  /** True when the step was not performed because the job took another way; `call` says why. */
-  readonly skipped: boolean;
-}
+/** One step of Fig. 4, 4A or 5 as it happened; a job shows those of both sides. */
+export type TraceStep = FlowStep;
 
 export type JobRequest =
   | {

@@ -144,9 +144,8 @@ async function chooseMechanism(
 ): Promise<DatabaseConnection> {
   const { layer, trace } = context;
   const exchange = new FlowExchange(context, "5", dynamic);
-  if (decodeTag(await exchange.receive("the mechanism", 4)) === "AF_INET") {
-    return await stayOnNetwork(context, exchange);
-  }
+  const tag = decodeTag(await exchange.receive("the mechanism", 4));
+  if (tag !== "AF_STP") return await withoutStorage(context, exchange, tag);
   const message = decodeStgMessage(await exchange.receiveDocument("the STG"));
   exchange.done("200", `recv(${dynamic}) = AF_STP, STG ${message.name} ${message.uuid}`);
   let group: StorageGroup;
@@ -156,8 +155,9 @@ async function chooseMechanism(
     const reason = toErrorRecord(error).message;
     const step = { step: "210", call: `send(${dynamic}, no port: ${reason})` };
     await exchange.sendDocument(step, { type: "no-port", reason });
-    if (decodeTag(await exchange.receive("the mechanism", 4)) === "AF_STP") throw error;
-    return await stayOnNetwork(context, exchange);
+    const second = decodeTag(await exchange.receive("the mechanism", 4));
+    if (second === "AF_STP") throw error;
+    return await withoutStorage(context, exchange, second);
   }
   const token = encodeHex(options.random.bytes(TOKEN_BYTES));
   const listener = await listenStp(context, { figure: "5", group, token, steps: LISTEN_STEPS });
@@ -176,14 +176,23 @@ async function chooseMechanism(
 
 const LISTEN_STEPS = { socket: "202", bind: "204", listen: "206", getsockname: "208" } as const;
 
-/** The tag AF_INET is followed by the reason. */
-async function stayOnNetwork(
+/** The tags AF_INET and refused are followed by the reason. */
+async function withoutStorage(
   context: FlowContext,
   exchange: FlowExchange,
+  tag: "AF_INET" | "refused",
 ): Promise<DatabaseConnection> {
   const answer = decodePortMessage(await exchange.receiveDocument("the reason"));
   const reason = answer.type === "no-port" ? answer.reason : "the server gave no reason";
+  if (tag === "refused") throw storageRequired(reason);
   exchange.done("200", `recv(${exchange.descriptor}) = AF_INET: ${reason}`);
   context.trace.skipped("5", "202-214", `the job stays on the network: ${reason}`);
   return { mechanism: "network", descriptor: exchange.descriptor, reason };
+}
+
+/** The error of a job that may only use the storage and cannot. */
+export function storageRequired(reason: string): AgentError {
+  return new AgentError("failed", `Cannot use the storage channel: ${reason}`, {
+    hint: "Mend the storage transport group, or set `channel: prefer-storage` for this client.",
+  });
 }

@@ -8,9 +8,8 @@
 
 import type { Address, Conn } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
-import { AgentError } from "../ground/error.ts";
 import type { Clock } from "../runtime/runtime.ts";
-import type { DatabaseConnection } from "./fig5_client.ts";
+import { type DatabaseConnection, storageRequired } from "./fig5_client.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import {
   ACKNOWLEDGEMENT,
@@ -124,7 +123,7 @@ export async function connectBack(
 
 const CONNECT_STEPS = { socket: "240", bind: "242", connect: "244" } as const;
 
-/** Tells the client to stay on the dynamic connection, unless the policy is storage only. */
+/** Tells the client to stay on the dynamic connection, or refuses when only storage is allowed. */
 async function stayOnNetwork(
   context: FlowContext,
   exchange: FlowExchange,
@@ -132,16 +131,15 @@ async function stayOnNetwork(
   reason: string,
 ): Promise<DatabaseConnection> {
   const { descriptor } = exchange;
-  if (options.storageOnly) {
-    context.layer.abort(descriptor, reason);
-    throw new AgentError("failed", `Cannot use the storage channel: ${reason}`, {
-      hint: "Mend the storage transport group, or set `channel: prefer-storage` for this client.",
-    });
-  }
+  const tag = options.storageOnly ? "refused" : "AF_INET";
   await exchange.send(
-    { step: "236", call: `send(${descriptor}, AF_INET: ${reason})` },
-    [encodeTag("AF_INET"), ...encodeDocument({ type: "no-port", reason })],
+    { step: "236", call: `send(${descriptor}, ${tag}: ${reason})` },
+    [encodeTag(tag), ...encodeDocument({ type: "no-port", reason })],
   );
+  if (options.storageOnly) {
+    await context.layer.close(descriptor);
+    throw storageRequired(reason);
+  }
   context.trace.skipped("5", "238-246", `the job stays on the network: ${reason}`);
   return { mechanism: "network", descriptor, reason };
 }

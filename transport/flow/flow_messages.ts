@@ -4,7 +4,7 @@
 //   descriptor (122/92, 100/126)   u32, never 0, so it differs from the zeros in its first 4 bytes
 //   dynamic port (196/224)   u32, 1 to 65535
 //   acknowledgement (226/196A)     u32 = 0x004b4f41 ("AOK")
-//   mechanism tag (236/200)  u32, 1 = AF_STP, 2 = AF_INET
+//   mechanism tag (236/200)  u32, 1 = AF_STP, 2 = AF_INET, 3 = refused; 2 and 3 with a reason
 //   document (hello, STG 138/160 and 236/200, port 170/140 and 210/238)
 //                            two messages: u32 length n, then n bytes of UTF-8 JSON;
 //                            n is at most MESSAGE_BYTES_MAX, every key is checked
@@ -15,7 +15,9 @@ import { AgentError } from "../ground/error.ts";
 import { MESSAGE_BYTES_MAX, TOKEN_BYTES, ZEROS_BYTES } from "./limits.ts";
 
 export const ACKNOWLEDGEMENT = 0x004b4f41;
-export type MechanismTag = "AF_STP" | "AF_INET";
+export type MechanismTag = "AF_STP" | "AF_INET" | "refused";
+
+const TAG_VALUES: Readonly<Record<MechanismTag, number>> = { AF_STP: 1, AF_INET: 2, refused: 3 };
 
 /** What each network connection exchanges after the figure's messages. */
 export interface Hello {
@@ -71,15 +73,16 @@ export function isZeros(bytes: Uint8Array): boolean {
 }
 
 export function encodeTag(tag: MechanismTag): Uint8Array {
-  return encodeU32(tag === "AF_STP" ? 1 : 2);
+  return encodeU32(TAG_VALUES[tag]);
 }
 
-/** @throws AgentError `reset` for anything but the two tags */
+/** @throws AgentError `reset` for anything but the three tags */
 export function decodeTag(bytes: Uint8Array): MechanismTag {
   const value = decodeU32(bytes);
-  if (value === 1) return "AF_STP";
-  if (value === 2) return "AF_INET";
-  throw malformed(`a mechanism tag of ${value}`, "1 (AF_STP) or 2 (AF_INET)");
+  if (value === TAG_VALUES.AF_STP) return "AF_STP";
+  if (value === TAG_VALUES.AF_INET) return "AF_INET";
+  if (value === TAG_VALUES.refused) return "refused";
+  throw malformed(`a mechanism tag of ${value}`, "1 (AF_STP), 2 (AF_INET) or 3 (refused)");
 }
 
 /** @throws AgentError `reset` for a port outside 1 to 65535 */

@@ -9,7 +9,7 @@ export {
   receiveStorageSetup,
   type StorageSetup,
 } from "./fig4a_client.ts";
-export { connectDatabase, type DatabaseConnection } from "./fig5_client.ts";
+export { connectDatabase, type DatabaseConnection, storageRequired } from "./fig5_client.ts";
 export { connectBack, type DatabaseAnnouncement, receiveAnnouncement } from "./fig5_server.ts";
 export { type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
 export type { Hello, StgMessage } from "./flow_messages.ts";

@@ -28,7 +28,9 @@ export interface Network {
   /**
    * @throws AgentError `refused` | `timeout` | `unreachable` | `cancelled`
    */
-  connect(options: { address: string; port: number; timeoutMs: number } & WaitOptions): Promise<Conn>;
+  connect(
+    options: { address: string; port: number; timeoutMs: number } & WaitOptions,
+  ): Promise<Conn>;
 }
 
 /** A file mapped shared into this process, or the same by positional I/O where mapping fails. */

@@ -1,0 +1,31 @@
+// Limits of the runtime seam, each with its unit and reason.
+
+/** Longest path in bytes with its closing NUL: the kernel's own limit (PATH_MAX). */
+export const PATH_BYTES = 4096;
+
+/** Buffer of one directory read, in bytes: some 2000 short names a call. */
+export const DIRECTORY_BUFFER_BYTES = 64 * 1024;
+
+/** Most bytes moved by one read or write call: Linux's own limit (MAX_RW_COUNT). */
+export const IO_BYTES = 0x7fff_f000;
+
+/** Most bytes of a TCP connection held in our own memory, each direction: one good chunk. */
+export const TCP_BUFFER_BYTES = 256 * 1024;
+
+/** Connections that were accepted but not yet taken, per listener, unless it asks for fewer. */
+export const BACKLOG_COUNT = 128;
+
+/** How long `close` waits for one more byte or the end of the peer's direction, in ms. */
+export const CLOSE_IDLE_MS = 100;
+
+/** How long `close` discards what a peer goes on sending, in ms, before it gives up. */
+export const CLOSE_LINGER_MS = 1000;
+
+/** Standard output full: pause before the next try, in ms. */
+export const OUTPUT_RETRY_MS = 2;
+
+/** Tries before output to a reader that stopped reading is given up: 30 s at OUTPUT_RETRY_MS. */
+export const OUTPUT_RETRY_COUNT = 15_000;
+
+/** Descriptors looked through for the one of a connection (tcp_reset.ts): far above any ulimit used. */
+export const DESCRIPTOR_COUNT = 65_536;

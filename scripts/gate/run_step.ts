@@ -1,0 +1,98 @@
+// Runs one step of the gate as a process group of its own, with a deadline, and counts its tests.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { countJunit, type Counts, settleCounts } from "./junit_counts.ts";
+import type { Step } from "./steps.ts";
+
+/** Milliseconds a step may take: the whole gate has 30 minutes. */
+const STEP_TIMEOUT_MS = 15 * 60_000;
+
+export interface StepResult extends Counts {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** Process group of the running step; 0 between steps. */
+let running = 0;
+
+/** Ends the running step and everything that it started. */
+export function killRunningStep(): void {
+  if (running === 0) return;
+  try {
+    process.kill(-running, "SIGKILL");
+  } catch {
+    // It ended by itself in this moment.
+  }
+}
+
+function withReport(step: Step, file: string): readonly string[] {
+  const [program = "", ...rest] = step.command;
+  if (step.report === "deno-junit") {
+    const [verb = "", ...others] = rest;
+    return [program, verb, `--junit-path=${file}`, ...others];
+  }
+  if (step.report === "bun-junit") {
+    return [program, ...rest, "--reporter=junit", `--reporter-outfile=${file}`];
+  }
+  return step.command;
+}
+
+function runProcess(command: readonly string[], env: Step["env"], root: string): Promise<number> {
+  const [program = "", ...args] = command;
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "inherit", "inherit"],
+      detached: true,
+    });
+    running = child.pid ?? 0;
+    const timer = setTimeout(() => {
+      process.stderr.write(`Step took longer than ${STEP_TIMEOUT_MS / 60_000} minutes: ended.\n`);
+      killRunningStep();
+    }, STEP_TIMEOUT_MS);
+    const finish = (code: number): void => {
+      clearTimeout(timer);
+      // What a test left behind must not disturb the next step.
+      killRunningStep();
+      running = 0;
+      resolve(code);
+    };
+    child.on("error", () => finish(127));
+    child.on("exit", (code) => finish(code ?? 1));
+  });
+}
+
+function readCounts(step: Step, file: string): Counts {
+  const none = { passed: 0, failed: 0, skipped: 0 };
+  if (step.report === "exit-code") return none;
+  try {
+    return countJunit(readFileSync(file, "utf8"), step.report === "deno-junit" ? "deno" : "bun");
+  } catch {
+    return none;
+  }
+}
+
+/** Runs the step to its end; `strict` makes skipped tests failures. */
+export async function runStep(
+  step: Step,
+  options: { readonly root: string; readonly strict: boolean },
+): Promise<StepResult> {
+  const folder = mkdtempSync(join(tmpdir(), "gate-"));
+  const started = performance.now();
+  try {
+    const file = join(folder, "report.xml");
+    const exitCode = await runProcess(withReport(step, file), step.env, options.root);
+    const found = readCounts(step, file);
+    const counts = settleCounts(
+      step.report === "exit-code" && exitCode === 0 ? { ...found, passed: 1 } : found,
+      { exitCode, strict: options.strict },
+    );
+    return { name: step.name, seconds: (performance.now() - started) / 1000, ...counts };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,112 @@
+// The steps of the gate as data: what each runs, under which name it can be asked for.
+//
+// Invariants:
+//  1. Every test folder runs under Deno and under Bun; the integration tests once more against the
+//     compiled binary, after it was built.
+//  2. Permission flags come from scripts/toolchain: the same for tests, sources and archive.
+
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+export interface Step {
+  readonly name: string;
+  /** Names that select this step besides its own. */
+  readonly groups: readonly string[];
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** How to count: by the runner's report, or the step itself is one check. */
+  readonly report: "deno-junit" | "bun-junit" | "exit-code";
+}
+
+/** Paths and choices that the steps depend on. */
+export interface StepOptions {
+  readonly root: string;
+  readonly deno: string;
+  readonly bun: string;
+  /** True in the complete run: the conformance suites move their full amount. */
+  readonly full: boolean;
+}
+
+/** Folders of tests/, bottom up; integration comes last and by itself. */
+const FOLDERS = ["unit", "golden", "contract", "simulation", "regression"] as const;
+
+/** Bytes that each conformance suite streams: the amount that the contract names, and a quick one. */
+const FULL_BYTES = 1024 ** 3;
+const QUICK_BYTES = 16 * 1024 ** 2;
+
+/** Milliseconds one test may take under Bun, whose default of 5 s is for unit tests. */
+const TEST_TIMEOUT_MS = 300_000;
+
+const TYPED = ["mod.ts", "agent", "transport", "emulator", "tests", "scripts"] as const;
+
+function hasTests(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  return readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith(".test.ts"));
+}
+
+function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions): Step {
+  const { deno, bun, full } = options;
+  const command = runtime === "deno"
+    ? [deno, "test", "-A", "--no-prompt", "--no-check", "--reporter=dot", `tests/${folder}`]
+    : [bun, "test", "--dots", `--timeout=${TEST_TIMEOUT_MS}`, `./tests/${folder}`];
+  const given = Deno.env.get("CONFORMANCE_BYTES");
+  return {
+    name: `${folder}-${runtime}`,
+    groups: [folder, runtime, ...folder === "integration" ? ["e2e"] : []],
+    command,
+    env: { CONFORMANCE_BYTES: given ?? String(full ? FULL_BYTES : QUICK_BYTES) },
+    report: `${runtime}-junit`,
+  };
+}
+
+function check(name: string, command: readonly string[]): Step {
+  return { name, groups: ["static"], command, env: {}, report: "exit-code" };
+}
+
+/** All steps in the order in which they run: the quick ones first. */
+export function allSteps(options: StepOptions): readonly Step[] {
+  const { root, deno } = options;
+  const typed = TYPED.filter((path) => existsSync(join(root, path)));
+  const runs = (folder: string): Step[] =>
+    hasTests(join(root, "tests", folder))
+      ? [testStep(folder, "deno", options), testStep(folder, "bun", options)]
+      : [];
+  const steps = [
+    check("fmt", [deno, "fmt", "--check", "--quiet"]),
+    check("lint", [deno, "lint", "--quiet"]),
+    check("types", [deno, "check", "--quiet", ...typed]),
+    check("structure", [
+      deno,
+      "run",
+      "-A",
+      "--no-prompt",
+      "--no-check",
+      "scripts/check_structure.ts",
+    ]),
+    ...FOLDERS.flatMap(runs),
+    ...runs("integration"),
+    { ...check("build", ["scripts/build"]), groups: ["e2e"] },
+  ];
+  const onSource = steps.find((step) => step.name === "integration-deno");
+  if (onSource === undefined) return steps;
+  return [...steps, {
+    ...onSource,
+    name: "integration-binary",
+    groups: ["e2e"],
+    env: { ...onSource.env, AGENT_BINARY: join(root, "dist/agent") },
+  }];
+}
+
+/** The steps that `names` select, all when there are none; null with an unknown name. */
+export function selectSteps(
+  steps: readonly Step[],
+  names: readonly string[],
+): readonly Step[] | { readonly unknown: string } {
+  const matches = (step: Step, name: string): boolean =>
+    step.name === name || step.groups.includes(name);
+  const unknown = names.find((name) => !steps.some((step) => matches(step, name)));
+  if (unknown !== undefined) return { unknown };
+  return names.length === 0
+    ? steps
+    : steps.filter((step) => names.some((name) => matches(step, name)));
+}

@@ -1,0 +1,105 @@
+// Starts the program as a user would, for the tests that need real processes.
+//
+// AGENT_BINARY names a compiled binary; without it the sources run: under Bun in Bun's test run,
+// else by scripts/agent under Deno. So the same tests cover both runtimes and the binary.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+export interface ProgramOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a finished run left. */
+export interface ProgramResult {
+  /** Exit code; 128 + the signal's number is not used: see `signal`. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The command that starts the program; arguments follow. */
+export function programCommand(): readonly [string, ...string[]] {
+  const binary = process.env["AGENT_BINARY"];
+  if (binary !== undefined && binary !== "") return [binary];
+  if (process.versions["bun"] !== undefined) return [process.execPath, `${ROOT}mod.ts`];
+  return [`${ROOT}scripts/agent`];
+}
+
+/** A running program with what it printed so far. Disposing kills it and waits for its end. */
+export class Program implements AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly ended: Promise<ProgramResult>;
+  #stdout = "";
+  #stderr = "";
+  #waiters: (() => void)[] = [];
+
+  constructor(args: readonly string[], options: ProgramOptions = {}) {
+    const [command, ...before] = programCommand();
+    this.child = spawn(command, [...before, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, NO_COLOR: "1", ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const take = (stream: "out" | "err") => (text: string): void => {
+      if (stream === "out") this.#stdout += text;
+      else this.#stderr += text;
+      for (const wake of this.#waiters.splice(0)) wake();
+    };
+    this.child.stdout?.setEncoding("utf8").on("data", take("out"));
+    this.child.stderr?.setEncoding("utf8").on("data", take("err"));
+    this.ended = once(this.child, "close").then(([code, signal]) => {
+      for (const wake of this.#waiters.splice(0)) wake();
+      return { code, signal, stdout: this.#stdout, stderr: this.#stderr };
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Waits until the output (both streams) matches; rejects when the program ends before. */
+  async waitFor(pattern: RegExp): Promise<RegExpMatchArray> {
+    for (;;) {
+      const match = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
+      if (match !== null) return match;
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        throw new Error(`Program ended before ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
+      }
+      await new Promise<void>((wake) => {
+        this.#waiters.push(wake);
+      });
+    }
+  }
+
+  kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    this.child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.kill("SIGKILL");
+    await this.ended;
+  }
+}
+
+/** Runs the program to its end. */
+export async function runProgram(
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
+  await using program = new Program(args, options);
+  return await program.ended;
+}

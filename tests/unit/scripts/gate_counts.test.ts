@@ -1,0 +1,52 @@
+// The gate counts tests from the runners' reports; the samples are what the runners write.
+
+import { describe, expect, test } from "bun:test";
+import { countJunit, settleCounts } from "../../../scripts/gate/junit_counts.ts";
+
+const DENO = `<testsuites name="deno test" tests="6" failures="3">
+  <testsuite name="./a.test.ts">
+    <testcase name="a" classname="./a.test.ts" time="0.008" line="2">
+      <failure message="1 test step failed">1 test step failed.</failure>
+    </testcase>
+    <testcase name="four" classname="./a.test.ts" time="0.000">
+    </testcase>
+  </testsuite>
+  <testsuite name="ext:deno_node/testing.ts">
+    <testcase name="a &gt; one" time="0.001"></testcase>
+    <testcase name="a &gt; b" time="0.002"><failure message="x">x</failure></testcase>
+    <testcase name="a &gt; b &gt; two" time="0.001"><failure message="x">x</failure></testcase>
+    <testcase name="a &gt; b &gt; three" time="0.000">
+      <skipped/>
+    </testcase>
+  </testsuite>
+</testsuites>`;
+
+const BUN = `<testsuites name="bun test" tests="4"><testsuite name="a.test.ts">
+  <testsuite name="a"><testcase name="one" classname="a" />
+    <testsuite name="b"><testcase name="two" classname="b &gt; a">
+      <failure type="AssertionError" message="x" /></testcase>
+      <testcase name="three" classname="b &gt; a"><skipped /></testcase></testsuite></testsuite>
+  <testcase name="four" classname="" /></testsuite></testsuites>`;
+
+describe("countJunit()", () => {
+  test("counts the innermost tests of Deno's report", () => {
+    expect(countJunit(DENO, "deno")).toEqual({ passed: 2, failed: 1, skipped: 1 });
+  });
+  test("counts the tests of Bun's report", () => {
+    expect(countJunit(BUN, "bun")).toEqual({ passed: 2, failed: 1, skipped: 1 });
+  });
+});
+
+describe("settleCounts()", () => {
+  const counts = { passed: 3, failed: 0, skipped: 2 };
+  test("leaves a good run alone", () => {
+    expect(settleCounts(counts, { exitCode: 0, strict: false })).toEqual(counts);
+  });
+  test("makes skipped tests failures when strict", () => {
+    expect(settleCounts(counts, { exitCode: 0, strict: true }).failed).toBe(2);
+  });
+  test("counts a runner that failed without a failed test as one failure", () => {
+    expect(settleCounts(counts, { exitCode: 1, strict: false }).failed).toBe(1);
+    expect(settleCounts({ ...counts, failed: 4 }, { exitCode: 1, strict: false }).failed).toBe(4);
+  });
+});

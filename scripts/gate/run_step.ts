@@ -1,7 +1,8 @@
 // Runs one step of the gate as a process group of its own, with a deadline, and counts its tests.
+// The output goes to a file and is shown when the step failed, without the lines of good tests.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { countJunit, type Counts, settleCounts } from "./junit_counts.ts";
@@ -40,13 +41,24 @@ function withReport(step: Step, file: string): readonly string[] {
   return step.command;
 }
 
-function runProcess(command: readonly string[], env: Step["env"], root: string): Promise<number> {
+/** Lines of a runner about a test that went well. */
+const GOOD_LINE = /^\s*(?:\(pass\)|.* \.\.\. ok \()/;
+
+function readOutput(file: string): string {
+  return readFileSync(file, "utf8").split("\n").filter((line) => !GOOD_LINE.test(line)).join("\n");
+}
+
+function runProcess(
+  command: readonly string[],
+  options: { readonly env: Step["env"]; readonly root: string; readonly output: number },
+): Promise<number> {
   const [program = "", ...args] = command;
+  const { env, root, output } = options;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: root,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, NO_COLOR: "1", ...env },
+      stdio: ["ignore", output, output],
       detached: true,
     });
     running = child.pid ?? 0;
@@ -85,7 +97,12 @@ export async function runStep(
   const started = performance.now();
   try {
     const file = join(folder, "report.xml");
-    const exitCode = await runProcess(withReport(step, file), step.env, options.root);
+    const log = join(folder, "output");
+    const output = openSync(log, "w");
+    const { env } = step;
+    const exitCode = await runProcess(withReport(step, file), { env, root: options.root, output });
+    closeSync(output);
+    if (exitCode !== 0 || step.name === "build") process.stdout.write(readOutput(log));
     const found = readCounts(step, file);
     const counts = settleCounts(
       step.report === "exit-code" && exitCode === 0 ? { ...found, passed: 1 } : found,

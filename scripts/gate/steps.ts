@@ -47,8 +47,8 @@ function hasTests(folder: string): boolean {
 function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions): Step {
   const { deno, bun, full } = options;
   const command = runtime === "deno"
-    ? [deno, "test", "-A", "--no-prompt", "--no-check", "--reporter=dot", `tests/${folder}`]
-    : [bun, "test", "--dots", `--timeout=${TEST_TIMEOUT_MS}`, `./tests/${folder}`];
+    ? [deno, "test", "-A", "--no-prompt", "--no-check", `tests/${folder}`]
+    : [bun, "test", `--timeout=${TEST_TIMEOUT_MS}`, `./tests/${folder}`];
   const given = Deno.env.get("CONFORMANCE_BYTES");
   return {
     name: `${folder}-${runtime}`,

@@ -21,7 +21,7 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(import.meta.resolve("../../"));
 
 /** The command that starts the program; arguments follow. */
 export function programCommand(): readonly [string, ...string[]] {

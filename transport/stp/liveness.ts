@@ -60,7 +60,7 @@ export class LivenessJudge {
       this.#moved = false;
       return this.#verdict = "unknown";
     }
-    if (sample === null && this.#claim === null) return this.#verdict;
+    if (sample === null && this.#claim === null && this.#followsClaims) return this.#verdict;
     if (sample !== null && sample.heartbeat !== this.#heartbeat) {
       this.#heartbeat = sample.heartbeat;
       this.#changedAtMs = nowMs;

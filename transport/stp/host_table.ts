@@ -1,0 +1,51 @@
+// Reads and writes host blocks on the volumes of a group.
+//
+// Invariant: a host block that is torn or of another group is never taken for a host; the reader
+// says null and the next look decides.
+
+import { assert } from "../ground/assert.ts";
+import type { Completion, Volume } from "../volume.ts";
+import { decodeHostBlock, encodeHostBlock, type HostBlock } from "./host_block.ts";
+import { BLOCK_BYTES } from "./limits.ts";
+import { hostBlockOffset, hostTableBytes } from "./stg_layout.ts";
+import type { StgIdentity } from "./stg_medium.ts";
+import { readVolume, writeVolume } from "./volume_io.ts";
+
+/** Host id -> its block; an id without a readable block is missing. */
+export type HostTable = ReadonlyMap<number, HostBlock>;
+
+/** Reads the whole table of one volume. @throws AgentError `volume` */
+export async function readHostTable(identity: StgIdentity, volume: Volume): Promise<HostTable> {
+  const { layout } = identity;
+  const bytes = new Uint8Array(hostTableBytes(layout));
+  await readVolume(volume, hostBlockOffset(layout, 1), bytes);
+  const table = new Map<number, HostBlock>();
+  for (let hostId = 1; hostId <= layout.maxHosts; hostId++) {
+    const block = bytes.subarray((hostId - 1) * BLOCK_BYTES, hostId * BLOCK_BYTES);
+    const host = decodeHostBlock(block, { hostId, stgUuid: identity.uuid });
+    if (typeof host !== "string") table.set(hostId, host);
+  }
+  return table;
+}
+
+/** Reads one host's block; null when it is empty, torn or damaged. @throws AgentError `volume` */
+export async function readHostBlock(
+  identity: StgIdentity,
+  volume: Volume,
+  hostId: number,
+): Promise<HostBlock | null> {
+  const bytes = new Uint8Array(BLOCK_BYTES);
+  await readVolume(volume, hostBlockOffset(identity.layout, hostId), bytes);
+  const host = decodeHostBlock(bytes, { hostId, stgUuid: identity.uuid });
+  return typeof host === "string" ? null : host;
+}
+
+/** @throws AgentError `volume` */
+export function writeHostBlock(
+  identity: StgIdentity,
+  volume: Volume,
+  host: HostBlock,
+): Completion {
+  assert(host.stgUuid === identity.uuid, "a host block belongs to its group");
+  return writeVolume(volume, hostBlockOffset(identity.layout, host.hostId), encodeHostBlock(host));
+}

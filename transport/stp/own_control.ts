@@ -1,0 +1,63 @@
+// The control block of an endpoint that we own: its only writer.
+//
+// Invariants: one write at a time; what changes while a write is under way goes out in the next
+// one, and `publish` completes only when the state it was called with is on the volume.
+
+import { assert } from "../ground/assert.ts";
+import type { Completion, Volume } from "../volume.ts";
+import { viewOf } from "./block_fields.ts";
+import { ControlBlock, encodeControlBlock, type EndpointId } from "./control_block.ts";
+import { BLOCK_BYTES } from "./limits.ts";
+import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
+import { writeVolume } from "./volume_io.ts";
+
+export class OwnControl {
+  /** Set the fields, then `publish`. */
+  readonly block = new ControlBlock();
+  readonly self: EndpointId;
+  readonly #volume: Volume;
+  readonly #offsetBytes: number;
+  readonly #bytes = new Uint8Array(BLOCK_BYTES);
+  readonly #view = viewOf(this.#bytes);
+  #writing: Promise<void> | undefined;
+  #again = false;
+
+  constructor(volume: Volume, layout: StgLayout, self: EndpointId) {
+    assert(self.generation > 0 && self.boot > 0, "a used endpoint has generations");
+    this.self = self;
+    this.block.self = self;
+    this.#volume = volume;
+    this.#offsetBytes = controlBlockOffset(layout, self.host, self.endpoint);
+  }
+
+  /** Writes the block as it is now. @throws (or rejects) AgentError `volume` */
+  publish(): Completion {
+    if (this.#writing !== undefined) {
+      this.#again = true;
+      return this.#writing;
+    }
+    const pending = this.#write();
+    if (pending === undefined) return undefined;
+    this.#writing = this.#finish(pending);
+    return this.#writing;
+  }
+
+  #write(): Completion {
+    this.block.changes++;
+    encodeControlBlock(this.block, this.#bytes, this.#view);
+    return writeVolume(this.#volume, this.#offsetBytes, this.#bytes);
+  }
+
+  async #finish(first: Promise<void>): Promise<void> {
+    try {
+      await first;
+      while (this.#again) {
+        this.#again = false;
+        await this.#write();
+      }
+    } finally {
+      this.#again = false;
+      this.#writing = undefined;
+    }
+  }
+}

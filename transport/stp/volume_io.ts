@@ -1,0 +1,43 @@
+// Reads and writes of shared volumes whose failure names the volume.
+//
+// Invariant: a synchronous volume stays synchronous (undefined comes back, nothing is allocated).
+
+import { AgentError } from "../ground/error.ts";
+import type { Completion, Volume } from "../volume.ts";
+
+/** @throws (or rejects) AgentError `volume` */
+export function readVolume(volume: Volume, offsetBytes: number, into: Uint8Array): Completion {
+  try {
+    const pending = volume.read(offsetBytes, into);
+    return pending === undefined ? undefined : named(pending, volume, "read");
+  } catch (cause) {
+    throw volumeError(volume, "read", cause);
+  }
+}
+
+/** @throws (or rejects) AgentError `volume` */
+export function writeVolume(volume: Volume, offsetBytes: number, from: Uint8Array): Completion {
+  try {
+    const pending = volume.write(offsetBytes, from);
+    return pending === undefined ? undefined : named(pending, volume, "write");
+  } catch (cause) {
+    throw volumeError(volume, "write", cause);
+  }
+}
+
+async function named(pending: Promise<void>, volume: Volume, verb: string): Promise<void> {
+  try {
+    await pending;
+  } catch (cause) {
+    throw volumeError(volume, verb, cause);
+  }
+}
+
+function volumeError(volume: Volume, verb: string, cause: unknown): AgentError {
+  const found = cause instanceof Error ? cause.message : String(cause);
+  return new AgentError(
+    "volume",
+    `Cannot ${verb} volume "${volume.name}": ${found}, need a medium that answers`,
+    { cause, hint: "Check the path to the storage with `agent stg status`." },
+  );
+}

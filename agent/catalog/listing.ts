@@ -1,0 +1,114 @@
+// `ls`: the immediate children of a path in a backup, or the object itself. One range scan.
+
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { AgentError } from "../../transport/ground/error.ts";
+import type { ListedEntry } from "../control/daemon.ts";
+import type { Entry } from "../entry.ts";
+import { ENTRY_COLUMNS, fromColumns, splitPath } from "./entry_row.ts";
+import { MAX_LISTED } from "./limits.ts";
+
+/** The backup that is looked at: its number and the generation it belongs to. */
+export interface Seen {
+  readonly number: number;
+  readonly generation: number;
+}
+
+/** Which rows of a generation a backup sees; parameters: generation, number, number. */
+export const SEEN = `e.generation = ? AND e.first <= ? AND (e."end" IS NULL OR e."end" > ?)`;
+
+const FROM = `FROM entries e JOIN directories d ON d.id = e.directory WHERE ${SEEN}`;
+const NS_PER_SECOND = 1_000_000_000n;
+const UTF8 = new TextEncoder();
+
+/**
+ * Lists the children of a directory by name, or the object itself when it is no directory.
+ * @throws AgentError `not_found`
+ */
+export function listPath(database: DatabaseSync, backup: Seen, path: string): ListedEntry[] {
+  const bytes = UTF8.encode(normalize(path));
+  const children = select(database, backup, {
+    where: "d.path = ? ORDER BY e.name",
+    parameters: [bytes],
+  });
+  if (children.length > 0) return children;
+  const itself = listItself(database, backup, bytes);
+  if (itself === null) {
+    throw new AgentError(
+      "not_found",
+      `Cannot list "${path}": nothing of that name in the backup, need a path that it holds`,
+      { hint: "Run `agent ls BACKUP` to see the paths that were backed up." },
+    );
+  }
+  return itself.type === "directory" ? [] : [itself];
+}
+
+/** The objects at `paths` themselves; those that the backup does not hold are left out. */
+export function listRoots(
+  database: DatabaseSync,
+  backup: Seen,
+  paths: readonly string[],
+): ListedEntry[] {
+  return paths
+    .map((path) => listItself(database, backup, UTF8.encode(normalize(path))))
+    .filter((entry) => entry !== null);
+}
+
+function listItself(
+  database: DatabaseSync,
+  backup: Seen,
+  path: Uint8Array,
+): ListedEntry | null {
+  const { parent, name } = splitPath(path);
+  const where = { where: "d.path = ? AND e.name = ?", parameters: [parent, name] };
+  return select(database, backup, where)[0] ?? null;
+}
+
+function select(
+  database: DatabaseSync,
+  { generation, number }: Seen,
+  filter: { readonly where: string; readonly parameters: readonly SQLInputValue[] },
+): ListedEntry[] {
+  const statement = database.prepare(
+    `SELECT ${ENTRY_COLUMNS} ${FROM} AND ${filter.where} LIMIT ${MAX_LISTED}`,
+  );
+  return statement.all(generation, number, number, ...filter.parameters)
+    .map((columns) => toListed(fromColumns(columns).entry));
+}
+
+/** Drops slashes that mean nothing, so that a path typed with a trailing one is found. */
+function normalize(path: string): string {
+  const short = path.replace(/\/+/g, "/").replace(/\/$/, "");
+  return short === "" ? "/" : short;
+}
+
+function toListed(entry: Entry): ListedEntry {
+  const path = new TextDecoder().decode(entry.path);
+  const exact = UTF8.encode(path);
+  const lossy = exact.length !== entry.path.length ||
+    exact.some((byte, at) => byte !== entry.path[at]);
+  return {
+    path,
+    pathBase64: lossy ? base64(entry.path) : null,
+    type: entry.type,
+    mode: entry.mode.toString(8).padStart(4, "0"),
+    uid: entry.uid,
+    gid: entry.gid,
+    bytes: entry.sizeBytes,
+    mtime: formatTime(entry.mtimeNs),
+    target: entry.target === null ? null : new TextDecoder().decode(entry.target),
+  };
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+/** RFC 3339 with nanoseconds; beyond what a Date can hold, seconds since 1970 as `@seconds`. */
+function formatTime(ns: bigint): string {
+  const nanoseconds = ((ns % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
+  const seconds = (ns - nanoseconds) / NS_PER_SECOND;
+  const date = new Date(Number(seconds) * 1000);
+  const fraction = nanoseconds.toString().padStart(9, "0");
+  if (Number.isNaN(date.getTime())) return `@${seconds}.${fraction}`;
+  return `${date.toISOString().slice(0, -5)}.${fraction}Z`;
+}

@@ -1,0 +1,143 @@
+// The 512-byte ustar header block (POSIX.1-1988 with the pax rules of 2001).
+//
+//   offset  bytes  field          offset  bytes  field
+//        0    100  name              156      1  typeflag
+//      100      8  mode              157    100  linkname
+//      108      8  uid               257      6  magic "ustar\0"
+//      116      8  gid               263      2  version "00"
+//      124     12  size              265     32  uname (empty: owners are numbers)
+//      136     12  mtime             297     32  gname (empty)
+//      148      8  checksum          329      8  devmajor, 337 8 devminor, 345 155 prefix
+//
+// Numbers are octal text; GNU's base-256 (first bit set) is read too. The checksum is the sum of
+// all bytes with its own field as spaces.
+
+import { assert } from "../../transport/ground/assert.ts";
+import { AgentError } from "../../transport/ground/error.ts";
+import { BLOCK_BYTES } from "./sparse_map.ts";
+
+/** Largest number of an 8-byte field: seven octal digits. */
+export const MAX_OCTAL_7 = 0o7777777;
+/** Largest number of a 12-byte field: eleven octal digits. */
+export const MAX_OCTAL_11 = 0o77777777777;
+/** Bytes of the name and linkname fields. */
+export const NAME_BYTES = 100;
+
+const CHECKSUM_OFFSET = 148;
+const SPACE = 0x20;
+const encoder = new TextEncoder();
+
+/** The fields of a header block. Names are cut to their field; a pax record has the whole. */
+export interface HeaderBlock {
+  readonly name: Uint8Array;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtimeSeconds: number;
+  readonly typeflag: string;
+  readonly linkname: Uint8Array;
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** Writes the block into `into` (512 bytes, zeros) at `offset`. Numbers must fit their fields. */
+export function writeHeaderBlock(into: Uint8Array, offset: number, header: HeaderBlock): void {
+  const block = into.subarray(offset, offset + BLOCK_BYTES);
+  assert(block.length === BLOCK_BYTES, "a header block has 512 bytes");
+  block.set(header.name.subarray(0, NAME_BYTES), 0);
+  writeOctal(block, 100, 7, header.mode);
+  writeOctal(block, 108, 7, header.uid);
+  writeOctal(block, 116, 7, header.gid);
+  writeOctal(block, 124, 11, header.size);
+  writeOctal(block, 136, 11, header.mtimeSeconds);
+  block.fill(SPACE, CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8);
+  block[156] = header.typeflag.charCodeAt(0);
+  block.set(header.linkname.subarray(0, NAME_BYTES), 157);
+  block.set(encoder.encode("ustar\u000000"), 257);
+  writeOctal(block, 329, 7, header.major);
+  writeOctal(block, 337, 7, header.minor);
+  writeOctal(block, CHECKSUM_OFFSET, 6, byteSum(block));
+  block[CHECKSUM_OFFSET + 6] = 0;
+  block[CHECKSUM_OFFSET + 7] = SPACE;
+}
+
+/**
+ * Reads a header block; null for one of zeros (end of archive). Names are copies, prefix applied.
+ * @throws AgentError `damaged`
+ */
+export function readHeaderBlock(block: Uint8Array): HeaderBlock | null {
+  assert(block.length === BLOCK_BYTES, "a header block has 512 bytes");
+  const stored = block.subarray(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8);
+  let sum = byteSum(block);
+  if (sum === 0) return null;
+  for (const byte of stored) sum += SPACE - byte;
+  const wanted = readNumber(block, CHECKSUM_OFFSET, 8, "checksum");
+  if (wanted !== sum) throw damagedHeader(`checksum ${wanted}`, `${sum}`);
+  if (String.fromCharCode(...block.subarray(257, 262)) !== "ustar") {
+    throw damagedHeader("another magic", "ustar");
+  }
+  const posix = block[262] === 0;
+  const name = cString(block, 0, NAME_BYTES);
+  const prefix = posix ? cString(block, 345, 155) : new Uint8Array(0);
+  const typeflag = String.fromCharCode(block[156] || 0x30);
+  const device = typeflag === "3" || typeflag === "4";
+  return {
+    name: prefix.length > 0 ? Uint8Array.from([...prefix, 0x2f, ...name]) : name,
+    mode: readNumber(block, 100, 8, "mode"),
+    uid: readNumber(block, 108, 8, "uid"),
+    gid: readNumber(block, 116, 8, "gid"),
+    size: readNumber(block, 124, 12, "size"),
+    mtimeSeconds: readNumber(block, 136, 12, "mtime"),
+    typeflag,
+    linkname: cString(block, 157, NAME_BYTES),
+    major: device ? readNumber(block, 329, 8, "device major") : 0,
+    minor: device ? readNumber(block, 337, 8, "device minor") : 0,
+  };
+}
+
+export function damagedHeader(found: string, needed: string): AgentError {
+  return new AgentError("damaged", `Cannot read tar header: found ${found}, need ${needed}`, {
+    hint: "run agent verify to find the damaged media",
+  });
+}
+
+function writeOctal(block: Uint8Array, offset: number, digits: number, value: number): void {
+  assert(value >= 0 && value < 8 ** digits, `${value} fits ${digits} octal digits`);
+  let rest = value;
+  for (let index = digits - 1; index >= 0; index--) {
+    block[offset + index] = 0x30 + rest % 8;
+    rest = Math.floor(rest / 8);
+  }
+}
+
+function readNumber(block: Uint8Array, offset: number, length: number, what: string): number {
+  const field = block.subarray(offset, offset + length);
+  const first = field[0] ?? 0;
+  if ((first & 0x80) !== 0) return readBase256(field, what);
+  const octal = /^ *([0-7]*)[ \0]*$/.exec(String.fromCharCode(...field));
+  if (octal === null) throw damagedHeader(`${what} that is no number`, "octal digits");
+  return parseInt(octal[1] || "0", 8);
+}
+
+function readBase256(field: Uint8Array, what: string): number {
+  const negative = (field[0] ?? 0) === 0xff;
+  let value = negative ? -1 : (field[0] ?? 0) & 0x7f;
+  for (const byte of field.subarray(1)) value = value * 256 + byte;
+  if (!Number.isSafeInteger(value) || (negative && what !== "mtime")) {
+    throw damagedHeader(`${what} ${value}`, "a number that is exact");
+  }
+  return value;
+}
+
+function cString(block: Uint8Array, offset: number, length: number): Uint8Array {
+  const field = block.subarray(offset, offset + length);
+  const end = field.indexOf(0);
+  return field.slice(0, end < 0 ? length : end);
+}
+
+function byteSum(block: Uint8Array): number {
+  let sum = 0;
+  for (let index = 0; index < BLOCK_BYTES; index++) sum += block[index] as number;
+  return sum;
+}

@@ -1,0 +1,221 @@
+// A push parser of a pax tar stream: bytes in, members out to a sink. It holds at most one header
+// (limits.ts) and never the content of a member.
+//
+//   header -> (pax body -> header)* -> (sparse map ->) content -> padding -> header …
+//   header of zeros -> ended: only zeros may follow
+//
+// Invariants: what a length says is checked before it is believed; `member` precedes its `data`,
+// `end` follows the last byte of it; the bytes given to `data` are valid only during the call.
+
+import type { Entry, EntryType } from "../entry.ts";
+import { damagedHeader, readHeaderBlock } from "./header_block.ts";
+import type { HeaderBlock } from "./header_block.ts";
+import { MAX_PAX_BYTES, MAX_SPARSE_EXTENTS, MAX_SPARSE_MAP_BYTES } from "./limits.ts";
+import { paddingBytes } from "./member_header.ts";
+import { memberPath } from "./member_path.ts";
+import { parsePaxRecords, parsePaxTime, paxNumber } from "./pax_records.ts";
+import { BLOCK_BYTES, damagedMap, parseSparseMap, sparseDataBytes } from "./sparse_map.ts";
+import type { SparseMap } from "./sparse_map.ts";
+
+/** Receives the members of a stream in order. */
+export interface TarSink {
+  /** A member begins; with a map, `data` is that of its extents, one after the other. */
+  member(entry: Entry, sparse: SparseMap | null): void;
+  /** Content of the member; the bytes are only valid during the call. */
+  data(bytes: Uint8Array): void;
+  /** The member is complete. */
+  end(): void;
+}
+
+type State = "header" | "pax" | "map" | "content" | "padding" | "ended";
+
+const TYPES: Readonly<Record<string, EntryType>> = {
+  "0": "file",
+  "7": "file",
+  "1": "hardlink",
+  "2": "symlink",
+  "3": "character",
+  "4": "block",
+  "5": "directory",
+  "6": "fifo",
+};
+
+export class TarReader {
+  readonly #sink: TarSink;
+  readonly #block = new Uint8Array(BLOCK_BYTES);
+  #blockFill = 0;
+  #state: State = "header";
+  /** Bytes left in the state "pax", "content" or "padding". */
+  #left = 0;
+  #padding = 0;
+  #paxBody = new Uint8Array(0);
+  #global = false;
+  readonly #defaults = new Map<string, Uint8Array>();
+  #pax = new Map<string, Uint8Array>();
+  /** A sparse file whose map is not complete yet. */
+  #sparse: { readonly entry: Entry; readonly storedBytes: number; text: string } | null = null;
+
+  constructor(sink: TarSink) {
+    this.#sink = sink;
+  }
+
+  /**
+   * Parses the next bytes of the stream.
+   * @throws AgentError `damaged`, and whatever the sink throws
+   */
+  feed(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      const rest = bytes.subarray(at);
+      if (this.#state === "content" || this.#state === "padding" || this.#state === "pax") {
+        at += this.#consume(rest);
+      } else {
+        const count = Math.min(BLOCK_BYTES - this.#blockFill, rest.length);
+        this.#block.set(rest.subarray(0, count), this.#blockFill);
+        this.#blockFill += count;
+        at += count;
+        if (this.#blockFill < BLOCK_BYTES) return;
+        this.#blockFill = 0;
+        this.#onBlock();
+      }
+    }
+  }
+
+  /** Ends the stream. @throws AgentError `damaged` when a member is not complete */
+  finish(): void {
+    const between = this.#state === "header" || this.#state === "ended";
+    if (!between || this.#blockFill > 0 || this.#pax.size > 0) {
+      throw damagedHeader("the end inside a member", "a whole member");
+    }
+  }
+
+  #onBlock(): void {
+    if (this.#state === "map") return this.#onMapBlock();
+    const header = readHeaderBlock(this.#block);
+    if (header === null) {
+      this.#state = "ended";
+    } else if (this.#state === "ended") {
+      throw damagedHeader("a member after the end", "zeros");
+    } else if (header.typeflag === "x" || header.typeflag === "g") {
+      this.#onPaxHeader(header);
+    } else {
+      this.#onMember(header);
+    }
+  }
+
+  #onPaxHeader(header: HeaderBlock): void {
+    if (header.size === 0 || header.size > MAX_PAX_BYTES) {
+      throw damagedHeader(`a pax header of ${header.size} bytes`, `at most ${MAX_PAX_BYTES}`);
+    }
+    this.#global = header.typeflag === "g";
+    this.#paxBody = new Uint8Array(header.size);
+    this.#state = "pax";
+    this.#left = header.size;
+    this.#padding = paddingBytes(header.size);
+  }
+
+  /** Takes what belongs to the present state from `bytes`; returns how much. */
+  #consume(bytes: Uint8Array): number {
+    const part = bytes.subarray(0, Math.min(bytes.length, this.#left));
+    if (this.#state === "content") this.#sink.data(part);
+    if (this.#state === "pax") this.#paxBody.set(part, this.#paxBody.length - this.#left);
+    this.#left -= part.length;
+    if (this.#left === 0) this.#onConsumed();
+    return part.length;
+  }
+
+  #onConsumed(): void {
+    if (this.#state === "pax") {
+      const records = parsePaxRecords(this.#paxBody);
+      const into = this.#global ? this.#defaults : this.#pax;
+      for (const [key, value] of records) into.set(key, value);
+    } else if (this.#state === "content") {
+      this.#sink.end();
+    }
+    this.#left = this.#padding;
+    this.#padding = 0;
+    this.#state = this.#left > 0 ? "padding" : "header";
+  }
+
+  #onMember(header: HeaderBlock): void {
+    const pax = (key: string) => this.#pax.get(key) ?? this.#defaults.get(key);
+    const number = (key: string, otherwise: number) => {
+      const value = pax(key);
+      return value === undefined ? otherwise : paxNumber(value, key);
+    };
+    const type = TYPES[header.typeflag];
+    if (type === undefined) {
+      throw damagedHeader(`type ${JSON.stringify(header.typeflag)}`, "one of 0 to 7");
+    }
+    const storedBytes = number("size", header.size);
+    if (type !== "file" && storedBytes > 0) {
+      throw damagedHeader(`a ${type} of ${storedBytes} bytes`, "one without content");
+    }
+    const sparse = type === "file" && pax("GNU.sparse.major") !== undefined;
+    if (sparse && (number("GNU.sparse.major", 0) !== 1 || number("GNU.sparse.minor", 0) !== 0)) {
+      throw damagedHeader("another sparse format", "GNU sparse 1.0");
+    }
+    const name = (sparse ? pax("GNU.sparse.name") : pax("path")) ?? header.name;
+    const mtime = pax("mtime");
+    const ctime = pax("ctime");
+    const entry: Entry = {
+      path: memberPath(name, type),
+      type,
+      mode: header.mode & 0o7777,
+      uid: number("uid", header.uid),
+      gid: number("gid", header.gid),
+      sizeBytes: sparse ? number("GNU.sparse.realsize", storedBytes) : storedBytes,
+      mtimeNs: mtime ? parsePaxTime(mtime, "mtime") : BigInt(header.mtimeSeconds) * 1_000_000_000n,
+      ctimeNs: ctime ? parsePaxTime(ctime, "ctime") : 0n,
+      inode: 0n,
+      target: linkTarget(type, pax("linkpath") ?? header.linkname),
+      rdev: type === "character" || type === "block"
+        ? { major: header.major, minor: header.minor }
+        : null,
+    };
+    this.#pax = new Map();
+    if (sparse) {
+      this.#sparse = { entry, storedBytes, text: "" };
+      this.#state = "map";
+    } else {
+      this.#begin(entry, null, storedBytes);
+    }
+  }
+
+  #begin(entry: Entry, sparse: SparseMap | null, contentBytes: number): void {
+    this.#sink.member(entry, sparse);
+    this.#state = "content";
+    this.#left = contentBytes;
+    this.#padding = paddingBytes(contentBytes);
+    if (contentBytes === 0) this.#onConsumed();
+  }
+
+  #onMapBlock(): void {
+    const sparse = this.#sparse;
+    if (sparse === null) throw damagedMap("no member, need one");
+    sparse.text += String.fromCharCode(...this.#block);
+    const lines = sparse.text.split("\n");
+    const count = Number(lines[0]);
+    if (lines.length > 1 && !(count <= MAX_SPARSE_EXTENTS + 1)) {
+      throw damagedMap(`${lines[0]} extents, need at most ${MAX_SPARSE_EXTENTS}`);
+    }
+    const wanted = 1 + 2 * count;
+    if (lines.length <= 1 || lines.length <= wanted) {
+      if (sparse.text.length > MAX_SPARSE_MAP_BYTES) throw damagedMap("no end, need a shorter map");
+      return;
+    }
+    const text = lines.slice(0, wanted).map((line) => `${line}\n`).join("");
+    const map = parseSparseMap(text, sparse.entry.sizeBytes);
+    const dataBytes = sparseDataBytes(map);
+    if (sparse.text.length + dataBytes !== sparse.storedBytes) {
+      throw damagedMap(`${sparse.storedBytes} bytes, need ${sparse.text.length + dataBytes}`);
+    }
+    this.#sparse = null;
+    this.#begin(sparse.entry, map, dataBytes);
+  }
+}
+
+function linkTarget(type: EntryType, linkname: Uint8Array): Uint8Array | null {
+  if (type === "hardlink") return memberPath(linkname, "file");
+  return type === "symlink" ? linkname.slice() : null;
+}

@@ -1,0 +1,125 @@
+// Attaches a host (a process, or a thread of one) to an array.
+//
+// Life cycle: attach, open volumes, use them, close the attachment, which closes the volumes. The
+// attachment holds array.lock shared, so that the array cannot be removed under it.
+
+import { AgentError } from "../transport/ground/error.ts";
+import type { ArrayParts } from "./array_directory.ts";
+import { ChannelAdapter } from "./channel_adapter.ts";
+import { ChannelDirector, type HostCounters } from "./channel_director.ts";
+import { runDirectorLoop } from "./director_loop.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import { FileLock } from "./file_lock.ts";
+import type { ArrayGeometry } from "./geometry.ts";
+import { closeArray, type OpenArray, openArray } from "./open_array.ts";
+
+export interface AttachOptions {
+  /** Name of the host in counters. */
+  readonly hostName: string;
+  readonly faults?: FaultPlan | undefined;
+}
+
+/** What one attachment knows about itself. */
+export interface AttachmentCounters extends HostCounters {
+  readonly hostName: string;
+  /** Memory boards that were found lost and made anew since the array was created. */
+  readonly replacedBoards: number;
+  /** Why the last background pass of this process failed; null when it did not. */
+  readonly directorFailure: string | null;
+}
+
+export class AttachedArray {
+  readonly geometry: ArrayGeometry;
+  readonly #hostName: string;
+  readonly #parts: ArrayParts;
+  readonly #array: OpenArray;
+  readonly #channel: ChannelDirector;
+  readonly #adapters: ChannelAdapter[] = [];
+  readonly #stop = new AbortController();
+  #directorFailure: string | null = null;
+  #closed = false;
+
+  constructor(array: OpenArray, options: AttachOptions, parts: ArrayParts) {
+    this.geometry = array.geometry;
+    this.#hostName = options.hostName;
+    this.#parts = parts;
+    this.#array = array;
+    this.#channel = new ChannelDirector(array.boards, array.director, options.faults);
+  }
+
+  /**
+   * Opens a connection to one volume; each call opens another.
+   * @throws AgentError `not_found` naming the volumes that exist | `closed`
+   */
+  volume(name: string): ChannelAdapter {
+    this.#checkOpen();
+    const device = this.geometry.devices.find((candidate) => candidate.name === name);
+    if (device === undefined) {
+      const last = this.geometry.devices.at(-1)?.name ?? "none";
+      throw new AgentError(
+        "not_found",
+        `Cannot open volume "${name}": array "${this.#array.directory.path}" has ` +
+          `${last === "v0" ? "only v0" : `v0 to ${last}`}, need one of them`,
+        { hint: "Correct the key volumes in the configuration." },
+      );
+    }
+    const adapter = new ChannelAdapter(device, this.#channel);
+    this.#adapters.push(adapter);
+    return adapter;
+  }
+
+  /**
+   * Destages in the background until the signal fires or the attachment is closed. Await it before
+   * closing. Of several processes that run it one is active and the others stand by.
+   */
+  async runDiskDirector(options: { readonly signal: AbortSignal }): Promise<void> {
+    this.#checkOpen();
+    const lock = new FileLock(this.#array.directory.directorLockPath, this.#parts);
+    const signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    const { boards, director } = this.#array;
+    const onFailure = (error: AgentError | null) => {
+      this.#directorFailure = error === null ? null : error.message;
+    };
+    await runDirectorLoop(
+      { boards, director, clock: this.#parts.clock, lock, onFailure },
+      { signal },
+    );
+  }
+
+  counters(): AttachmentCounters {
+    return {
+      ...this.#channel.counters(),
+      hostName: this.#hostName,
+      replacedBoards: this.#array.boards.filter((board) => board.origin === "replaced").length,
+      directorFailure: this.#directorFailure,
+    };
+  }
+
+  /** Closes the volumes and detaches; the last attachment of all destages everything. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop.abort();
+    for (const adapter of this.#adapters) adapter.close();
+    closeArray(this.#array);
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed) return;
+    const name = this.#array.directory.path;
+    throw new AgentError("closed", `Cannot use array "${name}": detached, need it attached`);
+  }
+}
+
+/**
+ * Attaches to the array in `directory`. Memory boards that vanished are made anew, empty.
+ * @throws AgentError `not_found` | `damaged` | `mismatch` | `unsupported` | `busy` | `volume`
+ *   | `no_space` | `failed`
+ */
+export function attachArray(
+  directory: string,
+  options: AttachOptions,
+  parts: ArrayParts,
+): AttachedArray {
+  return new AttachedArray(openArray(directory, parts, options), options, parts);
+}

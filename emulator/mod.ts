@@ -1,0 +1,24 @@
+// Door of the array: an integrated cache disk array (Fig. 2) over files, shared by processes.
+//
+// The array does not know what rides on its volumes. Files, shared memory, clock and randomness
+// are handed in (ArrayParts).
+
+export type { ArrayParts } from "./array_directory.ts";
+export {
+  type ArrayStatus,
+  arrayStatus,
+  type BoardStatus,
+  type DeviceStatus,
+} from "./array_status.ts";
+export {
+  attachArray,
+  AttachedArray,
+  type AttachmentCounters,
+  type AttachOptions,
+} from "./attach_array.ts";
+export { type ArrayFinding, checkArray } from "./check_array.ts";
+export { createArray, type CreateArrayOptions } from "./create_array.ts";
+export { destageArray } from "./destage_array.ts";
+export type { Fault, FaultPlan, FaultRequest } from "./fault_plan.ts";
+export type { ArrayGeometry, DeviceGeometry } from "./geometry.ts";
+export { removeArray } from "./remove_array.ts";

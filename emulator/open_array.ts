@@ -1,0 +1,122 @@
+// Opens the parts of an array in the order that keeps several processes apart.
+//
+// Under setup.lock: missing boards are made anew, which needs array.lock alone; then array.lock is
+// taken shared for as long as the array is open. A holder that dies frees both.
+
+import { assert } from "../transport/ground/assert.ts";
+import { AgentError } from "../transport/ground/error.ts";
+import { AT_CWD, type Files } from "../transport/runtime/files.ts";
+import { ArrayDirectory, type ArrayParts, onArrayFiles, readGeometry } from "./array_directory.ts";
+import { DiskAdapter } from "./disk_adapter.ts";
+import { DiskDirector } from "./disk_director.ts";
+import type { FaultPlan } from "./fault_plan.ts";
+import { FileLock } from "./file_lock.ts";
+import type { ArrayGeometry } from "./geometry.ts";
+import { ATTACH_WAIT_MS } from "./limits.ts";
+import type { MemoryBoard } from "./memory_board.ts";
+import { makeBoards, missingBoards, openBoards } from "./system_bus.ts";
+
+/** The open parts of an array; `closeArray` gives them up. */
+export interface OpenArray {
+  readonly directory: ArrayDirectory;
+  readonly geometry: ArrayGeometry;
+  readonly boards: readonly MemoryBoard[];
+  readonly adapter: DiskAdapter;
+  readonly director: DiskDirector;
+  /** array.lock, held shared. */
+  readonly lock: FileLock;
+}
+
+/**
+ * @throws AgentError `not_found` | `damaged` | `mismatch` | `unsupported` | `busy` | `volume`
+ *   | `no_space` | `failed`
+ */
+export function openArray(
+  path: string,
+  parts: ArrayParts,
+  options: { readonly faults?: FaultPlan | undefined } = {},
+): OpenArray {
+  const directory = new ArrayDirectory(path);
+  const geometry = readGeometry(parts.files, directory);
+  const place = { directory, geometry };
+  return onArrayFiles(directory.path, () =>
+    withSetupLock(directory, parts, () => {
+      const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), {
+        files: parts.files,
+        faults: options.faults,
+      });
+      const lock = new FileLock(directory.arrayLockPath, parts);
+      try {
+        powerBoards(parts.files, place, lock);
+        if (!lock.take("shared", ATTACH_WAIT_MS)) throw busy(directory, "being destaged");
+        const boards = openBoards(parts, place, processId(parts.files));
+        return { ...place, boards, adapter, director: new DiskDirector(geometry, adapter), lock };
+      } catch (error) {
+        lock.close();
+        adapter.close();
+        throw error;
+      }
+    }));
+}
+
+/** Closes all parts; the last one out destages everything, since tmpfs forgets. Idempotent. */
+export function closeArray(array: OpenArray): void {
+  try {
+    if (array.lock.tryTake("exclusive")) array.director.destageAll(array.boards);
+  } finally {
+    for (const board of array.boards) board.close();
+    array.adapter.close();
+    array.lock.close();
+  }
+}
+
+/**
+ * Runs `use` while nobody else sets up the array.
+ * @throws AgentError `busy` when somebody did for longer than ATTACH_WAIT_MS
+ */
+export function withSetupLock<T>(
+  directory: ArrayDirectory,
+  parts: Pick<ArrayParts, "files" | "clock">,
+  use: () => T,
+): T {
+  const lock = new FileLock(directory.setupLockPath, parts);
+  try {
+    if (!lock.take("exclusive", ATTACH_WAIT_MS)) throw busy(directory, "being set up");
+    return use();
+  } finally {
+    lock.close();
+  }
+}
+
+/** This process's id, as the kernel names it. */
+export function processId(files: Files): number {
+  const pid = Number(new TextDecoder().decode(files.readLink(AT_CWD, "/proc/self")));
+  assert(Number.isSafeInteger(pid) && pid > 0, "/proc/self names a process");
+  return pid;
+}
+
+function powerBoards(
+  files: Files,
+  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
+  lock: FileLock,
+): void {
+  const boards = missingBoards(files, place.directory, place.geometry);
+  if (boards.length === 0) return;
+  if (!lock.tryTake("exclusive")) {
+    throw new AgentError(
+      "damaged",
+      `Cannot attach to array "${place.directory.path}": the files of ${boards.length} of ` +
+        `${place.geometry.boards} memory boards are gone while others are attached, need them`,
+      { hint: "Stop the agents that use the array, then start them again." },
+    );
+  }
+  makeBoards(files, place, { boards, origin: "replaced" });
+}
+
+function busy(directory: ArrayDirectory, found: string): AgentError {
+  return new AgentError(
+    "busy",
+    `Cannot attach to array "${directory.path}": ${found} by another process, need it free`,
+    { hint: "Try again when that process has ended." },
+  );
+}

@@ -5,6 +5,7 @@ export const EPERM = 1;
 export const EINTR = 4;
 export const ENXIO = 6;
 export const EAGAIN = 11;
+export const EPIPE = 32;
 
 const NAMES: Readonly<Record<number, string>> = {
   1: "EPERM",

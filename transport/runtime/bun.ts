@@ -1,0 +1,61 @@
+// The runtime seam filled by Bun: node:net, libc by bun:ffi, web workers.
+
+import process from "node:process";
+import { openBunLibc } from "./bun_libc.ts";
+import { BunNetwork } from "./bun_network.ts";
+import { RuntimeClock, SystemRandom } from "./clock.ts";
+import type { Libc } from "./libc.ts";
+import { LibcFiles } from "./libc_files.ts";
+import type { Process, Runtime } from "./runtime.ts";
+import { LibcSharedMemories } from "./shared_memory.ts";
+import { writeStandard } from "./standard_output.ts";
+import { startWebThread, webParentThread } from "./web_thread.ts";
+
+/** Measured: one is fair to Bun's own I/O. */
+const IMMEDIATES_PER_YIELD = 1;
+
+/** @throws AgentError `unsupported` where libc cannot be called */
+export function bunRuntime(): Runtime {
+  const libc = openBunLibc();
+  const files = new LibcFiles(libc);
+  const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
+  return {
+    name: "bun",
+    clock,
+    random: new SystemRandom(),
+    files,
+    network: new BunNetwork(clock),
+    memories: new LibcSharedMemories(libc, files),
+    process: bunProcess(libc),
+    startThread: startWebThread,
+    parentThread: () => webParentThread(globalThis as typeof globalThis & WorkerScope),
+  };
+}
+
+/** What the global scope has inside a worker. */
+interface WorkerScope {
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  close(): void;
+}
+
+const STREAMS = [() => process.stdin, () => process.stdout, () => process.stderr] as const;
+
+function bunProcess(libc: Libc): Process {
+  return {
+    args: process.argv.slice(2),
+    pid: process.pid,
+    standalone: Bun.isStandaloneExecutable,
+    execPath: process.execPath,
+    env: (name) => process.env[name],
+    cwd: () => process.cwd(),
+    exit: (code) => process.exit(code),
+    onSignal: (signal, handler) => {
+      process.on(signal, handler);
+      return () => void process.off(signal, handler);
+    },
+    write: (stream, text) => writeStandard(libc, stream, text),
+    isTerminal: (stream) => STREAMS[stream]().isTTY === true,
+    columns: () => process.stdout.columns ?? 80,
+    residentBytes: () => process.memoryUsage.rss(),
+  };
+}

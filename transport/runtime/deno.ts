@@ -1,0 +1,70 @@
+// The runtime seam filled by Deno: own TCP, libc by Deno.dlopen, web workers.
+
+import { RuntimeClock, SystemRandom } from "./clock.ts";
+import { openDenoLibc } from "./deno_libc.ts";
+import { DenoNetwork } from "./deno_network.ts";
+import type { Libc } from "./libc.ts";
+import { LibcFiles } from "./libc_files.ts";
+import type { Process, Runtime } from "./runtime.ts";
+import { LibcSharedMemories } from "./shared_memory.ts";
+import { writeStandard } from "./standard_output.ts";
+import { TcpReset } from "./tcp_reset.ts";
+import { startWebThread, webParentThread } from "./web_thread.ts";
+
+/** Measured: fewer starve the runtime's own I/O (clock.ts). */
+const IMMEDIATES_PER_YIELD = 16;
+
+/** @throws AgentError `unsupported` where libc cannot be called */
+export function denoRuntime(): Runtime {
+  const libc = openDenoLibc();
+  const files = new LibcFiles(libc);
+  const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
+  return {
+    name: "deno",
+    clock,
+    random: new SystemRandom(),
+    files,
+    network: new DenoNetwork(clock, new TcpReset(libc, files)),
+    memories: new LibcSharedMemories(libc, files),
+    process: denoProcess(libc),
+    startThread: startWebThread,
+    parentThread: () => webParentThread(globalThis as typeof globalThis & WorkerScope),
+  };
+}
+
+/** What the global scope has inside a worker. */
+interface WorkerScope {
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  close(): void;
+}
+
+const STREAMS = [() => Deno.stdin, () => Deno.stdout, () => Deno.stderr] as const;
+
+function denoProcess(libc: Libc): Process {
+  return {
+    args: Deno.args,
+    pid: Deno.pid,
+    standalone: Deno.build.standalone,
+    execPath: Deno.execPath(),
+    env: (name) => Deno.env.get(name),
+    cwd: () => Deno.cwd(),
+    exit: (code) => Deno.exit(code),
+    onSignal: (signal, handler) => {
+      Deno.addSignalListener(signal, handler);
+      return () => Deno.removeSignalListener(signal, handler);
+    },
+    write: (stream, text) => writeStandard(libc, stream, text),
+    isTerminal: (stream) => STREAMS[stream]().isTerminal(),
+    columns: () => terminalColumns(),
+    residentBytes: () => Deno.memoryUsage().rss,
+  };
+}
+
+/** 80 when standard output is no terminal. */
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 80;
+  }
+}

@@ -1,0 +1,23 @@
+// The door of the runtime seam.
+
+export { currentRuntime } from "./current_runtime.ts";
+export {
+  AT_CWD,
+  type DirectoryEntry,
+  type Files,
+  type FileStat,
+  type FileType,
+  type OpenFlags,
+  type PathBytes,
+  SystemError,
+} from "./files.ts";
+export type {
+  Clock,
+  Network,
+  Process,
+  Random,
+  Runtime,
+  SharedMemories,
+  SharedMemory,
+  Thread,
+} from "./runtime.ts";

@@ -90,7 +90,7 @@ const MARKS: readonly (readonly [string, readonly string[]])[] = [
   ["// any of them; as unknown as nothing", []],
   ["const run = ready ? test : test.skip;", []],
   ["Promise.any(list);", []],
-  ['const path = "/work/main/mod.ts";', ["text"]],
+  ['const path = "/builds/main/mod.ts";', ["text"]],
   ["// see registry.example.org", ["text"]],
   ["// as issue 7 asks", ["text"]],
   ["// see DESIGN.md", ["text"]],

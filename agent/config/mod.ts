@@ -23,3 +23,4 @@ export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "
 export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
 export { parseControlAddress } from "./shared_schema.ts";
 export { isLoopback } from "./cross_check.ts";
+export { describeIssue, section } from "./issue_text.ts";

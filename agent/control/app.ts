@@ -1,0 +1,235 @@
+// The control endpoint as a Hono app: a value that turns HTTP into calls of the daemon.
+//
+// Thin: validate, call, answer. It holds no state but the counters of /metrics and is tested by
+// `app.request()` without a port. Errors are problem details (problem.ts) whose `code` is the
+// product's. Over TCP every request passes access.ts first.
+
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { describeRoute, openAPIRouteHandler, resolver, validator } from "hono-openapi";
+import { z } from "zod";
+import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
+import type { Clock } from "../../transport/runtime/runtime.ts";
+import { guardAccess, type TcpAccess } from "./access.ts";
+import { renderDashboard } from "./dashboard.ts";
+import type { Daemon } from "./daemon.ts";
+import { eventStream } from "./event_stream.ts";
+import { MAX_REQUEST_BYTES } from "./limits.ts";
+import { DaemonMetrics } from "./metrics.ts";
+import { problemOf, type ProblemStatus } from "./problem.ts";
+import { jobRequestSchema, pathQuerySchema, sinceSchema } from "./request_schema.ts";
+import * as views from "./view_schema.ts";
+
+export interface ControlAppOptions {
+  readonly clock: Pick<Clock, "sleep" | "wallMs">;
+  /** Null on a Unix socket, where the file's mode is the access control. */
+  readonly access: TcpAccess | null;
+  /** Told about what is no operating error: our own bugs, which end the process. */
+  readonly onInternalError?: (error: unknown) => void;
+}
+
+/** The app that serves `daemon`; serve_control.ts gives it a socket. */
+export function createControlApp(daemon: Daemon, options: ControlAppOptions): Hono {
+  const app = new Hono();
+  app.onError((error, context) => answerError(context, error, options));
+  app.notFound((context) =>
+    answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
+  );
+  if (options.access !== null) app.use(guardAccess(options.access));
+  app.use(bodyLimit({
+    maxSize: MAX_REQUEST_BYTES,
+    onError: (context) =>
+      answerProblem(
+        context,
+        new AgentError("usage", `Cannot take the request: need at most ${MAX_REQUEST_BYTES} bytes`),
+        413,
+      ),
+  }));
+  addProbes(app, daemon, options);
+  addJobs(app, daemon, options);
+  addReadings(app, daemon);
+  app.get(
+    "/openapi.json",
+    openAPIRouteHandler(app, {
+      documentation: {
+        info: { title: "Agent control endpoint", version: daemon.status().version },
+      },
+    }),
+  );
+  return app;
+}
+
+function addProbes(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
+  const metrics = new DaemonMetrics(daemon, options.clock);
+  app.get(
+    "/healthz",
+    describeRoute({ summary: "The process answers" }),
+    (context) => context.json({ status: "ok" }),
+  );
+  app.get(
+    "/readyz",
+    describeRoute({ summary: "Ready for jobs, or 503 and why not" }),
+    (context) => {
+      const { ready, reasons } = daemon.status();
+      return context.json({ ready, reasons }, ready ? 200 : 503);
+    },
+  );
+  app.get(
+    "/metrics",
+    describeRoute({ summary: "Prometheus metrics" }),
+    async (context) =>
+      context.body(await metrics.render(), 200, { "content-type": metrics.contentType }),
+  );
+  app.get("/", describeRoute({ summary: "Page for people" }), (context) => {
+    const status = daemon.status();
+    const readable = daemon.role === "server" && status.ready;
+    context.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
+    return context.html(renderDashboard({
+      status,
+      jobs: daemon.jobs(),
+      backups: readable ? daemon.backups() : null,
+    }));
+  });
+}
+
+function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
+  app.get(
+    "/v1/jobs",
+    answers("All jobs, oldest first", z.array(views.jobViewSchema)),
+    (context) => context.json(daemon.jobs()),
+  );
+  app.post(
+    "/v1/jobs",
+    answers("Starts a job and returns at once", views.jobViewSchema, 202),
+    validator("json", jobRequestSchema, refuseInvalid),
+    (context) => {
+      const job = daemon.startJob(context.req.valid("json"));
+      context.header("location", `/v1/jobs/${encodeURIComponent(job.job)}`);
+      return context.json(job, 202);
+    },
+  );
+  app.get(
+    "/v1/jobs/:id",
+    answers("One job", views.jobViewSchema),
+    (context) => context.json(daemon.job(context.req.param("id"))),
+  );
+  app.delete(
+    "/v1/jobs/:id",
+    answers("Asks a job to stop", views.jobViewSchema, 202),
+    (context) => context.json(daemon.cancelJob(context.req.param("id")), 202),
+  );
+  app.get(
+    "/v1/jobs/:id/trace",
+    answers("Steps", z.array(views.traceStepSchema)),
+    (context) => context.json(daemon.trace(context.req.param("id"))),
+  );
+  app.get(
+    "/v1/jobs/:id/events",
+    describeRoute({ summary: "Server-sent events of a job; `since` or Last-Event-ID resumes" }),
+    validator("query", sinceSchema, refuseInvalid),
+    (context) => {
+      const job = daemon.job(context.req.param("id"));
+      const since = context.req.valid("query").since ??
+        lastEventId(context.req.header("last-event-id"));
+      const abort = new AbortController();
+      const events = daemon.events(job.job, { since, signal: abort.signal });
+      return context.body(eventStream(events, { clock: options.clock, abort }), 200, {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+      });
+    },
+  );
+}
+
+function addReadings(app: Hono, daemon: Daemon): void {
+  app.get(
+    "/v1/status",
+    answers("The daemon", views.statusViewSchema),
+    (context) => context.json(daemon.status()),
+  );
+  app.get(
+    "/v1/stgs",
+    answers("Its groups", z.array(views.stgViewSchema)),
+    (context) => context.json(daemon.stgs()),
+  );
+  app.get("/v1/backups", answers("All backups, newest last", z.array(views.backupViewSchema)), (
+    context,
+  ) => context.json(daemon.backups()));
+  app.get(
+    "/v1/backups/:id",
+    answers("One backup", views.backupDetailSchema),
+    (context) => context.json(daemon.backup(context.req.param("id"))),
+  );
+  app.get(
+    "/v1/backups/:id/entries",
+    answers("Immediate children of `path`", z.array(views.listedEntrySchema)),
+    validator("query", pathQuerySchema, refuseInvalid),
+    (context) => {
+      const path = context.req.valid("query").path ?? null;
+      return context.json(daemon.list(context.req.param("id"), path));
+    },
+  );
+}
+
+/** Documents a route: what it answers when good, and problem details otherwise. */
+function answers(summary: string, schema: z.ZodType, status: 200 | 202 = 200) {
+  return describeRoute({
+    summary,
+    responses: {
+      [status]: {
+        description: summary,
+        content: { "application/json": { schema: resolver(schema) } },
+      },
+      default: {
+        description: "What went wrong",
+        content: { "application/problem+json": { schema: resolver(views.problemSchema) } },
+      },
+    },
+  });
+}
+
+interface Validated {
+  readonly success: boolean;
+  readonly data: unknown;
+  readonly error?: readonly {
+    readonly message: string;
+    readonly path?: readonly unknown[] | undefined;
+  }[];
+}
+
+/** Turns a failed validation into `usage`, without sending the request back. */
+function refuseInvalid(result: Validated): void {
+  if (result.success) return;
+  const texts = (result.error ?? []).map((issue) => {
+    const path = (issue.path ?? []).map(String).join(".");
+    return `${path === "" ? "request" : path}: ${issue.message}`;
+  });
+  throw new AgentError("usage", `Cannot take the request: ${texts.join("; ")}`, {
+    hint: "See GET /openapi.json for what a request looks like.",
+  });
+}
+
+function lastEventId(header: string | undefined): number {
+  const id = Number(header ?? "0");
+  return Number.isSafeInteger(id) && id > 0 ? id : 0;
+}
+
+function answerError(context: Context, error: unknown, options: ControlAppOptions): Response {
+  if (error instanceof HTTPException) {
+    // The validator's own refusal: malformed JSON.
+    return answerProblem(
+      context,
+      new AgentError("usage", `Cannot take the request: ${error.message}`),
+    );
+  }
+  if (!(error instanceof AgentError)) options.onInternalError?.(error);
+  return answerProblem(context, error);
+}
+
+function answerProblem(context: Context, error: unknown, status?: ProblemStatus): Response {
+  const problem = problemOf(toErrorRecord(error), status);
+  return context.body(JSON.stringify(problem), problem.status, {
+    "content-type": "application/problem+json",
+  });
+}

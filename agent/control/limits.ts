@@ -1,0 +1,26 @@
+// Limits of the control endpoint and its client, each with its unit and reason.
+
+/** Bytes of a request body: a job request with thousands of paths fits. */
+export const MAX_REQUEST_BYTES = 1024 * 1024;
+/** Bytes of a response that the client takes: the listing of a directory of a million names. */
+export const MAX_RESPONSE_BYTES = 512 * 1024 * 1024;
+/** Characters of one line of an event stream: an event with a very long path. */
+export const MAX_EVENT_LINE_CHARACTERS = 1024 * 1024;
+/** Milliseconds between comments on a silent event stream, so that a dead daemon is noticed. */
+export const EVENT_KEEPALIVE_MS = 10_000;
+/** Milliseconds without a byte after which the client gives the daemon up. */
+export const CLIENT_IDLE_MS = 60_000;
+/** Milliseconds that the probe of an existing socket waits for its owner. */
+export const PROBE_TIMEOUT_MS = 2_000;
+/** Items of a list in a job request. */
+export const MAX_REQUEST_ITEMS = 10_000;
+/** Characters of a text in a job request: Linux PATH_MAX is 4096 bytes. */
+export const MAX_TEXT_CHARACTERS = 8_192;
+/** Bytes of a token file. */
+export const MAX_TOKEN_BYTES = 4_096;
+/** Characters of a token: fewer can be guessed. */
+export const MIN_TOKEN_CHARACTERS = 16;
+/** Bytes of a Unix socket's path (sun_path holds 108 with the NUL). */
+export const MAX_SOCKET_PATH_BYTES = 107;
+/** Milliseconds that an HTTP connection may stay open without a request. */
+export const KEEP_ALIVE_MS = 5_000;

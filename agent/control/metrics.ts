@@ -1,0 +1,114 @@
+// What GET /metrics tells, in the text format of Prometheus.
+//
+// Values are read from the daemon at each scrape. Counters never go back: they add what is new of
+// each job since the last scrape, also after the daemon forgot old jobs.
+
+import { Counter, Gauge, Registry } from "prom-client";
+import type { Clock } from "../../transport/runtime/runtime.ts";
+import type { Daemon, JobState, JobView } from "./daemon.ts";
+
+const STATES: readonly JobState[] = [
+  "queued",
+  "connecting",
+  "running",
+  "ok",
+  "incomplete",
+  "failed",
+  "cancelled",
+];
+
+interface Seen {
+  network: number;
+  storage: number;
+  fellBack: boolean;
+}
+
+export class DaemonMetrics {
+  readonly #daemon: Daemon;
+  readonly #clock: Pick<Clock, "wallMs">;
+  readonly #registry = new Registry();
+  readonly #bytes: Counter<"channel">;
+  readonly #fallbacks: Counter;
+  readonly #jobs: Gauge<"state">;
+  readonly #age: Gauge<"client" | "kind" | "database">;
+  readonly #resident: Gauge;
+  readonly #ready: Gauge;
+  #seen = new Map<string, Seen>();
+
+  constructor(daemon: Daemon, clock: Pick<Clock, "wallMs">) {
+    this.#daemon = daemon;
+    this.#clock = clock;
+    const registers = [this.#registry];
+    this.#bytes = new Counter({
+      name: "agent_channel_bytes_total",
+      help: "Bytes that jobs moved through each channel, both directions",
+      labelNames: ["channel"],
+      registers,
+    });
+    this.#fallbacks = new Counter({
+      name: "agent_fallbacks_total",
+      help: "Jobs that used the network although storage was preferred",
+      registers,
+    });
+    this.#jobs = new Gauge({
+      name: "agent_jobs",
+      help: "Jobs the daemon knows, by state",
+      labelNames: ["state"],
+      registers,
+    });
+    this.#age = new Gauge({
+      name: "agent_last_success_age_seconds",
+      help: "Age of the newest published backup",
+      labelNames: ["client", "kind", "database"],
+      registers,
+    });
+    this.#resident = new Gauge({
+      name: "agent_resident_memory_bytes",
+      help: "Resident memory of the daemon",
+      registers,
+    });
+    this.#ready = new Gauge({ name: "agent_ready", help: "1 when ready for jobs", registers });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The metrics as text, read now. */
+  async render(): Promise<string> {
+    const status = this.#daemon.status();
+    this.#resident.set(status.residentBytes);
+    this.#ready.set(status.ready ? 1 : 0);
+    this.#observeJobs(this.#daemon.jobs());
+    if (this.#daemon.role === "server" && status.ready) this.#observeBackups();
+    return await this.#registry.metrics();
+  }
+
+  #observeJobs(jobs: readonly JobView[]): void {
+    const seen = new Map<string, Seen>();
+    for (const state of STATES) {
+      this.#jobs.set({ state }, jobs.filter((job) => job.state === state).length);
+    }
+    for (const job of jobs) {
+      const before = this.#seen.get(job.job) ?? { network: 0, storage: 0, fellBack: false };
+      const channels = (job.summary ?? job.progress)?.channels;
+      const network = Math.max(before.network, channels?.network.bytes ?? 0);
+      const storage = Math.max(before.storage, channels?.storage.bytes ?? 0);
+      const fellBack = before.fellBack || (job.summary?.fallback ?? null) !== null;
+      this.#bytes.inc({ channel: "network" }, network - before.network);
+      this.#bytes.inc({ channel: "storage" }, storage - before.storage);
+      if (fellBack && !before.fellBack) this.#fallbacks.inc();
+      seen.set(job.job, { network, storage, fellBack });
+    }
+    this.#seen = seen;
+  }
+
+  #observeBackups(): void {
+    this.#age.reset();
+    for (const { client, kind, database, time } of this.#daemon.backups()) {
+      // Newest last: the last value of a label set stays.
+      const seconds = Math.max(0, (this.#clock.wallMs() - Date.parse(time)) / 1000);
+      this.#age.set({ client, kind, database: database ?? "" }, seconds);
+    }
+  }
+}

@@ -1,0 +1,8 @@
+// The door of the control room: the endpoint, its client, and the daemon's face.
+
+export type * from "./daemon.ts";
+export { hostsOf, type TcpAccess } from "./access.ts";
+export { type ControlAppOptions, createControlApp } from "./app.ts";
+export { ControlClient, type ControlClientOptions } from "./control_client.ts";
+export { serveControl, type ServedControl } from "./serve_control.ts";
+export { readToken } from "./token_file.ts";

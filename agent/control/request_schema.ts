@@ -1,0 +1,47 @@
+// Schemas of what the control endpoint is asked: validation and the OpenAPI document share them.
+//
+// Pure. Strict: an unknown key in a job request is refused, it might be an option that matters.
+
+import { z } from "zod";
+import { section } from "../config/mod.ts";
+import type { JobRequest } from "./daemon.ts";
+import { MAX_REQUEST_ITEMS, MAX_TEXT_CHARACTERS } from "./limits.ts";
+
+const text = z.string().min(1).max(MAX_TEXT_CHARACTERS);
+const texts = z.array(text).max(MAX_REQUEST_ITEMS);
+
+export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kind", [
+  section({
+    kind: z.literal("backup-filesystem"),
+    client: text,
+    paths: texts.min(1),
+    full: z.boolean().default(false),
+    exclude: texts.default([]),
+  }),
+  section({ kind: z.literal("backup-database"), database: text }),
+  section({
+    kind: z.literal("restore-filesystem"),
+    backup: text,
+    target: text,
+    client: text.nullable().default(null),
+    include: texts.default([]),
+    overwrite: z.enum(["refuse", "never", "always"]).default("refuse"),
+  }),
+  section({
+    kind: z.literal("restore-database"),
+    backup: text,
+    database: text,
+    target: text.nullable().default(null),
+  }),
+  section({
+    kind: z.literal("verify"),
+    backups: texts.default([]),
+    data: z.boolean().default(false),
+  }),
+]);
+
+export const sinceSchema = z.object({
+  since: z.coerce.number().int().min(0).optional(),
+});
+
+export const pathQuerySchema = z.object({ path: text.optional() });

@@ -1,0 +1,208 @@
+// Schemas of what the control endpoint answers: the OpenAPI document is made from them, and the
+// command line checks with them what it reads.
+//
+// Pure. Each is typed by its interface in daemon.ts. They are loose: a newer daemon may add keys.
+
+import { z } from "zod";
+import type {
+  BackupDetail,
+  BackupView,
+  JobEventBody,
+  JobView,
+  ListedEntry,
+  Progress,
+  StatusView,
+  StgView,
+  Summary,
+  TraceStep,
+} from "./daemon.ts";
+import { jobRequestSchema } from "./request_schema.ts";
+
+const count = z.number().min(0);
+const bytes = z.looseObject({ bytes: count });
+const channels = z.looseObject({ network: bytes, storage: bytes });
+
+export const ERROR_CODES = [
+  "usage",
+  "failed",
+  "not_found",
+  "busy",
+  "auth",
+  "damaged",
+  "no_space",
+  "unreachable",
+  "refused",
+  "port_in_use",
+  "reset",
+  "closed",
+  "timeout",
+  "cancelled",
+  "mismatch",
+  "volume",
+  "unsupported",
+  "internal",
+] as const;
+
+const errorCode = z.enum(ERROR_CODES);
+
+const errorRecord = z.looseObject({
+  code: errorCode,
+  message: z.string(),
+  hint: z.string().optional(),
+});
+
+export const summarySchema: z.ZodType<Summary> = z.looseObject({
+  type: z.literal("summary"),
+  job: z.string(),
+  backup: z.string().nullable(),
+  status: z.enum(["ok", "incomplete", "failed"]),
+  files: count.nullable(),
+  bytes: count.nullable(),
+  seconds: count,
+  channels,
+  fallback: z.string().nullable(),
+});
+
+export const progressSchema: z.ZodType<Progress> = z.looseObject({
+  type: z.literal("progress"),
+  job: z.string(),
+  phase: z.enum(["connecting", "scanning", "reading", "writing", "publishing", "verifying"]),
+  files: count,
+  bytes: count,
+  totalFiles: count.nullable(),
+  totalBytes: count.nullable(),
+  seconds: count,
+  bytesPerSecond: count,
+  channels,
+});
+
+const warningSchema = z.looseObject({
+  type: z.literal("warning"),
+  job: z.string(),
+  code: z.string(),
+  message: z.string(),
+  path: z.string().nullable(),
+});
+
+const jobErrorSchema = z.looseObject({
+  type: z.literal("error"),
+  job: z.string(),
+  code: errorCode,
+  message: z.string(),
+  hint: z.string().optional(),
+});
+
+export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
+  progressSchema,
+  warningSchema,
+  jobErrorSchema,
+  summarySchema,
+]);
+
+export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
+  job: z.string(),
+  kind: z.enum([
+    "backup-filesystem",
+    "backup-database",
+    "restore-filesystem",
+    "restore-database",
+    "verify",
+  ]),
+  state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
+  client: z.string().nullable(),
+  created: z.string(),
+  request: jobRequestSchema.nullable(),
+  progress: progressSchema.nullable(),
+  error: errorRecord.nullable(),
+  summary: summarySchema.nullable(),
+});
+
+export const traceStepSchema: z.ZodType<TraceStep> = z.looseObject({
+  figure: z.enum(["4", "4A", "5"]),
+  side: z.enum(["server", "client"]),
+  step: z.string(),
+  call: z.string(),
+  atMs: z.number(),
+  skipped: z.boolean(),
+});
+
+const backupShape = {
+  backup: z.string(),
+  client: z.string(),
+  kind: z.enum(["filesystem", "postgresql", "sqlite", "command"]),
+  database: z.string().nullable(),
+  time: z.string(),
+  status: z.enum(["ok", "incomplete"]),
+  files: count,
+  bytes: count,
+  channels,
+  fallback: z.string().nullable(),
+};
+
+export const backupViewSchema: z.ZodType<BackupView> = z.looseObject(backupShape);
+
+export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
+  ...backupShape,
+  paths: z.array(z.string()),
+  exclude: z.array(z.string()),
+  seconds: count,
+  mediaBytes: count,
+  media: z.string(),
+  skipped: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
+});
+
+export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
+  path: z.string(),
+  pathBase64: z.string().nullable(),
+  type: z.string(),
+  mode: z.string(),
+  uid: count,
+  gid: count,
+  bytes: count,
+  mtime: z.string(),
+  target: z.string().nullable(),
+});
+
+export const stgViewSchema: z.ZodType<StgView> = z.looseObject({
+  name: z.string(),
+  state: z.enum(["up", "down"]),
+  reason: z.string().nullable(),
+  uuid: z.string().nullable(),
+  host: count,
+  volumes: z.array(z.string()),
+  hosts: z.array(z.looseObject({
+    host: count,
+    name: z.string(),
+    live: z.boolean(),
+    heartbeatAgeMs: count.nullable(),
+  })),
+  connections: z.array(z.looseObject({
+    host: count,
+    port: count,
+    peerHost: count,
+    peerPort: count,
+    state: z.string(),
+  })),
+});
+
+export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
+  role: z.enum(["server", "client"]),
+  name: z.string(),
+  version: z.string(),
+  ready: z.boolean(),
+  reasons: z.array(z.string()),
+  uptimeSeconds: count,
+  residentBytes: count,
+  stgs: z.array(stgViewSchema),
+  jobs: z.looseObject({ running: count, total: count }),
+});
+
+/** An error as the endpoint answers it (RFC 9457) with the product's code and hint. */
+export const problemSchema = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: errorCode,
+  hint: z.string().nullable(),
+});

@@ -1,0 +1,25 @@
+// Limits of the vault.
+
+/** Characters of a client's name that a backup id keeps: ids stay readable in a table. */
+export const MAX_ID_CLIENT = 32;
+
+/** Random characters of a backup id: 20 bits apart within one second and client. */
+export const ID_RANDOM_CHARACTERS = 4;
+
+/** Include globs of one restore: each is tried on every path. */
+export const MAX_INCLUDES = 1000;
+
+/** Directories whose selection is remembered while a plan is made. */
+export const MAX_SELECTION_CACHE = 16_384;
+
+/** Hard-link sets whose data lies outside a selection: their names are kept in memory. */
+export const MAX_REDIRECTS = 100_000;
+
+/** Findings that one verification lists; further ones are only counted. */
+export const MAX_FINDINGS = 1000;
+
+/** Paths that one finding names; further ones are only counted. */
+export const MAX_FINDING_PATHS = 20;
+
+/** Frames or rows between two progress events of a verification. */
+export const VERIFY_STEP = 16;

@@ -1,0 +1,109 @@
+// The directory `media/` of a vault: which file a backup lives in, and the durable steps of giving
+// it its name.
+//
+//   media/<backup>.partial    being written; worthless after a crash
+//   media/<backup>.tar.zst    complete and durable: it gets this name after its fsync only
+
+import { AgentError } from "../../transport/ground/error.ts";
+import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+import { MediaReader } from "../media/mod.ts";
+import { vaultError } from "./vault_error.ts";
+
+const SUFFIX = ".tar.zst";
+const PARTIAL = ".partial";
+
+export class MediaStore {
+  readonly #files: Files;
+  readonly #directory: string;
+
+  constructor(files: Files, vaultDirectory: string) {
+    this.#files = files;
+    this.#directory = `${vaultDirectory}/media`;
+  }
+
+  path(backup: string): string {
+    return `${this.#directory}/${backup}${SUFFIX}`;
+  }
+
+  partialPath(backup: string): string {
+    return `${this.#directory}/${backup}${PARTIAL}`;
+  }
+
+  /** Makes the directory unless it is there. @throws SystemError */
+  create(): void {
+    makeDirectory(this.#files, this.#directory);
+  }
+
+  /** Ids of the backups whose files have their final name, and of partial ones. */
+  list(): { readonly complete: string[]; readonly partial: string[] } {
+    const descriptor = this.#openDirectory();
+    try {
+      const names = this.#files.list(descriptor)
+        .map((entry) => new TextDecoder().decode(entry.name)).sort();
+      const stems = (suffix: string) =>
+        names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length));
+      return { complete: stems(SUFFIX), partial: stems(PARTIAL) };
+    } finally {
+      this.#files.close(descriptor);
+    }
+  }
+
+  /**
+   * Opens the finished file of a backup; the caller closes it.
+   * @throws AgentError `damaged` when it is missing or not what a finished file looks like
+   */
+  open(backup: string): MediaReader {
+    try {
+      return new MediaReader(this.#files, this.path(backup));
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === "ENOENT") {
+        const message = `Cannot open media "${this.path(backup)}": no such file, need it`;
+        throw new AgentError("damaged", message, {
+          hint: "Put the file back, or use another backup.",
+          cause: error,
+        });
+      }
+      throw vaultError(error, `open media "${this.path(backup)}"`);
+    }
+  }
+
+  /** Gives a durable partial file its final name, durably. @throws SystemError */
+  rename(backup: string): void {
+    this.#files.rename(AT_CWD, this.partialPath(backup), AT_CWD, this.path(backup));
+    this.sync();
+  }
+
+  /** Removes the final file of a backup that was not published. @throws SystemError */
+  remove(backup: string): void {
+    this.#files.unlink(AT_CWD, this.path(backup));
+  }
+
+  /** @throws SystemError */
+  removePartial(backup: string): void {
+    this.#files.unlink(AT_CWD, this.partialPath(backup));
+  }
+
+  /** Makes names durable. @throws SystemError */
+  sync(): void {
+    const descriptor = this.#openDirectory();
+    try {
+      this.#files.sync(descriptor);
+    } finally {
+      this.#files.close(descriptor);
+    }
+  }
+
+  #openDirectory(): number {
+    return this.#files.open(AT_CWD, this.#directory, { access: "read", directory: true });
+  }
+}
+
+/** Makes a directory for its owner alone unless it is there. @throws SystemError */
+export function makeDirectory(files: Files, path: string): void {
+  try {
+    files.makeDirectory(AT_CWD, path, 0o700);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.errno === "EEXIST")) throw error;
+  }
+}

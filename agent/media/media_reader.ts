@@ -105,6 +105,12 @@ export class MediaReader {
     return this.#indexes.length;
   }
 
+  /** Tar offset at which a group ends. */
+  groupTarEnd(group: number): number {
+    const last = this.#frames[(this.#indexes[group]?.framesBefore ?? 0) - 1];
+    return last === undefined ? 0 : last.tarOffset + last.tarBytes;
+  }
+
   /**
    * Reads one group's index and checks it against the frames it stands for.
    * @throws AgentError `damaged`

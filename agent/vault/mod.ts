@@ -1,0 +1,11 @@
+// Door of the vault room: publishing, restoring and proving backups.
+
+export { Vault } from "./vault.ts";
+export type { VaultOptions, VaultRecovery } from "./vault.ts";
+export { BackupWriter, VaultWriter } from "./vault_writer.ts";
+export type { BackupMeta, PublishOptions, VaultPlace } from "./vault_writer.ts";
+export { VaultReader } from "./vault_reader.ts";
+export type { RestorePlan } from "./restore_plan.ts";
+export { verifyError } from "./verify.ts";
+export type { Finding, VerifyEvent, VerifyReport } from "./verify.ts";
+export type { BackupResult } from "../media/mod.ts";

@@ -1,0 +1,131 @@
+// What a restore reads: made from catalog rows and include globs, without touching the media.
+//
+// Hard links: the data of a set lies in the member of its first name. When a selection holds other
+// names of the set but not the first, the plan takes the first name's member and redirects it to
+// the first selected name, whose own member (which has no data) is left out; further selected
+// names link to that one through the same redirect.
+//
+// Parents of selected objects are not added: they are restored only when they are selected.
+// Memory: a plan holds no rows; they are iterated again when it is carried out. Pure over rows.
+
+import { AgentError } from "../../transport/ground/error.ts";
+import type { CatalogRow } from "../catalog/mod.ts";
+import type { Redirect } from "../record.ts";
+import { MAX_REDIRECTS } from "./limits.ts";
+import { Selection } from "./selection.ts";
+
+/** The rows of one backup; each call starts a new iteration. */
+export interface RowSource {
+  rows(): Iterable<CatalogRow>;
+  /** Hard links only, by media file and place. */
+  hardLinks(): Iterable<CatalogRow>;
+  /** By media file and place. */
+  rowsInTarOrder(): Iterable<CatalogRow>;
+}
+
+/** A stretch of one media file's tar stream: one member. */
+export interface Extent {
+  /** Number of the backup whose media file it is. */
+  readonly media: number;
+  readonly tarOffset: number;
+  readonly tarBytes: number;
+}
+
+export interface RestorePlan {
+  readonly redirects: readonly Redirect[];
+  /** Objects that are no directories. */
+  readonly files: number;
+  /** Content bytes. */
+  readonly bytes: number;
+  /** The members to send, by media file and place; each call starts over. */
+  extents(): Iterable<Extent>;
+}
+
+/**
+ * Plans a restore.
+ * @param include globs; none means everything
+ * @throws AgentError `failed` when a glob matches nothing, `usage` for too many globs or hard links
+ */
+export function planRestore(source: RowSource, include: readonly string[]): RestorePlan {
+  const selection = new Selection(include);
+  const redirects = selection.everything
+    ? new Redirects()
+    : planRedirects(source.hardLinks(), selection);
+  let files = 0;
+  let bytes = 0;
+  for (const row of source.rows()) {
+    const redirected = redirects.sends(row);
+    if (!selection.has(row.entry.path) && !redirected) continue;
+    if (row.entry.type !== "directory" && !redirected) files++;
+    if (row.entry.type === "file") bytes += row.entry.sizeBytes;
+  }
+  const [unused] = selection.unused();
+  if (unused !== undefined) throw noMatch(unused);
+  return {
+    redirects: redirects.list(),
+    files,
+    bytes,
+    *extents() {
+      for (const row of source.rowsInTarOrder()) {
+        if (redirects.replaces(row)) continue;
+        if (selection.has(row.entry.path) || redirects.sends(row)) {
+          yield { media: row.media, tarOffset: row.tarOffset, tarBytes: row.tarBytes };
+        }
+      }
+    },
+  };
+}
+
+function planRedirects(hardLinks: Iterable<CatalogRow>, selection: Selection): Redirects {
+  const redirects = new Redirects();
+  for (const { entry } of hardLinks) {
+    if (entry.target === null || !selection.has(entry.path)) continue;
+    if (!selection.has(entry.target)) redirects.add({ member: entry.target, writeAs: entry.path });
+  }
+  return redirects;
+}
+
+/** Redirects by the path of the member; the first selected name of a set gets the data. */
+class Redirects {
+  readonly #byMember = new Map<string, Redirect>();
+  readonly #writtenAs = new Set<string>();
+  // Windows-1252 as the web defines it maps every byte to its own character: a key without loss.
+  readonly #decoder = new TextDecoder("latin1");
+
+  add(redirect: Redirect): void {
+    const key = this.#decoder.decode(redirect.member);
+    if (this.#byMember.has(key)) return;
+    if (this.#byMember.size >= MAX_REDIRECTS) {
+      throw new AgentError(
+        "usage",
+        `Cannot restore: more than ${MAX_REDIRECTS} hard links without their first name`,
+        { hint: "Include the directory that holds the first names, or fewer files." },
+      );
+    }
+    this.#byMember.set(key, redirect);
+    this.#writtenAs.add(this.#decoder.decode(redirect.writeAs));
+  }
+
+  /** Is this row's member sent under another name? */
+  sends(row: CatalogRow): boolean {
+    return this.#byMember.size > 0 && row.entry.type === "file" &&
+      this.#byMember.has(this.#decoder.decode(row.entry.path));
+  }
+
+  /** Is this row a link whose name a redirected member is written as? */
+  replaces(row: CatalogRow): boolean {
+    return this.#writtenAs.size > 0 && row.entry.type === "hardlink" &&
+      this.#writtenAs.has(this.#decoder.decode(row.entry.path));
+  }
+
+  list(): Redirect[] {
+    return [...this.#byMember.values()];
+  }
+}
+
+function noMatch(glob: string): AgentError {
+  const message = `Cannot restore "${glob}": it matches nothing in the backup, need a full path`;
+  return new AgentError("failed", message, {
+    hint: 'Start the glob with "/" and look up names with `agent ls BACKUP PATH`.',
+  });
+}

@@ -1,0 +1,192 @@
+// Proves a backup: does its media file hold what the catalog says, and with `data` does every
+// frame decompress to its checksum and does a tar header stand where each member begins?
+//
+// A generator: it yields progress and findings, so that the caller can let others run, report, and
+// stop at any time. A finding never ends the verification while anything is left to look at.
+
+import { AgentError } from "../../transport/ground/error.ts";
+import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
+import { decompressFrame } from "../media/mod.ts";
+import type { MediaReader } from "../media/mod.ts";
+import { MAX_FINDING_PATHS, MAX_FINDINGS, VERIFY_STEP } from "./limits.ts";
+import type { MediaStore } from "./media_store.ts";
+import { compareRows } from "./verify_rows.ts";
+import { isTarHeader, TAR_BLOCK_BYTES } from "./tar_block.ts";
+
+/** One damage. */
+export interface Finding {
+  readonly backup: string;
+  readonly what: string;
+  /** The first full source paths that it touches, as text. */
+  readonly paths: readonly string[];
+  readonly pathCount: number;
+}
+
+export type VerifyEvent =
+  | { readonly type: "finding"; readonly finding: Finding }
+  | {
+    readonly type: "progress";
+    readonly frames: number;
+    readonly totalFrames: number;
+    /** Media bytes looked at. */
+    readonly bytes: number;
+    readonly totalBytes: number;
+  };
+
+export interface VerifyReport {
+  readonly backup: string;
+  readonly findings: readonly Finding[];
+  /** All findings, also those beyond the limit of the list. */
+  readonly findingCount: number;
+}
+
+export interface VerifyParts {
+  readonly catalog: Catalog;
+  readonly store: MediaStore;
+}
+
+/** Verifies one backup; `data` also reads every byte of its media file. */
+export function* verifyBackup(
+  parts: VerifyParts,
+  backup: CatalogBackup,
+  options: { readonly data: boolean },
+): Generator<VerifyEvent, VerifyReport> {
+  const findings: Finding[] = [];
+  let findingCount = 0;
+  for (const event of examine(parts, backup, options)) {
+    if (event.type === "finding") {
+      findingCount++;
+      if (findings.length < MAX_FINDINGS) findings.push(event.finding);
+    }
+    yield event;
+  }
+  return { backup: backup.backup, findings, findingCount };
+}
+
+/** The error of a verification that found something, null when all is sound. */
+export function verifyError(reports: readonly VerifyReport[]): AgentError | null {
+  const bad = reports.filter((report) => report.findingCount > 0);
+  if (bad.length === 0) return null;
+  const count = bad.reduce((sum, report) => sum + report.findingCount, 0);
+  const [first] = bad.flatMap((report) => report.findings);
+  const names = bad.map((report) => report.backup).join(", ");
+  const message = `Cannot vouch for backup "${names}": ${count} damages found, need none` +
+    (first === undefined ? "" : `; the first: ${first.what}`);
+  return new AgentError("damaged", message, {
+    hint: "Make a new full backup; what is not named as damaged can still be restored.",
+  });
+}
+
+function* examine(
+  parts: VerifyParts,
+  backup: CatalogBackup,
+  options: { readonly data: boolean },
+): Generator<VerifyEvent> {
+  const find = (what: string, rows: Iterable<CatalogRow>) => finding(backup, what, rows);
+  let media: MediaReader;
+  try {
+    media = parts.store.open(backup.backup);
+  } catch (error) {
+    yield find(describe(error), parts.catalog.rowsOfMedia(backup));
+    return;
+  }
+  try {
+    for (const what of compareHeads(media, backup)) yield find(what, []);
+    for (const { what, row } of compareRows(media, parts.catalog, backup)) {
+      yield find(what, row === null ? [] : [row]);
+    }
+    yield* examineFrames(media, { ...parts, backup, data: options.data });
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    yield find(describe(error), []);
+  } finally {
+    media.close();
+  }
+}
+
+function* compareHeads(media: MediaReader, backup: CatalogBackup): Generator<string> {
+  const { label, trailer } = media;
+  if (label.backup !== backup.backup) yield `the label says backup ${label.backup}`;
+  if (label.client !== backup.client) yield `the label says client ${label.client}`;
+  if (media.sizeBytes !== backup.mediaBytes) {
+    yield `the media file has ${media.sizeBytes} bytes, the catalog says ${backup.mediaBytes}`;
+  }
+  if (trailer.files !== backup.files || trailer.bytes !== backup.bytes) {
+    yield `the trailer says ${trailer.files} files and ${trailer.bytes} bytes, the catalog ` +
+      `${backup.files} and ${backup.bytes}`;
+  }
+}
+
+function* examineFrames(
+  media: MediaReader,
+  job: VerifyParts & { readonly backup: CatalogBackup; readonly data: boolean },
+): Generator<VerifyEvent> {
+  const headers = job.data ? memberOffsets(media) : [][Symbol.iterator]();
+  let next = headers.next();
+  for (let sequence = 0; sequence < media.frames.length; sequence++) {
+    const place = media.frames[sequence];
+    if (place === undefined) continue;
+    const end = place.tarOffset + place.tarBytes;
+    try {
+      if (!job.data) media.checkFrameHeader(sequence);
+      const tar = job.data ? decompressFrame(media.readFrame(sequence), place.tarBytes) : null;
+      for (; next.done !== true && next.value < end; next = headers.next()) {
+        const at = next.value - place.tarOffset;
+        if (tar !== null && !isTarHeader(tar.subarray(at, at + TAR_BLOCK_BYTES))) {
+          const what = `no tar header at ${next.value} in frame ${sequence}`;
+          yield finding(job.backup, what, overlapping(job, next.value, next.value + 1));
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      while (next.done !== true && next.value < end) next = headers.next();
+      const what = `frame ${sequence} at ${place.mediaOffset}: ${describe(error)}`;
+      yield finding(job.backup, what, overlapping(job, place.tarOffset, end));
+    }
+    if (sequence % VERIFY_STEP === 0 || sequence === media.frames.length - 1) {
+      yield {
+        type: "progress",
+        frames: sequence + 1,
+        totalFrames: media.frames.length,
+        bytes: place.mediaOffset + place.compressedBytes,
+        totalBytes: media.sizeBytes,
+      };
+    }
+  }
+}
+
+/** Where members begin, by the media's own rows; stops at damage, which compareRows reports. */
+function* memberOffsets(media: MediaReader): Generator<number> {
+  for (let group = 0; group < media.groupCount; group++) {
+    try {
+      for (const row of media.groupRows(group)) yield row.tarOffset;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+    }
+  }
+}
+
+function* overlapping(
+  job: VerifyParts & { readonly backup: CatalogBackup },
+  start: number,
+  end: number,
+): Generator<CatalogRow> {
+  for (const row of job.catalog.rowsOfMedia(job.backup)) {
+    if (row.tarOffset >= end) return;
+    if (row.tarOffset + row.tarBytes > start) yield row;
+  }
+}
+
+function finding(backup: CatalogBackup, what: string, rows: Iterable<CatalogRow>): VerifyEvent {
+  const paths: string[] = [];
+  let pathCount = 0;
+  for (const { entry } of rows) {
+    if (paths.length < MAX_FINDING_PATHS) paths.push(new TextDecoder().decode(entry.path));
+    pathCount++;
+  }
+  return { type: "finding", finding: { backup: backup.backup, what, paths, pathCount } };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkLedger, Ledger } from "../../../scripts/demo/ledger.ts";
+import { checkLedger, Ledger } from "../../../scripts/demonstration/ledger.ts";
 
 let folder = "";
 const path = (): string => join(folder, "app.db");

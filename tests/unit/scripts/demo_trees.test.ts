@@ -5,8 +5,8 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compareTrees, sizeOfTree } from "../../../scripts/demo/compare_trees.ts";
-import { readTreeFacts } from "../../../scripts/demo/tree_facts.ts";
+import { compareTrees, sizeOfTree } from "../../../scripts/demonstration/compare_trees.ts";
+import { readTreeFacts } from "../../../scripts/demonstration/tree_facts.ts";
 
 let folder = "";
 const one = (): string => join(folder, "one");

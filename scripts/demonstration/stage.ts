@@ -1,0 +1,111 @@
+// The stage of the demo: a temporary folder, two configurations, two daemons, the writer process,
+// and the way to leave nothing of them behind.
+//
+// Invariants:
+//  1. Whatever is started or created is registered for the clean-up before it exists.
+//  2. Daemons and the writer run in process groups of their own, so that Ctrl-C on the terminal
+//     reaches only the demo, which ends them in order.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runTool } from "./run_tool.ts";
+
+/** Milliseconds a daemon gets to end on SIGTERM before it is killed. */
+const STOP_MS = 10_000;
+
+interface Actor {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+}
+
+/** Everything that one demo has on this machine. */
+export class Stage {
+  readonly folder: string;
+  /** The command that runs the program; arguments follow. */
+  readonly agent: readonly string[];
+  readonly #keep: boolean;
+  readonly #actors: Actor[] = [];
+  #array: string | null = null;
+
+  constructor(agent: readonly string[], options: { readonly keep: boolean }) {
+    this.agent = agent;
+    this.#keep = options.keep;
+    this.folder = mkdtempSync(join(tmpdir(), "agent-demo-"));
+  }
+
+  /** A path inside the stage's folder. */
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  /** Makes a folder inside the stage. */
+  makeFolder(name: string): string {
+    mkdirSync(this.path(name), { recursive: true });
+    return this.path(name);
+  }
+
+  /** Names the array whose memory the clean-up gives back. */
+  registerArray(path: string): void {
+    this.#array = path;
+  }
+
+  /** Starts a process that runs until the clean-up; its output goes to NAME.log. */
+  start(name: string, command: readonly string[]): void {
+    const [program = "", ...args] = command;
+    const log = openSync(this.path(`${name}.log`), "a");
+    const child = spawn(program, args, {
+      cwd: this.folder,
+      stdio: ["pipe", log, log],
+      detached: true,
+    });
+    closeSync(log);
+    const ended = new Promise<number | null>((resolve) => {
+      child.on("error", () => resolve(127));
+      child.on("exit", (code) => resolve(code));
+    });
+    this.#actors.push({ name, child, ended });
+  }
+
+  /** Throws with the end of the log when a process that must run has ended. */
+  assertRunning(name: string): void {
+    const actor = this.#actors.find((other) => other.name === name);
+    if (actor === undefined) throw new Error(`${name} was not started`);
+    if (actor.child.exitCode === null && actor.child.signalCode === null) return;
+    const log = readFileSync(this.path(`${name}.log`), "utf8").slice(-2000);
+    throw new Error(`${name} ended with ${actor.child.exitCode}:\n${log}`);
+  }
+
+  /** Ends one process: SIGTERM, and SIGKILL for its group when it does not listen. */
+  async stop(name: string): Promise<number | null> {
+    const index = this.#actors.findIndex((actor) => actor.name === name);
+    const [actor] = index < 0 ? [] : this.#actors.splice(index, 1);
+    if (actor === undefined) return null;
+    const { child, ended } = actor;
+    child.stdin?.end();
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => {
+      try {
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+      } catch {
+        // The group ended in this moment.
+      }
+    }, STOP_MS);
+    const code = await ended;
+    clearTimeout(timer);
+    return code;
+  }
+
+  /** Ends everything, newest first, and removes the array's memory and the folder. */
+  async clear(): Promise<void> {
+    for (const { name } of [...this.#actors].reverse()) await this.stop(name);
+    if (this.#keep) return;
+    if (this.#array !== null) {
+      const { code, stderr } = await runTool([...this.agent, "array", "remove", this.#array]);
+      if (code !== 0) process.stderr.write(`Cannot remove the array: ${stderr}\n`);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

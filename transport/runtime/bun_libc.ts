@@ -34,7 +34,7 @@ const SYMBOLS = {
   lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   statfs: { args: ["ptr", "ptr"], returns: "i32" },
-  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   mmap: { args: ["u64", "u64", "i32", "i32", "i32", "i64"], returns: "i64" },
@@ -85,7 +85,7 @@ export function openBunLibc(): Libc {
     lseek: (descriptor, offset, whence) => Number(c.lseek(descriptor, offset, whence)),
     flock: (descriptor, operation) => c.flock(descriptor, operation),
     statfs: (path, into) => c.statfs(ptr(path), ptr(into)),
-    setsockopt: (fd, level, name, value, size) => c.setsockopt(fd, level, name, ptr(value), size),
+    connect: (descriptor, address, size) => c.connect(descriptor, ptr(address), size),
     getsockname: (fd, into, size) => c.getsockname(fd, ptr(into), ptr(size)),
     getpeername: (fd, into, size) => c.getpeername(fd, ptr(into), ptr(size)),
     mapShared(descriptor, sizeBytes): Mapping | null {

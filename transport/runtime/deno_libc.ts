@@ -30,7 +30,7 @@ const SYMBOLS = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   statfs: { parameters: ["buffer", "buffer"], result: "i32" },
-  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
@@ -79,8 +79,8 @@ function fileCalls(c: Symbols) {
     lseek: (descriptor: number, offset: number, whence: number) =>
       Number(c.lseek(descriptor, BigInt(offset), whence)),
     flock: (descriptor: number, operation: number) => c.flock(descriptor, operation),
-    setsockopt: (fd: number, level: number, name: number, value: Uint8Array, size: number) =>
-      c.setsockopt(fd, level, name, value, size),
+    connect: (descriptor: number, address: Uint8Array, size: number) =>
+      c.connect(descriptor, address, size),
     getsockname: (fd: number, into: Uint8Array, size: Uint8Array) => c.getsockname(fd, into, size),
     getpeername: (fd: number, into: Uint8Array, size: Uint8Array) => c.getpeername(fd, into, size),
     mapShared(descriptor: number, sizeBytes: number): Mapping | null {

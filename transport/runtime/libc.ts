@@ -36,7 +36,7 @@ export interface Libc {
   lseek(descriptor: number, offset: number, whence: number): number;
   flock(descriptor: number, operation: number): number;
   statfs(path: Uint8Array, into: Uint8Array): number;
-  setsockopt(fd: number, level: number, name: number, value: Uint8Array, size: number): number;
+  connect(descriptor: number, address: Uint8Array, size: number): number;
   getsockname(descriptor: number, into: Uint8Array, size: Uint8Array): number;
   getpeername(descriptor: number, into: Uint8Array, size: Uint8Array): number;
   /** The file mapped shared and writable, or null when the kernel refuses (then `errno()`). */

@@ -1,17 +1,19 @@
 // Resetting a TCP connection: the peer then sees an error instead of a clean end of stream.
 //
 // Deno has no call for it and shows no descriptor, so the descriptor is found among the process's
-// own by its two addresses; a linger time of zero makes the following close send RST.
+// own by its two ports; connecting it to "unspecified" dissolves the association, and the kernel
+// sends RST. (A linger time of zero is not enough: Deno shuts the socket down before it closes it,
+// so the peer would see a clean end first.)
 
 import { AT_CWD, type Files } from "./files.ts";
 import type { Libc } from "./libc.ts";
 import { DESCRIPTOR_COUNT } from "./limits.ts";
 
-const SOL_SOCKET = 1;
-const SO_LINGER = 13;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCKADDR_BYTES = 28;
+/** A sockaddr of family AF_UNSPEC (0). */
+const UNSPECIFIED = new Uint8Array(16);
 
 /** The two ports of a connection: together with our own process they name it well enough. */
 export interface PortPair {
@@ -31,16 +33,14 @@ export class TcpReset {
   }
 
   /**
-   * Makes the close of this open connection a reset.
-   * @returns false when its descriptor was not found: the close then ends the stream cleanly
+   * Resets an open connection; its runtime must still close it.
+   * @returns false when its descriptor was not found: nothing was sent then
    */
-  arm(ports: PortPair): boolean {
+  send(ports: PortPair): boolean {
     for (const descriptor of this.#descriptors()) {
       if (this.#port(descriptor, "local") !== ports.localPort) continue;
       if (this.#port(descriptor, "remote") !== ports.remotePort) continue;
-      const linger = new Uint8Array(8);
-      linger[0] = 1; // On, with a time of zero in the second word.
-      return this.#libc.setsockopt(descriptor, SOL_SOCKET, SO_LINGER, linger, 8) === 0;
+      return this.#libc.connect(descriptor, UNSPECIFIED, UNSPECIFIED.length) === 0;
     }
     return false;
   }

@@ -1,0 +1,38 @@
+// A place for an array of a test: a temporary folder and the parts of the current runtime.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ArrayParts } from "../../../emulator/mod.ts";
+import { currentRuntime } from "../../../transport/runtime/current_runtime.ts";
+
+export interface TemporaryArray {
+  /** Where to create the array; nothing is there yet. */
+  readonly path: string;
+  readonly parts: ArrayParts;
+  dispose(): Promise<void>;
+}
+
+export async function temporaryArray(): Promise<TemporaryArray> {
+  const parts = await currentRuntime();
+  const folder = mkdtempSync(join(tmpdir(), "array-test-"));
+  return {
+    path: join(folder, "array"),
+    parts,
+    dispose(): Promise<void> {
+      rmSync(folder, { recursive: true, force: true });
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A seeded generator for random runs: numbers in [0, limit). */
+export function seededRandom(seed: number): (limit: number) => number {
+  let state = seed >>> 0;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  };
+}

@@ -1,0 +1,167 @@
+// Media files as a whole: written, read back, and read by stock zstd and tar.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { decompressFrame, MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
+import type { DataRecord } from "../../../../agent/record.ts";
+import {
+  concatenate,
+  files,
+  makeArchive,
+  makeLabel,
+  makeRecords,
+  makeResult,
+  sampleMembers,
+  withFolder,
+} from "./media_fixture.ts";
+
+function write(path: string, records: readonly DataRecord[], label = makeLabel()): void {
+  const writer = new MediaWriter({ files, path, label });
+  for (const record of records) writer.append(record);
+  writer.finish(makeResult(), 7);
+}
+
+function run(command: string, cwd: string): string {
+  const result = spawnSync("sh", ["-c", command], { cwd, encoding: "utf8" });
+  expect(`${result.status} ${result.stderr}`).toBe("0 ");
+  return result.stdout;
+}
+
+describe("MediaWriter and MediaReader", () => {
+  test("read() gives label, trailer, rows and frames back when a file was finished", async () => {
+    await withFolder((folder) => {
+      const archive = makeArchive(sampleMembers());
+      const path = `${folder}/b.tar.zst`;
+      write(path, makeRecords(archive));
+      using media = new MediaReader(files, path);
+      expect(media.label).toEqual(makeLabel());
+      expect(media.trailer).toEqual({
+        ...makeResult(),
+        number: 7,
+        frames: media.frames.length,
+        rows: archive.rows.length,
+        tarBytes: archive.tar.length,
+      });
+      expect([...media.indexRows()]).toEqual([...archive.rows]);
+      const frames = media.frames.map(({ tarBytes }, at) =>
+        decompressFrame(media.readFrame(at), tarBytes)
+      );
+      expect(Buffer.compare(concatenate(frames), archive.tar)).toBe(0);
+      expect(media.sizeBytes).toBe(statSync(path).size);
+    });
+  });
+
+  test("finish() leaves several groups when there are more frames than one holds", async () => {
+    await withFolder((folder) => {
+      const members = Array.from({ length: 300 }, (_, at) => ({
+        path: `/srv/${String(at).padStart(4, "0")}`,
+        content: "x".repeat(at),
+      }));
+      const archive = makeArchive(members);
+      write(`${folder}/b`, makeRecords(archive, 1024));
+      using media = new MediaReader(files, `${folder}/b`);
+      expect(media.frames.length).toBeGreaterThan(200);
+      expect(media.groupCount).toBe(Math.ceil(media.frames.length / 64));
+      expect([...media.indexRows()]).toEqual([...archive.rows]);
+    });
+  });
+
+  test("stock zstd and tar test, list and restore the file", async () => {
+    await withFolder((folder) => {
+      const path = `${folder}/b.tar.zst`;
+      write(path, makeRecords(makeArchive(sampleMembers())));
+      run("zstd -q -t b.tar.zst", folder);
+      const listed = run("zstd -dc b.tar.zst | tar --quoting-style=escape -tf -", folder);
+      expect(listed.trim().split("\n").length).toBe(sampleMembers().length);
+      const command = /zstd -dc \S+ \| tar .*-xpf -$/m.exec(readFileSync(path, "latin1"))?.[0];
+      mkdirSync(`${folder}/out`);
+      // The command is the label's own; only the file has another name here.
+      run(String(command).replace(/-dc \S+/, "-dc ../b.tar.zst"), `${folder}/out`);
+      expect(readFileSync(`${folder}/out/srv/link2`, "utf8")).toBe("shared data");
+      expect(statSync(`${folder}/out/srv/big.bin`).size).toBe(20_000);
+    });
+  });
+
+  test("a medium without any member is finished and read", async () => {
+    await withFolder((folder) => {
+      write(`${folder}/b`, makeRecords(makeArchive([])));
+      using media = new MediaReader(files, `${folder}/b`);
+      expect([...media.indexRows()]).toEqual([]);
+    });
+  });
+
+  test("sync() says what is durable", async () => {
+    await withFolder((folder) => {
+      const writer = new MediaWriter({ files, path: `${folder}/b`, label: makeLabel() });
+      expect(writer.sync()).toBe(-1);
+      for (const record of makeRecords(makeArchive(sampleMembers()))) writer.append(record);
+      expect(writer.syncedSequence).toBe(-1);
+      expect(writer.sync()).toBe(writer.nextSequence - 1);
+      writer.abort();
+      writer.abort();
+      expect(existsSync(`${folder}/b`)).toBe(false);
+    });
+  });
+
+  test("append() refuses what is not the next whole frame", async () => {
+    await withFolder((folder) => {
+      const [first, second] = makeRecords(makeArchive(sampleMembers()));
+      if (first === undefined || second === undefined) throw new Error("two records");
+      const writer = new MediaWriter({ files, path: `${folder}/b`, label: makeLabel() });
+      const bad: Partial<DataRecord>[] = [
+        { sequence: 1 },
+        { tarBytes: first.tarBytes - 1 },
+        { tarBytes: 0 },
+        { tarBytes: 5 * 1024 * 1024 },
+        { frame: first.frame.subarray(0, -1) },
+        { frame: concatenate([first.frame, second.frame]) },
+        { frame: new Uint8Array(100) },
+        { frame: new Uint8Array(0) },
+      ];
+      for (const fields of bad) {
+        expect(() => writer.append({ ...first, ...fields })).toThrow("need");
+      }
+      writer.append(first);
+      expect(() => writer.append(first)).toThrow("sequence 0, need 1");
+      writer.abort();
+    });
+  });
+
+  test("new MediaReader() or its rows fail when any byte around the frames is flipped", async () => {
+    await withFolder((folder) => {
+      const path = `${folder}/b`;
+      write(path, makeRecords(makeArchive(sampleMembers())));
+      const good = readFileSync(path);
+      const inFrames = new Set<number>();
+      {
+        using media = new MediaReader(files, path);
+        for (const { mediaOffset, compressedBytes } of media.frames) {
+          for (let at = 0; at < compressedBytes; at++) inFrames.add(mediaOffset + at);
+        }
+      }
+      for (let at = 0; at < good.length; at++) {
+        if (inFrames.has(at)) continue;
+        const bad = Uint8Array.from(good);
+        bad[at] = (bad[at] ?? 0) ^ 0x04;
+        writeFileSync(path, bad);
+        expect(() => {
+          using media = new MediaReader(files, path);
+          for (const _row of media.indexRows());
+        }).toThrow("Cannot");
+      }
+    });
+  });
+
+  test("new MediaReader() fails as damaged at every shorter length", async () => {
+    await withFolder((folder) => {
+      const path = `${folder}/b`;
+      write(path, makeRecords(makeArchive(sampleMembers().slice(0, 3))));
+      const good = readFileSync(path);
+      for (let length = 0; length < good.length; length += 7) {
+        writeFileSync(path, good.subarray(0, length));
+        expect(() => new MediaReader(files, path)).toThrow("Cannot");
+      }
+    });
+  });
+});

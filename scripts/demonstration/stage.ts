@@ -7,13 +7,24 @@
 //     reaches only the demo, which ends them in order.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runTool } from "./run_tool.ts";
 
 /** Milliseconds a daemon gets to end on SIGTERM before it is killed. */
 const STOP_MS = 10_000;
+
+/** Characters of a log that a failure shows. */
+const LOG_CHARACTERS = 4000;
 
 interface Actor {
   readonly name: string;
@@ -69,13 +80,19 @@ export class Stage {
     this.#actors.push({ name, child, ended });
   }
 
-  /** Throws with the end of the log when a process that must run has ended. */
+  /** Throws when a process that must run has ended. */
   assertRunning(name: string): void {
     const actor = this.#actors.find((other) => other.name === name);
     if (actor === undefined) throw new Error(`${name} was not started`);
     if (actor.child.exitCode === null && actor.child.signalCode === null) return;
-    const log = readFileSync(this.path(`${name}.log`), "utf8").slice(-2000);
-    throw new Error(`${name} ended with ${actor.child.exitCode}:\n${log}`);
+    throw new Error(`${name} ended with ${actor.child.exitCode}`);
+  }
+
+  /** The end of a process's log, with its name; empty when it has none. */
+  logOf(name: string): string {
+    const path = this.path(`${name}.log`);
+    if (!existsSync(path)) return "";
+    return `${name}.log:\n${readFileSync(path, "utf8").slice(-LOG_CHARACTERS)}`;
   }
 
   /** Ends one process: SIGTERM, and SIGKILL for its group when it does not listen. */

@@ -8,7 +8,9 @@ import { describe, expect, test } from "bun:test";
 import { MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
 import { files, makeArchive, sampleMembers, withFolder } from "./media_fixture.ts";
 
-const GOLDEN = fileURLToPath(new URL("../../../golden/media/format_1.tar.zst", import.meta.url));
+const GOLDEN = fileURLToPath(
+  new URL("../../../golden/media/format_1.tar.zst", import.meta.url).href,
+);
 
 describe("the golden media file", () => {
   test("reads as the backup that it was made of", () => {

@@ -18,7 +18,13 @@ stgs:
   - { name: stg0, host: 1, array: array, volumes: [v0, v1] }
 vault: vault
 clients:
-  ${CLIENT}: { address: 127.0.0.1, port: ${ports.client}, stg: stg0, channel: prefer-storage, wait: 5s, connections: 2 }
+  ${CLIENT}:
+    address: 127.0.0.1
+    port: ${ports.client}
+    stg: stg0
+    channel: prefer-storage
+    wait: 5s
+    connections: 2
 `;
 }
 

@@ -30,7 +30,7 @@ export interface StepOptions {
 /** Folders of tests/, bottom up; integration comes last and by itself. */
 const FOLDERS = ["unit", "golden", "contract", "simulation", "regression"] as const;
 
-/** Bytes that each conformance suite streams: the amount that the contract names, and a quick one. */
+/** Bytes that each conformance suite streams: the full amount, and a quick one. */
 const FULL_BYTES = 1024 ** 3;
 const QUICK_BYTES = 16 * 1024 ** 2;
 

@@ -1,0 +1,138 @@
+// Several processes on one array, and what their sudden end leaves behind.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { arrayStatus, attachArray, checkArray, createArray } from "../../../emulator/mod.ts";
+import { seededRandom, type TemporaryArray, temporaryArray } from "./temporary_array.ts";
+
+const RECORD = 4096;
+/** Eight tracks of records in a cache of four slots: most writes evict. */
+const RECORDS = 128;
+const KILLS = Number(process.env["ARRAY_KILLS"] ?? "30");
+/** Longest life of a writer after its first write, milliseconds. */
+const MOST_LIFE_MS = 40;
+
+function startWriter(path: string): ChildProcess {
+  const script = fileURLToPath(new URL("./writer_process.ts", import.meta.url).href);
+  const config = fileURLToPath(new URL("../../../deno.json", import.meta.url).href);
+  const args = "Deno" in globalThis ? ["run", "-A", "--no-prompt", "-c", config, script] : [script];
+  return spawn(process.execPath, [...args, path, String(RECORDS)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+}
+
+function firstOutput(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.stdout?.once("data", () => resolve());
+    child.once("exit", (code) => reject(new Error(`writer ended with ${code}`)));
+  });
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
+
+describe("array shared by processes", () => {
+  let place: TemporaryArray;
+  let children: ChildProcess[] = [];
+
+  beforeEach(async () => {
+    place = await temporaryArray();
+  });
+  afterEach(async () => {
+    for (const child of children) {
+      child.kill("SIGKILL");
+      await ended(child);
+    }
+    children = [];
+    await place.dispose();
+  });
+
+  async function startedWriter(): Promise<ChildProcess> {
+    const child = startWriter(place.path);
+    children.push(child);
+    await firstOutput(child);
+    return child;
+  }
+
+  test("array stays sound and loses no write when its writer is killed at any moment", async () => {
+    const seed = Date.now() % 2 ** 31;
+    const random = seededRandom(seed);
+    createArray(place.path, {
+      volumes: 2,
+      volumeBytes: 2 ** 20,
+      boards: 2,
+      cacheBytes: 8 * 65536,
+      memory: "memory",
+    }, place.parts);
+    const observer = attachArray(place.path, { hostName: "observer" }, place.parts);
+    try {
+      let before = 0;
+      for (let kill = 0; kill < KILLS; kill++) {
+        const child = await startedWriter();
+        await place.parts.clock.sleep(random(MOST_LIFE_MS));
+        child.kill("SIGKILL");
+        await ended(child);
+        expect(checkArray(place.path, place.parts)).toEqual([]);
+        const last = checkRecords(observer.volume("v0"), seed);
+        expect(last).toBeGreaterThanOrEqual(before);
+        before = last;
+      }
+      expect(before).toBeGreaterThan(RECORDS);
+    } finally {
+      observer.close();
+    }
+    expect(arrayStatus(place.path, place.parts).attached).toBe(false);
+  });
+
+  test("array serves other boards while a process is stopped", async () => {
+    createArray(place.path, { volumes: 2, volumeBytes: 2 ** 20, memory: "memory" }, place.parts);
+    const child = await startedWriter();
+    // The writer uses the board of v0's only cylinder; v1's lies on another.
+    child.kill("SIGSTOP");
+    const host = attachArray(place.path, { hostName: "other" }, place.parts);
+    try {
+      const status = arrayStatus(place.path, place.parts);
+      expect(status.attached).toBe(true);
+      const bytes = new Uint8Array(RECORD).fill(7);
+      const found = new Uint8Array(RECORD);
+      const volume = host.volume("v1");
+      for (let record = 0; record < 16; record++) {
+        volume.write(record * RECORD, bytes);
+        volume.read(record * RECORD, found);
+        expect(found).toEqual(bytes);
+      }
+      expect(child.exitCode).toBe(null);
+    } finally {
+      host.close();
+    }
+  });
+});
+
+/** Every record holds the last write to it; only the one that was being written may be a mix. */
+function checkRecords(
+  volume: { read(offsetBytes: number, into: Uint8Array): void },
+  seed: number,
+): number {
+  const words = new Uint32Array(RECORD / 4);
+  const bytes = new Uint8Array(words.buffer);
+  const firsts: number[] = [];
+  const mixed: number[] = [];
+  for (let record = 0; record < RECORDS; record++) {
+    volume.read(record * RECORD, bytes);
+    firsts.push(words[0] ?? 0);
+    if (words.some((word) => word !== words[0])) mixed.push(record);
+  }
+  expect(mixed.length).toBeLessThanOrEqual(1);
+  const clean = firsts.filter((_, record) => !mixed.includes(record));
+  const last = Math.max(...clean);
+  for (const [record, found] of firsts.entries()) {
+    if (mixed.includes(record)) continue;
+    const wanted = Math.max(0, last - ((last - record) % RECORDS + RECORDS) % RECORDS);
+    if (found === wanted) continue;
+    throw new Error(`record ${record} holds ${found}, need ${wanted} (seed ${seed})`);
+  }
+  return last;
+}

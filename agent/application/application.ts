@@ -1,0 +1,51 @@
+// What an application is: a producer of a pax tar stream, cut into records, and a consumer of one.
+//
+// Types, and the one rule about warnings. Both run synchronously on a job's worker thread: the
+// caller pulls or feeds one record at a time and lets the event loop run in between, so that a
+// job holds one frame of tar and one of zstd at a time, whatever it backs up.
+
+import type { DataRecord, RestoreRecord } from "../record.ts";
+
+/** What went wrong with one path while the job goes on. */
+export type WarningCode =
+  | "unreadable" // backup: could not be opened, listed or read
+  | "vanished" // backup: gone between listing and reading
+  | "changed" // backup: changed while it was read, after all tries
+  | "grown" // backup: only got longer; stored at the size it had
+  | "socket" // backup: sockets are not stored, as in tar
+  | "too_long" // backup: the path is longer than the limit
+  | "owner" // restore: owners cannot be set (told once)
+  | "occupied" // restore: something that must not be replaced is in the way
+  | "unwritten"; // restore: the object could not be made
+
+export interface ApplicationWarning {
+  readonly code: WarningCode;
+  /** Full source path. */
+  readonly path: Uint8Array;
+  readonly message: string;
+}
+
+/** True when the warning makes the backup or the restore incomplete (exit 3). */
+export function makesIncomplete(code: WarningCode): boolean {
+  return code !== "vanished" && code !== "grown" && code !== "socket" && code !== "owner";
+}
+
+export interface Totals {
+  /** Entries of every type, as DataRecord.rowCount counts them. */
+  readonly files: number;
+  /** Source content bytes. */
+  readonly bytes: number;
+}
+
+/** Pull one record, send it, yield to the event loop, pull the next. `return()` frees everything. */
+export type Producer = Generator<DataRecord, Totals, void>;
+
+/** Feed the records in order, then `finish`; or `abort`, after any error too. */
+export interface Consumer {
+  /** @throws AgentError `damaged` | `failed` | `no_space` */
+  feed(record: RestoreRecord): void;
+  /** Completes what is pending. @throws as `feed` */
+  finish(): Totals;
+  /** Frees everything and removes what is half-written. Idempotent; nothing after `finish`. */
+  abort(): void;
+}

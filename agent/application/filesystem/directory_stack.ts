@@ -1,0 +1,115 @@
+// The directories that a walk is inside of, each with its sorted names and, for the innermost
+// ones, an open descriptor.
+//
+// Invariants: at most MAX_OPEN_DIRECTORIES descriptors are open; a level that lost its descriptor
+// gets it back by ".." from the level below, and only if that is the same directory still.
+
+import { assert } from "../../../transport/ground/assert.ts";
+import { SystemError } from "../../../transport/runtime/files.ts";
+import type { DirectoryEntry, Files, PathBytes } from "../../../transport/runtime/files.ts";
+import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
+import { compareBytes } from "./source_paths.ts";
+
+interface Level {
+  readonly path: Uint8Array;
+  readonly entries: readonly DirectoryEntry[];
+  readonly identity: string;
+  next: number;
+  descriptor: number | null;
+}
+
+export class DirectoryStack {
+  readonly #files: Files;
+  readonly #levels: Level[] = [];
+  readonly #maxOpen: number;
+
+  constructor(files: Files, maxOpen = MAX_OPEN_DIRECTORIES) {
+    assert(maxOpen >= 2, "a level and the one below it are open together");
+    this.#files = files;
+    this.#maxOpen = maxOpen;
+  }
+
+  get depth(): number {
+    return this.#levels.length;
+  }
+
+  /** Path of the innermost directory. */
+  get path(): Uint8Array {
+    return this.#top.path;
+  }
+
+  /** Descriptor of the innermost directory. */
+  get descriptor(): number {
+    const descriptor = this.#top.descriptor;
+    assert(descriptor !== null, "the innermost directory is open");
+    return descriptor;
+  }
+
+  /** The next entry of the innermost directory, null after the last. */
+  nextEntry(): DirectoryEntry | null {
+    const top = this.#top;
+    return top.entries[top.next++] ?? null;
+  }
+
+  /** Opens and lists a directory and makes it the innermost. @throws SystemError */
+  push(directory: number, name: PathBytes, path: Uint8Array): void {
+    const flags = { access: "read", directory: true, noFollow: true, noAtime: true } as const;
+    const descriptor = this.#files.open(directory, name, flags);
+    try {
+      const identity = this.#identity(descriptor);
+      const entries = this.#files.list(descriptor).sort((a, b) => compareBytes(a.name, b.name));
+      this.#levels.push({ path, entries, identity, next: 0, descriptor });
+    } catch (error) {
+      this.#files.close(descriptor);
+      throw error;
+    }
+    const outer = this.#levels[this.#levels.length - 1 - this.#maxOpen];
+    if (outer !== undefined) this.#release(outer);
+  }
+
+  /**
+   * Leaves the innermost directory.
+   * @returns the path of the directory around it when that cannot be gone on with, else null
+   */
+  pop(): Uint8Array | null {
+    const left = this.#levels.pop();
+    assert(left !== undefined, "a level is left");
+    const top = this.#levels.at(-1);
+    try {
+      if (top === undefined || top.descriptor !== null) return null;
+      assert(left.descriptor !== null, "the innermost directory is open");
+      top.descriptor = this.#files.open(left.descriptor, "..", { access: "read", directory: true });
+      if (this.#identity(top.descriptor) === top.identity) return null;
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+    } finally {
+      this.#release(left);
+    }
+    // Somebody moved the directory: what is left of the outer one cannot be reached by it.
+    assert(top !== undefined, "the outer level was looked at");
+    top.next = top.entries.length;
+    return top.path;
+  }
+
+  /** Closes everything. */
+  close(): void {
+    for (const level of this.#levels) this.#release(level);
+    this.#levels.length = 0;
+  }
+
+  get #top(): Level {
+    const top = this.#levels.at(-1);
+    assert(top !== undefined, "the stack has a level");
+    return top;
+  }
+
+  #identity(descriptor: number): string {
+    const stat = this.#files.statDescriptor(descriptor);
+    return `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
+  }
+
+  #release(level: Level): void {
+    if (level.descriptor !== null) this.#files.close(level.descriptor);
+    level.descriptor = null;
+  }
+}

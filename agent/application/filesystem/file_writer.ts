@@ -1,0 +1,86 @@
+// One regular file being restored: created exclusively under a temporary name, filled (extents of
+// a sparse file at their places, holes left out), given its attributes, then moved to its name.
+
+import { assert } from "../../../transport/ground/assert.ts";
+import type { Files } from "../../../transport/runtime/files.ts";
+import type { Entry } from "../../entry.ts";
+import type { SparseMap } from "../../tar/mod.ts";
+import type { Attributes } from "./attributes.ts";
+import type { Placement } from "./placement.ts";
+
+export interface FileWriterOptions {
+  /** Descriptor of the directory; it must stay open until `finish` or `discard`. */
+  readonly directory: number;
+  readonly name: Uint8Array;
+  readonly entry: Entry;
+  readonly sparse: SparseMap | null;
+}
+
+export class FileWriter {
+  readonly #files: Files;
+  readonly #placement: Placement;
+  readonly #options: FileWriterOptions;
+  readonly #temporary: string;
+  readonly #descriptor: number;
+  #extent = 0;
+  #extentDone = 0;
+  #contentBytes = 0;
+  #open = true;
+
+  /** @throws SystemError */
+  constructor(
+    services: { readonly files: Files; readonly placement: Placement },
+    options: FileWriterOptions,
+  ) {
+    this.#files = services.files;
+    this.#placement = services.placement;
+    this.#options = options;
+    const flags = { create: true, exclusive: true, noFollow: true, mode: 0o600 } as const;
+    const { name, made } = this.#placement.make((temporary) =>
+      this.#files.open(options.directory, temporary, { ...flags, access: "write" })
+    );
+    this.#temporary = name;
+    this.#descriptor = made;
+  }
+
+  get contentBytes(): number {
+    return this.#contentBytes;
+  }
+
+  /** Takes the next content bytes. @throws SystemError */
+  write(bytes: Uint8Array): void {
+    this.#contentBytes += bytes.length;
+    if (this.#options.sparse === null) return this.#files.writeAll(this.#descriptor, bytes);
+    let rest = bytes;
+    while (rest.length > 0) {
+      const extent = this.#options.sparse[this.#extent];
+      assert(extent !== undefined, "the tar reader gives no more than the map says");
+      const part = rest.subarray(0, extent.length - this.#extentDone);
+      this.#files.writeAllAt(this.#descriptor, extent.offset + this.#extentDone, part);
+      this.#extentDone += part.length;
+      if (this.#extentDone === extent.length) {
+        this.#extent++;
+        this.#extentDone = 0;
+      }
+      rest = rest.subarray(part.length);
+    }
+  }
+
+  /** Completes the file and puts it at its name. @throws SystemError */
+  finish(attributes: Attributes): void {
+    const { directory, name, entry, sparse } = this.#options;
+    if (sparse !== null) this.#files.truncate(this.#descriptor, entry.sizeBytes);
+    attributes.applyToFile(directory, this.#temporary, this.#descriptor, entry);
+    this.#placement.place(directory, this.#temporary, name);
+    this.#open = false;
+    this.#files.close(this.#descriptor);
+  }
+
+  /** Removes the file. Idempotent. */
+  discard(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#files.close(this.#descriptor);
+    this.#placement.discard(this.#options.directory, this.#temporary);
+  }
+}

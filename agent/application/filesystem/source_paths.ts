@@ -1,0 +1,44 @@
+// The paths that a backup is of: absolute, normal, sorted by their bytes, none inside another.
+
+import { AgentError } from "../../../transport/ground/error.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * Makes the list of a request canonical; duplicates and nested paths are merged.
+ * @throws AgentError `usage` when a path is not absolute, has ".." or NUL, or none is given
+ */
+export function normalizeSourcePaths(paths: readonly string[]): string[] {
+  if (paths.length === 0) {
+    throw new AgentError("usage", "Cannot back up: found no path, need at least one", {
+      hint: "name the directories to back up",
+    });
+  }
+  const normal = [...new Set(paths.map(normalizePath))];
+  const kept = normal.filter((path) => !normal.some((other) => isInside(path, other)));
+  return kept.sort((a, b) => compareBytes(encoder.encode(a), encoder.encode(b)));
+}
+
+/** Order of raw bytes, shorter first: the order of every walk. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let index = 0; index < shared; index++) {
+    const difference = (a[index] as number) - (b[index] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function normalizePath(path: string): string {
+  const components = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (!path.startsWith("/") || path.includes("\0") || components.includes("..")) {
+    const message = `Cannot back up "${path}": found a path that is not absolute and plain, ` +
+      'need one with a leading "/" and without ".."';
+    throw new AgentError("usage", message, { hint: "give the full path" });
+  }
+  return `/${components.join("/")}`;
+}
+
+function isInside(path: string, other: string): boolean {
+  return path !== other && path.startsWith(other === "/" ? "/" : `${other}/`);
+}

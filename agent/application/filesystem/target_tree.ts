@@ -1,0 +1,205 @@
+// The directories of a restore's target: an open descriptor for each along the present path.
+//
+// Invariants: every component is opened in the directory before it, without following links, so
+// that nothing outside the target is ever reached; a directory gets its own owner, times and mode
+// when the restore leaves it, after everything inside; a directory that only a redirected file
+// enters keeps the times it has.
+
+import { assert } from "../../../transport/ground/assert.ts";
+import { AgentError } from "../../../transport/ground/error.ts";
+import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
+import type { Files } from "../../../transport/runtime/files.ts";
+import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
+import { compareBytes } from "./source_paths.ts";
+
+/** Rights of a directory while it is being filled; its own come when the restore leaves it. */
+const FILLING_MODE = 0o700;
+/** Rights of a parent that has no entry of its own in the stream. */
+const PARENT_MODE = 0o755;
+
+interface Level {
+  readonly name: Uint8Array;
+  readonly identity: string;
+  descriptor: number | null;
+  finish: ((descriptor: number) => void) | null;
+}
+
+interface Opened {
+  readonly descriptor: number;
+  /** True when the directory was not there before. */
+  readonly made: boolean;
+}
+
+export interface EnterOptions {
+  /** A plain file or link in the way is removed. */
+  readonly replace: boolean;
+  /** Directories that are there already keep their times. */
+  readonly keepTimes: boolean;
+}
+
+export class TargetTree {
+  readonly #files: Files;
+  readonly #levels: Level[] = [];
+  readonly #maxOpen: number;
+
+  /** Opens the target, and makes it (and its parents) when it is not there. */
+  constructor(files: Files, target: string, maxOpen = MAX_OPEN_DIRECTORIES) {
+    assert(maxOpen >= 2, "a level and the one below it are open together");
+    this.#files = files;
+    this.#maxOpen = maxOpen;
+    this.#push(openTarget(files, target), new Uint8Array(0));
+  }
+
+  /** True when the target has nothing inside. */
+  isEmpty(): boolean {
+    return this.#files.list(this.#descriptor).length === 0;
+  }
+
+  /**
+   * Goes to the directory of these components, making what is missing.
+   * @returns its descriptor, valid until the next call
+   * @throws SystemError ENOTDIR or ELOOP when something else is in the way
+   */
+  enter(components: readonly Uint8Array[], options: EnterOptions): number {
+    let shared = 0;
+    while (shared < components.length && shared + 1 < this.#levels.length) {
+      const level = this.#levels[shared + 1];
+      if (compareBytes(level?.name as Uint8Array, components[shared] as Uint8Array) !== 0) break;
+      shared++;
+    }
+    while (this.#levels.length > shared + 1) this.#leave();
+    for (const component of components.slice(shared)) {
+      const { descriptor, made } = this.#openOrMake(this.#descriptor, component, options);
+      this.#push(descriptor, component);
+      // Closed to others while it is filled; the directory's own entry replaces this.
+      if (made) this.setFinish((open) => this.#files.changeMode(open, ".", PARENT_MODE));
+      else if (options.keepTimes) this.#keepTimes(descriptor);
+    }
+    return this.#descriptor;
+  }
+
+  /**
+   * Opens another directory of the target, which must exist, apart from the present path.
+   * @returns a descriptor that the caller closes
+   * @throws SystemError
+   */
+  openPath(components: readonly Uint8Array[]): number {
+    const flags = { access: "read", directory: true, noFollow: true } as const;
+    const root = this.#levels[0]?.descriptor ?? null;
+    assert(root !== null, "the target is open");
+    let descriptor = this.#files.open(root, ".", flags);
+    for (const component of components) {
+      const outer = descriptor;
+      try {
+        descriptor = this.#files.open(outer, component, flags);
+      } finally {
+        this.#files.close(outer);
+      }
+    }
+    return descriptor;
+  }
+
+  /** Says what completes the present directory when the restore leaves it. */
+  setFinish(finish: (descriptor: number) => void): void {
+    const top = this.#levels.at(-1);
+    assert(top !== undefined, "the target is open");
+    top.finish = finish;
+  }
+
+  /** Completes and closes all directories. */
+  finish(): void {
+    while (this.#levels.length > 0) this.#leave();
+  }
+
+  /** Closes all directories without completing them. */
+  abort(): void {
+    for (const level of this.#levels) {
+      if (level.descriptor !== null) this.#files.close(level.descriptor);
+    }
+    this.#levels.length = 0;
+  }
+
+  #openOrMake(parent: number, name: Uint8Array, options: EnterOptions): Opened {
+    const flags = { access: "read", directory: true, noFollow: true } as const;
+    try {
+      return { descriptor: this.#files.open(parent, name, flags), made: false };
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      const occupied = error.errno === "ENOTDIR" || error.errno === "ELOOP";
+      if (error.errno !== "ENOENT" && !(occupied && options.replace)) throw error;
+      if (occupied) this.#files.unlink(parent, name);
+    }
+    this.#files.makeDirectory(parent, name, FILLING_MODE);
+    return { descriptor: this.#files.open(parent, name, flags), made: true };
+  }
+
+  #keepTimes(descriptor: number): void {
+    const { atimeNs, mtimeNs } = this.#files.statDescriptor(descriptor);
+    this.setFinish((open) => this.#files.setTimes(open, ".", atimeNs, mtimeNs));
+  }
+
+  #push(descriptor: number, name: Uint8Array): void {
+    const identity = this.#identity(descriptor);
+    this.#levels.push({ name: name.slice(), identity, descriptor, finish: null });
+    const outer = this.#levels[this.#levels.length - 1 - this.#maxOpen];
+    // The target itself stays open: it is the way back in for hard links.
+    if (outer === undefined || outer === this.#levels[0] || outer.descriptor === null) return;
+    this.#files.close(outer.descriptor);
+    outer.descriptor = null;
+  }
+
+  get #descriptor(): number {
+    const descriptor = this.#levels.at(-1)?.descriptor ?? null;
+    assert(descriptor !== null, "the innermost directory is open");
+    return descriptor;
+  }
+
+  #leave(): void {
+    const level = this.#levels.pop();
+    assert(level !== undefined && level.descriptor !== null, "the innermost directory is open");
+    try {
+      const outer = this.#levels.at(-1);
+      if (outer !== undefined && outer.descriptor === null) {
+        const flags = { access: "read", directory: true } as const;
+        outer.descriptor = this.#files.open(level.descriptor, "..", flags);
+        if (this.#identity(outer.descriptor) !== outer.identity) {
+          throw new AgentError("failed", "Cannot restore: a directory of the target was moved", {
+            hint: "restore again and leave the target alone meanwhile",
+          });
+        }
+      }
+      level.finish?.(level.descriptor);
+    } finally {
+      this.#files.close(level.descriptor);
+    }
+  }
+
+  #identity(descriptor: number): string {
+    const stat = this.#files.statDescriptor(descriptor);
+    return `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
+  }
+}
+
+function openTarget(files: Files, target: string): number {
+  const flags = { access: "read", directory: true } as const;
+  try {
+    for (let at = target.indexOf("/", 1); at > 0; at = target.indexOf("/", at + 1)) {
+      makeIfMissing(files, target.slice(0, at));
+    }
+    makeIfMissing(files, target);
+    return files.open(AT_CWD, target, flags);
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const message = `Cannot restore to "${target}": found ${cause.errno}, need a directory`;
+    throw new AgentError("failed", message, { cause, hint: "give --target a directory" });
+  }
+}
+
+function makeIfMissing(files: Files, path: string): void {
+  try {
+    files.stat(AT_CWD, path, { follow: true });
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== "ENOENT") throw error;
+    files.makeDirectory(AT_CWD, path, PARENT_MODE);
+  }
+}

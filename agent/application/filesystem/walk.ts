@@ -1,0 +1,154 @@
+// The walk over the source: depth first, each directory before its content, names in the order of
+// their bytes, so that two walks of the same tree give the same sequence.
+//
+// Invariants: memory is bounded by the entries of the directories on one path; every step opens
+// one name in an open directory without following links, so that neither long paths nor a tree
+// that changes can lead it astray; what cannot be looked at is a warning, never an end.
+
+import { AgentError } from "../../../transport/ground/error.ts";
+import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
+import type { Files, FileStat, PathBytes } from "../../../transport/runtime/files.ts";
+import { MAX_PATH_BYTES } from "../../tar/mod.ts";
+import type { ApplicationWarning, WarningCode } from "../application.ts";
+import { DirectoryStack } from "./directory_stack.ts";
+
+const SLASH = 0x2f;
+
+/** One object of the source. `directory` and `name` reach it until the next step of the walk. */
+export interface Visit {
+  readonly directory: number;
+  readonly name: PathBytes;
+  /** Full path. */
+  readonly path: Uint8Array;
+  readonly stat: FileStat;
+}
+
+export interface WalkOptions {
+  readonly files: Files;
+  /** Canonical (source_paths.ts). The paths themselves are visited, their parents are not. */
+  readonly paths: readonly string[];
+  readonly excluded: (path: Uint8Array) => boolean;
+  readonly onWarning: (warning: ApplicationWarning) => void;
+  /** For tests: descriptors held at once. */
+  readonly maxOpenDirectories?: number | undefined;
+}
+
+/** "vanished" for an object that is gone or another now, else "unreadable". */
+export function failureCode(error: SystemError): WarningCode {
+  return ["ENOENT", "ESTALE", "ENOTDIR", "ELOOP"].includes(error.errno) ? "vanished" : "unreadable";
+}
+
+/**
+ * Visits everything below the paths. Sockets are warned about and left out.
+ * @throws AgentError `not_found` when a path does not exist, before the first visit
+ */
+export function* walk(options: WalkOptions): Generator<Visit, void, void> {
+  const { files, onWarning } = options;
+  for (const path of options.paths) requirePath(files, path);
+  const stack = new DirectoryStack(files, options.maxOpenDirectories);
+  const encoder = new TextEncoder();
+  try {
+    for (const root of options.paths) {
+      const first = look(options, AT_CWD, root, encoder.encode(root));
+      if (first === null) continue;
+      yield first;
+      descend(stack, first, onWarning);
+      while (stack.depth > 0) {
+        const entry = stack.nextEntry();
+        if (entry === null) {
+          const lost = stack.pop();
+          if (lost !== null) warn(onWarning, "unreadable", lost, "it was moved while it was read");
+          continue;
+        }
+        const path = joinPath(stack.path, entry.name);
+        if (options.excluded(path)) continue;
+        const visit = look(options, stack.descriptor, entry.name, path);
+        if (visit === null) continue;
+        yield visit;
+        descend(stack, visit, onWarning);
+      }
+    }
+  } finally {
+    stack.close();
+  }
+}
+
+/** `name` below `path`. */
+export function joinPath(path: Uint8Array, name: Uint8Array): Uint8Array {
+  const prefix = path.length === 1 ? 0 : path.length;
+  const joined = new Uint8Array(prefix + 1 + name.length);
+  joined.set(path.subarray(0, prefix));
+  joined[prefix] = SLASH;
+  joined.set(name, prefix + 1);
+  return joined;
+}
+
+function requirePath(files: Files, path: string): void {
+  try {
+    files.stat(AT_CWD, path, { follow: false });
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const code = failureCode(cause) === "vanished" ? "not_found" : "failed";
+    throw new AgentError(code, `Cannot back up "${path}": found ${cause.errno}, need a path`, {
+      cause,
+      hint: "name a path that exists on the client",
+    });
+  }
+}
+
+function look(
+  options: WalkOptions,
+  directory: number,
+  name: PathBytes,
+  path: Uint8Array,
+): Visit | null {
+  if (path.length > MAX_PATH_BYTES - 2) {
+    warn(
+      options.onWarning,
+      "too_long",
+      path.subarray(0, 512),
+      `found ${path.length} bytes of path`,
+    );
+    return null;
+  }
+  try {
+    const stat = options.files.stat(directory, name, { follow: false });
+    if (stat.type !== "socket" && stat.type !== "unknown") return { directory, name, path, stat };
+    warn(options.onWarning, "socket", path, `a ${stat.type} is not stored`);
+  } catch (error) {
+    warnOf(options.onWarning, path, error);
+  }
+  return null;
+}
+
+function descend(
+  stack: DirectoryStack,
+  visit: Visit,
+  onWarning: (warning: ApplicationWarning) => void,
+): void {
+  if (visit.stat.type !== "directory") return;
+  try {
+    stack.push(visit.directory, visit.name, visit.path);
+  } catch (error) {
+    warnOf(onWarning, visit.path, error);
+  }
+}
+
+function warn(
+  onWarning: (warning: ApplicationWarning) => void,
+  code: WarningCode,
+  path: Uint8Array,
+  message: string,
+): void {
+  onWarning({ code, path, message });
+}
+
+/** Makes a warning of a failed system call; anything else is thrown on. */
+export function warnOf(
+  onWarning: (warning: ApplicationWarning) => void,
+  path: Uint8Array,
+  error: unknown,
+): void {
+  if (!(error instanceof SystemError)) throw error;
+  onWarning({ code: failureCode(error), path, message: `${error.syscall}: ${error.errno}` });
+}

@@ -1,0 +1,100 @@
+// Collects tar bytes and index rows into frames and makes a DataRecord of each.
+//
+// Invariants: one buffer is used for all frames; a frame is never longer than `frameBytes`; a row
+// belongs to the frame that holds the first byte of its member; sequence numbers have no gap.
+
+import { assert } from "../../transport/ground/assert.ts";
+import type { Entry, IndexRow } from "../entry.ts";
+import { encodeIndexRows } from "../media/index_rows.ts";
+import { compressFrame } from "../media/zstd.ts";
+import type { DataRecord } from "../record.ts";
+import { MAX_FRAME_BYTES, MIN_FRAME_BYTES } from "./limits.ts";
+
+export interface FrameOptions {
+  /** zstd level. */
+  readonly level: number;
+  /** Tar bytes of a full frame; at most 4 MiB, which is the default. */
+  readonly frameBytes?: number | undefined;
+}
+
+export class FrameAssembler {
+  readonly #buffer: Uint8Array;
+  readonly #level: number;
+  #fill = 0;
+  #frameOffset = 0;
+  #sequence = 0;
+  #rows: IndexRow[] = [];
+  #contentBytes = 0;
+  #totalFiles = 0;
+  #totalBytes = 0;
+
+  constructor(options: FrameOptions) {
+    const frameBytes = options.frameBytes ?? MAX_FRAME_BYTES;
+    assert(frameBytes >= MIN_FRAME_BYTES && frameBytes <= MAX_FRAME_BYTES, "frame size in limits");
+    this.#buffer = new Uint8Array(frameBytes);
+    this.#level = options.level;
+  }
+
+  get frameBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** Free bytes of the present frame. */
+  get room(): number {
+    return this.#buffer.length - this.#fill;
+  }
+
+  get isEmpty(): boolean {
+    return this.#fill === 0;
+  }
+
+  /** Rows and content bytes so far, of all frames. */
+  get totals(): { readonly files: number; readonly bytes: number } {
+    return { files: this.#totalFiles, bytes: this.#totalBytes };
+  }
+
+  /** The free part of the frame, to be filled in place and then taken by `advance`. */
+  get window(): Uint8Array {
+    return this.#buffer.subarray(this.#fill);
+  }
+
+  /** Names the member whose first byte comes next. */
+  addRow(entry: Entry, tarBytes: number): void {
+    assert(this.room > 0, "a row belongs to the frame of its first byte");
+    this.#rows.push({ entry, tarOffset: this.#frameOffset + this.#fill, tarBytes });
+    this.#totalFiles++;
+  }
+
+  /** Takes `count` bytes of the window, of which `contentBytes` are source content. */
+  advance(count: number, contentBytes: number): void {
+    assert(count <= this.room, "what is written fits the frame");
+    this.#fill += count;
+    this.#contentBytes += contentBytes;
+    this.#totalBytes += contentBytes;
+  }
+
+  /** Copies `bytes`, all of which must fit. */
+  append(bytes: Uint8Array): void {
+    assert(bytes.length <= this.room, "what is appended fits the frame");
+    this.#buffer.set(bytes, this.#fill);
+    this.advance(bytes.length, 0);
+  }
+
+  /** Ends the frame. */
+  cut(): DataRecord {
+    assert(!this.isEmpty, "an empty frame is not cut");
+    const record: DataRecord = {
+      sequence: this.#sequence++,
+      frame: compressFrame(this.#buffer.subarray(0, this.#fill), this.#level),
+      tarBytes: this.#fill,
+      rows: encodeIndexRows(this.#rows),
+      rowCount: this.#rows.length,
+      contentBytes: this.#contentBytes,
+    };
+    this.#frameOffset += this.#fill;
+    this.#fill = 0;
+    this.#rows = [];
+    this.#contentBytes = 0;
+    return record;
+  }
+}

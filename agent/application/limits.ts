@@ -1,0 +1,38 @@
+// Limits of the applications, each with unit and reason.
+
+import { assert } from "../../transport/ground/assert.ts";
+
+/** Tar bytes of one zstd frame: what a damaged frame costs, and what both ends hold at a time. */
+export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+
+/** Smallest frame that a test may ask for: the headers of any member without a map fit. */
+export const MIN_FRAME_BYTES = 8 * 1024;
+
+/** Readings of a small file that changes meanwhile; then it is stored as last read, with a warning. */
+export const MAX_READ_TRIES = 3;
+
+/**
+ * Directory descriptors that a walk or a restore holds at once: well below the usual limit of 1024
+ * open files. Deeper levels close the outermost and open them again by "..".
+ */
+export const MAX_OPEN_DIRECTORIES = 64;
+
+/**
+ * Files with several names whose further names are still to come, held for hard links (about
+ * 200 bytes each). Beyond it a further name is stored with its own data.
+ */
+export const MAX_LINKED_FILES = 500_000;
+
+/** Nested directories of one path: what MAX_PATH_BYTES can hold with one-byte names. */
+export const MAX_DEPTH = 32_768;
+
+/** Names that a restore tries for a temporary file before it gives up. */
+export const MAX_TEMPORARY_TRIES = 10_000;
+
+/** Milliseconds that a snapshot waits for a writer that holds the database. */
+export const SQLITE_BUSY_MS = 10_000;
+
+/** Entries between two looks at the clock while files are counted for progress. */
+export const SCAN_CHECK_ENTRIES = 64;
+
+assert(MIN_FRAME_BYTES <= MAX_FRAME_BYTES, "the smallest frame is not above the largest");

@@ -1,0 +1,153 @@
+// Members into frames: planned (headers, extents, size), then either written whole into the
+// present frame or streamed over as many frames as it takes.
+//
+// Invariants: what a header promised is what follows it, in length, whatever happens to the file
+// meanwhile: a shorter one is filled with zeros, a longer one is cut.
+
+import type { Files, FileStat } from "../../transport/runtime/files.ts";
+import type { Entry } from "../entry.ts";
+import type { DataRecord } from "../record.ts";
+import {
+  BLOCK_BYTES,
+  encodeMemberHeader,
+  MAX_SPARSE_EXTENTS,
+  paddingBytes,
+  sparseDataBytes,
+} from "../tar/mod.ts";
+import type { SparseExtent, SparseMap } from "../tar/mod.ts";
+import type { FrameAssembler } from "./frame_assembler.ts";
+
+/** Two blocks of zeros end a tar stream. */
+export const END_OF_TAR_BYTES = 2 * BLOCK_BYTES;
+
+/** A member as it will be written. */
+export interface MemberPlan {
+  readonly entry: Entry;
+  readonly header: Uint8Array;
+  /** The parts of the file that are stored, in order. */
+  readonly extents: SparseMap;
+  readonly contentBytes: number;
+  /** Header, content and padding. */
+  readonly tarBytes: number;
+}
+
+/** Plans the member of an entry; `sparse` is the map of a file that is stored with holes. */
+export function planMember(entry: Entry, sparse: SparseMap | null): MemberPlan {
+  const header = encodeMemberHeader(entry, { sparse: sparse ?? undefined });
+  const whole = entry.type === "file" && entry.sizeBytes > 0
+    ? [{ offset: 0, length: entry.sizeBytes }]
+    : [];
+  const extents = sparse ?? whole;
+  const contentBytes = sparseDataBytes(extents);
+  const tarBytes = header.length + contentBytes + paddingBytes(contentBytes);
+  return { entry, header, extents, contentBytes, tarBytes };
+}
+
+/** The data extents of an open file, or null when it has no hole worth a map. */
+export function findSparseMap(files: Files, descriptor: number, stat: FileStat): SparseMap | null {
+  if (stat.blocks512 * 512 >= stat.sizeBytes) return null;
+  const map: SparseExtent[] = [];
+  let at = 0;
+  while (at < stat.sizeBytes) {
+    const data = files.seek(descriptor, at, "data");
+    if (data === null || data >= stat.sizeBytes) break;
+    const hole = files.seek(descriptor, data, "hole") ?? stat.sizeBytes;
+    // Whole blocks, as GNU tar wants them; file systems with byte-exact holes exist.
+    const last = map.at(-1);
+    const offset = Math.max(data - data % BLOCK_BYTES, last ? last.offset + last.length : 0);
+    const end = Math.min(Math.ceil(hole / BLOCK_BYTES) * BLOCK_BYTES, stat.sizeBytes);
+    if (last !== undefined && last.offset + last.length === offset) {
+      map[map.length - 1] = { offset: last.offset, length: end - last.offset };
+    } else if (end > offset) {
+      map.push({ offset, length: end - offset });
+    }
+    if (map.length > MAX_SPARSE_EXTENTS) return null;
+    at = Math.max(hole, data + 1);
+  }
+  return sparseDataBytes(map) === stat.sizeBytes ? null : map;
+}
+
+/**
+ * Writes a member that fits the frame into its window, without taking it.
+ * @returns false when the file was shorter than planned
+ * @throws SystemError when the file cannot be read
+ */
+export function fillMember(
+  files: Files,
+  descriptor: number,
+  window: Uint8Array,
+  plan: MemberPlan,
+): boolean {
+  window.set(plan.header);
+  let at = plan.header.length;
+  let complete = true;
+  for (const extent of plan.extents) {
+    const into = window.subarray(at, at + extent.length);
+    const count = files.readAt(descriptor, extent.offset, into);
+    into.fill(0, count);
+    complete &&= count === extent.length;
+    at += extent.length;
+  }
+  window.fill(0, at, plan.tarBytes);
+  return complete;
+}
+
+/**
+ * Streams a member of any size over the frames.
+ * @returns false when the file was shorter than planned (zeros stand for the rest)
+ * @throws SystemError when the file cannot be read; the member is complete in length even then
+ */
+export function* streamMember(
+  frames: FrameAssembler,
+  files: Files,
+  descriptor: number,
+  plan: MemberPlan,
+): Generator<DataRecord, boolean, void> {
+  if (frames.room === 0) yield frames.cut();
+  frames.addRow(plan.entry, plan.tarBytes);
+  yield* appendBytes(frames, plan.header);
+  let complete = true;
+  let failure: unknown = null;
+  for (const extent of plan.extents) {
+    let left = extent.length;
+    while (left > 0) {
+      if (frames.room === 0) yield frames.cut();
+      const into = frames.window.subarray(0, Math.min(left, frames.room));
+      let count = 0;
+      try {
+        if (complete) {
+          count = files.readAt(descriptor, extent.offset + extent.length - left, into);
+        }
+      } catch (error) {
+        failure = error;
+      }
+      into.fill(0, count);
+      if (count < into.length) complete = false;
+      frames.advance(into.length, into.length);
+      left -= into.length;
+    }
+  }
+  yield* appendBytes(frames, new Uint8Array(paddingBytes(plan.contentBytes)));
+  if (failure !== null) throw failure;
+  return complete;
+}
+
+/** Ends the stream: two blocks of zeros and the last frame. */
+export function* endStream(frames: FrameAssembler): Generator<DataRecord, void, void> {
+  if (frames.room < END_OF_TAR_BYTES) yield frames.cut();
+  frames.append(new Uint8Array(END_OF_TAR_BYTES));
+  yield frames.cut();
+}
+
+function* appendBytes(
+  frames: FrameAssembler,
+  bytes: Uint8Array,
+): Generator<DataRecord, void, void> {
+  let at = 0;
+  while (at < bytes.length) {
+    if (frames.room === 0) yield frames.cut();
+    const part = bytes.subarray(at, at + frames.room);
+    frames.append(part);
+    at += part.length;
+  }
+}

@@ -1,0 +1,14 @@
+// The door of the application room: what can be backed up, as producers and consumers of tar.
+
+export { makesIncomplete } from "./application.ts";
+export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from "./application.ts";
+export { MAX_FRAME_BYTES } from "./limits.ts";
+export { compileExclude } from "./filesystem/exclude.ts";
+export { produceFilesystem } from "./filesystem/produce.ts";
+export type { ProduceFilesystemOptions } from "./filesystem/produce.ts";
+export { FilesystemRestorer } from "./filesystem/restorer.ts";
+export type { FilesystemRestorerOptions } from "./filesystem/restorer.ts";
+export type { Overwrite } from "./filesystem/placement.ts";
+export { scanFilesystem } from "./filesystem/scan.ts";
+export type { ScanOptions, ScanTotals } from "./filesystem/scan.ts";
+export { normalizeSourcePaths } from "./filesystem/source_paths.ts";

@@ -1,0 +1,107 @@
+// What the tests of the applications share: a folder that goes away, libc's files, records of a
+// producer as a stream and as restore records, and a picture of a tree by stock tools.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ApplicationWarning, Consumer, Producer } from "../../../../agent/application/mod.ts";
+import type { IndexRow } from "../../../../agent/entry.ts";
+import { decodeIndexRows } from "../../../../agent/media/index_rows.ts";
+import type { DataRecord } from "../../../../agent/record.ts";
+import { currentRuntime } from "../../../../transport/runtime/current_runtime.ts";
+
+export const { files, clock } = await currentRuntime();
+
+export function makeFolder(): string {
+  return mkdtempSync(join(tmpdir(), "application-"));
+}
+
+export function removeFolder(folder: string): void {
+  execFileSync("rm", ["-rf", folder]);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Runs a shell script in `folder`; `$0` is not used. */
+export function shell(folder: string, script: string): string {
+  const env = { ...process.env, LC_ALL: "C", TZ: "UTC" };
+  return execFileSync("bash", ["-ec", script], { cwd: folder, env, encoding: "latin1" });
+}
+
+export interface Produced {
+  readonly records: readonly DataRecord[];
+  readonly rows: readonly IndexRow[];
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export function collect(producer: Producer): Produced {
+  const records: DataRecord[] = [];
+  for (;;) {
+    const next = producer.next();
+    if (next.done === true) {
+      const rows = records.flatMap((record) => decodeIndexRows(record.rows));
+      return { records, rows, ...next.value };
+    }
+    records.push(next.value);
+  }
+}
+
+/** The media that the records make, as stock zstd reads it. */
+export function toMedia(produced: Produced): Uint8Array {
+  return Buffer.concat(produced.records.map((record) => record.frame));
+}
+
+export function restoreAll(produced: Produced, consumer: Consumer): ReturnType<Consumer["finish"]> {
+  for (const { sequence, frame, tarBytes } of produced.records) {
+    consumer.feed({ sequence, frame, tarBytes, pieces: [{ offset: 0, length: tarBytes }] });
+  }
+  return consumer.finish();
+}
+
+/** Feeds only the members of these paths, as a partial restore does. */
+export function restoreSome(
+  produced: Produced,
+  consumer: Consumer,
+  wanted: (path: string) => boolean,
+): ReturnType<Consumer["finish"]> {
+  const ranges = produced.rows.filter((row) => wanted(textOf(row.entry.path)));
+  let start = 0;
+  let sequence = 0;
+  for (const { frame, tarBytes } of produced.records) {
+    const pieces = ranges.flatMap((row) => {
+      const from = Math.max(row.tarOffset - start, 0);
+      const to = Math.min(row.tarOffset + row.tarBytes - start, tarBytes);
+      return to > from ? [{ offset: from, length: to - from }] : [];
+    });
+    if (pieces.length > 0) consumer.feed({ sequence: sequence++, frame, tarBytes, pieces });
+    start += tarBytes;
+  }
+  return consumer.finish();
+}
+
+export function textOf(path: Uint8Array): string {
+  return new TextDecoder().decode(path);
+}
+
+/** Codes and paths of warnings, "code path". */
+export function warningLog(): { log: string[]; onWarning: (warning: ApplicationWarning) => void } {
+  const log: string[] = [];
+  return { log, onWarning: ({ code, path }) => void log.push(`${code} ${textOf(path)}`) };
+}
+
+/** Every object: type, mode, owner, size, time in ns, target, link set, hash below 100 MiB. */
+export function picture(folder: string): string {
+  const format = "%P\\t%y\\t%m\\t%U:%G\\t%T@\\t%l\\t%n\\t%i\\t%s\\n";
+  const lines = shell(folder, `find . -printf '${format}' | sort`).split("\n").filter(Boolean);
+  const sets = new Map<string, number>();
+  const drawn = lines.map((line) => {
+    const fields = line.split("\t");
+    const [size, inode] = [fields.pop() ?? "", fields.pop() ?? ""];
+    if (fields[1] === "d") fields.pop();
+    else if (!sets.has(inode)) sets.set(inode, sets.size);
+    return [...fields, fields[1] === "d" ? "" : `${sets.get(inode)} ${size}`].join("\t");
+  });
+  const sums = shell(folder, "find . -type f -size -100M -print0 | sort -z | xargs -0r md5sum");
+  return `${drawn.join("\n")}\n${sums}`;
+}

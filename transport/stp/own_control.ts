@@ -6,10 +6,16 @@
 import { assert } from "../ground/assert.ts";
 import type { Completion, Volume } from "../volume.ts";
 import { viewOf } from "./block_fields.ts";
-import { ControlBlock, encodeControlBlock, type EndpointId } from "./control_block.ts";
+import {
+  ControlBlock,
+  decodeControlBlock,
+  encodeControlBlock,
+  type EndpointId,
+} from "./control_block.ts";
 import { BLOCK_BYTES } from "./limits.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
-import { writeVolume } from "./volume_io.ts";
+import type { StgMedium } from "./stg_medium.ts";
+import { readVolume, writeVolume } from "./volume_io.ts";
 
 export class OwnControl {
   /** Set the fields, then `publish`. */
@@ -60,4 +66,17 @@ export class OwnControl {
       this.#writing = undefined;
     }
   }
+}
+
+/** What our endpoint's block says, or null when it was never written or is damaged. */
+export async function readOwnBlock(
+  medium: StgMedium,
+  host: number,
+  endpoint: number,
+): Promise<ControlBlock | null> {
+  const bytes = new Uint8Array(BLOCK_BYTES);
+  const offset = controlBlockOffset(medium.identity.layout, host, endpoint);
+  await readVolume(medium.controlVolume, offset, bytes);
+  const block = new ControlBlock();
+  return decodeControlBlock(bytes, viewOf(bytes), block) === "ok" ? block : null;
 }

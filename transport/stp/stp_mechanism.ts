@@ -1,0 +1,181 @@
+// The storage mechanism (Fig. 3, item 60): STP sockets over one storage transport group, with the
+// call names of the patent application (Fig. 4A, steps 142-146 and 162-172; Fig. 5, 202-212).
+//
+// One per worker and group. It uses only the endpoints and ports of its lease.
+//
+// Invariants: a port is bound by one socket of the host at a time. Calls in a wrong order are our
+// own bugs (assert); everything else is an AgentError.
+
+import type { Address, WaitOptions } from "../conn.ts";
+import type { ConnectOptions, ListenOptions, Mechanism } from "../connect/mechanism.ts";
+import { assert } from "../ground/assert.ts";
+import { AgentError } from "../ground/error.ts";
+import { ControlArea } from "./control_area.ts";
+import type { EndpointLease } from "./endpoint_lease.ts";
+import { EndpointPool } from "./endpoint_pool.ts";
+import { PORT_MAX } from "./limits.ts";
+import { type HostClaim, type StgMedium, stgMedium, type StgMediumOptions } from "./stg_medium.ts";
+import { connectStp } from "./stp_connect.ts";
+import { StpListener } from "./stp_listener.ts";
+import { StpSocket } from "./stp_socket.ts";
+import { ThreadTurns } from "./thread_turns.ts";
+
+export interface StpMechanismOptions extends StgMediumOptions {
+  readonly claim: HostClaim;
+  readonly lease: EndpointLease;
+}
+
+export class StpMechanism implements Mechanism {
+  readonly family = "AF_STP";
+  readonly #medium: StgMedium;
+  readonly #claim: HostClaim;
+  readonly #pool: EndpointPool;
+  readonly #turns: ThreadTurns;
+  readonly #boundPorts = new Set<number>();
+
+  constructor(options: StpMechanismOptions) {
+    this.#medium = stgMedium(options);
+    this.#claim = options.claim;
+    this.#pool = new EndpointPool(this.#medium, options.claim, options.lease);
+    this.#turns = new ThreadTurns(options.clock);
+  }
+
+  socket(): StpSocket {
+    return this.STPsocket();
+  }
+
+  STPsocket(): StpSocket {
+    return new StpSocket(this, { ownsPort: true });
+  }
+
+  /**
+   * Port 0 takes a dynamic port.
+   * @throws AgentError `usage` (another group or host), `port_in_use`, `busy`, `volume`
+   */
+  async STPbind(socket: StpSocket, address: Address): Promise<void> {
+    assert(socket.state.kind === "new", "bind comes first");
+    const { name } = this.#medium.identity;
+    const { hostId } = this.#claim;
+    if (address.family !== "AF_STP" || address.stg !== name || address.host !== hostId) {
+      throw new AgentError(
+        "usage",
+        `Cannot bind a storage socket to ${JSON.stringify(address)}: another place, ` +
+          `need host ${hostId} of group "${name}"`,
+      );
+    }
+    const port = address.port === 0 ? this.#pool.takePort() : await this.#claimPort(address.port);
+    this.#boundPorts.add(port);
+    socket.state = { kind: "bound", addr: { ...address, port } };
+  }
+
+  /** @throws AgentError `busy` (no endpoint left), `port_in_use`, `volume` */
+  async STPlisten(socket: StpSocket, options: ListenOptions): Promise<void> {
+    const { state } = socket;
+    assert(state.kind === "bound", "listen comes after bind");
+    const own = await this.#pool.acquire();
+    try {
+      const listener = await StpListener.open({
+        medium: this.#medium,
+        pool: this.#pool,
+        turns: this.#turns,
+        own,
+        port: state.addr.port,
+        backlog: options.backlog,
+        token: options.token,
+      });
+      socket.state = { kind: "listening", addr: state.addr, listener };
+    } catch (error) {
+      this.#pool.release(own);
+      throw error;
+    }
+  }
+
+  STPgetsockname(socket: StpSocket): Address {
+    const { state } = socket;
+    assert(state.kind !== "new" && state.kind !== "closed", "only a bound socket has a name");
+    return state.addr;
+  }
+
+  /** @throws AgentError `refused`, `unreachable`, `auth`, `timeout`, `cancelled`, `usage`, … */
+  async STPconnect(socket: StpSocket, address: Address, options: ConnectOptions): Promise<void> {
+    const { name } = this.#medium.identity;
+    if (address.family !== "AF_STP" || address.stg !== name) {
+      throw new AgentError(
+        "usage",
+        `Cannot connect to ${JSON.stringify(address)}: not of group "${name}", need one of it`,
+      );
+    }
+    if (socket.state.kind === "new") {
+      await this.STPbind(socket, { ...address, host: this.#claim.hostId, port: 0 });
+    }
+    const { state } = socket;
+    assert(state.kind === "bound", "connect comes after bind");
+    const conn = await connectStp({
+      medium: this.#medium,
+      pool: this.#pool,
+      turns: this.#turns,
+      localPort: state.addr.port,
+      to: address,
+      timeoutMs: options.timeoutMs,
+      token: options.token,
+      signal: options.signal,
+    });
+    socket.state = { kind: "connected", addr: state.addr, conn };
+  }
+
+  /** @throws AgentError `closed`, `cancelled`, `volume` */
+  async STPaccept(socket: StpSocket, options?: WaitOptions): Promise<StpSocket> {
+    const { state } = socket;
+    if (state.kind === "closed") {
+      throw new AgentError("closed", "Cannot accept: the socket is closed, need an open one");
+    }
+    assert(state.kind === "listening", "accept comes after listen");
+    const conn = await state.listener.accept(options);
+    const accepted = new StpSocket(this, { ownsPort: false });
+    accepted.state = { kind: "connected", addr: state.addr, conn };
+    return accepted;
+  }
+
+  /** @returns count of bytes accepted, at least one */
+  STPsend(socket: StpSocket, from: Uint8Array, options?: WaitOptions): Promise<number> {
+    return socket.conn.write(from, options);
+  }
+
+  /** @returns count of bytes read, null at the end of the stream */
+  STPrecv(socket: StpSocket, into: Uint8Array, options?: WaitOptions): Promise<number | null> {
+    return socket.conn.read(into, options);
+  }
+
+  /** Ends the outgoing direction. */
+  STPshutdown(socket: StpSocket): Promise<void> {
+    return socket.conn.closeWrite();
+  }
+
+  async STPclose(socket: StpSocket): Promise<void> {
+    const { state } = socket;
+    socket.state = { kind: "closed" };
+    if (state.kind === "listening") await state.listener.close();
+    if (state.kind === "connected") await state.conn.close();
+    if (state.kind === "new" || state.kind === "closed" || !socket.ownsPort) return;
+    this.#boundPorts.delete(state.addr.port);
+    this.#pool.releasePort(state.addr.port);
+  }
+
+  /** A chosen port may be bound here, or by another worker of this host. */
+  async #claimPort(port: number): Promise<number> {
+    if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
+      throw new AgentError("usage", `Cannot bind port ${port}: need 0 to ${PORT_MAX}`);
+    }
+    const { hostId, generation } = this.#claim;
+    const blocks = await new ControlArea(this.#medium).read(hostId, generation);
+    const taken = this.#boundPorts.has(port) ||
+      blocks.some((block) => block.kind === "listening" && block.localPort === port);
+    if (!taken) return port;
+    throw new AgentError(
+      "port_in_use",
+      `Cannot bind port ${port} of host ${hostId} in group "${this.#medium.identity.name}": ` +
+        `another socket has it, need a free one`,
+      { hint: "Bind port 0 for a dynamic port." },
+    );
+  }
+}

@@ -10,7 +10,8 @@ const MAX_ROWS = 50;
 const REFRESH_SECONDS = 5;
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;
-padding:0 1rem;color:#222;background:#fafafa}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
+padding:0 1rem;color:#222;background:#fafafa}h1{font-size:1.4rem}
+h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;
 border-bottom:1px solid #ddd}th{color:#666;font-weight:600}.ok,.up{color:#176639}
 .failed,.down{color:#a11}.incomplete,.cancelled{color:#8a5a00}

@@ -33,7 +33,7 @@ export function readToken(files: Files, path: string): string {
 function refusal(path: string, found: string, cause?: unknown): AgentError {
   return new AgentError(
     "usage",
-    `Cannot read token "${path}": ${found}, need ${MIN_TOKEN_CHARACTERS} or more letters and digits`,
+    `Cannot read token "${path}": ${found}, need ${MIN_TOKEN_CHARACTERS} or more letters`,
     { hint: `Make one with: head -c 24 /dev/urandom | base64 > ${path}`, cause },
   );
 }

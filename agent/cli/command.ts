@@ -1,0 +1,79 @@
+// What a command is: a row of data from which parsing, help and the reference are made, and a
+// function that calls and renders. Types only.
+
+import type { Runtime } from "../../transport/runtime/runtime.ts";
+import type { ControlClient, Role } from "../control/mod.ts";
+import type { OfflineOperations } from "./offline.ts";
+import type { Output } from "./output.ts";
+import type { ParsedArguments } from "./parse_args.ts";
+
+export interface OptionSpec {
+  /** Without the dashes. */
+  readonly name: string;
+  /** Placeholder of the value, or null for a flag. */
+  readonly value: string | null;
+  readonly help: string;
+  /** May be given several times. */
+  readonly many?: boolean;
+  readonly required?: boolean;
+  readonly choices?: readonly string[];
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly help: string;
+  readonly required: boolean;
+  /** Takes all the rest; only for the last one. */
+  readonly many?: boolean;
+}
+
+export interface CommandSpec {
+  /** Words of the command: "array create"; "" is the program without a command. */
+  readonly name: string;
+  readonly summary: string;
+  readonly details?: string;
+  readonly arguments: readonly ArgumentSpec[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly string[];
+}
+
+/** What a command may use. */
+export interface CommandContext {
+  readonly given: ParsedArguments;
+  readonly runtime: Runtime;
+  readonly out: Output;
+  /** True with `--json`: one object per line. */
+  readonly json: boolean;
+  readonly offline: OfflineOperations;
+  runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
+  /** The daemon that `--control`, AGENT_CONTROL or the default names. */
+  daemon(): ControlClient;
+  /** A path argument, absolute against the current directory. */
+  absolute(path: string): string;
+}
+
+export interface Command extends CommandSpec {
+  /** @returns the exit code. @throws AgentError, which run_cli.ts renders */
+  run(context: CommandContext): Promise<number>;
+}
+
+export const JSON_OPTION: OptionSpec = {
+  name: "json",
+  value: null,
+  help: "Print one JSON object per line",
+};
+
+/** Options of every command that talks to a daemon. */
+export const DAEMON_OPTIONS: readonly OptionSpec[] = [
+  JSON_OPTION,
+  {
+    name: "control",
+    value: "ADDRESS",
+    help: "unix:PATH or http://HOST:PORT (AGENT_CONTROL; default unix:/run/agent/control.sock)",
+  },
+  {
+    name: "control-token",
+    value: "FILE",
+    help: "File with the token for http (AGENT_CONTROL_TOKEN_FILE)",
+  },
+];

@@ -1,0 +1,67 @@
+// All commands, as data: parsing, help and the command reference are made from this table.
+//
+// What belongs to the contract but not to this version is named too, so that it is refused with
+// a clear word instead of a guess.
+
+import type { Command } from "./command.ts";
+import {
+  arrayCheck,
+  arrayCreate,
+  arrayDestage,
+  arrayRemove,
+  arrayStatus,
+} from "./commands/array.ts";
+import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
+import { backups, ls, show } from "./commands/backups.ts";
+import { configCheck } from "./commands/config_check.ts";
+import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
+import { restore } from "./commands/restore.ts";
+import { role } from "./commands/role.ts";
+import { stgFormat, stgStatus } from "./commands/stg.ts";
+import { verify } from "./commands/verify.ts";
+
+export const ROOT_COMMAND: Command = role;
+
+/** In the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  configCheck,
+  arrayCreate,
+  arrayStatus,
+  arrayCheck,
+  arrayDestage,
+  arrayRemove,
+  stgFormat,
+  stgStatus,
+  backupFilesystem,
+  backupDatabase,
+  backups,
+  show,
+  ls,
+  restore,
+  verify,
+  status,
+  jobs,
+  job,
+  cancel,
+  trace,
+];
+
+/** Commands of the contract that this version does not have. */
+export const LATER_COMMANDS: readonly string[] = [
+  "stg bench",
+  "validate",
+  "find",
+  "diff",
+  "expire",
+  "catalog rebuild",
+  "wal push",
+  "wal get",
+  "pki init",
+  "pki issue",
+];
+
+/** Options of the contract that this version does not have, by command. */
+export const LATER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  restore: ["to-time", "to-lsn", "to-name"],
+  verify: ["subset"],
+};

@@ -1,0 +1,141 @@
+// `agent array create|status|check|destage|remove DIR`: the emulated array, without a daemon.
+
+import { formatSize } from "../../config/mod.ts";
+import { EXIT_OK, exitCodeOfError } from "../../exit_code.ts";
+import { type ArgumentSpec, type Command, type CommandContext, JSON_OPTION } from "../command.ts";
+import { MAX_ARRAY_BOARDS, MAX_ARRAY_VOLUMES } from "../limits.ts";
+import type { ArrayReport } from "../offline.ts";
+import { printable } from "../output.ts";
+import { renderFields, renderTable } from "../table.ts";
+
+const DIR: ArgumentSpec = { name: "DIR", help: "The array's directory", required: true };
+
+export const arrayCreate: Command = {
+  name: "array create",
+  summary: "Make an emulated array with its volumes",
+  arguments: [DIR],
+  options: [
+    { name: "volumes", value: "N", help: "Count of volumes: v0, v1, …", required: true },
+    { name: "size", value: "SIZE", help: "Size of each volume", required: true },
+    { name: "boards", value: "N", help: "Count of memory boards" },
+    { name: "cache", value: "SIZE", help: "Cache on all boards together" },
+    JSON_OPTION,
+  ],
+  examples: ["agent array create /srv/array --volumes 2 --size 256MiB --boards 4 --cache 64MiB"],
+  async run(context) {
+    const { given, offline, absolute } = context;
+    const report = await offline.arrayCreate({
+      directory: absolute(given.requiredArgument("DIR")),
+      volumes: given.count("volumes", MAX_ARRAY_VOLUMES) ?? 1,
+      volumeBytes: given.size("size") ?? 0,
+      boards: given.count("boards", MAX_ARRAY_BOARDS),
+      cacheBytes: given.size("cache"),
+    });
+    return printArray(context, report);
+  },
+};
+
+export const arrayStatus: Command = {
+  name: "array status",
+  summary: "Show an array's devices, memory boards and counters",
+  arguments: [DIR],
+  options: [JSON_OPTION],
+  examples: ["agent array status /srv/array"],
+  async run(context) {
+    const { given, offline, absolute } = context;
+    return printArray(context, await offline.arrayStatus(absolute(given.requiredArgument("DIR"))));
+  },
+};
+
+export const arrayCheck: Command = {
+  name: "array check",
+  summary: "Check that an array is sound",
+  arguments: [DIR],
+  options: [JSON_OPTION],
+  examples: ["agent array check /srv/array"],
+  async run({ given, offline, absolute, json, out }) {
+    const findings = await offline.arrayCheck(absolute(given.requiredArgument("DIR")));
+    for (const { code, subject, message } of findings) {
+      const text = `${printable(subject)}: ${printable(message)}`;
+      out.write(
+        1,
+        json ? `${JSON.stringify({ type: "finding", code, subject, message })}\n` : `${text}\n`,
+      );
+    }
+    if (findings.length > 0) return exitCodeOfError("damaged");
+    if (!json) out.write(1, "sound\n");
+    return EXIT_OK;
+  },
+};
+
+export const arrayDestage: Command = {
+  name: "array destage",
+  summary: "Write what is pending in the cache to the device files",
+  arguments: [DIR],
+  options: [JSON_OPTION],
+  examples: ["agent array destage /srv/array"],
+  async run({ given, offline, absolute, json, out }) {
+    const { tracks } = await offline.arrayDestage(absolute(given.requiredArgument("DIR")));
+    out.write(1, json ? `${JSON.stringify({ type: "destaged", tracks })}\n` : `${tracks} tracks\n`);
+    return EXIT_OK;
+  },
+};
+
+export const arrayRemove: Command = {
+  name: "array remove",
+  summary: "Remove an array that nobody is attached to, its memory included",
+  arguments: [DIR],
+  options: [JSON_OPTION],
+  examples: ["agent array remove /srv/array"],
+  async run({ given, offline, absolute, json, out }) {
+    const directory = absolute(given.requiredArgument("DIR"));
+    await offline.arrayRemove(directory);
+    out.write(1, json ? `${JSON.stringify({ type: "removed", directory })}\n` : "removed\n");
+    return EXIT_OK;
+  },
+};
+
+function printArray({ json, out }: CommandContext, report: ArrayReport): number {
+  out.write(1, json ? `${JSON.stringify(report)}\n` : renderArray(report));
+  return EXIT_OK;
+}
+
+function renderArray(report: ArrayReport): string {
+  const numbers = (title: string) => ({ title, align: "right" } as const);
+  const missing = report.missingBoards.length === 0
+    ? "none"
+    : `${report.missingBoards.join(", ")}: what was not destaged is lost`;
+  return renderFields([
+    ["array", printable(report.directory)],
+    ["uuid", report.uuid],
+    ["attached", report.attached ? "yes" : "no"],
+    ["memory", printable(report.memory)],
+    ["missing boards", missing],
+  ]) + "\n" + renderTable(
+    [{ title: "DEVICE" }, ...["SIZE", "ALLOCATED", "IN CACHE", "PENDING", "DAMAGED"].map(numbers)],
+    report.devices.map((device) => [
+      device.name,
+      formatSize(device.sizeBytes),
+      formatSize(device.allocatedBytes),
+      String(device.inCache),
+      String(device.writePending),
+      String(device.damaged),
+    ]),
+  ) + "\n" + renderTable(
+    ["BOARD", "SLOTS", "IN USE", "PENDING", "HITS", "MISSES", "STAGES", "DESTAGES", "WAITS"]
+      .map(numbers),
+    report.boards.map((board) =>
+      [
+        board.board,
+        board.slots,
+        board.inUse,
+        board.writePending,
+        board.hits,
+        board.misses,
+        board.stages,
+        board.destages,
+        board.waits,
+      ].map(String)
+    ),
+  );
+}

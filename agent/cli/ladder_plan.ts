@@ -1,0 +1,72 @@
+// Puts the steps of both sides into one order that each side's own order and every send before
+// its receive agree with: the rows of the ladder.
+//
+// Pure. The two clocks are never compared: rows with a rung are the only places where the sides
+// meet. A rung that contradicts the order of the steps is dropped rather than drawn wrongly.
+
+import type { TraceStep } from "../control/mod.ts";
+import { type Figure, type Rung, RUNGS } from "./trace_figures.ts";
+
+export interface LadderRow {
+  readonly server: TraceStep | null;
+  readonly client: TraceStep | null;
+  /** Direction of the message, when both steps are the ends of one. */
+  readonly from: "server" | "client" | null;
+}
+
+/** The rows of one figure; `steps` in the order of their records on each side. */
+export function planLadder(figure: Figure, steps: readonly TraceStep[]): readonly LadderRow[] {
+  const server = steps.filter((step) => step.figure === figure && step.side === "server");
+  const client = steps.filter((step) => step.figure === figure && step.side === "client");
+  const rows: LadderRow[] = [];
+  let left = 0;
+  let right = 0;
+  const flushTo = (leftEnd: number, rightEnd: number) => {
+    // Steps between two rungs stand side by side: nothing orders them.
+    while (left < leftEnd || right < rightEnd) {
+      rows.push({
+        server: left < leftEnd ? server[left++] ?? null : null,
+        client: right < rightEnd ? client[right++] ?? null : null,
+        from: null,
+      });
+    }
+  };
+  for (const meeting of meetings(figure, server, client)) {
+    flushTo(meeting.left, meeting.right);
+    rows.push({
+      server: server[left++] ?? null,
+      client: client[right++] ?? null,
+      from: meeting.rung.from,
+    });
+  }
+  flushTo(server.length, client.length);
+  return rows;
+}
+
+interface Meeting {
+  readonly left: number;
+  readonly right: number;
+  readonly rung: Rung;
+}
+
+/** Rungs whose two ends were performed, in an order that holds on both sides. */
+function meetings(
+  figure: Figure,
+  server: readonly TraceStep[],
+  client: readonly TraceStep[],
+): readonly Meeting[] {
+  const found = RUNGS[figure].map((rung) => ({
+    rung,
+    left: server.findIndex((step) => step.step === rung.server && !step.skipped),
+    right: client.findIndex((step) => step.step === rung.client && !step.skipped),
+  })).filter(({ left, right }) => left >= 0 && right >= 0);
+  found.sort((a, b) => a.left - b.left);
+  const kept: Meeting[] = [];
+  let lastRight = -1;
+  for (const meeting of found) {
+    if (meeting.right <= lastRight) continue;
+    kept.push(meeting);
+    lastRight = meeting.right;
+  }
+  return kept;
+}

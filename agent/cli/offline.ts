@@ -1,0 +1,73 @@
+// Operations that need no daemon: on an array's directory and on an STG's volumes. Types only.
+//
+// The composition root fills them in, because only it may import the emulator. All values are
+// plain data and go out as JSON as they are.
+
+import type { StgView } from "../control/mod.ts";
+import type { StgConfig } from "../config/mod.ts";
+
+export interface ArrayReport {
+  readonly directory: string;
+  readonly uuid: string;
+  readonly attached: boolean;
+  readonly memory: string;
+  readonly missingBoards: readonly number[];
+  readonly devices: readonly ArrayDevice[];
+  readonly boards: readonly ArrayBoard[];
+}
+
+export interface ArrayDevice {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly allocatedBytes: number;
+  /** Tracks. */
+  readonly inCache: number;
+  readonly writePending: number;
+  readonly damaged: number;
+}
+
+export interface ArrayBoard {
+  readonly board: number;
+  readonly slots: number;
+  readonly inUse: number;
+  readonly writePending: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly stages: number;
+  readonly destages: number;
+  readonly waits: number;
+}
+
+export interface ArrayFinding {
+  readonly code: string;
+  readonly subject: string;
+  readonly message: string;
+}
+
+export interface FormatReport {
+  readonly stg: string;
+  readonly uuid: string;
+  readonly volumes: readonly string[];
+}
+
+export interface OfflineOperations {
+  /** Makes an array; null leaves the size to it. */
+  arrayCreate(options: {
+    readonly directory: string;
+    readonly volumes: number;
+    readonly volumeBytes: number;
+    readonly boards: number | null;
+    readonly cacheBytes: number | null;
+  }): ArrayReport | Promise<ArrayReport>;
+  arrayStatus(directory: string): ArrayReport | Promise<ArrayReport>;
+  /** Everything that is wrong; nothing when the array is sound. */
+  arrayCheck(directory: string): readonly ArrayFinding[] | Promise<readonly ArrayFinding[]>;
+  arrayDestage(
+    directory: string,
+  ): { readonly tracks: number } | Promise<{ readonly tracks: number }>;
+  /** @throws AgentError `busy` while somebody is attached */
+  arrayRemove(directory: string): void | Promise<void>;
+  stgFormat(stg: StgConfig, options: { readonly force: boolean }): Promise<FormatReport>;
+  /** Reads the volumes; claims nothing. */
+  stgStatus(stg: StgConfig): Promise<StgView>;
+}

@@ -1,0 +1,134 @@
+// Text about backups, their entries, groups and daemons, for people. Pure.
+
+import { formatSeconds, formatSize } from "../config/mod.ts";
+import type { BackupDetail, BackupView, ListedEntry, StatusView, StgView } from "../control/mod.ts";
+import { type Paint, printable } from "./output.ts";
+import { paintState } from "./render_job.ts";
+import { renderFields, renderTable } from "./table.ts";
+
+export function renderBackups(backups: readonly BackupView[], paint: Paint): string {
+  if (backups.length === 0) return "no backups\n";
+  return renderTable(
+    [
+      { title: "BACKUP" },
+      { title: "CLIENT" },
+      { title: "KIND" },
+      { title: "TIME" },
+      { title: "STATUS" },
+      { title: "FILES", align: "right" },
+      { title: "BYTES", align: "right" },
+      { title: "STORAGE", align: "right" },
+      { title: "NETWORK", align: "right" },
+    ],
+    backups.map((backup) => [
+      backup.backup,
+      printable(backup.client),
+      kindText(backup),
+      backup.time,
+      paintState(backup.status, paint),
+      String(backup.files),
+      formatSize(backup.bytes),
+      formatSize(backup.channels.storage.bytes),
+      formatSize(backup.channels.network.bytes),
+    ]),
+  );
+}
+
+export function renderBackup(backup: BackupDetail, paint: Paint): string {
+  const fields: [string, string][] = [
+    ["backup", backup.backup],
+    ["client", printable(backup.client)],
+    ["kind", kindText(backup)],
+    ["time", backup.time],
+    ["status", paintState(backup.status, paint)],
+    ["paths", backup.paths.map(printable).join(", ")],
+    ["exclude", backup.exclude.length === 0 ? "-" : backup.exclude.map(printable).join(", ")],
+    ["files", String(backup.files)],
+    ["bytes", formatSize(backup.bytes)],
+    ["seconds", formatSeconds(backup.seconds)],
+    ["media", `${printable(backup.media)} (${formatSize(backup.mediaBytes)})`],
+    ["storage", formatSize(backup.channels.storage.bytes)],
+    ["network", formatSize(backup.channels.network.bytes)],
+    ["fallback", printable(backup.fallback ?? "-")],
+  ];
+  const skipped = backup.skipped.map(({ path, reason }) =>
+    `  ${printable(path)}: ${printable(reason)}\n`
+  );
+  return renderFields(fields) + (skipped.length === 0 ? "" : `skipped:\n${skipped.join("")}`);
+}
+
+function kindText(backup: BackupView): string {
+  return backup.database === null ? backup.kind : `${backup.kind} ${printable(backup.database)}`;
+}
+
+/** Lines as of `ls -l`. */
+export function renderEntries(entries: readonly ListedEntry[]): string {
+  if (entries.length === 0) return "empty\n";
+  return renderTable(
+    [
+      { title: "MODE" },
+      { title: "TYPE" },
+      { title: "UID", align: "right" },
+      { title: "GID", align: "right" },
+      { title: "BYTES", align: "right" },
+      { title: "MODIFIED" },
+      { title: "PATH" },
+    ],
+    entries.map((entry) => [
+      entry.mode,
+      entry.type,
+      String(entry.uid),
+      String(entry.gid),
+      String(entry.bytes),
+      entry.mtime.slice(0, 19) + "Z",
+      printable(entry.path) + (entry.target === null ? "" : ` -> ${printable(entry.target)}`),
+    ]),
+  );
+}
+
+export function renderStatus(status: StatusView, paint: Paint): string {
+  const ready = status.ready
+    ? paint.green("ready")
+    : paint.red(`not ready: ${printable(status.reasons.join("; "))}`);
+  return renderFields([
+    ["name", printable(status.name)],
+    ["role", status.role],
+    ["version", status.version],
+    ["state", ready],
+    ["up", formatSeconds(status.uptimeSeconds)],
+    ["memory", formatSize(status.residentBytes)],
+    ["jobs", `${status.jobs.running} running, ${status.jobs.total} known`],
+  ]) + status.stgs.map((stg) => `\n${renderStg(stg, paint)}`).join("");
+}
+
+export function renderStg(stg: StgView, paint: Paint): string {
+  const state = paintState(stg.state, paint);
+  const head = renderFields([
+    ["stg", stg.name],
+    ["state", stg.reason === null ? state : `${state}: ${printable(stg.reason)}`],
+    ["uuid", stg.uuid ?? "-"],
+    ["host", String(stg.host)],
+    ["volumes", stg.volumes.map(printable).join(", ")],
+  ]);
+  const hosts = renderTable(
+    [{ title: "HOST", align: "right" }, { title: "NAME" }, { title: "LIVE" }, {
+      title: "HEARTBEAT",
+      align: "right",
+    }],
+    stg.hosts.map((host) => [
+      String(host.host),
+      printable(host.name),
+      host.live ? paint.green("yes") : paint.red("no"),
+      host.heartbeatAgeMs === null ? "-" : `${Math.round(host.heartbeatAgeMs)} ms`,
+    ]),
+  );
+  const connections = renderTable(
+    [{ title: "LOCAL" }, { title: "PEER" }, { title: "STATE" }],
+    stg.connections.map((one) => [
+      `${one.host}:${one.port}`,
+      `${one.peerHost}:${one.peerPort}`,
+      one.state,
+    ]),
+  );
+  return head + hosts + connections;
+}

@@ -1,0 +1,160 @@
+// The command line: finds the command, parses, runs it, renders its error, gives the exit code.
+//
+// Thin: what a command does is in commands/. An AgentError becomes text or, with --json, one
+// {"type":"error"} line on standard error. Assertion failures are not caught here: they are our
+// own bugs, and the program's entry ends the process with 70.
+
+import { posix } from "node:path";
+import { AssertionFailure } from "../../transport/ground/assert.ts";
+import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
+import type { Runtime } from "../../transport/runtime/runtime.ts";
+import { closestName, type ControlAddress, parseControlAddress } from "../config/mod.ts";
+import { ControlClient, readToken, type Role } from "../control/mod.ts";
+import { EXIT_OK, exitCodeOfError } from "../exit_code.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { COMMANDS, LATER_COMMANDS, LATER_OPTIONS, ROOT_COMMAND } from "./command_table.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { errorText } from "./job_printer.ts";
+import type { OfflineOperations } from "./offline.ts";
+import type { Output } from "./output.ts";
+import { parseCommand } from "./parse_args.ts";
+
+export const DEFAULT_CONTROL = "unix:/run/agent/control.sock";
+
+/** What the composition root hands in. */
+export interface CliParts {
+  readonly runtime: Runtime;
+  readonly out: Output;
+  readonly version: string;
+  readonly offline: OfflineOperations;
+  /** Runs a daemon until it is stopped. @returns the exit code */
+  runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
+}
+
+/** Runs one command line. @returns the exit code of the contract */
+export async function runCli(args: readonly string[], parts: CliParts): Promise<number> {
+  try {
+    return await dispatch(args, parts);
+  } catch (error) {
+    if (error instanceof AssertionFailure) throw error;
+    return reportError(error, args, parts.out);
+  }
+}
+
+async function dispatch(args: readonly string[], parts: CliParts): Promise<number> {
+  if (args.length === 0 || args[0] === "help" || args[0] === "--help" || args[0] === "-h") {
+    return printHelp(args.slice(1), parts.out);
+  }
+  if (args[0] === "--version" || args[0] === "version") {
+    parts.out.write(1, `agent ${parts.version}\n`);
+    return EXIT_OK;
+  }
+  const { command, rest } = findCommand(args);
+  refuseLaterOptions(command, rest);
+  const given = parseCommand(command, rest);
+  if (given.flag("help")) {
+    const text = command.name === "" ? programHelp(ROOT_COMMAND, COMMANDS) : commandHelp(command);
+    parts.out.write(1, text);
+    return EXIT_OK;
+  }
+  const { runtime } = parts;
+  const context: CommandContext = {
+    given,
+    runtime,
+    out: parts.out,
+    json: given.flag("json"),
+    offline: parts.offline,
+    runDaemon: (options) => parts.runDaemon(options),
+    daemon: () => connect(given.value("control"), given.value("control-token"), runtime),
+    absolute: (path) => posix.resolve(runtime.process.cwd(), path),
+  };
+  return await command.run(context);
+}
+
+function printHelp(words: readonly string[], out: Output): number {
+  const text = words.length === 0
+    ? programHelp(ROOT_COMMAND, COMMANDS)
+    : commandHelp(findCommand(words).command);
+  out.write(1, text);
+  return EXIT_OK;
+}
+
+/** The command whose words stand first, and what follows them. */
+function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
+  if (args[0]?.startsWith("-") === true) return { command: ROOT_COMMAND, rest: args };
+  for (const count of [2, 1]) {
+    const name = args.slice(0, count).join(" ");
+    const command = COMMANDS.find((one) => one.name === name);
+    if (command !== undefined) return { command, rest: args.slice(count) };
+    if (LATER_COMMANDS.includes(name)) throw notPartOfThis(`command "${name}"`);
+  }
+  const first = args[0] ?? "";
+  const group = COMMANDS.filter((one) => one.name.startsWith(`${first} `));
+  const names = group.length > 0 ? group : COMMANDS;
+  const typed = group.length > 0 ? args.slice(0, 2).join(" ") : first;
+  const near = closestName(typed, names.map((one) => one.name));
+  const list = group.map((one) => `agent ${one.name}`).join(", ");
+  throw new AgentError("usage", `Cannot run "${typed}": it is no command`, {
+    hint: near !== null
+      ? `Did you mean "agent ${near}"?`
+      : list !== ""
+      ? `Use one of: ${list}`
+      : "Run: agent --help",
+  });
+}
+
+function refuseLaterOptions(command: Command, rest: readonly string[]): void {
+  for (const name of LATER_OPTIONS[command.name] ?? []) {
+    const used = rest.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+    if (used) throw notPartOfThis(`option "--${name}" of "${command.name}"`);
+  }
+}
+
+function notPartOfThis(thing: string): AgentError {
+  return new AgentError("usage", `Cannot use ${thing}: it is not part of this version`, {
+    hint: "See what is there with: agent --help",
+  });
+}
+
+function connect(
+  control: string | null,
+  tokenFile: string | null,
+  runtime: Runtime,
+): ControlClient {
+  const { process } = runtime;
+  const text = control ?? nonEmpty(process.env("AGENT_CONTROL")) ?? DEFAULT_CONTROL;
+  const address = parseControlAddress(text);
+  if (address === null) {
+    throw new AgentError(
+      "usage",
+      `Cannot use control address "${text}": need unix:PATH or http://HOST:PORT`,
+      {
+        hint: "Correct --control or AGENT_CONTROL.",
+      },
+    );
+  }
+  const token = tokenFile ?? nonEmpty(process.env("AGENT_CONTROL_TOKEN_FILE"));
+  return new ControlClient({
+    address: absoluteAddress(address, process.cwd()),
+    token: token === null ? null : readToken(runtime.files, posix.resolve(process.cwd(), token)),
+  });
+}
+
+function absoluteAddress(address: ControlAddress, cwd: string): ControlAddress {
+  if (address.kind === "http") return address;
+  return { kind: "unix", path: posix.resolve(cwd, address.path) };
+}
+
+function nonEmpty(text: string | undefined): string | null {
+  return text === undefined || text === "" ? null : text;
+}
+
+function reportError(error: unknown, args: readonly string[], out: Output): number {
+  const { code, message, hint } = toErrorRecord(error);
+  if (args.includes("--json")) {
+    out.write(2, `${JSON.stringify({ type: "error", code, message, hint: hint ?? null })}\n`);
+  } else {
+    out.write(2, `${out.paint(2).red(errorText(message, hint))}\n`);
+  }
+  return exitCodeOfError(code);
+}

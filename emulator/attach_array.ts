@@ -95,7 +95,7 @@ export class AttachedArray {
     };
   }
 
-  /** Closes the volumes and detaches; the last attachment of all destages everything. Idempotent. */
+  /** Closes the volumes and detaches; the last one out destages everything. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -126,7 +126,8 @@ export function boardLayout(geometry: ArrayGeometry, board: number): BoardLayout
   if (totalBytes > MAX_BOARD_BYTES) {
     throw new AgentError(
       "usage",
-      `Cannot lay out memory board "${board}": ${totalBytes} bytes, need at most ${MAX_BOARD_BYTES}`,
+      `Cannot lay out memory board "${board}": ${totalBytes} bytes, ` +
+        `need at most ${MAX_BOARD_BYTES}`,
       { hint: "Use more boards, a smaller cache or smaller volumes." },
     );
   }

@@ -29,13 +29,14 @@ export interface CreateArrayOptions {
   readonly boards?: number | undefined;
   /** Bytes of all cache slots together, rounded up to whole slots on each board. */
   readonly cacheBytes?: number | undefined;
-  /** Directory for the boards: absolute, or relative to the array. Default: on tmpfs if it fits. */
+  /** Directory of the boards, absolute or relative to the array; default: on tmpfs if it fits. */
   readonly memory?: string | undefined;
 }
 
 /**
  * Creates an array in `directory`, which must be missing or empty.
- * @throws AgentError `usage` (limits, not empty) | `busy` (an array is there) | `no_space` | `failed`
+ * @throws AgentError `usage` (limits, not empty) | `busy` (an array is there)
+ *   | `no_space` | `failed`
  */
 export function createArray(
   directory: string,

@@ -59,7 +59,7 @@ export function openArray(
     }));
 }
 
-/** Closes all parts; the last one out destages everything, since tmpfs forgets. Idempotent. */
+/** Closes all parts, once; the last one out destages everything, since tmpfs forgets. */
 export function closeArray(array: OpenArray): void {
   try {
     if (array.lock.tryTake("exclusive")) array.director.destageAll(array.boards);

@@ -30,7 +30,10 @@ export function patternBytes(count: number, seed: number): Uint8Array<ArrayBuffe
 /** Cuts a large comparison short: the first difference says more than 256 KiB of numbers. */
 export function firstDifference(found: Uint8Array, wanted: Uint8Array): number {
   if (found.length !== wanted.length) return Math.min(found.length, wanted.length);
-  return found.findIndex((byte, at) => byte !== wanted[at]);
+  for (let at = 0; at < found.length; at++) {
+    if (found[at] !== wanted[at]) return at;
+  }
+  return -1;
 }
 
 export function describeVolume(name: string, makeMedium: () => Promise<VolumeMedium>): void {

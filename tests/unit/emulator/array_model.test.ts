@@ -112,7 +112,7 @@ function pick(run: Run): AttachedArray {
   return host;
 }
 
-/** After the last host detached everything is on the devices, and loss of the boards costs nothing. */
+/** After the last host detached everything is on the devices. */
 function compareDeviceFiles(run: Run): void {
   const { path, parts } = run.place;
   expect(arrayStatus(path, parts).boards.reduce((sum, board) => sum + board.writePending, 0)).toBe(

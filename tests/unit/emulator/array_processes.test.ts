@@ -4,14 +4,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { arrayStatus, attachArray, checkArray, createArray } from "../../../emulator/mod.ts";
+import { patternBytes } from "../../contract/volume_conformance.ts";
 import { seededRandom, type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
 const RECORD = 4096;
+const TRACK = 65536;
 /** Eight tracks of records in a cache of four slots: most writes evict. */
 const RECORDS = 128;
 const KILLS = Number(process.env["ARRAY_KILLS"] ?? "30");
 /** Longest life of a writer after its first write, milliseconds. */
 const MOST_LIFE_MS = 40;
+
+/** Reads against a process that evicts: about half a second. */
+const READS = 40_000;
 
 function startWriter(path: string): ChildProcess {
   const script = fileURLToPath(new URL("./writer_process.ts", import.meta.url).href);
@@ -85,6 +90,32 @@ describe("array shared by processes", () => {
       observer.close();
     }
     expect(arrayStatus(place.path, place.parts).attached).toBe(false);
+  });
+
+  test("read() never gives data of another track while another process evicts", async () => {
+    const options = { volumes: 2, volumeBytes: 2 ** 20, boards: 1, cacheBytes: 6 * 65536 };
+    createArray(place.path, { ...options, memory: "memory" }, place.parts);
+    const host = attachArray(place.path, { hostName: "reader" }, place.parts);
+    try {
+      const volume = host.volume("v1");
+      const wanted = patternBytes(2 ** 20, 1);
+      volume.write(0, wanted);
+      await startedWriter();
+      const random = seededRandom(1);
+      const track = new Uint8Array(TRACK);
+      for (let count = 0; count < READS; count++) {
+        // Mostly one of two tracks, so that hits without the lock are common, and evictions too.
+        const at = random(random(8) === 0 ? 16 : 2) * TRACK;
+        volume.read(at, track);
+        // A sample of the bytes is enough, and leaves the time to the reads.
+        for (let within = 0; within < TRACK; within += 500) {
+          if (track[within] === wanted[at + within]) continue;
+          throw new Error(`byte ${at + within} of v1 is not what was written`);
+        }
+      }
+    } finally {
+      host.close();
+    }
   });
 
   test("array serves other boards while a process is stopped", async () => {

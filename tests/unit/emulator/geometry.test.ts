@@ -1,3 +1,5 @@
+// Where cylinders, tracks and tables lie, and the bitmaps of records.
+
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { boardLayout } from "../../../emulator/board_layout.ts";

@@ -40,6 +40,7 @@ export class TcpConn extends ConnBase {
   #inboxAt = 0;
   #inboxEnd = 0;
   #receiving: Promise<number | null> | undefined;
+  #direct: Promise<number | null> | undefined;
   #outbox = new Uint8Array(0);
   #flushing: Promise<void> | undefined;
   #peerEnded = false;
@@ -64,10 +65,11 @@ export class TcpConn extends ConnBase {
   ): Promise<number | null> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
+      if (this.#closed !== undefined) throw this.#closedError();
       if (this.#inboxAt < this.#inboxEnd) return this.#takeInbox(into);
       if (this.#peerEnded) return null;
       if (this.#receiving === undefined && signal === undefined) {
-        return await this.#receiveInto(into);
+        return await this.#receiveDirectly(into);
       }
       this.#receiving ??= this.#receiveInbox(into.length);
       await orCancelled(this.#receiving, signal);
@@ -106,6 +108,15 @@ export class TcpConn extends ConnBase {
     this.#socket.reset();
   }
 
+  /** Into the caller's bytes. `close` must know of it: a socket takes one read at a time. */
+  async #receiveDirectly(into: Uint8Array): Promise<number | null> {
+    try {
+      return await (this.#direct = this.#receiveInto(into));
+    } finally {
+      this.#direct = undefined;
+    }
+  }
+
   #takeInbox(into: Uint8Array): number {
     const count = Math.min(into.length, this.#inboxEnd - this.#inboxAt);
     into.set(this.#inbox.subarray(this.#inboxAt, this.#inboxAt + count));
@@ -119,7 +130,9 @@ export class TcpConn extends ConnBase {
       if (count === null) this.#peerEnded = true;
       return count;
     } catch (thrown) {
-      throw this.#error("read from", thrown);
+      // A socket that failed once stays failed, whatever the kernel says to the next call.
+      this.#failure ??= this.#error("read from", thrown);
+      throw this.#failure;
     }
   }
 
@@ -132,9 +145,8 @@ export class TcpConn extends ConnBase {
       this.#inboxAt = 0;
       this.#inboxEnd = count ?? 0;
       return count;
-    } catch (thrown) {
-      this.#failure ??= this.#error("read from", thrown);
-      return null;
+    } catch {
+      return null; // receiveInto kept the failure.
     } finally {
       this.#receiving = undefined;
     }
@@ -181,7 +193,7 @@ export class TcpConn extends ConnBase {
     }
     if (this.#freed) return;
     this.#freed = true;
-    this.#failure ??= new AgentError("closed", `Cannot use "${this.#name}": it was closed`);
+    this.#failure ??= this.#closedError();
     this.#socket.close();
   }
 
@@ -196,11 +208,18 @@ export class TcpConn extends ConnBase {
       const timer = new AbortController();
       const idle = this.#clock.sleep(CLOSE_IDLE_MS, { signal: timer.signal })
         .then(() => true, () => false);
-      const read = (this.#receiving ?? this.#receiveInto(scrap)).then(() => false, () => true);
+      const read = (this.#receiving ?? this.#direct ?? this.#receiveInto(scrap)).then(
+        () => false,
+        () => true,
+      );
       const stop = await Promise.race([idle, read]);
       timer.abort();
       if (stop) return;
     }
+  }
+
+  #closedError(): AgentError {
+    return new AgentError("closed", `Cannot use "${this.#name}": it was closed`);
   }
 
   /** Our own end explains an error better than the socket does. */

@@ -1,0 +1,3 @@
+// The door of the network mechanism.
+
+export { TcpMechanism } from "./tcp_mechanism.ts";

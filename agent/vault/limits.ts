@@ -23,3 +23,6 @@ export const MAX_FINDING_PATHS = 20;
 
 /** Frames or rows between two progress events of a verification. */
 export const VERIFY_STEP = 16;
+
+/** A file system with less free bytes is full for SQLite, which grows its files by 32 KiB. */
+export const FULL_BELOW_BYTES = 256 * 1024;

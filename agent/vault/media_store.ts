@@ -9,6 +9,7 @@ import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { MediaReader } from "../media/mod.ts";
 import { vaultError } from "./vault_error.ts";
+import type { VaultPlace } from "./vault_error.ts";
 
 const SUFFIX = ".tar.zst";
 const PARTIAL = ".partial";
@@ -16,10 +17,12 @@ const PARTIAL = ".partial";
 export class MediaStore {
   readonly #files: Files;
   readonly #directory: string;
+  readonly #place: VaultPlace;
 
-  constructor(files: Files, vaultDirectory: string) {
-    this.#files = files;
-    this.#directory = `${vaultDirectory}/media`;
+  constructor(place: VaultPlace) {
+    this.#place = place;
+    this.#files = place.files;
+    this.#directory = `${place.directory}/media`;
   }
 
   path(backup: string): string {
@@ -64,7 +67,7 @@ export class MediaStore {
           cause: error,
         });
       }
-      throw vaultError(error, `open media "${this.path(backup)}"`);
+      throw vaultError(error, `open media "${this.path(backup)}"`, this.#place);
     }
   }
 
@@ -74,9 +77,13 @@ export class MediaStore {
     this.sync();
   }
 
-  /** Removes the final file of a backup that was not published. @throws SystemError */
-  remove(backup: string): void {
-    this.#files.unlink(AT_CWD, this.path(backup));
+  /** Removes the final file of a backup that was not published; what stays is adopted later. */
+  removeIfThere(backup: string): void {
+    try {
+      this.#files.unlink(AT_CWD, this.path(backup));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+    }
   }
 
   /** @throws SystemError */

@@ -24,7 +24,7 @@ import type { ListedEntry } from "../control/daemon.ts";
 import { backupId, ID_RANDOM_BYTES } from "./backup_id.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
 import { withVaultErrors } from "./vault_error.ts";
-import type { VaultPlace } from "./vault_writer.ts";
+import type { VaultPlace } from "./vault_error.ts";
 
 export interface VaultOptions extends VaultPlace {
   readonly clock: Pick<Clock, "wallMs">;
@@ -49,7 +49,7 @@ export class Vault {
   private constructor(options: VaultOptions, lock: number) {
     this.#options = options;
     this.#lock = lock;
-    const store = new MediaStore(options.files, options.directory);
+    const store = new MediaStore(options);
     store.create();
     this.#catalog = Catalog.open(`${options.directory}/catalog.sqlite`);
     try {
@@ -66,7 +66,7 @@ export class Vault {
    */
   static open(options: VaultOptions): Vault {
     const { files, directory } = options;
-    return withVaultErrors(`open vault "${directory}"`, () => {
+    return withVaultErrors(`open vault "${directory}"`, options, () => {
       makeDirectory(files, directory);
       const lock = files.open(AT_CWD, `${directory}/lock`, {
         access: "read-write",

@@ -2,30 +2,49 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { SystemError } from "../../transport/runtime/files.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+import { FULL_BELOW_BYTES } from "./limits.ts";
 
 const SPACE = "Free space on the file system of the vault, then start the job again.";
 const RIGHTS = "Make the vault directory writable for the user that runs the server.";
 const DISK = "Look at the disk of the vault and the kernel's log.";
 
-/** Makes an AgentError of a SystemError; anything else passes. */
-export function vaultError(thrown: unknown, doing: string): unknown {
+/** A vault's directory and the files to reach it with. */
+export interface VaultPlace {
+  readonly directory: string;
+  readonly files: Files;
+}
+
+/** Makes an AgentError of a SystemError; anything else passes, but for SQLite on a full disk. */
+export function vaultError(thrown: unknown, doing: string, place: VaultPlace): unknown {
+  if (thrown instanceof AgentError && thrown.code === "failed" && isFull(place)) {
+    // SQLite calls it an I/O error when its log's index cannot grow (measured on a full tmpfs).
+    return new AgentError("no_space", thrown.message, { hint: SPACE, cause: thrown });
+  }
   if (!(thrown instanceof SystemError)) return thrown;
   const full = thrown.errno === "ENOSPC" || thrown.errno === "EDQUOT";
   const denied = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT"].includes(thrown.errno);
+  const wanted = full ? "free space" : "a readable, writable vault";
   return new AgentError(
     full ? "no_space" : "failed",
-    `Cannot ${doing}: ${thrown.message}, need ${
-      full ? "free space" : "a readable, writable vault"
-    }`,
+    `Cannot ${doing}: ${thrown.message}, need ${wanted}`,
     { hint: full ? SPACE : denied ? RIGHTS : DISK, cause: thrown },
   );
 }
 
+function isFull({ files, directory }: VaultPlace): boolean {
+  try {
+    return files.fileSystem(directory).freeBytes < FULL_BELOW_BYTES;
+  } catch {
+    return false;
+  }
+}
+
 /** Runs `body` and turns what it throws by `vaultError`. */
-export function withVaultErrors<T>(doing: string, body: () => T): T {
+export function withVaultErrors<T>(doing: string, place: VaultPlace, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    throw vaultError(error, doing);
+    throw vaultError(error, doing, place);
   }
 }

@@ -10,7 +10,8 @@ import { MediaStore } from "./media_store.ts";
 import { planRestore } from "./restore_plan.ts";
 import type { RestorePlan } from "./restore_plan.ts";
 import { readRestoreRecords } from "./restore_records.ts";
-import type { VaultPlace } from "./vault_writer.ts";
+import { withVaultErrors } from "./vault_error.ts";
+import type { VaultPlace } from "./vault_error.ts";
 import { verifyBackup } from "./verify.ts";
 import type { VerifyEvent, VerifyReport } from "./verify.ts";
 
@@ -28,8 +29,9 @@ export class VaultReader {
    * @throws AgentError `damaged` | `busy` | `failed`
    */
   static open(place: VaultPlace): VaultReader {
-    const store = new MediaStore(place.files, place.directory);
-    return new VaultReader(store, Catalog.open(`${place.directory}/catalog.sqlite`));
+    const store = new MediaStore(place);
+    const path = `${place.directory}/catalog.sqlite`;
+    return withVaultErrors("open vault", place, () => new VaultReader(store, Catalog.open(path)));
   }
 
   /** Published backups, newest last. */

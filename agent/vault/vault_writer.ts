@@ -10,7 +10,6 @@
 
 import { assert } from "../../transport/ground/assert.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
-import type { Files } from "../../transport/runtime/files.ts";
 import { Catalog } from "../catalog/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
 import { MediaWriter } from "../media/mod.ts";
@@ -18,14 +17,10 @@ import type { BackupResult, MediaLabel } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
 import { MediaStore } from "./media_store.ts";
 import { vaultError, withVaultErrors } from "./vault_error.ts";
+import type { VaultPlace } from "./vault_error.ts";
 
 /** What is known of a backup when it begins. */
 export type BackupMeta = MediaLabel;
-
-export interface VaultPlace {
-  readonly directory: string;
-  readonly files: Files;
-}
 
 export interface PublishOptions {
   /** Called now and then with the count of rows imported; what it throws cancels. */
@@ -46,7 +41,8 @@ export class VaultWriter {
    * @throws AgentError `damaged` | `no_space` | `busy` | `failed`
    */
   static open(place: VaultPlace): VaultWriter {
-    return new VaultWriter(place, Catalog.open(`${place.directory}/catalog.sqlite`));
+    const path = `${place.directory}/catalog.sqlite`;
+    return withVaultErrors("open vault", place, () => new VaultWriter(place, Catalog.open(path)));
   }
 
   /**
@@ -77,12 +73,13 @@ export class BackupWriter {
 
   constructor(place: VaultPlace, catalog: Catalog, meta: BackupMeta) {
     this.#place = place;
-    this.#store = new MediaStore(place.files, place.directory);
+    this.#store = new MediaStore(place);
     this.#catalog = catalog;
     this.#backup = meta.backup;
     const path = this.#store.partialPath(meta.backup);
     this.#media = withVaultErrors(
       `begin backup "${meta.backup}"`,
+      place,
       () => new MediaWriter({ files: place.files, path, label: meta }),
     );
   }
@@ -134,8 +131,7 @@ export class BackupWriter {
       try {
         files.lock(lock, "exclusive", { wait: true });
         this.#media.finish(result, this.#catalog.nextNumber());
-        this.#store.rename(this.#backup);
-        this.#import(options);
+        this.#makeVisible(options);
       } finally {
         files.close(lock);
       }
@@ -155,15 +151,16 @@ export class BackupWriter {
     this.abort();
   }
 
-  /** Step 3; when it fails the file loses its name again unless the backup is visible after all. */
-  #import(options: PublishOptions): void {
+  /** Steps 2 and 3; when one fails the file goes, unless the backup is visible after all. */
+  #makeVisible(options: PublishOptions): void {
     try {
+      this.#store.rename(this.#backup);
       using media = this.#store.open(this.#backup);
       this.#catalog.import(media, options);
     } catch (error) {
-      // When even this question fails the file stays: the next start adopts it or says why not.
+      // When even this question fails the file stays: the next start adopts it.
       if (this.#catalog.backups().some((one) => one.backup === this.#backup)) return;
-      this.#store.remove(this.#backup);
+      this.#store.removeIfThere(this.#backup);
       throw error;
     }
   }
@@ -174,7 +171,7 @@ export class BackupWriter {
       return body();
     } catch (error) {
       this.abort();
-      throw vaultError(error, `${doing} backup "${this.#backup}"`);
+      throw vaultError(error, `${doing} backup "${this.#backup}"`, this.#place);
     }
   }
 }

@@ -101,14 +101,15 @@ export class FrameReader {
   async #readPayload(volume: Volume, offset: number, into: Uint8Array): Promise<FrameVerdict> {
     const lengthBytes = this.lengthBytes;
     const rounded = roundUp(lengthBytes, volume);
-    const direct = rounded <= into.length;
+    // Padding must not reach the caller's buffer behind the bytes that are its own.
+    const direct = rounded === lengthBytes && rounded <= into.length;
     const target = direct
       ? into.subarray(0, rounded)
       : this.#bytes.subarray(BLOCK_BYTES, BLOCK_BYTES + rounded);
     const pending = readVolume(volume, offset, target);
     if (pending !== undefined) await pending;
     if (!direct) return this.#hold(lengthBytes);
-    return crc32(target.subarray(0, lengthBytes)) === framePayloadCrc(this.#view) ? "ok" : "torn";
+    return crc32(target) === framePayloadCrc(this.#view) ? "ok" : "torn";
   }
 
   #hold(lengthBytes: number): FrameVerdict {

@@ -253,12 +253,16 @@ export class StpConn implements Conn {
       const { send } = this.#link;
       if (send.ackedFrames !== ackedFrames) progressMs = nowMs;
       ackedFrames = send.ackedFrames;
-      if (nowMs - progressMs > timing.lingerMs) await this.#endLinger();
+      const limitMs = send.ackedFrames === send.frames ? timing.finMs : timing.lingerMs;
+      if (nowMs - progressMs > limitMs) await this.#guarded(() => this.#endLinger());
       await this.#guarded(() => this.#link.pause(ladder, undefined));
     }
   }
 
-  /** The peer took everything but never looked for the end: that is a close too. */
+  /**
+   * A peer that took everything but did not look for the end finds it in our block when it does,
+   * until the endpoint is used again. One that left bytes unread lost them.
+   */
   #endLinger(): Completion {
     const { send } = this.#link;
     if (send.ackedFrames === send.frames) return this.#link.dispatch({ type: "drained" });

@@ -4,6 +4,7 @@
 // an aborted block, so that a listener that was just answering drops it.
 
 import type { Address } from "../conn.ts";
+import { cancellation } from "../ground/cancellation.ts";
 import { AgentError, type ErrorCode } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import { type ControlBlock, type EndpointId, sameEndpoint } from "./control_block.ts";
@@ -128,7 +129,7 @@ async function answer(options: AnswerOptions): Promise<EndpointId> {
     if (nowMs >= deadlineMs) {
       throw connectError("timeout", to, `no answer within ${options.timeoutMs} ms`);
     }
-    if (signal?.aborted) throw new AgentError("cancelled", "Cannot connect: cancelled");
+    if (signal?.aborted) throw cancellation(signal);
     if (ladder.next(nowMs) !== "sleep") await turns.give();
     else {
       await medium.clock.sleep(Math.min(ladder.sleepMs, deadlineMs - nowMs), { signal });

@@ -10,6 +10,7 @@
 //  3. A failure is kept: every later call rejects with it.
 
 import { assert } from "../ground/assert.ts";
+import { cancellation } from "../ground/cancellation.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
 import { type ConnectionIds, type EndpointId, sameEndpoint } from "./control_block.ts";
@@ -168,7 +169,7 @@ export class StpLink {
    * @throws (or rejects) AgentError `cancelled`
    */
   pause(ladder: IdleLadder, signal: AbortSignal | undefined): Completion {
-    if (signal?.aborted) throw new AgentError("cancelled", "Cannot wait: cancelled");
+    if (signal?.aborted) throw cancellation(signal);
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#lookDue(nowMs)) return this.#look(nowMs);
     const step = ladder.next(nowMs);

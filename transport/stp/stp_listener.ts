@@ -8,6 +8,7 @@
 // refusal and costs no endpoint.
 
 import type { Address, Listener, WaitOptions } from "../conn.ts";
+import { cancellation } from "../ground/cancellation.ts";
 import { AgentError } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import { type ControlBlock, type EndpointId, sameEndpoint } from "./control_block.ts";
@@ -72,7 +73,7 @@ export class StpListener implements Listener {
 
   async accept(options: WaitOptions = {}): Promise<StpConn> {
     for (;;) {
-      if (options.signal?.aborted) throw new AgentError("cancelled", "Cannot accept: cancelled");
+      if (options.signal?.aborted) throw cancellation(options.signal);
       if (this.#closed !== null) throw closedError();
       if (this.#failure !== null) throw this.#failure;
       const conn = this.#queue.shift();

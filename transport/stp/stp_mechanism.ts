@@ -17,7 +17,7 @@ import { PORT_MAX } from "./limits.ts";
 import { type HostClaim, type StgMedium, stgMedium, type StgMediumOptions } from "./stg_medium.ts";
 import { connectStp } from "./stp_connect.ts";
 import { StpListener } from "./stp_listener.ts";
-import { StpSocket } from "./stp_socket.ts";
+import { type StpCalls, StpSocket } from "./stp_socket.ts";
 import { ThreadTurns } from "./thread_turns.ts";
 
 export interface StpMechanismOptions extends StgMediumOptions {
@@ -25,7 +25,7 @@ export interface StpMechanismOptions extends StgMediumOptions {
   readonly lease: EndpointLease;
 }
 
-export class StpMechanism implements Mechanism {
+export class StpMechanism implements Mechanism, StpCalls {
   readonly family = "AF_STP";
   readonly #medium: StgMedium;
   readonly #claim: HostClaim;

@@ -9,7 +9,6 @@ import { assert } from "../ground/assert.ts";
 import type { StpConn } from "./stp_conn.ts";
 import type { StpAddress } from "./stp_connect.ts";
 import type { StpListener } from "./stp_listener.ts";
-import type { StpMechanism } from "./stp_mechanism.ts";
 
 /** What the socket is now; the mechanism moves it on. */
 export type StpSocketState =
@@ -19,35 +18,45 @@ export type StpSocketState =
   | { readonly kind: "connected"; readonly addr: StpAddress; readonly conn: StpConn }
   | { readonly kind: "closed" };
 
+/** The calls behind a socket, under the names that the patent application gives them. */
+export interface StpCalls {
+  STPbind(socket: StpSocket, address: Address): Promise<void>;
+  STPlisten(socket: StpSocket, options: ListenOptions): Promise<void>;
+  STPgetsockname(socket: StpSocket): Address;
+  STPconnect(socket: StpSocket, address: Address, options: ConnectOptions): Promise<void>;
+  STPaccept(socket: StpSocket, options?: WaitOptions): Promise<StpSocket>;
+  STPclose(socket: StpSocket): Promise<void>;
+}
+
 export class StpSocket implements MechanismSocket {
   state: StpSocketState = { kind: "new" };
   /** False for an accepted socket: it shares the listener's port. */
   readonly ownsPort: boolean;
-  readonly #mechanism: StpMechanism;
+  readonly #calls: StpCalls;
 
-  constructor(mechanism: StpMechanism, options: { readonly ownsPort: boolean }) {
-    this.#mechanism = mechanism;
+  constructor(calls: StpCalls, options: { readonly ownsPort: boolean }) {
+    this.#calls = calls;
     this.ownsPort = options.ownsPort;
   }
 
   bind(address: Address): Promise<void> {
-    return this.#mechanism.STPbind(this, address);
+    return this.#calls.STPbind(this, address);
   }
 
   listen(options: ListenOptions): Promise<void> {
-    return this.#mechanism.STPlisten(this, options);
+    return this.#calls.STPlisten(this, options);
   }
 
   accept(options?: WaitOptions): Promise<StpSocket> {
-    return this.#mechanism.STPaccept(this, options);
+    return this.#calls.STPaccept(this, options);
   }
 
   connect(address: Address, options: ConnectOptions): Promise<void> {
-    return this.#mechanism.STPconnect(this, address, options);
+    return this.#calls.STPconnect(this, address, options);
   }
 
   getsockname(): Address {
-    return this.#mechanism.STPgetsockname(this);
+    return this.#calls.STPgetsockname(this);
   }
 
   get conn(): StpConn {
@@ -56,6 +65,6 @@ export class StpSocket implements MechanismSocket {
   }
 
   close(): Promise<void> {
-    return this.#mechanism.STPclose(this);
+    return this.#calls.STPclose(this);
   }
 }

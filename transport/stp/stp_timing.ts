@@ -20,6 +20,8 @@ export interface StpTiming {
   readonly healMs: number;
   /** `close` waits this long without progress for the peer to read what was written. */
   readonly lingerMs: number;
+  /** Of that, how long it waits for the peer to see the end when it took every byte. */
+  readonly finMs: number;
 }
 
 const DEFAULT_TIMING: StpTiming = {
@@ -29,6 +31,7 @@ const DEFAULT_TIMING: StpTiming = {
   watchMs: 1000,
   healMs: 10_000,
   lingerMs: 5000,
+  finMs: 200,
 };
 
 /** The defaults with `changes` over them. */

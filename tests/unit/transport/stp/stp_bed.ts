@@ -1,0 +1,125 @@
+// Two hosts on one group, for tests: a formatted group, two members, a mechanism on each.
+
+import type { Conn } from "../../../../transport/conn.ts";
+import type { Clock, Random } from "../../../../transport/runtime/runtime.ts";
+import {
+  type FormatOptions,
+  formatStg,
+  type StgIdentity,
+  StgMember,
+  StpConn,
+  StpMechanism,
+  type StpTiming,
+} from "../../../../transport/stp/mod.ts";
+import type { Volume } from "../../../../transport/volume.ts";
+import { MemoryMedium } from "./memory_volume.ts";
+
+/** Short times, so that a test of a death or a loss takes a moment. */
+export const SHORT: Partial<StpTiming> = {
+  heartbeatMs: 40,
+  deadMs: 400,
+  settleMs: 5,
+  watchMs: 40,
+  healMs: 300,
+  lingerMs: 300,
+  finMs: 50,
+};
+
+export interface StpHost {
+  readonly member: StgMember;
+  readonly mechanism: StpMechanism;
+  readonly volumes: readonly Volume[];
+}
+
+export interface StpBed {
+  readonly identity: StgIdentity;
+  readonly hosts: readonly [StpHost, StpHost];
+  close(): Promise<void>;
+}
+
+export interface StpBedOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The volumes as host 1 and host 2 open them. */
+  readonly volumes: readonly [readonly Volume[], readonly Volume[]];
+  readonly timing?: Partial<StpTiming> | undefined;
+  readonly format?: Partial<FormatOptions> | undefined;
+}
+
+export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
+  const { clock, random, timing } = options;
+  const [first, second] = options.volumes;
+  const identity = await formatStg({ name: "stg0", volumes: first, random, ...options.format });
+  const join = async (hostId: number, volumes: readonly Volume[]): Promise<StpHost> => {
+    const medium = { identity, volumes, clock, random, timing };
+    const member = await StgMember.join({ ...medium, hostId, hostName: `host${hostId}` });
+    const lease = member.lease(identity.layout.endpointsPerHost);
+    return {
+      member,
+      volumes,
+      mechanism: new StpMechanism({ ...medium, claim: member.claim, lease }),
+    };
+  };
+  const hosts: readonly [StpHost, StpHost] = [await join(1, first), await join(2, second)];
+  const close = async () => {
+    for (const host of hosts) await host.member.close();
+  };
+  return { identity, hosts, close };
+}
+
+/** A bed on volumes in memory. */
+export async function openMemoryBed(
+  options: Omit<StpBedOptions, "volumes"> & {
+    readonly volumeCount?: number;
+    readonly volumeBytes?: number;
+    readonly asynchronous?: boolean;
+  },
+): Promise<StpBed & { readonly media: readonly MemoryMedium[] }> {
+  const sizeBytes = options.volumeBytes ?? 16 * 1024 * 1024;
+  const media = Array.from(
+    { length: options.volumeCount ?? 1 },
+    () => new MemoryMedium(sizeBytes),
+  );
+  const asynchronous = options.asynchronous ?? false;
+  const open = () => media.map((medium, index) => medium.open(`v${index}`, { asynchronous }));
+  const bed = await openStpBed({ ...options, volumes: [open(), open()] });
+  return { ...bed, media };
+}
+
+/** Host 2 listens, host 1 connects. */
+export async function connectPair(
+  bed: StpBed,
+  token?: Uint8Array,
+): Promise<readonly [StpConn, StpConn]> {
+  const [connector, listener] = bed.hosts;
+  const stg = bed.identity.name;
+  const listening = listener.mechanism.STPsocket();
+  await listening.bind({ family: "AF_STP", stg, host: 2, port: 0 });
+  await listening.listen({ backlog: 8, ...(token === undefined ? {} : { token }) });
+  const accepting = listening.accept();
+  const socket = connector.mechanism.STPsocket();
+  await socket.bind({ family: "AF_STP", stg, host: 1, port: 0 });
+  await socket.connect(listening.getsockname(), {
+    timeoutMs: 5000,
+    ...(token === undefined ? {} : { token }),
+  });
+  const accepted = await accepting;
+  await listening.close();
+  return [socket.conn, accepted.conn];
+}
+
+export async function readCount(conn: Conn, count: number): Promise<Uint8Array> {
+  const into = new Uint8Array(count);
+  let done = 0;
+  while (done < count) {
+    const read = await conn.read(into.subarray(done));
+    if (read === null) return into.subarray(0, done);
+    done += read;
+  }
+  return into;
+}
+
+export async function writeWhole(conn: Conn, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) done += await conn.write(bytes.subarray(done));
+}

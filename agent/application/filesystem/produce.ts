@@ -9,6 +9,7 @@ import type { Files, FileStat } from "../../../transport/runtime/files.ts";
 import type { Entry } from "../../entry.ts";
 import type { DataRecord } from "../../record.ts";
 import type { ApplicationWarning, Producer } from "../application.ts";
+import { toEntry } from "../entry_of.ts";
 import { FrameAssembler } from "../frame_assembler.ts";
 import { MAX_READ_TRIES } from "../limits.ts";
 import {
@@ -72,17 +73,6 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
   }
   yield* endStream(frames);
   return frames.totals;
-}
-
-/** The entry of an object; `target` is that of a symlink. */
-export function toEntry(path: Uint8Array, stat: FileStat, target: Uint8Array | null): Entry {
-  const { type, mode, uid, gid, mtimeNs, ctimeNs, inode } = stat;
-  if (type === "socket" || type === "unknown") throw new Error(`no entry for a ${type}`);
-  const sizeBytes = type === "file" ? stat.sizeBytes : 0;
-  const rdev = type === "character" || type === "block"
-    ? { major: stat.rdevMajor, minor: stat.rdevMinor }
-    : null;
-  return { path, type, mode, uid, gid, sizeBytes, mtimeNs, ctimeNs, inode, target, rdev };
 }
 
 /** @returns true when the object was stored with its data */

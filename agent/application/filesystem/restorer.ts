@@ -14,11 +14,11 @@ import { splitPath } from "../../tar/mod.ts";
 import type { SparseMap } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { RecordReader } from "../record_reader.ts";
-import { Attributes } from "./attributes.ts";
-import { FileWriter } from "./file_writer.ts";
+import { Attributes } from "../attributes.ts";
+import { FileWriter } from "../file_writer.ts";
 import { LinkNames } from "./link_names.ts";
-import { hasErrno, Placement } from "./placement.ts";
-import type { Overwrite } from "./placement.ts";
+import { hasErrno, Placement } from "../placement.ts";
+import type { Overwrite } from "../placement.ts";
 import { TargetTree } from "./target_tree.ts";
 
 export interface FilesystemRestorerOptions {

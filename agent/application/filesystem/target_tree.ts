@@ -7,9 +7,10 @@
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
-import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
+import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
+import { openTarget } from "../open_target.ts";
 import { compareBytes } from "./source_paths.ts";
 
 /** Rights of a directory while it is being filled; its own come when the restore leaves it. */
@@ -177,29 +178,5 @@ export class TargetTree {
   #identity(descriptor: number): string {
     const stat = this.#files.statDescriptor(descriptor);
     return `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
-  }
-}
-
-function openTarget(files: Files, target: string): number {
-  const flags = { access: "read", directory: true } as const;
-  try {
-    for (let at = target.indexOf("/", 1); at > 0; at = target.indexOf("/", at + 1)) {
-      makeIfMissing(files, target.slice(0, at));
-    }
-    makeIfMissing(files, target);
-    return files.open(AT_CWD, target, flags);
-  } catch (cause) {
-    if (!(cause instanceof SystemError)) throw cause;
-    const message = `Cannot restore to "${target}": found ${cause.errno}, need a directory`;
-    throw new AgentError("failed", message, { cause, hint: "give --target a directory" });
-  }
-}
-
-function makeIfMissing(files: Files, path: string): void {
-  try {
-    files.stat(AT_CWD, path, { follow: true });
-  } catch (error) {
-    if (!(error instanceof SystemError) || error.errno !== "ENOENT") throw error;
-    files.makeDirectory(AT_CWD, path, PARENT_MODE);
   }
 }

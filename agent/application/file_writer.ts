@@ -1,10 +1,10 @@
 // One regular file being restored: created exclusively under a temporary name, filled (extents of
 // a sparse file at their places, holes left out), given its attributes, then moved to its name.
 
-import { assert } from "../../../transport/ground/assert.ts";
-import type { Files } from "../../../transport/runtime/files.ts";
-import type { Entry } from "../../entry.ts";
-import type { SparseMap } from "../../tar/mod.ts";
+import { assert } from "../../transport/ground/assert.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+import type { Entry } from "../entry.ts";
+import type { SparseMap } from "../tar/mod.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Placement } from "./placement.ts";
 
@@ -66,12 +66,26 @@ export class FileWriter {
     }
   }
 
+  /** Name under which the file stands until it is placed. */
+  get temporary(): string {
+    return this.#temporary;
+  }
+
   /** Completes the file and puts it at its name. @throws SystemError */
   finish(attributes: Attributes): void {
-    const { directory, name, entry, sparse } = this.#options;
-    if (sparse !== null) this.#files.truncate(this.#descriptor, entry.sizeBytes);
-    attributes.applyToFile(directory, this.#temporary, this.#descriptor, entry);
-    this.#placement.place(directory, this.#temporary, name);
+    this.#complete(attributes);
+    this.place();
+  }
+
+  /** Completes the file, on the medium too, but leaves it at its temporary name. */
+  prepare(attributes: Attributes): void {
+    this.#complete(attributes);
+    this.#files.sync(this.#descriptor);
+  }
+
+  /** Puts the completed file at its name. @throws SystemError */
+  place(): void {
+    this.#placement.place(this.#options.directory, this.#temporary, this.#options.name);
     this.#open = false;
     this.#files.close(this.#descriptor);
   }
@@ -82,5 +96,11 @@ export class FileWriter {
     this.#open = false;
     this.#files.close(this.#descriptor);
     this.#placement.discard(this.#options.directory, this.#temporary);
+  }
+
+  #complete(attributes: Attributes): void {
+    const { directory, entry, sparse } = this.#options;
+    if (sparse !== null) this.#files.truncate(this.#descriptor, entry.sizeBytes);
+    attributes.applyToFile(directory, this.#temporary, this.#descriptor, entry);
   }
 }

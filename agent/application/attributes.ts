@@ -4,10 +4,10 @@
 // from us the right to reach the object. Without the right to give things away (not root) owners
 // stay ours, which is told once, and setuid and setgid bits are left out.
 
-import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
-import type { Files, PathBytes } from "../../../transport/runtime/files.ts";
-import type { Entry } from "../../entry.ts";
-import type { ApplicationWarning } from "../application.ts";
+import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
+import type { Files, PathBytes } from "../../transport/runtime/files.ts";
+import type { Entry } from "../entry.ts";
+import type { ApplicationWarning } from "./application.ts";
 
 const SET_ID_BITS = 0o6000;
 

@@ -1,10 +1,10 @@
 // Puts a finished object at its final name: everything is made under a temporary name in the same
 // directory first, so that nothing half-written ever stands under the final one.
 
-import { AgentError } from "../../../transport/ground/error.ts";
-import { SystemError } from "../../../transport/runtime/files.ts";
-import type { Files } from "../../../transport/runtime/files.ts";
-import { MAX_TEMPORARY_TRIES } from "../limits.ts";
+import { AgentError } from "../../transport/ground/error.ts";
+import { SystemError } from "../../transport/runtime/files.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+import { MAX_TEMPORARY_TRIES } from "./limits.ts";
 
 export type Overwrite = "refuse" | "never" | "always";
 

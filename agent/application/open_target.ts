@@ -1,0 +1,36 @@
+// Opens the directory that a restore writes below, and makes it when it is not there.
+
+import { AgentError } from "../../transport/ground/error.ts";
+import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+
+/** Rights of a directory that the restore has no entry for; umask applies. */
+const PARENT_MODE = 0o755;
+
+/**
+ * @returns a descriptor of the directory, which the caller closes
+ * @throws AgentError `failed` when something else is in the way
+ */
+export function openTarget(files: Files, target: string): number {
+  const flags = { access: "read", directory: true } as const;
+  try {
+    for (let at = target.indexOf("/", 1); at > 0; at = target.indexOf("/", at + 1)) {
+      makeIfMissing(files, target.slice(0, at));
+    }
+    makeIfMissing(files, target);
+    return files.open(AT_CWD, target, flags);
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const message = `Cannot restore to "${target}": found ${cause.errno}, need a directory`;
+    throw new AgentError("failed", message, { cause, hint: "give --target a directory" });
+  }
+}
+
+function makeIfMissing(files: Files, path: string): void {
+  try {
+    files.stat(AT_CWD, path, { follow: true });
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== "ENOENT") throw error;
+    files.makeDirectory(AT_CWD, path, PARENT_MODE);
+  }
+}

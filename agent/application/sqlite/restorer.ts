@@ -1,0 +1,189 @@
+// The consumer of a database restore: one member, written beside the destination, proved by
+// integrity_check, then put in place of what is there.
+//
+// Invariants: the destination is the old database or the whole new one at any moment, also after
+// a crash; a write-ahead log of the old one never meets the new one (it is checkpointed into the
+// old one under an exclusive lock before the rename); a database in use is refused.
+
+import { DatabaseSync } from "node:sqlite";
+import { AgentError } from "../../../transport/ground/error.ts";
+import { SystemError } from "../../../transport/runtime/files.ts";
+import type { Files } from "../../../transport/runtime/files.ts";
+import type { Entry } from "../../entry.ts";
+import type { RestoreRecord } from "../../record.ts";
+import type { SparseMap } from "../../tar/mod.ts";
+import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
+import { Attributes } from "../attributes.ts";
+import { FileWriter } from "../file_writer.ts";
+import { openTarget } from "../open_target.ts";
+import { hasErrno, Placement } from "../placement.ts";
+import { RecordReader } from "../record_reader.ts";
+import { fromSqlite, sqliteCode } from "./sqlite_error.ts";
+
+const SQLITE_NOTADB = 26;
+const SQLITE_CORRUPT = 11;
+/** Names that SQLite keeps beside a database. */
+const SIDE_FILES = ["-wal", "-shm", "-journal"];
+
+export interface SqliteRestorerOptions {
+  readonly files: Files;
+  /** Full path of the database to write; missing parents are made. */
+  readonly destination: string;
+  readonly onWarning: (warning: ApplicationWarning) => void;
+}
+
+export class SqliteRestorer implements Consumer {
+  readonly #files: Files;
+  readonly #destination: string;
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #directory: number;
+  readonly #attributes: Attributes;
+  readonly #placement: Placement;
+  readonly #reader: RecordReader;
+  #writer: FileWriter | null = null;
+  #members = 0;
+  #done = false;
+
+  /** @throws AgentError `busy` when a program holds the destination, `failed` */
+  constructor(options: SqliteRestorerOptions) {
+    const slash = options.destination.lastIndexOf("/");
+    this.#files = options.files;
+    this.#destination = options.destination;
+    this.#folder = options.destination.slice(0, slash) || "/";
+    this.#name = options.destination.slice(slash + 1);
+    this.#attributes = new Attributes(options.files, options.onWarning);
+    this.#placement = new Placement(options.files);
+    this.#directory = openTarget(options.files, this.#folder);
+    this.#reader = new RecordReader({
+      member: (entry, sparse) => this.#onMember(entry, sparse),
+      data: (bytes) => this.#writer?.write(bytes),
+      end: () => {},
+    });
+    try {
+      this.#release();
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  feed(record: RestoreRecord): void {
+    this.#translate(() => this.#reader.feed(record));
+  }
+
+  finish(): Totals {
+    this.#reader.finish();
+    const writer = this.#writer;
+    if (writer === null) throw this.#damaged("no database in the stream");
+    this.#translate(() => {
+      writer.prepare(this.#attributes);
+      this.#check(writer.temporary);
+      this.#release();
+      this.#removeSideFiles(this.#name);
+      writer.place();
+      this.#files.sync(this.#directory);
+    });
+    this.#writer = null;
+    this.#close();
+    return { files: 1, bytes: writer.contentBytes };
+  }
+
+  abort(): void {
+    if (this.#done) return;
+    const writer = this.#writer;
+    this.#writer = null;
+    if (writer !== null) {
+      writer.discard();
+      this.#removeSideFiles(writer.temporary);
+    }
+    this.#close();
+  }
+
+  #onMember(entry: Entry, sparse: SparseMap | null): void {
+    if (entry.type !== "file" || ++this.#members > 1) {
+      throw this.#damaged("more than one file in the stream");
+    }
+    const services = { files: this.#files, placement: this.#placement };
+    const name = new TextEncoder().encode(this.#name);
+    this.#writer = new FileWriter(services, {
+      directory: this.#directory,
+      name,
+      entry,
+      sparse,
+    });
+  }
+
+  /** Proves that the copy is a sound database. */
+  #check(temporary: string): void {
+    const database = new DatabaseSync(`${this.#folder}/${temporary}`);
+    let verdict: unknown;
+    try {
+      verdict = database.prepare("PRAGMA integrity_check(1)").get()?.["integrity_check"];
+    } finally {
+      database.close();
+      this.#removeSideFiles(temporary);
+    }
+    if (verdict !== "ok") throw this.#damaged(`integrity_check "${verdict}"`);
+  }
+
+  /**
+   * Proves that nobody holds the old database, and empties its log and journal.
+   * In WAL mode an idle connection is noticed, in the other modes one inside a transaction.
+   */
+  #release(): void {
+    const name = new TextEncoder().encode(this.#name);
+    if (!this.#placement.exists(this.#directory, name)) return;
+    let database: DatabaseSync | null = null;
+    try {
+      database = new DatabaseSync(this.#destination);
+      database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
+      database.exec("BEGIN EXCLUSIVE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      // What is no database cannot be in use as one: it is replaced.
+      const code = sqliteCode(error);
+      if (code === SQLITE_NOTADB || code === SQLITE_CORRUPT) return;
+      throw fromSqlite(error, `replace database "${this.#destination}"`);
+    } finally {
+      database?.close();
+    }
+  }
+
+  #removeSideFiles(name: string): void {
+    for (const suffix of SIDE_FILES) {
+      try {
+        this.#files.unlink(this.#directory, name + suffix);
+      } catch (error) {
+        if (!hasErrno(error, "ENOENT")) throw error;
+      }
+    }
+  }
+
+  #translate(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (sqliteCode(error) !== null) {
+        throw fromSqlite(error, `restore database "${this.#destination}"`);
+      }
+      if (!(error instanceof SystemError)) throw error;
+      const code = hasErrno(error, "ENOSPC", "EDQUOT") ? "no_space" : "failed";
+      const found = `${error.syscall}: ${error.errno}`;
+      const message = `Cannot restore database "${this.#destination}": found ${found}, ` +
+        "need a directory that takes it";
+      throw new AgentError(code, message, { cause: error });
+    }
+  }
+
+  #damaged(found: string): AgentError {
+    const message = `Cannot restore database "${this.#destination}": found ${found}, ` +
+      "need one sound database";
+    return new AgentError("damaged", message, { hint: "run agent verify --data" });
+  }
+
+  #close(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#files.close(this.#directory);
+  }
+}

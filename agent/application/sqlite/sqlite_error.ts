@@ -1,0 +1,36 @@
+// SQLite's errors as operating errors: the result code decides, never the text.
+
+import { AgentError } from "../../../transport/ground/error.ts";
+import type { ErrorCode } from "../../../transport/ground/error.ts";
+
+/** Primary result codes (sqlite.org/rescode.html). */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  5: "busy", // SQLITE_BUSY
+  6: "busy", // SQLITE_LOCKED
+  11: "damaged", // SQLITE_CORRUPT
+  13: "no_space", // SQLITE_FULL
+  26: "damaged", // SQLITE_NOTADB
+};
+
+const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
+  busy: "end the programs that hold the database, or try again",
+  damaged: "check the database with sqlite3 and PRAGMA integrity_check",
+  no_space: "free space on the medium",
+};
+
+/** The primary result code of an error of node:sqlite, null for any other error. */
+export function sqliteCode(error: unknown): number | null {
+  if (!(error instanceof Error) || !("errcode" in error)) return null;
+  return typeof error.errcode === "number" ? error.errcode & 0xff : null;
+}
+
+/** Makes an AgentError "Cannot <action>: found …" of an error of node:sqlite. */
+export function fromSqlite(error: unknown, action: string): AgentError {
+  if (error instanceof AgentError) return error;
+  const code = CODES[sqliteCode(error) ?? 0] ?? "failed";
+  const found = error instanceof Error ? error.message : String(error);
+  return new AgentError(code, `Cannot ${action}: found ${found}, need a sound, free database`, {
+    cause: error,
+    hint: HINTS[code],
+  });
+}

@@ -2,6 +2,7 @@
 
 export { assert, AssertionFailure } from "./assert.ts";
 export { cancellation, orCancelled, throwIfCancelled } from "./cancellation.ts";
+export { Change } from "./change.ts";
 export { crc32 } from "./crc32.ts";
 export { type DeadlineOptions, type Sleeper, withDeadline } from "./deadline.ts";
 export { equalBytes } from "./equal_bytes.ts";

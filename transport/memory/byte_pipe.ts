@@ -5,7 +5,7 @@
 //  2. After `fail` both sides reject, with bytes inside or not; `end` lets the reader finish.
 //  3. A cancelled wait moves no byte.
 
-import { orCancelled } from "../ground/cancellation.ts";
+import { Change } from "../ground/change.ts";
 import type { AgentError } from "../ground/error.ts";
 
 export class BytePipe {
@@ -15,7 +15,7 @@ export class BytePipe {
   #ended = false;
   #writerError: AgentError | undefined;
   #readerError: AgentError | undefined;
-  #change: PromiseWithResolvers<void> | undefined;
+  readonly #change = new Change();
 
   constructor(capacityBytes: number) {
     this.#ring = new Uint8Array(capacityBytes);
@@ -28,7 +28,7 @@ export class BytePipe {
       const held = this.#written - this.#read;
       if (held > 0) return this.#take(into, held);
       if (this.#ended) return null;
-      await this.#nextChange(signal);
+      await this.#change.next({ signal });
     }
   }
 
@@ -38,14 +38,14 @@ export class BytePipe {
       if (this.#writerError !== undefined) throw this.#writerError;
       const room = this.#ring.length - (this.#written - this.#read);
       if (room > 0) return this.#put(from, room);
-      await this.#nextChange(signal);
+      await this.#change.next({ signal });
     }
   }
 
   /** No more bytes come. */
   end(): void {
     this.#ended = true;
-    this.#changed();
+    this.#change.notify();
   }
 
   /** Both sides reject from now on, unless they do already. */
@@ -56,12 +56,12 @@ export class BytePipe {
 
   failReader(error: AgentError): void {
     this.#readerError ??= error;
-    this.#changed();
+    this.#change.notify();
   }
 
   failWriter(error: AgentError): void {
     this.#writerError ??= error;
-    this.#changed();
+    this.#change.notify();
   }
 
   #take(into: Uint8Array, held: number): number {
@@ -71,7 +71,7 @@ export class BytePipe {
     into.set(this.#ring.subarray(start, start + first));
     into.set(this.#ring.subarray(0, count - first), first);
     this.#read += count;
-    this.#changed();
+    this.#change.notify();
     return count;
   }
 
@@ -82,17 +82,7 @@ export class BytePipe {
     this.#ring.set(from.subarray(0, first), start);
     this.#ring.set(from.subarray(first, count), 0);
     this.#written += count;
-    this.#changed();
+    this.#change.notify();
     return count;
-  }
-
-  #nextChange(signal: AbortSignal | undefined): Promise<void> {
-    this.#change ??= Promise.withResolvers<void>();
-    return orCancelled(this.#change.promise, signal);
-  }
-
-  #changed(): void {
-    this.#change?.resolve();
-    this.#change = undefined;
   }
 }

@@ -1,6 +1,7 @@
 // The gate's main program: runs the selected steps one after the other, all of them also after a
 // failure, and ends with the line `N passed, N failed`. See scripts/test.
 
+import { watchLeftovers } from "./gate/leftovers.ts";
 import { killRunningStep, runStep, type StepResult } from "./gate/run_step.ts";
 import { allSteps, selectSteps } from "./gate/steps.ts";
 
@@ -47,7 +48,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const results: StepResult[] = [];
 for (const step of selected) {
   print(`\n== ${step.name}`);
-  const result = await runStep(step, { root, strict });
+  const leftovers = watchLeftovers();
+  let result = await runStep(step, { root, strict });
+  const left = leftovers();
+  if (left.length > 0) {
+    print(`Left behind by ${step.name}:\n  ${left.join("\n  ")}`);
+    // Elsewhere they may be those of an agent that runs on the same machine.
+    if (strict) result = { ...result, failed: result.failed + 1 };
+  }
   results.push(result);
   print(`-- ${step.name}: ${result.failed === 0 ? "ok" : "FAILED"}`);
 }

@@ -49,7 +49,7 @@ function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions)
   const command = runtime === "deno"
     ? [deno, "test", "-A", "--no-prompt", "--no-check", `tests/${folder}`]
     : [bun, "test", `--timeout=${TEST_TIMEOUT_MS}`, `./tests/${folder}`];
-  const given = Deno.env.get("CONFORMANCE_BYTES");
+  const given = process.env["CONFORMANCE_BYTES"];
   return {
     name: `${folder}-${runtime}`,
     groups: [folder, runtime, ...folder === "integration" ? ["e2e"] : []],

@@ -1,0 +1,73 @@
+// The demo's stage must leave nothing behind: no folder, no process, not even a stubborn one.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../../../scripts/demonstration/free_ports.ts";
+import { runTool } from "../../../scripts/demonstration/run_tool.ts";
+import { Stage } from "../../../scripts/demonstration/stage.ts";
+import { waitReady } from "../../../scripts/demonstration/wait_ready.ts";
+
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A stand-in for the program that writes its arguments down. */
+function fakeAgent(): { readonly command: string; readonly calls: string } {
+  const folder = mkdtempSync(join(tmpdir(), "demo-stage-"));
+  folders.push(folder);
+  const command = join(folder, "agent");
+  const calls = join(folder, "calls");
+  writeFileSync(command, `#!/bin/sh\necho "$@" >>'${calls}'\n`);
+  chmodSync(command, 0o755);
+  return { command, calls };
+}
+
+async function isRunning(marker: string): Promise<boolean> {
+  const { stdout } = await runTool(["ps", "-eo", "args"]);
+  return new TextDecoder().decode(stdout).split("\n").some((line) =>
+    line.endsWith(`sleep ${marker}`)
+  );
+}
+
+describe("Stage", () => {
+  test("clear() ends processes, gives the array back and removes the folder", async () => {
+    const { command, calls } = fakeAgent();
+    const stage = new Stage([command], { keep: false });
+    const marker = `9${process.pid}1`;
+    stage.start("daemon", ["sleep", marker]);
+    stage.registerArray(stage.path("array"));
+    stage.assertRunning("daemon");
+    expect(await isRunning(marker)).toBe(true);
+    await stage.clear();
+    expect(await isRunning(marker)).toBe(false);
+    expect(existsSync(stage.folder)).toBe(false);
+    expect(readFileSync(calls, "utf8")).toBe(`array remove ${stage.path("array")}\n`);
+  });
+  test("clear() keeps the folder when asked to", async () => {
+    const stage = new Stage([fakeAgent().command], { keep: true });
+    folders.push(stage.folder);
+    await stage.clear();
+    expect(existsSync(stage.folder)).toBe(true);
+  });
+  test("assertRunning() and logOf() tell of a process that ended", async () => {
+    const stage = new Stage([fakeAgent().command], { keep: false });
+    stage.start("daemon", ["sh", "-c", "echo reason; exit 7"]);
+    const waiting = waitReady(stage.path("none.sock"), () => stage.assertRunning("daemon"));
+    const error = await waiting.then(() => null, (thrown: Error) => thrown.message);
+    expect(error).toBe("daemon ended with 7");
+    expect(stage.logOf("daemon")).toBe("daemon.log:\nreason\n");
+    await stage.clear();
+  });
+});
+
+describe("freePorts()", () => {
+  test("gives the first of several free ports in a row", async () => {
+    const port = await freePorts(4);
+    expect(port).toBeGreaterThan(1023);
+    expect(port + 3).toBeLessThan(65536);
+  });
+});

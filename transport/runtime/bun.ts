@@ -6,7 +6,7 @@ import { BunNetwork } from "./bun_network.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import type { Libc } from "./libc.ts";
 import { LibcFiles } from "./libc_files.ts";
-import type { Process, Runtime } from "./runtime.ts";
+import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
@@ -18,6 +18,7 @@ const IMMEDIATES_PER_YIELD = 1;
 export function bunRuntime(): Runtime {
   const libc = openBunLibc();
   const files = new LibcFiles(libc);
+  let parent: Thread | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
   return {
     name: "bun",
@@ -28,7 +29,7 @@ export function bunRuntime(): Runtime {
     memories: new LibcSharedMemories(libc, files),
     process: bunProcess(libc),
     startThread: startWebThread,
-    parentThread: () => webParentThread(globalThis as typeof globalThis & WorkerScope),
+    parentThread: () => parent ??= webParentThread(globalThis as typeof globalThis & WorkerScope),
   };
 }
 

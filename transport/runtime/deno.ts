@@ -5,7 +5,7 @@ import { openDenoLibc } from "./deno_libc.ts";
 import { DenoNetwork } from "./deno_network.ts";
 import type { Libc } from "./libc.ts";
 import { LibcFiles } from "./libc_files.ts";
-import type { Process, Runtime } from "./runtime.ts";
+import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { TcpReset } from "./tcp_reset.ts";
@@ -18,6 +18,7 @@ const IMMEDIATES_PER_YIELD = 16;
 export function denoRuntime(): Runtime {
   const libc = openDenoLibc();
   const files = new LibcFiles(libc);
+  let parent: Thread | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
   return {
     name: "deno",
@@ -28,7 +29,7 @@ export function denoRuntime(): Runtime {
     memories: new LibcSharedMemories(libc, files),
     process: denoProcess(libc),
     startThread: startWebThread,
-    parentThread: () => webParentThread(globalThis as typeof globalThis & WorkerScope),
+    parentThread: () => parent ??= webParentThread(globalThis as typeof globalThis & WorkerScope),
   };
 }
 

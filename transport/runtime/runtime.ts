@@ -54,6 +54,7 @@ export interface SharedMemories {
 
 /** A thread of this program. Only structured-cloneable values and transferred ports cross. */
 export interface Thread {
+  /** Transferred objects are gone for the caller, if not at once then soon: do not touch them. */
   post(message: unknown, transfer?: Transferable[]): void;
   onMessage(handler: (message: unknown) => void): void;
   /** Called once when the thread failed with an uncaught error. */

@@ -1,9 +1,15 @@
 // Threads as web workers: module workers exist in both runtimes.
 //
-// Messages that come before `onMessage` is called are kept and delivered then, so that neither
-// side needs to be first.
+// Invariants:
+//  1. No message is lost: before the thread has its door open, messages to it are held (Bun drops
+//     those that come while a module still awaits), and before `onMessage` they are kept.
+//  2. The first message from a thread is always READY, made by `webParentThread`.
 
+import { assert } from "../ground/assert.ts";
 import type { Thread } from "./runtime.ts";
+
+/** Says that the thread takes messages from now on. */
+const READY = "thread ready";
 
 /** The part of a Worker, or of the global scope inside one, that a thread needs. */
 interface Port {
@@ -15,7 +21,14 @@ interface Port {
 export function startWebThread(moduleUrl: URL): Thread {
   const worker = new Worker(moduleUrl.href, { type: "module" });
   const inbox = new Inbox();
-  worker.addEventListener("message", (event: MessageEvent) => inbox.deliver(event.data));
+  let held: (() => void)[] | null = [];
+  worker.addEventListener("message", (event: MessageEvent) => {
+    if (held === null) return inbox.deliver(event.data);
+    assert(event.data === READY, "a thread opens its door before it speaks");
+    const early = held;
+    held = null;
+    for (const post of early) post();
+  });
   let onError: ((error: Error) => void) | undefined;
   let failure: Error | undefined;
   worker.addEventListener("error", (event: ErrorEvent) => {
@@ -27,7 +40,11 @@ export function startWebThread(moduleUrl: URL): Thread {
     onError?.(error);
   });
   return {
-    post: (message, transfer = []) => worker.postMessage(message, transfer),
+    post: (message, transfer = []) => {
+      const post = () => worker.postMessage(message, transfer);
+      if (held === null) post();
+      else held.push(post);
+    },
     onMessage: (handler) => inbox.open(handler),
     onError: (handler) => {
       onError = handler;
@@ -37,10 +54,11 @@ export function startWebThread(moduleUrl: URL): Thread {
   };
 }
 
-/** The door to the thread that started this one. */
+/** The door to the thread that started this one: make it once in a thread. */
 export function webParentThread(scope: Port & { close(): void }): Thread {
   const inbox = new Inbox();
   scope.addEventListener("message", (event) => inbox.deliver(event.data));
+  scope.postMessage(READY, []);
   return {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     onMessage: (handler) => inbox.open(handler),

@@ -1,0 +1,89 @@
+// Shared memory: a mapping and positional I/O on the same file are the same memory.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AgentError, AssertionFailure } from "../../../../transport/ground/mod.ts";
+import type { Libc } from "../../../../transport/runtime/libc.ts";
+import { LibcFiles } from "../../../../transport/runtime/libc_files.ts";
+import type { SharedMemory } from "../../../../transport/runtime/mod.ts";
+import { LibcSharedMemories } from "../../../../transport/runtime/shared_memory.ts";
+
+const SIZE = 64 * 1024;
+const libc = await openLibc();
+const files = new LibcFiles(libc);
+
+let folder = "";
+let path = "";
+let mapped: SharedMemory;
+let positional: SharedMemory;
+
+async function openLibc(): Promise<Libc> {
+  if (typeof Deno !== "undefined") {
+    return (await import("../../../../transport/runtime/deno_libc.ts")).openDenoLibc();
+  }
+  return (await import("../../../../transport/runtime/bun_libc.ts")).openBunLibc();
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "memory-"));
+  path = join(folder, "board");
+  writeFileSync(path, new Uint8Array(SIZE));
+  mapped = new LibcSharedMemories(libc, files).map(path, SIZE);
+  positional = new LibcSharedMemories(libc, files, { mapping: false }).map(path, SIZE);
+});
+
+afterEach(() => {
+  mapped.close();
+  positional.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("SharedMemory", () => {
+  test("is mapped, or says that it is not", () => {
+    expect([mapped.mapped, positional.mapped]).toEqual([true, false]);
+    expect([mapped.sizeBytes, positional.sizeBytes]).toEqual([SIZE, SIZE]);
+  });
+
+  test("shows the stores of the other filling, bytes and words", () => {
+    for (const [from, to] of [[mapped, positional], [positional, mapped]] as const) {
+      const bytes = Uint8Array.of(1, 2, 3, 4, 5);
+      from.write(SIZE - 5, bytes);
+      const into = new Uint8Array(5);
+      to.read(SIZE - 5, into);
+      expect(into).toEqual(bytes);
+      for (const value of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
+        from.store32(4096, value);
+        expect(to.load32(4096)).toBe(value);
+        expect(from.load32(4096)).toBe(value);
+      }
+      from.write(8, Uint8Array.of(0x78, 0x56, 0x34, 0x12));
+      expect(to.load32(8)).toBe(0x12345678);
+    }
+  });
+
+  test("refuses accesses outside, unaligned words, and use after close", () => {
+    for (const memory of [mapped, positional]) {
+      expect(() => memory.read(SIZE - 1, new Uint8Array(2))).toThrow(AssertionFailure);
+      expect(() => memory.write(-1, new Uint8Array(1))).toThrow(AssertionFailure);
+      expect(() => memory.load32(SIZE)).toThrow(AssertionFailure);
+      expect(() => memory.load32(2)).toThrow(AssertionFailure);
+      memory.close();
+      memory.close();
+      expect(() => memory.read(0, new Uint8Array(1))).toThrow(AssertionFailure);
+    }
+  });
+
+  test("map() throws damaged when the file is too short", () => {
+    const memories = new LibcSharedMemories(libc, files);
+    expect(() => memories.map(path, SIZE + 1)).toThrow(AgentError);
+  });
+
+  test("falls back to positional I/O when the kernel refuses to map", () => {
+    const refusing: Libc = { ...libc, mapShared: () => null };
+    const memory = new LibcSharedMemories(refusing, files).map(path, SIZE);
+    expect(memory.mapped).toBe(false);
+    memory.close();
+  });
+});

@@ -22,7 +22,7 @@ const MARKS: readonly Mark[] = [
 
 const TEXTS: readonly Mark[] = [
   { pattern: /(?<![\w.$}])\/(?:work|builds?|workspace)\/\w/g, what: "build path", view: "raw" },
-  { pattern: /\bregistry\.[a-z]/gi, what: "registry host", view: "raw" },
+  { pattern: /\bregistry\.[\w-]+\.(?:com|dev|io|net|org)\b/gi, what: "registry host", view: "raw" },
   { pattern: /\bissue\s+#?\d+\b/gi, what: "number of a ticket", view: "raw" },
   { pattern: /\b(?:DESIGN|STYLE)\.md\b/g, what: "paper outside the repository", view: "raw" },
 ];

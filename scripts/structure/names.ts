@@ -17,10 +17,13 @@ export const ROOMS: readonly string[] = [
   "agent/application",
   "agent/catalog",
   "agent/cli",
+  "agent/client",
   "agent/config",
   "agent/control",
   "agent/job",
   "agent/media",
+  "agent/server",
+  "agent/stg",
   "agent/tar",
   "agent/vault",
 ];
@@ -29,7 +32,7 @@ export const ROOMS: readonly string[] = [
 const PLAIN_FOLDERS: readonly string[] = ["transport", "transport/ground", "agent"];
 
 /** Sub-folders that a room keeps for itself. */
-const INNER = /^agent\/cli\/commands$|^agent\/control\/routes$/;
+const INNER = /^agent\/(?:application|cli|control)\/[a-z_]+$/;
 
 const VAGUE = new Set(["utils", "util", "common", "helpers", "helper", "manager", "misc"]);
 const FILE_NAME = /^[a-z0-9]+(?:_[a-z0-9]+)*(?:\.test|\.d)?\.ts$/;

@@ -53,6 +53,8 @@ async function passBoard(
   board: MemoryBoard,
   signal: AbortSignal,
 ): Promise<void> {
+  // Nothing pending: no need to disturb the board. Ages only matter while something is.
+  if (board.words.state(STATE.writePending) === 0) return;
   for (let next = 0; next >= 0 && !signal.aborted;) {
     // A busy board is left for the next tick: this thread has other things to do than to wait.
     if (!board.tryLock()) return;

@@ -43,6 +43,8 @@ export const LOCK_SLEEP_MS = 0.1;
 export const LOCK_WAIT_MS = 2000;
 /** Wait for another process that creates, removes or destages the array at its end, ms. */
 export const ATTACH_WAIT_MS = 10_000;
+/** Wait for array.lock alone: longer than a status holds it to see whether it is free, ms. */
+export const PROBE_WAIT_MS = 15;
 /** Tries of a validated read without the lock before it is repeated under the lock. */
 export const READ_TRIES = 8;
 /** Slots looked at to find one to give up: exact least recent use in small caches, O(1) always. */

@@ -89,12 +89,13 @@ export class MemoryBoard {
     assert(!this.#held && !this.#closed, "a board is locked once, and while open");
     if (!this.#files.lock(this.descriptor, "exclusive", { wait: false })) return false;
     this.#held = true;
-    const orphaned = this.words.state(STATE.intent) !== 0;
-    this.words.setState(STATE.intent, 1);
-    this.words.setState(STATE.holder, this.#pid);
-    if (orphaned) repairBoard(this.words, this.cache);
-    this.words.addState(STATE.tick, 1);
-    this.#publish();
+    let sound = false;
+    try {
+      this.#begin();
+      sound = true;
+    } finally {
+      if (!sound) this.unlock(false);
+    }
     return true;
   }
 
@@ -125,6 +126,15 @@ export class MemoryBoard {
     this.#closed = true;
     this.words.memory.close();
     this.#files.close(this.descriptor);
+  }
+
+  #begin(): void {
+    const orphaned = this.words.state(STATE.intent) !== 0;
+    this.words.setState(STATE.intent, 1);
+    this.words.setState(STATE.holder, this.#pid);
+    if (orphaned) repairBoard(this.words, this.cache);
+    this.words.addState(STATE.tick, 1);
+    this.#publish();
   }
 
   #publish(): void {

@@ -12,7 +12,7 @@ import { DiskDirector } from "./disk_director.ts";
 import type { FaultPlan } from "./fault_plan.ts";
 import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
-import { ATTACH_WAIT_MS } from "./limits.ts";
+import { ATTACH_WAIT_MS, PROBE_WAIT_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
 import { makeBoards, missingBoards, openBoards } from "./system_bus.ts";
 
@@ -62,6 +62,7 @@ export function openArray(
 /** Closes all parts, once; the last one out destages everything, since tmpfs forgets. */
 export function closeArray(array: OpenArray): void {
   try {
+    // No wait: a status that looks at the lock just now only puts the destage off to the next host.
     if (array.lock.tryTake("exclusive")) array.director.destageAll(array.boards);
   } finally {
     for (const board of array.boards) board.close();
@@ -102,7 +103,7 @@ function powerBoards(
 ): void {
   const boards = missingBoards(files, place.directory, place.geometry);
   if (boards.length === 0) return;
-  if (!lock.tryTake("exclusive")) {
+  if (!lock.take("exclusive", PROBE_WAIT_MS)) {
     throw new AgentError(
       "damaged",
       `Cannot attach to array "${place.directory.path}": the files of ${boards.length} of ` +

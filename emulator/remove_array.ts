@@ -12,6 +12,7 @@ import {
 } from "./array_directory.ts";
 import { removeEmpty, removeParts } from "./create_array.ts";
 import { FileLock } from "./file_lock.ts";
+import { PROBE_WAIT_MS } from "./limits.ts";
 import { withSetupLock } from "./open_array.ts";
 
 /** @throws AgentError `busy` when somebody is attached | `not_found` | `failed` | `damaged` */
@@ -23,7 +24,7 @@ export function removeArray(path: string, parts: ArrayParts): void {
     withSetupLock(directory, parts, () => {
       const lock = new FileLock(directory.arrayLockPath, parts);
       try {
-        if (!lock.tryTake("exclusive")) {
+        if (!lock.take("exclusive", PROBE_WAIT_MS)) {
           throw new AgentError(
             "busy",
             `Cannot remove array "${directory.path}": in use, need nobody attached`,

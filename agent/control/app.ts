@@ -5,7 +5,6 @@
 // product's. Over TCP every request passes access.ts first.
 
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { describeRoute, openAPIRouteHandler, resolver, validator } from "hono-openapi";
 import { z } from "zod";
@@ -13,6 +12,7 @@ import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import { guardAccess, type TcpAccess } from "./access.ts";
 import { renderDashboard } from "./dashboard.ts";
+import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
 import { MAX_REQUEST_BYTES } from "./limits.ts";
@@ -37,15 +37,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
     answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
   );
   if (options.access !== null) app.use(guardAccess(options.access));
-  app.use(bodyLimit({
-    maxSize: MAX_REQUEST_BYTES,
-    onError: (context) =>
-      answerProblem(
-        context,
-        new AgentError("usage", `Cannot take the request: need at most ${MAX_REQUEST_BYTES} bytes`),
-        413,
-      ),
-  }));
+  app.use(limitBody(MAX_REQUEST_BYTES, tooLarge));
   addProbes(app, daemon, options);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
@@ -210,6 +202,13 @@ function refuseInvalid(result: Validated): void {
   });
 }
 
+function tooLarge(): AgentError {
+  return new AgentError(
+    "usage",
+    `Cannot take the request: need at most ${MAX_REQUEST_BYTES} bytes`,
+  );
+}
+
 function lastEventId(header: string | undefined): number {
   const id = Number(header ?? "0");
   return Number.isSafeInteger(id) && id > 0 ? id : 0;
@@ -227,8 +226,8 @@ function answerError(context: Context, error: unknown, options: ControlAppOption
   return answerProblem(context, error);
 }
 
-function answerProblem(context: Context, error: unknown, status?: ProblemStatus): Response {
-  const problem = problemOf(toErrorRecord(error), status);
+function answerProblem(context: Context, error: unknown): Response {
+  const problem = problemOf(toErrorRecord(error));
   return context.body(JSON.stringify(problem), problem.status, {
     "content-type": "application/problem+json",
   });

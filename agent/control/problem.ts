@@ -5,7 +5,7 @@
 import { AgentError, type ErrorRecord, fromErrorRecord } from "../../transport/ground/error.ts";
 import { problemSchema } from "./view_schema.ts";
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 409 | 413 | 500 | 501 | 503 | 507;
+export type ProblemStatus = 400 | 401 | 404 | 409 | 500 | 501 | 503 | 507;
 
 export interface Problem {
   readonly type: string;
@@ -37,8 +37,9 @@ const STATUS: { readonly [Code in ErrorRecord["code"]]: ProblemStatus } = {
   internal: 500,
 };
 
-/** The answer for an error; `status` overrides the one of its code. */
-export function problemOf(record: ErrorRecord, status = STATUS[record.code]): Problem {
+/** The answer for an error. */
+export function problemOf(record: ErrorRecord): Problem {
+  const status = STATUS[record.code];
   return {
     type: `urn:agent:error:${record.code}`,
     title: record.code.replaceAll("_", " "),

@@ -1,0 +1,186 @@
+// The control app as a value: every route of the contract, its errors, access over TCP.
+
+import { describe, expect, test } from "bun:test";
+import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
+import { hostsOf } from "../../../../agent/control/mod.ts";
+import { FakeDaemon, progressOf } from "./fake_daemon.ts";
+
+const never = new Promise<void>(() => {});
+const clock = { sleep: () => never, wallMs: () => Date.parse("2026-01-01T00:01:00Z") };
+
+function bed(options: Partial<ControlAppOptions> = {}, daemon = new FakeDaemon()) {
+  return { daemon, app: createControlApp(daemon, { clock, access: null, ...options }) };
+}
+
+function post(body: unknown) {
+  return {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  };
+}
+
+const GOOD = { kind: "backup-filesystem", client: "web01", paths: ["/srv"] };
+
+describe("createControlApp", () => {
+  test("GET /healthz and /readyz answer, and 503 with reasons when not ready", async () => {
+    const { app, daemon } = bed();
+    expect((await app.request("/healthz")).status).toBe(200);
+    expect((await app.request("/readyz")).status).toBe(200);
+    daemon.ready = false;
+    const answer = await app.request("/readyz");
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({ ready: false, reasons: ["catalog damaged"] });
+    expect((await app.request("/healthz")).status).toBe(200);
+  });
+
+  test("POST /v1/jobs fills defaults, answers 202 and the job's place", async () => {
+    const { app, daemon } = bed();
+    const answer = await app.request("/v1/jobs", post(GOOD));
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get("location")).toBe("/v1/jobs/j1");
+    expect(daemon.requests).toEqual([
+      { kind: "backup-filesystem", client: "web01", paths: ["/srv"], full: false, exclude: [] },
+    ]);
+  });
+
+  const bad: readonly (readonly [string, unknown, number, string])[] = [
+    ["no JSON", "{", 400, "usage"],
+    ["unknown kind", { kind: "erase" }, 400, "usage"],
+    ["unknown key", { ...GOOD, fulll: true }, 400, "usage"],
+    ["no paths", { ...GOOD, paths: [] }, 400, "usage"],
+    ["unknown client", { ...GOOD, client: "nobody" }, 404, "not_found"],
+    ["too large", { ...GOOD, client: "x".repeat(1024 * 1024) }, 400, "usage"],
+  ];
+  for (const [what, body, status, code] of bad) {
+    test(`POST /v1/jobs answers ${status} when: ${what}`, async () => {
+      const { app, daemon } = bed();
+      const answer = await app.request("/v1/jobs", post(body));
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get("content-type")).toContain("application/problem+json");
+      expect((await answer.json()).code).toBe(code);
+      expect(daemon.requests.length).toBe(0);
+    });
+  }
+
+  test("an unknown job, backup or route is 404 with code and hint", async () => {
+    const { app } = bed();
+    for (const path of ["/v1/jobs/zz", "/v1/jobs/zz/events", "/v1/backups/zz", "/v2"]) {
+      const answer = await app.request(path);
+      expect(answer.status).toBe(404);
+      expect((await answer.json()).code).toBe("not_found");
+    }
+    const problem = await (await app.request("/v1/backups/zz")).json();
+    expect(problem.hint).toBe("See backups.");
+  });
+
+  test("a bug of ours is 500 internal and is told to the owner", async () => {
+    const told: unknown[] = [];
+    const { app, daemon } = bed({ onInternalError: (error) => told.push(error) });
+    daemon.status = () => {
+      throw new Error("boom");
+    };
+    const answer = await app.request("/v1/status");
+    expect(answer.status).toBe(500);
+    expect((await answer.json()).code).toBe("internal");
+    expect(told.length).toBe(1);
+  });
+
+  test("GET events sends all events, and only later ones with since or Last-Event-ID", async () => {
+    const { app, daemon } = bed();
+    daemon.script = (self, job) => {
+      self.emit(job, progressOf(job, 1));
+      self.end(job, "ok");
+    };
+    daemon.startJob({ kind: "verify", backups: [], data: false });
+    const all = await (await app.request("/v1/jobs/j1/events")).text();
+    expect(all.match(/^id: \d+$/gm)).toEqual(["id: 1", "id: 2"]);
+    expect(all).toContain("event: progress\n");
+    const since = await (await app.request("/v1/jobs/j1/events?since=1")).text();
+    expect(since.match(/^id: \d+$/gm)).toEqual(["id: 2"]);
+    const header = { headers: { "last-event-id": "1" } };
+    expect(await (await app.request("/v1/jobs/j1/events", header)).text()).toBe(since);
+    expect((await app.request("/v1/jobs/j1/events?since=-1")).status).toBe(400);
+  });
+
+  test("GET events sends comments while nothing happens", async () => {
+    let naps = 0;
+    const quick = {
+      wallMs: () => 0,
+      sleep: () => naps++ === 0 ? Promise.resolve() : never,
+    };
+    const { app, daemon } = bed({ clock: quick });
+    daemon.script = () => {};
+    daemon.startJob({ kind: "verify", backups: [], data: false });
+    const reader = (await app.request("/v1/jobs/j1/events")).body?.getReader();
+    const first = await reader?.read();
+    expect(new TextDecoder().decode(first?.value)).toBe(": still here\n\n");
+    await reader?.cancel();
+  });
+
+  test("GET backups, entries, stgs, trace, status and the page answer", async () => {
+    const { app, daemon } = bed();
+    daemon.startJob({ kind: "verify", backups: [], data: false });
+    expect((await (await app.request("/v1/backups")).json()).length).toBe(1);
+    expect((await (await app.request("/v1/backups/latest")).json()).media).toContain(".tar.zst");
+    const entries = await app.request("/v1/backups/latest/entries?path=%2Fsrv%2Fx");
+    expect((await entries.json())[0].path).toBe("/srv/x");
+    expect((await (await app.request("/v1/stgs")).json())[0].name).toBe("stg0");
+    expect((await app.request("/v1/jobs/j1/trace")).status).toBe(200);
+    expect((await (await app.request("/v1/status")).json()).role).toBe("server");
+    const page = await (await app.request("/")).text();
+    expect(page).toContain("20260101-000000-ab");
+    expect(page).not.toContain("http://");
+  });
+
+  test("GET /v1/backups is 400 on a client", async () => {
+    const { app } = bed({}, new FakeDaemon("client"));
+    expect((await app.request("/v1/backups")).status).toBe(400);
+    expect((await app.request("/")).status).toBe(200);
+  });
+
+  test("GET /openapi.json names the routes and the request", async () => {
+    const document = await (await bed().app.request("/openapi.json")).json();
+    expect(Object.keys(document.paths)).toContain("/v1/jobs/{id}/events");
+    expect(JSON.stringify(document.paths["/v1/jobs"].post.requestBody)).toContain(
+      "backup-database",
+    );
+  });
+
+  test("GET /metrics counts bytes once however often it is read", async () => {
+    const { app, daemon } = bed();
+    daemon.startJob({ kind: "verify", backups: [], data: false });
+    await app.request("/metrics");
+    const answer = await app.request("/metrics");
+    expect(answer.headers.get("content-type")).toContain("text/plain");
+    const text = await answer.text();
+    expect(text).toContain('agent_channel_bytes_total{channel="storage"} 9900');
+    expect(text).toContain('agent_jobs{state="ok"} 1');
+    expect(text).toContain('agent_last_success_age_seconds{client="web01",kind="filesystem",');
+    expect(text).toMatch(/agent_last_success_age_seconds\{[^}]*\} 60/);
+  });
+});
+
+describe("guardAccess over TCP", () => {
+  const access = { token: "0123456789abcdef", hosts: hostsOf("127.0.0.1", 7440) };
+  const cases: readonly (readonly [string, string, Record<string, string>, number])[] = [
+    ["no token", "/v1/status", {}, 401],
+    ["a wrong token", "/v1/status", { authorization: "Bearer x" }, 401],
+    ["the token", "/v1/status", { authorization: "Bearer 0123456789abcdef" }, 200],
+    ["a probe without token", "/healthz", {}, 200],
+    ["metrics without token", "/metrics", {}, 401],
+    ["a foreign Host", "/healthz", { host: "evil.example" }, 401],
+    ["a foreign Origin", "/v1/status", {
+      authorization: "Bearer 0123456789abcdef",
+      origin: "http://evil.example",
+    }, 401],
+  ];
+  for (const [what, path, headers, status] of cases) {
+    test(`answers ${status} to ${what}`, async () => {
+      const { app } = bed({ access });
+      const host = { host: "127.0.0.1:7440", ...headers };
+      const answer = await app.request(`http://127.0.0.1:7440${path}`, { headers: host });
+      expect(answer.status).toBe(status);
+    });
+  }
+});

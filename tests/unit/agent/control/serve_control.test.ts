@@ -1,0 +1,176 @@
+// The endpoint over a real Unix socket and TCP port, with its client: exchange, events and their
+// resumption, cancelling, stale and living sockets.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  ControlClient,
+  createControlApp,
+  hostsOf,
+  readToken,
+  serveControl,
+  type ServedControl,
+} from "../../../../agent/control/mod.ts";
+import { jobViewSchema, statusViewSchema } from "../../../../agent/control/view_schema.ts";
+import { SseDecoder } from "../../../../agent/control/sse_decoder.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { FakeDaemon, progressOf } from "./fake_daemon.ts";
+
+let directory = "";
+let path = "";
+let open: ServedControl[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "control-"));
+  path = join(directory, "run", "c.sock");
+  open = [];
+});
+
+afterEach(async () => {
+  for (const served of open) await served.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function serve(daemon: FakeDaemon, at = path): Promise<ControlClient> {
+  const { files, clock } = await currentRuntime();
+  const app = createControlApp(daemon, { clock, access: null });
+  open.push(await serveControl(app, { kind: "unix", path: at }, { files }));
+  return new ControlClient({ address: { kind: "unix", path: at }, token: null });
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return "no error";
+  } catch (error) {
+    return error instanceof AgentError ? error.code : String(error);
+  }
+}
+
+describe("serveControl on a Unix socket", () => {
+  test("answers its client on a socket of mode 0600, and is gone after close", async () => {
+    const client = await serve(new FakeDaemon());
+    expect((await client.get("/v1/status", statusViewSchema)).name).toBe("vault01");
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await open[0]?.close();
+    await open[0]?.close();
+    expect(await codeOf(client.get("/v1/status", statusViewSchema))).toBe("unreachable");
+  });
+
+  test("events() streams while the job runs, resumes with since, and the job is cancelled", async () => {
+    const daemon = new FakeDaemon();
+    daemon.script = (self, job) => self.emit(job, progressOf(job, 1));
+    const client = await serve(daemon);
+    const request = { kind: "backup-database", database: "app" };
+    const { job } = await client.post("/v1/jobs", request, jobViewSchema);
+    for await (const event of client.events(job, { since: 0 })) {
+      expect(event.id).toBe(1);
+      break;
+    }
+    daemon.emit(job, progressOf(job, 2));
+    expect((await client.delete(`/v1/jobs/${job}`, jobViewSchema)).state).toBe("cancelled");
+    const ids: number[] = [];
+    for await (const event of client.events(job, { since: 1 })) ids.push(event.id);
+    expect(ids).toEqual([2, 3]);
+  });
+
+  test("close() ends open event streams", async () => {
+    const daemon = new FakeDaemon();
+    daemon.script = (self, job) => self.emit(job, progressOf(job, 1));
+    const client = await serve(daemon);
+    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false });
+    const events = client.events(job, { since: 0 });
+    expect((await events.next()).value?.id).toBe(1);
+    const next = codeOf(events.next());
+    await open[0]?.close();
+    expect(["unreachable", "no error"]).toContain(await next);
+  });
+
+  test("the daemon's errors arrive with their code and hint", async () => {
+    const client = await serve(new FakeDaemon());
+    expect(await codeOf(client.get("/v1/jobs/zz", jobViewSchema))).toBe("not_found");
+    expect(await codeOf(client.post("/v1/jobs", { kind: "x" }, jobViewSchema))).toBe("usage");
+    expect(await codeOf(client.events("zz", { since: 0 }).next())).toBe("not_found");
+    expect(await codeOf(client.get("/v1/stgs", jobViewSchema))).toBe("mismatch");
+  });
+
+  test("a living socket is busy, and its owner goes on", async () => {
+    const client = await serve(new FakeDaemon());
+    expect(await codeOf(serve(new FakeDaemon()))).toBe("busy");
+    expect((await client.get("/v1/status", statusViewSchema)).name).toBe("vault01");
+  });
+
+  test("a stale socket is replaced, another file is not", async () => {
+    const stale = join(directory, "stale.sock");
+    leaveSocket(stale);
+    const client = await serve(new FakeDaemon(), stale);
+    expect((await client.get("/v1/status", statusViewSchema)).ready).toBe(true);
+    const file = join(directory, "file");
+    writeFileSync(file, "kept");
+    expect(await codeOf(serve(new FakeDaemon(), file))).toBe("failed");
+    expect(statSync(file).size).toBe(4);
+  });
+
+  test("a silent owner of the socket is an owner", async () => {
+    const silent = join(directory, "silent.sock");
+    const server = createServer(() => {});
+    await new Promise<void>((resolve) => server.listen(silent, () => resolve()));
+    try {
+      expect(await codeOf(serve(new FakeDaemon(), silent))).toBe("busy");
+    } finally {
+      server.close();
+    }
+  });
+});
+
+describe("serveControl over TCP", () => {
+  test("asks for the token", async () => {
+    const { files, clock } = await currentRuntime();
+    const hosts: string[] = [];
+    const access = { token: "0123456789abcdef", hosts };
+    const app = createControlApp(new FakeDaemon(), { clock, access });
+    const served = await serveControl(app, { kind: "http", host: "127.0.0.1", port: 0 }, { files });
+    open.push(served);
+    if (served.address.kind === "http") hosts.push(...hostsOf("127.0.0.1", served.address.port));
+    const good = new ControlClient({ address: served.address, token: access.token });
+    const bad = new ControlClient({ address: served.address, token: null });
+    expect((await good.get("/v1/status", statusViewSchema)).role).toBe("server");
+    expect(await codeOf(bad.get("/v1/status", statusViewSchema))).toBe("auth");
+    expect(await codeOf(serveControl(app, served.address, { files }))).toBe("port_in_use");
+  });
+});
+
+test("readToken() takes the text and refuses short and missing ones", async () => {
+  const { files } = await currentRuntime();
+  const file = join(directory, "token");
+  writeFileSync(file, "0123456789abcdef\n");
+  expect(readToken(files, file)).toBe("0123456789abcdef");
+  writeFileSync(file, "short");
+  expect(await codeOf(Promise.resolve().then(() => readToken(files, file)))).toBe("usage");
+  rmSync(file);
+  expect(await codeOf(Promise.resolve().then(() => readToken(files, file)))).toBe("usage");
+});
+
+test("SseDecoder gives the same events wherever the stream is cut", () => {
+  const text = ": hello\n\nid: 1\nevent: a\ndata: x\ndata: y\n\nid: 2\r\ndata:z\r\n\r\n";
+  for (let cut = 0; cut <= text.length; cut++) {
+    const decoder = new SseDecoder();
+    expect([...decoder.push(text.slice(0, cut)), ...decoder.push(text.slice(cut))]).toEqual([
+      { id: "1", event: "a", data: "x\ny" },
+      { id: "2", event: "", data: "z" },
+    ]);
+  }
+});
+
+/** Leaves a socket file that nobody listens on, as a killed daemon does. */
+function leaveSocket(at: string): void {
+  const code = "const n=require('node:net');n.createServer().listen(process.argv[1]," +
+    "()=>process.kill(process.pid,'SIGKILL'))";
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  spawnSync("node", ["-e", code, at]);
+  expect(statSync(at).isSocket()).toBe(true);
+}

@@ -34,7 +34,7 @@ export class AttachedArray {
   readonly #parts: ArrayParts;
   readonly #array: OpenArray;
   readonly #channel: ChannelDirector;
-  readonly #adapters: ChannelAdapter[] = [];
+  readonly #adapters = new Set<ChannelAdapter>();
   readonly #stop = new AbortController();
   #directorFailure: string | null = null;
   #closed = false;
@@ -63,8 +63,10 @@ export class AttachedArray {
         { hint: "Correct the key volumes in the configuration." },
       );
     }
-    const adapter = new ChannelAdapter(device, this.#channel);
-    this.#adapters.push(adapter);
+    const adapter = new ChannelAdapter(device, this.#channel, (closed) => {
+      this.#adapters.delete(closed);
+    });
+    this.#adapters.add(adapter);
     return adapter;
   }
 
@@ -100,7 +102,7 @@ export class AttachedArray {
     if (this.#closed) return;
     this.#closed = true;
     this.#stop.abort();
-    for (const adapter of this.#adapters) adapter.close();
+    for (const adapter of [...this.#adapters]) adapter.close();
     closeArray(this.#array);
   }
 

@@ -14,13 +14,19 @@ export class ChannelAdapter implements Volume {
   readonly blockBytes = RECORD_BYTES;
   readonly #device: DeviceGeometry;
   readonly #director: ChannelDirector;
+  readonly #onClose: (adapter: ChannelAdapter) => void;
   #closed = false;
 
-  constructor(device: DeviceGeometry, director: ChannelDirector) {
+  constructor(
+    device: DeviceGeometry,
+    director: ChannelDirector,
+    onClose: (adapter: ChannelAdapter) => void,
+  ) {
     this.name = device.name;
     this.sizeBytes = device.sizeBytes;
     this.#device = device;
     this.#director = director;
+    this.#onClose = onClose;
   }
 
   /** @throws AgentError `volume` | `busy` | `no_space` | `closed` */
@@ -38,7 +44,9 @@ export class ChannelAdapter implements Volume {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#onClose(this);
   }
 
   #check(offsetBytes: number, bytes: number): void {

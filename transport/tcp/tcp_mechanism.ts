@@ -3,8 +3,8 @@
 // Invariants:
 //  1. A socket goes socket -> bind -> listen -> accept, or socket -> (bind ->) connect; another
 //     order is our own bug. An accepted socket is connected from the start.
-//  2. The active side may bind the well-known port of its peer (Fig. 4, step 124): the address is
-//     recorded, and connect must name the same port; the local port stays ephemeral.
+//  2. The active side may bind a well-known port before it connects (the figures draw it so): the
+//     address is recorded only, and the local port stays ephemeral.
 
 import type { Address, Conn, Listener, WaitOptions } from "../conn.ts";
 import type {
@@ -75,8 +75,6 @@ class TcpSocket implements MechanismSocket {
   async connect(address: Address, options: ConnectOptions): Promise<void> {
     this.#assertFresh("connect");
     const { address: host, port } = inet(address);
-    const recorded = this.#bound?.port ?? 0;
-    assert(recorded === 0 || recorded === port, "an active socket was bound to its peer's port");
     const { timeoutMs, signal } = options;
     const conn = await this.#network.connect({ address: host, port, timeoutMs, signal });
     if (this.#closed) {

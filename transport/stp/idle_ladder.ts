@@ -21,13 +21,20 @@ export class IdleLadder {
   #startedMs = -1;
   #polls = 0;
   #slept = false;
+  #idle = false;
 
   /** Traffic was seen: the next wait starts at the foot. */
   reset(): void {
     this.#startedMs = -1;
     this.#polls = 0;
     this.#slept = false;
+    this.#idle = false;
     this.sleepMs = SLEEP_MS_FIRST;
+  }
+
+  /** True once the wait is longer than a short spin. */
+  get idle(): boolean {
+    return this.#idle;
   }
 
   /** What to do before the next poll. */
@@ -36,6 +43,7 @@ export class IdleLadder {
     const waitedMs = nowMs - this.#startedMs;
     this.#polls++;
     if (this.#polls <= SPIN_POLLS_MAX && waitedMs < SPIN_MS_MAX) return "spin";
+    this.#idle = true;
     if (this.#polls <= SPIN_POLLS_MAX + YIELD_POLLS_MAX && waitedMs < YIELD_MS_MAX) return "yield";
     if (this.#slept) this.sleepMs = Math.min(this.sleepMs * 2, SLEEP_MS_MAX);
     this.#slept = true;

@@ -135,7 +135,8 @@ export class StpConn implements Conn {
         if (count > 0) return this.#deliver(count);
       } else {
         if (this.#link.state.ended) return null;
-        await this.#acknowledge(true);
+        const acked = this.#acknowledge(this.#readLadder.idle);
+        if (acked !== undefined) await acked;
       }
       const paused = this.#link.pause(this.#readLadder, signal);
       if (paused !== undefined) await paused;
@@ -156,7 +157,8 @@ export class StpConn implements Conn {
     }
     this.#badFrameSinceMs = -1;
     receive.consume(this.#reader.lengthBytes);
-    await this.#acknowledge(false);
+    const acked = this.#acknowledge(false);
+    if (acked !== undefined) await acked;
     const turn = turns.due();
     if (turn !== undefined) await turn;
     // The peer may have aborted, or we, while the frame was read: then nothing is delivered.

@@ -4,17 +4,26 @@
 import type { Completion, Volume } from "../../../../transport/volume.ts";
 import { assert } from "../../../../transport/ground/assert.ts";
 
+/** The path of one host to its volumes: when cut, every operation of the host fails. */
+export interface HostPath {
+  cut: boolean;
+}
+
 export class MemoryMedium {
   readonly bytes: Uint8Array;
-  /** When set, every operation of every handle fails with it. */
-  failure: Error | null = null;
+  /** Called before each operation; tests change bytes here, or count. */
+  onRead: (offsetBytes: number, lengthBytes: number) => void = () => {};
+  onWrite: (offsetBytes: number, lengthBytes: number) => void = () => {};
 
   constructor(sizeBytes: number) {
     this.bytes = new Uint8Array(sizeBytes);
   }
 
-  open(name: string, options: { readonly asynchronous?: boolean } = {}): Volume {
-    return new MemoryVolume(this, name, options.asynchronous ?? false);
+  open(
+    name: string,
+    options: { readonly asynchronous?: boolean; readonly path?: HostPath } = {},
+  ): Volume {
+    return new MemoryVolume(this, name, options);
   }
 }
 
@@ -23,11 +32,17 @@ class MemoryVolume implements Volume {
   readonly blockBytes = 512;
   readonly #medium: MemoryMedium;
   readonly #asynchronous: boolean;
+  readonly #path: HostPath;
 
-  constructor(medium: MemoryMedium, name: string, asynchronous: boolean) {
+  constructor(
+    medium: MemoryMedium,
+    name: string,
+    options: { readonly asynchronous?: boolean; readonly path?: HostPath },
+  ) {
     this.#medium = medium;
     this.name = name;
-    this.#asynchronous = asynchronous;
+    this.#asynchronous = options.asynchronous ?? false;
+    this.#path = options.path ?? { cut: false };
   }
 
   get sizeBytes(): number {
@@ -36,12 +51,16 @@ class MemoryVolume implements Volume {
 
   read(offsetBytes: number, into: Uint8Array): Completion {
     return this.#run(offsetBytes, into.length, () => {
+      this.#medium.onRead(offsetBytes, into.length);
       into.set(this.#medium.bytes.subarray(offsetBytes, offsetBytes + into.length));
     });
   }
 
   write(offsetBytes: number, from: Uint8Array): Completion {
-    return this.#run(offsetBytes, from.length, () => this.#medium.bytes.set(from, offsetBytes));
+    return this.#run(offsetBytes, from.length, () => {
+      this.#medium.onWrite(offsetBytes, from.length);
+      this.#medium.bytes.set(from, offsetBytes);
+    });
   }
 
   close(): void {}
@@ -51,7 +70,7 @@ class MemoryVolume implements Volume {
     assert(lengthBytes % this.blockBytes === 0, "lengths are whole blocks");
     assert(offsetBytes + lengthBytes <= this.sizeBytes, "inside the volume");
     const perform = () => {
-      if (this.#medium.failure !== null) throw this.#medium.failure;
+      if (this.#path.cut) throw new Error("no path to the medium");
       operation();
     };
     if (!this.#asynchronous) {

@@ -12,7 +12,7 @@ import {
   type StpTiming,
 } from "../../../../transport/stp/mod.ts";
 import type { Volume } from "../../../../transport/volume.ts";
-import { MemoryMedium } from "./memory_volume.ts";
+import { type HostPath, MemoryMedium } from "./memory_volume.ts";
 
 /** Short times, so that a test of a death or a loss takes a moment. */
 export const SHORT: Partial<StpTiming> = {
@@ -67,6 +67,12 @@ export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
   return { identity, hosts, close };
 }
 
+export interface MemoryBed extends StpBed {
+  readonly media: readonly MemoryMedium[];
+  /** Of host 1 and host 2. */
+  readonly paths: readonly [HostPath, HostPath];
+}
+
 /** A bed on volumes in memory. */
 export async function openMemoryBed(
   options: Omit<StpBedOptions, "volumes"> & {
@@ -74,16 +80,18 @@ export async function openMemoryBed(
     readonly volumeBytes?: number;
     readonly asynchronous?: boolean;
   },
-): Promise<StpBed & { readonly media: readonly MemoryMedium[] }> {
+): Promise<MemoryBed> {
   const sizeBytes = options.volumeBytes ?? 16 * 1024 * 1024;
   const media = Array.from(
     { length: options.volumeCount ?? 1 },
     () => new MemoryMedium(sizeBytes),
   );
   const asynchronous = options.asynchronous ?? false;
-  const open = () => media.map((medium, index) => medium.open(`v${index}`, { asynchronous }));
-  const bed = await openStpBed({ ...options, volumes: [open(), open()] });
-  return { ...bed, media };
+  const paths: readonly [HostPath, HostPath] = [{ cut: false }, { cut: false }];
+  const open = (path: HostPath) =>
+    media.map((medium, index) => medium.open(`v${index}`, { asynchronous, path }));
+  const bed = await openStpBed({ ...options, volumes: [open(paths[0]), open(paths[1])] });
+  return { ...bed, media, paths };
 }
 
 /** Host 2 listens, host 1 connects. */

@@ -1,0 +1,273 @@
+// What goes wrong on shared storage, one test per kind: each must be noticed, none may deliver a
+// wrong byte.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { viewOf } from "../../../../transport/stp/block_fields.ts";
+import {
+  ControlBlock,
+  controlBlockImage,
+  decodeControlBlock,
+} from "../../../../transport/stp/control_block.ts";
+import { proveMedium, type StpConn } from "../../../../transport/stp/mod.ts";
+import {
+  controlBlockOffset,
+  extentOffset,
+  ringSlots,
+  slotBytes,
+} from "../../../../transport/stp/stg_layout.ts";
+import { MemoryMedium } from "./memory_volume.ts";
+import {
+  connectPair,
+  type MemoryBed,
+  openMemoryBed,
+  openStpBed,
+  readCount,
+  SHORT,
+  writeWhole,
+} from "./stp_bed.ts";
+
+const { clock, random } = await currentRuntime();
+const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
+
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+});
+
+async function memoryBed(volumeCount = 1, ringSlots = 4): Promise<MemoryBed> {
+  const format = { ...FORMAT, ringSlots };
+  const bed = await openMemoryBed({ clock, random, volumeCount, timing: SHORT, format });
+  opened.push(bed);
+  return bed;
+}
+
+async function failure(attempt: Promise<unknown>): Promise<AgentError> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof AgentError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}
+
+function medium(bed: MemoryBed, index = 0): MemoryMedium {
+  const found = bed.media[index];
+  if (found === undefined) throw new Error("no such medium");
+  return found;
+}
+
+/** The bytes of slot `slot` of the ring that `conn` writes. */
+function slotOf(bed: MemoryBed, conn: StpConn, slot: number): Uint8Array {
+  const { layout } = bed.identity;
+  const { host, endpoint } = conn.ids.local;
+  const start = extentOffset(layout, host, endpoint) + slot * slotBytes(layout);
+  return medium(bed).bytes.subarray(start, start + slotBytes(layout));
+}
+
+/** Changes the control block that `conn` published, as a bad medium or peer might. */
+function forge(bed: MemoryBed, conn: StpConn, change: (block: ControlBlock) => void): void {
+  const { host, endpoint } = conn.ids.local;
+  const offset = controlBlockOffset(bed.identity.layout, host, endpoint);
+  const bytes = medium(bed).bytes.subarray(offset, offset + 4096);
+  const block = new ControlBlock();
+  expect(decodeControlBlock(bytes, viewOf(bytes), block)).toBe("ok");
+  change(block);
+  bytes.set(controlBlockImage(block));
+}
+
+describe("a frame", () => {
+  test("with a flipped bit ends the connection, naming volume and slot", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    await writeWhole(a, new Uint8Array(1000).fill(1));
+    const slot = slotOf(bed, a, 0);
+    slot[4096 + 500] = 3;
+    const reset = await failure(b.read(new Uint8Array(1000)));
+    expect(reset.code).toBe("reset");
+    expect(reset.message).toContain(`frame 0 on volume "v0" slot 0 stayed unreadable (torn)`);
+    expect((await failure(a.read(new Uint8Array(1)))).message).toContain("stayed unreadable");
+    expect((await bed.hosts[0].member.status()).errors.badFrames).toBeGreaterThan(1);
+  });
+
+  test("that is torn is read again until it is whole", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    const bytes = random.bytes(64 * 1024);
+    await writeWhole(a, bytes);
+    const slot = slotOf(bed, a, 0);
+    const whole = slot.slice();
+    slot.fill(0, 30_000);
+    let reads = 0;
+    const start = slot.byteOffset;
+    medium(bed).onRead = (offset) => {
+      if (offset === start && ++reads === 40) slot.set(whole);
+    };
+    expect(await readCount(b, bytes.length)).toEqual(bytes);
+    expect(reads).toBe(40);
+  });
+
+  test("of the previous lap is not taken", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    const slots = ringSlots(bed.identity.layout);
+    await writeWhole(a, Uint8Array.of(0));
+    await readCount(b, 1);
+    const previous = slotOf(bed, a, 0).slice();
+    for (let seq = 1; seq < slots; seq++) {
+      await writeWhole(a, Uint8Array.of(seq));
+      await readCount(b, 1);
+    }
+    await writeWhole(a, Uint8Array.of(99));
+    slotOf(bed, a, 0).set(previous);
+    expect((await failure(b.read(new Uint8Array(1)))).message).toContain("(stale)");
+  });
+
+  test("of an earlier connection is not taken", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    await writeWhole(a, Uint8Array.of(7));
+    const zombie = slotOf(bed, a, 0).slice();
+    const other = await connectPair(bed);
+    await writeWhole(other[0], Uint8Array.of(8));
+    slotOf(bed, other[0], 0).set(zombie);
+    expect((await failure(other[1].read(new Uint8Array(1)))).message).toContain("(zombie)");
+    a.abort("done");
+    b.abort("done");
+  });
+});
+
+describe("a control block", () => {
+  test("whose cursors move back or too far is ignored and counted", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    await writeWhole(a, Uint8Array.of(1, 2));
+    expect([...await readCount(b, 2)]).toEqual([1, 2]);
+    forge(bed, a, (block) => {
+      block.producedFrames = 0;
+      block.producedBytes = 0;
+      block.consumedFrames = 1000;
+      block.consumedBytes = 1000;
+    });
+    expect(await b.isGone()).toBe(false);
+    forge(bed, a, (block) => block.producedFrames = 10 ** 9);
+    expect(await b.isGone()).toBe(false);
+    for (let turn = 0; turn < 10; turn++) {
+      await writeWhole(a, Uint8Array.of(turn));
+      expect([...await readCount(b, 1)]).toEqual([turn]);
+    }
+    expect((await bed.hosts[0].member.status()).errors.badCursors).toBeGreaterThanOrEqual(3);
+  });
+
+  test("that is damaged heals, because its owner writes it again", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    const { host, endpoint } = a.ids.local;
+    const offset = controlBlockOffset(bed.identity.layout, host, endpoint);
+    const waiting = a.read(new Uint8Array(1));
+    medium(bed).bytes.fill(0, offset + 20, offset + 40);
+    const reading = b.read(new Uint8Array(1));
+    await writeWhole(b, Uint8Array.of(5));
+    expect(await waiting).toBe(1);
+    await writeWhole(a, Uint8Array.of(6));
+    expect(await reading).toBe(1);
+  });
+
+  test("that stays damaged ends the connection", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    const { host, endpoint } = a.ids.local;
+    const offset = controlBlockOffset(bed.identity.layout, host, endpoint);
+    medium(bed).bytes.fill(0, offset + 20, offset + 40);
+    const reset = await failure(b.read(new Uint8Array(1)));
+    expect(reset.message).toContain(`control block on volume "v0" stayed unreadable`);
+  });
+});
+
+describe("a host", () => {
+  test("that dies is noticed by its counter, on both ends", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    bed.paths[0].cut = true;
+    expect((await failure(b.read(new Uint8Array(1)))).message).toContain("no sign of life");
+    const lost = await failure(a.read(new Uint8Array(1)));
+    expect(lost.code).toBe("reset");
+    expect(lost.message).toContain(`volume "v0"`);
+  });
+
+  test("that leaves in order is noticed soon", async () => {
+    const bed = await memoryBed();
+    const [, b] = await connectPair(bed);
+    const reading = failure(b.read(new Uint8Array(1)));
+    await bed.hosts[0].member.close();
+    expect((await reading).message).toContain("left storage transport group");
+  });
+});
+
+describe("a token", () => {
+  test("that is wrong or missing is refused, the right one is taken", async () => {
+    const bed = await memoryBed();
+    const token = random.bytes(32);
+    const listening = bed.hosts[1].mechanism.STPsocket();
+    await listening.bind({ family: "AF_STP", stg: "stg0", host: 2, port: 0 });
+    await listening.listen({ backlog: 4, token });
+    const connect = async (given?: Uint8Array) => {
+      const socket = bed.hosts[0].mechanism.STPsocket();
+      const options = given === undefined ? {} : { token: given };
+      await socket.connect(listening.getsockname(), { timeoutMs: 5000, ...options });
+      return socket.conn;
+    };
+    expect((await failure(connect())).code).toBe("auth");
+    expect((await failure(connect(random.bytes(32)))).code).toBe("auth");
+    const conn = await connect(token);
+    await writeWhole(conn, Uint8Array.of(1));
+    expect([...await readCount((await listening.accept()).conn, 1)]).toEqual([1]);
+    await listening.close();
+  });
+});
+
+describe("proveMedium()", () => {
+  test("passes when both sides see the same volumes", async () => {
+    const [a, b] = await connectPair(await memoryBed(3));
+    await Promise.all([proveMedium(a), proveMedium(b)]);
+    await writeWhole(a, Uint8Array.of(1));
+    expect([...await readCount(b, 1)]).toEqual([1]);
+  });
+
+  test("names the volume that is another medium on the other side", async () => {
+    const media = [0, 1].map(() => new MemoryMedium(16 * 1024 * 1024));
+    const [m0, m1] = media;
+    if (m0 === undefined || m1 === undefined) throw new Error("two media");
+    const copy = new MemoryMedium(16 * 1024 * 1024);
+    const volumes = [
+      [m0.open("v0"), m1.open("v1")],
+      [m0.open("v0"), copy.open("v1")],
+    ] as const;
+    const bed = await openStpBed({ clock, random, volumes, timing: SHORT, format: FORMAT });
+    opened.push(bed);
+    const [a, b] = await connectPair(bed);
+    const prove = (conn: StpConn) => failure(proveMedium(conn, { timeoutMs: 50 }));
+    const [left, right] = await Promise.all([prove(a), prove(b)]);
+    for (const error of [left, right]) expect(error.message).toContain(`volume "v1"`);
+    expect([left.code, right.code]).toContain("mismatch");
+  });
+});
+
+describe("acknowledgements", () => {
+  test("cost a fraction of a write per frame", async () => {
+    const bed = await memoryBed(1, 16);
+    const [a, b] = await connectPair(bed);
+    const { host, endpoint } = b.ids.local;
+    const offset = controlBlockOffset(bed.identity.layout, host, endpoint);
+    let writes = 0;
+    medium(bed).onWrite = (at) => {
+      if (at === offset) writes++;
+    };
+    const bytes = new Uint8Array(64 * 1024 * 64);
+    const [got] = await Promise.all([readCount(b, bytes.length), writeWhole(a, bytes)]);
+    expect(got.length).toBe(bytes.length);
+    expect(writes).toBeLessThanOrEqual(32);
+  });
+});

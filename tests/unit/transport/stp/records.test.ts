@@ -1,0 +1,196 @@
+// The on-disk records: examples frozen in golden files, properties, and what damage turns into.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { env } from "node:process";
+import { fileURLToPath } from "node:url";
+import { readU64, viewOf, writeU64 } from "../../../../transport/stp/block_fields.ts";
+import {
+  ControlBlock,
+  controlBlockImage,
+  decodeControlBlock,
+} from "../../../../transport/stp/control_block.ts";
+import {
+  FRAME_HEADER_BYTES,
+  judgeFrameHeader,
+  prepareFrameHeader,
+  sealFrameHeader,
+} from "../../../../transport/stp/frame_header.ts";
+import {
+  decodeHostBlock,
+  encodeHostBlock,
+  type HostBlock,
+} from "../../../../transport/stp/host_block.ts";
+import { RECORD_BYTES } from "../../../../transport/stp/limits.ts";
+import { decodeProofBlock, encodeProofBlock } from "../../../../transport/stp/proof_block.ts";
+import {
+  decodeSuperblock,
+  encodeSuperblock,
+  type Superblock,
+} from "../../../../transport/stp/superblock.ts";
+
+const UUID = "00112233-4455-6677-8899-aabbccddeeff";
+const OTHER = "ffeeddcc-bbaa-9988-7766-554433221100";
+const LOCAL = { host: 1, endpoint: 2, boot: 3, generation: 4 };
+const PEER = { host: 5, endpoint: 6, boot: 7, generation: 8 };
+
+const SUPERBLOCK: Superblock = {
+  stgUuid: UUID,
+  stgName: "stg0",
+  volumeIndex: 1,
+  volumeUuids: [UUID, OTHER],
+  layout: {
+    volumeCount: 2,
+    maxHosts: 8,
+    endpointsPerHost: 16,
+    slotsPerVolume: 4,
+    payloadBytes: 262144,
+  },
+};
+
+const HOST: HostBlock = {
+  hostId: 2,
+  stgUuid: UUID,
+  attached: true,
+  generation: 9,
+  claim: "0123456789abcdef",
+  heartbeat: 2 ** 40 + 5,
+  deadMs: 10_000,
+  name: "wéb01",
+};
+
+function control(): ControlBlock {
+  const block = new ControlBlock();
+  block.kind = "aborted";
+  block.self = LOCAL;
+  block.peer = PEER;
+  block.localPort = 49152;
+  block.peerPort = 7;
+  block.blocked = true;
+  block.finSent = true;
+  block.producedFrames = 2 ** 33;
+  block.producedBytes = 2 ** 50;
+  block.consumedFrames = 12;
+  block.consumedBytes = 34;
+  block.finFrames = 2 ** 33;
+  block.changes = 77;
+  block.badFrames = 1;
+  block.refusals = [{ to: PEER, reason: "auth" }];
+  block.reason = "the disk is full";
+  return block;
+}
+
+function frameHeader(): Uint8Array {
+  const header = new Uint8Array(FRAME_HEADER_BYTES);
+  const view = viewOf(header);
+  prepareFrameHeader(view, { local: LOCAL, peer: PEER });
+  sealFrameHeader(header, view, { seq: 5, streamOffset: 500, lengthBytes: 9, payloadCrc: 77 });
+  return header;
+}
+
+/** Compares with the golden file; GOLDEN=write makes a missing one. */
+function expectGolden(name: string, record: Uint8Array): void {
+  const path = fileURLToPath(new URL(`../../../golden/stp/${name}.hex`, import.meta.url).href);
+  const lines = Array.from(record, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    .replace(/(.{64})/g, "$1\n");
+  if (!existsSync(path) && env["GOLDEN"] === "write") writeFileSync(path, lines);
+  expect(lines).toBe(readFileSync(path, "utf8"));
+}
+
+describe("records", () => {
+  test("are what the golden files froze", () => {
+    const proof = {
+      volumeIndex: 1,
+      volumeUuid: OTHER,
+      by: LOCAL,
+      nonce: new Uint8Array(32).fill(3),
+    };
+    expectGolden("superblock", encodeSuperblock(SUPERBLOCK).subarray(0, RECORD_BYTES));
+    expectGolden("host_block", encodeHostBlock(HOST).subarray(0, RECORD_BYTES));
+    expectGolden("control_block", controlBlockImage(control()).subarray(0, RECORD_BYTES));
+    expectGolden("proof_block", encodeProofBlock(proof).subarray(0, RECORD_BYTES));
+    expectGolden("frame_header", frameHeader());
+  });
+
+  test("decode to what was encoded", () => {
+    expect(decodeSuperblock(encodeSuperblock(SUPERBLOCK))).toEqual(SUPERBLOCK);
+    expect(decodeHostBlock(encodeHostBlock(HOST), { hostId: 2, stgUuid: UUID })).toEqual(HOST);
+    const image = controlBlockImage(control());
+    const into = new ControlBlock();
+    expect(decodeControlBlock(image, viewOf(image), into)).toBe("ok");
+    expect(into).toEqual(control());
+    const proof = { volumeIndex: 0, volumeUuid: UUID, by: PEER, nonce: new Uint8Array(32).fill(8) };
+    expect(decodeProofBlock(encodeProofBlock(proof))).toEqual(proof);
+  });
+
+  test("tell empty, foreign, other versions and damage apart", () => {
+    const block = encodeSuperblock(SUPERBLOCK);
+    expect(decodeSuperblock(new Uint8Array(4096))).toBe("empty");
+    expect(decodeSuperblock(new Uint8Array(4096).fill(7))).toBe("foreign");
+    expect(decodeSuperblock(block.with(8, 2))).toBe("version");
+    expect(decodeSuperblock(block.with(200, 1))).toBe("damaged");
+    const host = encodeHostBlock(HOST);
+    expect(decodeHostBlock(host, { hostId: 2, stgUuid: OTHER })).toBe("empty");
+    expect(decodeHostBlock(host, { hostId: 3, stgUuid: UUID })).toBe("damaged");
+  });
+
+  test("lose no flipped bit", () => {
+    const images = [
+      encodeSuperblock(SUPERBLOCK),
+      encodeHostBlock(HOST),
+      controlBlockImage(control()),
+    ];
+    fc.assert(fc.property(
+      fc.nat({ max: images.length - 1 }),
+      fc.nat({ max: RECORD_BYTES * 8 - 1 }),
+      (which, bit) => {
+        const image = images[which]?.slice() ?? new Uint8Array();
+        image[bit >> 3] = (image[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        const decoded: unknown = which === 0
+          ? decodeSuperblock(image)
+          : which === 1
+          ? decodeHostBlock(image, { hostId: 2, stgUuid: UUID })
+          : decodeControlBlock(image, viewOf(image), new ControlBlock());
+        expect(["foreign", "version", "damaged"] as unknown[]).toContain(decoded);
+      },
+    ));
+  });
+
+  test("keep 64-bit counts, and read no count beyond 2^53", () => {
+    const view = new DataView(new ArrayBuffer(8));
+    fc.assert(fc.property(fc.maxSafeNat(), (value) => {
+      writeU64(view, 0, value);
+      expect(readU64(view, 0)).toBe(value);
+    }));
+    view.setBigUint64(0, 2n ** 53n, true);
+    expect(readU64(view, 0)).toBe(NaN);
+  });
+});
+
+describe("judgeFrameHeader()", () => {
+  const receiver = { local: PEER, peer: LOCAL };
+  const expected = { ids: receiver, seq: 5, streamOffset: 500, payloadBytes: 100 };
+  const judge = (header: Uint8Array, change: Partial<typeof expected> = {}) =>
+    judgeFrameHeader(header, viewOf(header), { ...expected, ...change });
+
+  test("takes exactly the expected frame", () => {
+    expect(judge(frameHeader())).toBe("ok");
+    expect(judge(frameHeader(), { seq: 6 })).toBe("stale");
+    expect(judge(frameHeader(), { seq: 4 })).toBe("stale");
+    expect(judge(frameHeader(), { streamOffset: 501 })).toBe("damaged");
+    expect(judge(frameHeader(), { payloadBytes: 8 })).toBe("damaged");
+    const later = { local: { ...PEER, generation: 9 }, peer: LOCAL };
+    expect(judge(frameHeader(), { ids: later })).toBe("zombie");
+    const rebooted = { local: PEER, peer: { ...LOCAL, boot: 4 } };
+    expect(judge(frameHeader(), { ids: rebooted })).toBe("zombie");
+  });
+
+  test("finds each flipped bit", () => {
+    for (let bit = 0; bit < FRAME_HEADER_BYTES * 8; bit++) {
+      const header = frameHeader();
+      header[bit >> 3] = (header[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(judge(header)).toBe("torn");
+    }
+  });
+});

@@ -28,6 +28,7 @@ const steps = allSteps({
   deno: Deno.env.get("DENO") ?? "deno",
   bun: Deno.env.get("BUN") ?? "bun",
   full: names.length === 0,
+  conformanceBytes: Deno.env.get("CONFORMANCE_BYTES"),
 });
 if (Deno.args.includes("--list")) {
   for (const step of steps) print(`${step.name.padEnd(24)} ${step.groups.join(" ")}`);

@@ -25,6 +25,8 @@ export interface StepOptions {
   readonly bun: string;
   /** True in the complete run: the conformance suites move their full amount. */
   readonly full: boolean;
+  /** Bytes the conformance suites stream, when somebody asked for another amount. */
+  readonly conformanceBytes?: string | undefined;
 }
 
 /** Folders of tests/, bottom up; integration comes last and by itself. */
@@ -49,7 +51,7 @@ function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions)
   const command = runtime === "deno"
     ? [deno, "test", "-A", "--no-prompt", "--no-check", `tests/${folder}`]
     : [bun, "test", `--timeout=${TEST_TIMEOUT_MS}`, `./tests/${folder}`];
-  const given = process.env["CONFORMANCE_BYTES"];
+  const given = options.conformanceBytes;
   return {
     name: `${folder}-${runtime}`,
     groups: [folder, runtime, ...folder === "integration" ? ["e2e"] : []],

@@ -74,7 +74,7 @@ export function allSteps(options: StepOptions): readonly Step[] {
       ? [testStep(folder, "deno", options), testStep(folder, "bun", options)]
       : [];
   const steps = [
-    check("fmt", [deno, "fmt", "--check", "--quiet"]),
+    check("fmt", [deno, "fmt", "--check"]),
     check("lint", [deno, "lint", "--quiet"]),
     check("types", [deno, "check", "--quiet", ...typed]),
     check("structure", [

@@ -95,4 +95,24 @@ describe("index rows", () => {
     }));
     expect(encodeIndexRows(given).length).toBeLessThan(80 * 1000);
   });
+
+  test("encodeIndexRows() keeps the bytes of version 1", () => {
+    const link: Entry = {
+      path: new TextEncoder().encode("/a/link"),
+      type: "symlink",
+      mode: 0o777,
+      uid: 1000,
+      gid: 100,
+      sizeBytes: 0,
+      mtimeNs: -1n,
+      ctimeNs: 1_700_000_000_000_000_001n,
+      inode: 77n,
+      target: new TextEncoder().encode("b"),
+      rdev: null,
+    };
+    const encoded = encodeIndexRows([{ entry: link, tarOffset: 512, tarBytes: 1536 }]);
+    expect(Buffer.from(encoded).toString("hex")).toBe(
+      "4c4649520100000001000000230000002b3270480200072f612f6c696e6bff03e807640001ff93ebdc0380c49fd50c014d01628008800c",
+    );
+  });
 });

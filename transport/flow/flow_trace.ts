@@ -36,11 +36,12 @@ export class FlowTrace implements Tracer {
   readonly #onStep: (step: FlowStep) => void;
   readonly #startMs: number;
 
-  constructor(side: Side, clock: Clock, onStep: (step: FlowStep) => void) {
+  /** `sinceMs`: how long ago the trace began, when another thread recorded its first steps. */
+  constructor(side: Side, clock: Clock, onStep: (step: FlowStep) => void, sinceMs = 0) {
     this.#side = side;
     this.#clock = clock;
     this.#onStep = onStep;
-    this.#startMs = clock.monotonicMs();
+    this.#startMs = clock.monotonicMs() - sinceMs;
   }
 
   done(figure: Figure, step: string, call: string): void {

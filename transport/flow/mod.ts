@@ -11,7 +11,7 @@ export {
 } from "./fig4a_client.ts";
 export { connectDatabase, type DatabaseConnection, storageRequired } from "./fig5_client.ts";
 export { connectBack, type DatabaseAnnouncement, receiveAnnouncement } from "./fig5_server.ts";
-export { type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
+export { checkSameJob, type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
 export type { Hello, StgMessage } from "./flow_messages.ts";
 export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";
 export { type Accepted, ListeningPort } from "./listening_port.ts";

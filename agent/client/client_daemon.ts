@@ -1,0 +1,211 @@
+// The client's main thread: listens on its well-known port (Fig. 4) and the next one (Fig. 4A) for
+// the server's file-system jobs, and initiates database jobs (Fig. 5).
+//
+// The first connection of a job and its storage set-up come in on two ports in any order; whoever
+// comes first waits for the other here, so that a job's worker is only started for a peer that
+// completed Fig. 4.
+
+import {
+  type Accepted,
+  AgentError,
+  encodeHex,
+  FileSystemDoor,
+  type FileSystemSession,
+  ListeningPort,
+  receiveStorageSetup,
+  type StorageSetup,
+  TOKEN_BYTES,
+} from "../../transport/mod.ts";
+import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
+import type { JobRequest, JobView } from "../control/daemon.ts";
+import { DaemonBase } from "../daemon_base.ts";
+import type { DaemonParts } from "../daemon_parts.ts";
+import type { JobThread } from "../job/job_thread.ts";
+import type { ClientDatabaseTask, StgAccess } from "../job/worker_protocol.ts";
+import { StgService } from "../stg/mod.ts";
+import { SetupRoom } from "./setup_room.ts";
+import { clearSpool } from "./spool_file.ts";
+
+export class ClientDaemon extends DaemonBase {
+  readonly role = "client";
+  readonly #config: ClientConfig;
+  readonly #setups: SetupRoom;
+  readonly #ports: ListeningPort[] = [];
+
+  private constructor(config: ClientConfig, parts: DaemonParts, stgs: StgService) {
+    super(config.name, parts, stgs);
+    this.#config = config;
+    this.#setups = new SetupRoom(parts.runtime.clock, (setup) => {
+      this.layer.abort(setup.descriptor, "its job did not come");
+    });
+  }
+
+  /** @throws AgentError `busy` (host id) | `port_in_use` | `failed` */
+  static async start(config: ClientConfig, parts: DaemonParts): Promise<ClientDaemon> {
+    const { clock, random } = parts.runtime;
+    const stgParts = { clock, random, hostName: config.name, openVolumes: parts.openVolumes };
+    const stgs = await StgService.open(stgParts, config.stgs);
+    const { files } = parts.runtime;
+    clearSpool(files, { directory: config.spool, client: config.name });
+    const daemon = new ClientDaemon(config, parts, stgs);
+    try {
+      await daemon.#listen();
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+    return daemon;
+  }
+
+  startJob(request: JobRequest): JobView {
+    if (request.kind === "backup-database") {
+      return this.#startDatabase(request, request.database, { type: "backup" });
+    }
+    if (request.kind === "restore-database") {
+      const { backup, target } = request;
+      return this.#startDatabase(request, request.database, { type: "restore", backup, target });
+    }
+    throw new AgentError(
+      "usage",
+      `Cannot start "${request.kind}" here: this is a client, need the server's daemon`,
+      { hint: "Run the command on the server, or name its daemon with --control." },
+    );
+  }
+
+  protected override async stopListening(): Promise<void> {
+    for (const port of this.#ports) await port[Symbol.asyncDispose]();
+    this.#setups.clear();
+  }
+
+  async #listen(): Promise<void> {
+    const { listen, port } = this.#config.network;
+    const { clock } = this.parts.runtime;
+    const door = new FileSystemDoor({
+      layer: this.layer,
+      clock,
+      name: this.#config.name,
+      connections: this.#config.server.connections,
+      signal: this.stopping.signal,
+      onSession: (session) => this.#startFilesystem(session),
+    });
+    const common = {
+      layer: this.layer,
+      clock,
+      onRefused: (error: { message: string }) => this.parts.log("warning", error.message),
+    };
+    this.#ports.push(
+      await ListeningPort.open({
+        ...common,
+        address: { family: "AF_INET", address: listen, port },
+        steps: { figure: "4", side: "client", ...FIG4_STEPS },
+        onAccepted: (accepted) => door.enter(accepted),
+      }),
+    );
+    this.#ports.push(
+      await ListeningPort.open({
+        ...common,
+        address: { family: "AF_INET", address: listen, port: port + 1 },
+        steps: { figure: "4A", side: "client", ...FIG4A_STEPS },
+        onAccepted: (accepted) => this.#enterStorage(accepted),
+      }),
+    );
+  }
+
+  #startFilesystem(session: FileSystemSession): void {
+    const { hello, control, errors } = session;
+    const job = this.runner.create({
+      id: hello.job,
+      kind: "backup-filesystem",
+      client: this.#config.name,
+      request: null,
+    });
+    const stgs = this.stgService.lendAll();
+    const thread = this.runner.run(job, {
+      kind: "client-filesystem",
+      identity: this.#identity(hello.job, hello.token),
+      steps: session.steps,
+      stgs,
+      compressionLevel: this.#config.compression.level,
+      allowRestore: this.#config.allowRestore,
+    }, async () => {
+      this.#setups.leave(hello);
+      await this.#releaseAll(stgs);
+      for (const descriptor of [control, errors]) {
+        if (descriptor !== null) await this.layer.close(descriptor);
+      }
+    });
+    thread.relay(this.layer.conn(control), { role: "control", setup: null });
+    if (errors !== null) thread.relay(this.layer.conn(errors), { role: "errors", setup: null });
+    this.#setups.enter(hello, (setup) => this.#relaySetup(thread, setup));
+  }
+
+  async #enterStorage(accepted: Accepted): Promise<void> {
+    const setup = await receiveStorageSetup(accepted, {
+      layer: this.layer,
+      clock: this.parts.runtime.clock,
+      signal: this.stopping.signal,
+    });
+    this.#setups.bring(setup);
+  }
+
+  #relaySetup(thread: JobThread, setup: StorageSetup): void {
+    const { message, steps } = setup;
+    thread.relay(this.layer.conn(setup.descriptor), {
+      role: "storage-setup",
+      setup: { message, steps },
+    });
+    void thread.ended.then(() => this.layer.close(setup.descriptor));
+  }
+
+  #startDatabase(
+    request: JobRequest,
+    name: string,
+    action: ClientDatabaseTask["action"],
+  ): JobView {
+    const database = this.#database(name);
+    const { server, network, spool, compression } = this.#config;
+    const job = this.runner.create({
+      id: null,
+      kind: request.kind,
+      client: this.#config.name,
+      request,
+    });
+    const stgs = this.stgService.lendAll();
+    const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
+    this.runner.run(job, {
+      kind: "client-database",
+      identity: this.#identity(job.start.id, token),
+      steps: [],
+      stgs,
+      compressionLevel: compression.level,
+      server: { family: "AF_INET", address: server.address, port: server.port },
+      listen: { family: "AF_INET", address: network.listen, port: 0 },
+      spool,
+      database,
+      action,
+    }, () => this.#releaseAll(stgs));
+    return job.view();
+  }
+
+  async #releaseAll(stgs: Readonly<Record<string, StgAccess>>): Promise<void> {
+    for (const access of Object.values(stgs)) await this.stgService.release(access);
+  }
+
+  #identity(job: string, token: string) {
+    return { name: this.#config.name, job, token, connections: this.#config.server.connections };
+  }
+
+  #database(name: string): DatabaseEntry {
+    const found = this.#config.databases.find((database) => database.name === name);
+    if (found !== undefined) return found;
+    const known = this.#config.databases.map((database) => database.name).join(", ");
+    throw new AgentError(
+      "not_found",
+      `Cannot find database "${name}": the configuration has ${known || "no databases"}`,
+      { hint: "Add it under `databases:` in this client's configuration." },
+    );
+  }
+}
+
+const FIG4_STEPS = { socket: "112", bind: "114", listen: "116", accept: "118" } as const;
+const FIG4A_STEPS = { socket: "152", bind: "154", listen: "156", accept: "158" } as const;

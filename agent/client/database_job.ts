@@ -1,0 +1,134 @@
+// A database job on the client's worker thread. The client initiates it by Fig. 5; control, records
+// and errors all travel on the one connection that the flow made.
+
+import { AgentError, connectDatabase, fromErrorRecord } from "../../transport/mod.ts";
+import { produceSqlite, snapshotSqlite, SqliteRestorer } from "../application/mod.ts";
+import { finishLink } from "../job/finish_link.ts";
+import { JobLink } from "../job/link.ts";
+import type { LinkDocument } from "../job/link_document.ts";
+import { groupOf, type Prove } from "../job/storage_access.ts";
+import type { ClientDatabaseTask, WorkerResult } from "../job/worker_protocol.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+import type { DatabaseEntry } from "../config/mod.ts";
+import { receiveRestore } from "./receive_restore.ts";
+import { sendBackup, WarningQueue } from "./send_backup.ts";
+import { SpoolFile } from "./spool_file.ts";
+
+type Sqlite = Extract<DatabaseEntry, { kind: "sqlite" }>;
+
+export async function runClientDatabase(
+  session: WorkerSession,
+  task: ClientDatabaseTask,
+  prove: Prove,
+): Promise<WorkerResult> {
+  const database = requireSqlite(task.database);
+  const connection = await connectDatabase(session.flow(), {
+    server: task.server,
+    listen: task.listen,
+    identity: session.identity,
+    group: (name) => groupOf(task.stgs[name] ?? { unusable: "it is not configured here" }),
+    random: session.runtime.random,
+    prove,
+  });
+  session.running(task.action.type === "backup" ? "backup-database" : "restore-database");
+  const conn = session.layer.conn(connection.descriptor);
+  const link = new JobLink({ control: conn, errors: null }, { signal: session.signal });
+  return await finishLink(session, link, async () => {
+    await link.send(session.ownSteps());
+    const fallback = connection.reason;
+    if (task.action.type === "backup") {
+      return { ...await backUp(session, link, { task, database }), fallback };
+    }
+    const { backup, target } = task.action;
+    return { ...await restore(session, link, { database, backup, target }), fallback };
+  });
+}
+
+async function backUp(
+  session: WorkerSession,
+  link: JobLink,
+  { task, database }: { task: ClientDatabaseTask; database: Sqlite },
+): Promise<WorkerResult> {
+  const { files } = session.runtime;
+  const source = database.path;
+  const { name, job } = session.identity;
+  using spool = new SpoolFile(files, { directory: task.spool, client: name, job });
+  snapshotSqlite({ source, spool: spool.path, files });
+  await link.send({ type: "backup-database", database: database.name, kind: "sqlite", path: source });
+  await expect(session, link, "started");
+  const producer = produceSqlite({
+    source,
+    spool: spool.path,
+    files,
+    level: task.compressionLevel,
+    signal: session.signal,
+  });
+  const totals = { totalFiles: 1, totalBytes: spool.sizeBytes() };
+  return await sendBackup(session, producer, { link, warnings: new WarningQueue(), totals });
+}
+
+interface RestoreRequest {
+  readonly database: Sqlite;
+  readonly backup: string;
+  /** Directory to write the database file to; null replaces the database in place. */
+  readonly target: string | null;
+}
+
+async function restore(
+  session: WorkerSession,
+  link: JobLink,
+  { database, backup, target }: RestoreRequest,
+): Promise<WorkerResult> {
+  const name = database.path.slice(database.path.lastIndexOf("/") + 1);
+  const warnings = new WarningQueue();
+  const consumer = new SqliteRestorer({
+    files: session.runtime.files,
+    destination: target === null ? database.path : `${target}/${name}`,
+    onWarning: warnings.add,
+  });
+  try {
+    await link.send({ type: "restore-database", database: database.name, backup });
+    const start = await expect(session, link, "restore-start");
+    session.setBackup(start.backup);
+    const { totalFiles, totalBytes } = start;
+    const result = await receiveRestore(session, consumer, {
+      link,
+      warnings,
+      totals: { totalFiles, totalBytes },
+      incomplete: () => false,
+    });
+    return { ...result, backup: start.backup };
+  } catch (error) {
+    consumer.abort();
+    throw error;
+  }
+}
+
+/** Waits for a document of one type; takes the peer's trace on the way. */
+async function expect<T extends LinkDocument["type"]>(
+  session: WorkerSession,
+  link: JobLink,
+  type: T,
+): Promise<Extract<LinkDocument, { type: T }>> {
+  const is = (document: LinkDocument): document is Extract<LinkDocument, { type: T }> =>
+    document.type === type;
+  while (true) {
+    const message = await link.receive();
+    if (message.kind !== "document") break;
+    const { document } = message;
+    if (is(document)) return document;
+    if (document.type === "error") throw fromErrorRecord(document.error);
+    if (document.type !== "trace") break;
+    session.addPeerSteps(document.steps);
+  }
+  throw new AgentError("reset", `Cannot go on with the job: the server did not send "${type}"`);
+}
+
+function requireSqlite(database: DatabaseEntry): Sqlite {
+  if (database.kind === "sqlite") return database;
+  throw new AgentError(
+    "unsupported",
+    `Cannot back up database "${database.name}": found kind "${database.kind}", need "sqlite"`,
+    { hint: "This version backs up SQLite databases; use the database's own tools for others." },
+  );
+}

@@ -1,0 +1,98 @@
+// The receiving half of a restore, on the client: feeds records to an application's consumer and
+// tells the server how it went.
+
+import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import type { Consumer } from "../application/mod.ts";
+import type { JobLink } from "../job/link.ts";
+import type { LinkDocument } from "../job/link_document.ts";
+import type { WorkerResult } from "../job/worker_protocol.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+import type { Redirect, RestoreRecord } from "../record.ts";
+import type { WarningQueue } from "./send_backup.ts";
+
+export interface ReceiveRestoreOptions {
+  readonly link: JobLink;
+  readonly warnings: WarningQueue;
+  readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
+  /** True once a warning said that something could not be restored. */
+  readonly incomplete: () => boolean;
+}
+
+/** Redirects from the document that carried them. */
+export function decodeRedirects(
+  redirects: readonly { readonly member: string; readonly writeAs: string }[],
+): Redirect[] {
+  return redirects.map(({ member, writeAs }) => ({
+    member: Uint8Array.fromBase64(member),
+    writeAs: Uint8Array.fromBase64(writeAs),
+  }));
+}
+
+/**
+ * Feeds everything that the server sends; after a failure nothing half-written is left.
+ * @throws AgentError what the consumer or the server reports, `reset`, `cancelled`
+ */
+export async function receiveRestore(
+  session: WorkerSession,
+  consumer: Consumer,
+  options: ReceiveRestoreOptions,
+): Promise<WorkerResult> {
+  const { link, warnings } = options;
+  try {
+    await feedAll(session, consumer, options);
+    session.throwIfCancelled();
+    const { files, bytes } = consumer.finish();
+    await warnings.sendAll(link);
+    const status = options.incomplete() ? "incomplete" : "ok";
+    await link.send({ type: "result", backup: null, status, files, bytes });
+    return { status, backup: null, files, bytes, fallback: null };
+  } catch (error) {
+    consumer.abort();
+    throw error;
+  }
+}
+
+async function feedAll(
+  session: WorkerSession,
+  consumer: Consumer,
+  options: ReceiveRestoreOptions,
+): Promise<void> {
+  const { link, warnings, totals } = options;
+  let records = 0;
+  let bytes = 0;
+  let announced: number | null = null;
+  while (announced === null || records < announced) {
+    const message = await link.receive();
+    session.throwIfCancelled();
+    if (message.kind === "document") {
+      announced = readDocument(session, message.document) ?? announced;
+      continue;
+    }
+    if (message.kind === "data") {
+      throw new AgentError("reset", "Cannot go on with the restore: found a backup's record");
+    }
+    consumer.feed(message.record);
+    records += 1;
+    bytes += wantedBytes(message.record);
+    await warnings.sendAll(link);
+    const counts = { phase: "writing", files: 0, bytes, ...totals } as const;
+    if (session.progress(counts)) await link.send({ type: "progress", ...counts });
+    await session.runtime.clock.yield();
+  }
+}
+
+/** The count of records, when the document tells it. */
+function readDocument(session: WorkerSession, document: LinkDocument): number | null {
+  if (document.type === "end") return document.records;
+  if (document.type === "error") throw fromErrorRecord(document.error);
+  if (document.type === "trace") {
+    session.addPeerSteps(document.steps);
+    return null;
+  }
+  const message = `Cannot go on with the restore: found a "${document.type}" message`;
+  throw new AgentError("reset", message);
+}
+
+function wantedBytes(record: RestoreRecord): number {
+  return record.pieces.reduce((sum, piece) => sum + piece.length, 0);
+}

@@ -1,0 +1,102 @@
+// The sending half of a backup, on the client: pulls records from an application's producer, sends
+// each, and lets the event loop run in between; then waits until the server has published.
+
+import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
+import type { JobLink } from "../job/link.ts";
+import type { LinkDocument } from "../job/link_document.ts";
+import type { WorkerResult } from "../job/worker_protocol.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+
+export interface SendBackupOptions {
+  readonly link: JobLink;
+  /** Warnings that the producer has collected since the last call. */
+  readonly warnings: WarningQueue;
+  readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
+}
+
+/** Warnings on their way to the server: the producer is synchronous, sending is not. */
+export class WarningQueue {
+  #warnings: ApplicationWarning[] = [];
+
+  readonly add = (warning: ApplicationWarning): void => {
+    this.#warnings.push(warning);
+  };
+
+  async sendAll(link: JobLink): Promise<void> {
+    const warnings = this.#warnings;
+    this.#warnings = [];
+    for (const { code, message, path } of warnings) {
+      const incomplete = makesIncomplete(code);
+      await link.send({ type: "warning", code, message, path: path.toBase64(), incomplete });
+    }
+  }
+}
+
+type Result = Extract<LinkDocument, { type: "result" }>;
+
+/**
+ * Sends everything that `producer` makes.
+ * @throws AgentError what the producer or the server reports, `reset`, `cancelled`
+ */
+export async function sendBackup(
+  session: WorkerSession,
+  producer: Producer,
+  options: SendBackupOptions,
+): Promise<WorkerResult> {
+  const { link, warnings, totals } = options;
+  const stop = new AbortController();
+  const result = awaitResult(session, link).catch((error) => {
+    stop.abort(error);
+    throw error;
+  });
+  result.catch(() => {}); // Taken below, after the last record or a failure to send one.
+  try {
+    await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
+    await sendRecords(session, producer, { ...options, signal: stop.signal });
+    await warnings.sendAll(link);
+  } catch (error) {
+    // The server's own account of the trouble is better than our broken connection.
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    producer.return({ files: 0, bytes: 0 });
+  }
+  const { backup, status, files, bytes } = await result;
+  return { backup, status, files, bytes, fallback: null };
+}
+
+async function sendRecords(
+  session: WorkerSession,
+  producer: Producer,
+  options: SendBackupOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  const { link, warnings, totals, signal } = options;
+  let records = 0;
+  let files = 0;
+  let bytes = 0;
+  for (const record of producer) {
+    if (signal.aborted) return;
+    session.throwIfCancelled();
+    await link.sendData(record);
+    records += 1;
+    files += record.rowCount;
+    bytes += record.contentBytes;
+    session.progress({ phase: "reading", files, bytes, ...totals });
+    await warnings.sendAll(link);
+    await session.runtime.clock.yield();
+  }
+  await link.send({ type: "end", records });
+}
+
+async function awaitResult(session: WorkerSession, link: JobLink): Promise<Result> {
+  while (true) {
+    const message = await link.receive();
+    if (message.kind !== "document") break;
+    const { document } = message;
+    if (document.type === "result") return document;
+    if (document.type === "error") throw fromErrorRecord(document.error);
+    if (document.type === "trace") session.addPeerSteps(document.steps);
+    else if (document.type !== "cursor") break;
+  }
+  throw new AgentError("reset", "Cannot go on with the backup: the server sent what it must not");
+}

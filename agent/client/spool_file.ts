@@ -1,0 +1,70 @@
+// The snapshot of a database while it is being backed up: a file in the spool directory whose name
+// says whose it is, so that a client that starts removes what a crash of its own left behind.
+
+import { AT_CWD, type Files, SystemError } from "../../transport/mod.ts";
+
+export interface SpoolPlace {
+  readonly directory: string;
+  /** Name of the client: several may share a directory. */
+  readonly client: string;
+}
+
+const SUFFIX = ".snapshot";
+/** What SQLite may put beside a database. */
+const COMPANIONS = ["", "-journal", "-wal", "-shm"] as const;
+
+/** The spool file of one job; disposing of it deletes it. */
+export class SpoolFile implements Disposable {
+  readonly path: string;
+  readonly #files: Files;
+
+  constructor(files: Files, place: SpoolPlace & { readonly job: string }) {
+    this.#files = files;
+    this.path = `${place.directory}/${prefixOf(place.client)}${place.job}${SUFFIX}`;
+  }
+
+  sizeBytes(): number {
+    return this.#files.stat(AT_CWD, this.path).sizeBytes;
+  }
+
+  [Symbol.dispose](): void {
+    for (const companion of COMPANIONS) removeIfThere(this.#files, `${this.path}${companion}`);
+  }
+}
+
+/** Removes what earlier processes of this client left; a directory that is missing has nothing. */
+export function clearSpool(files: Files, place: SpoolPlace): void {
+  const prefix = prefixOf(place.client);
+  for (const name of namesIn(files, place.directory)) {
+    if (!name.startsWith(prefix) || !name.includes(SUFFIX)) continue;
+    removeIfThere(files, `${place.directory}/${name}`);
+  }
+}
+
+function prefixOf(client: string): string {
+  return `agent-${client}-`;
+}
+
+function namesIn(files: Files, directory: string): string[] {
+  let descriptor: number;
+  try {
+    descriptor = files.open(AT_CWD, directory, { access: "read", directory: true });
+  } catch (error) {
+    if (error instanceof SystemError) return [];
+    throw error;
+  }
+  try {
+    const decoder = new TextDecoder();
+    return files.list(descriptor).map((entry) => decoder.decode(entry.name));
+  } finally {
+    files.close(descriptor);
+  }
+}
+
+function removeIfThere(files: Files, path: string): void {
+  try {
+    files.unlink(AT_CWD, path);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== "ENOENT") throw error;
+  }
+}

@@ -1,0 +1,73 @@
+// The part of the composition root for commands that need no daemon: arrays and the format of
+// storage transport groups.
+
+import {
+  type ArrayStatus,
+  arrayStatus,
+  checkArray,
+  createArray,
+  destageArray,
+  removeArray,
+} from "../emulator/mod.ts";
+import { formatStg, readStgIdentity, readStgStatus, type Runtime } from "../transport/mod.ts";
+import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
+import { arrayParts, openVolumes } from "./compose.ts";
+import type { StgConfig } from "./config/mod.ts";
+import { type OpenVolumes, sourceOf } from "./stg/mod.ts";
+
+export function offlineOperations(runtime: Runtime): OfflineOperations {
+  const parts = arrayParts(runtime);
+  return {
+    arrayCreate: ({ directory, volumes, volumeBytes, boards, cacheBytes }) => {
+      createArray(directory, {
+        volumes,
+        volumeBytes,
+        ...(boards === null ? {} : { boards }),
+        ...(cacheBytes === null ? {} : { cacheBytes }),
+      }, parts);
+      return toReport(directory, arrayStatus(directory, parts));
+    },
+    arrayStatus: (directory) => toReport(directory, arrayStatus(directory, parts)),
+    arrayCheck: (directory) => checkArray(directory, parts),
+    arrayDestage: (directory) => destageArray(directory, { hostName: "agent" }, parts),
+    arrayRemove: (directory) => removeArray(directory, parts),
+    stgFormat: (stg, { force }) =>
+      withVolumes(runtime, stg, async ({ volumes }) => {
+        const { random } = runtime;
+        const identity = await formatStg({ name: stg.name, volumes, random, force });
+        return { stg: identity.name, uuid: identity.uuid, volumes: stg.volumes };
+      }),
+    stgStatus: (stg) =>
+      withVolumes(runtime, stg, async ({ volumes }) => {
+        const identity = await readStgIdentity({ name: stg.name, volumes });
+        const status = await readStgStatus({ identity, volumes, clock: runtime.clock });
+        return {
+          name: stg.name,
+          state: "up",
+          reason: null,
+          uuid: identity.uuid,
+          host: stg.host,
+          volumes: stg.volumes,
+          hosts: status.hosts,
+          connections: status.connections,
+        };
+      }),
+  };
+}
+
+async function withVolumes<T>(
+  runtime: Runtime,
+  stg: StgConfig,
+  use: (opened: OpenVolumes) => Promise<T>,
+): Promise<T> {
+  const opened = openVolumes(runtime, sourceOf(stg), "agent");
+  try {
+    return await use(opened);
+  } finally {
+    opened.close();
+  }
+}
+
+function toReport(directory: string, status: ArrayStatus): ArrayReport {
+  return { ...status, directory };
+}

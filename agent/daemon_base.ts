@@ -1,0 +1,114 @@
+// What the daemons of both roles share: jobs and their views, status, groups, stopping. The roles
+// add what they listen for and which requests they accept.
+
+import { AgentError, ConnectLayer } from "../transport/mod.ts";
+import type {
+  BackupDetail,
+  BackupView,
+  Daemon,
+  JobEvent,
+  JobRequest,
+  JobView,
+  ListedEntry,
+  Role,
+  StatusView,
+  StgView,
+  TraceStep,
+} from "./control/daemon.ts";
+import { type DaemonParts, VERSION } from "./daemon_parts.ts";
+import { JobRunner } from "./job/job_runner.ts";
+import type { StgService } from "./stg/mod.ts";
+
+export abstract class DaemonBase implements Daemon, AsyncDisposable {
+  abstract readonly role: Role;
+  protected readonly parts: DaemonParts;
+  protected readonly stgService: StgService;
+  protected readonly runner: JobRunner;
+  /** Connections that the main thread accepts; what jobs open is on their own layers. */
+  protected readonly layer: ConnectLayer;
+  protected readonly stopping = new AbortController();
+  readonly #name: string;
+  readonly #startedMs: number;
+
+  protected constructor(name: string, parts: DaemonParts, stgService: StgService) {
+    const { clock, random } = parts.runtime;
+    this.#name = name;
+    this.#startedMs = clock.monotonicMs();
+    this.parts = parts;
+    this.stgService = stgService;
+    this.layer = new ConnectLayer({ network: parts.network, storage: null });
+    const { startThread, onAssertion } = parts;
+    this.runner = new JobRunner({ clock, random, startThread, onAssertion });
+  }
+
+  abstract startJob(request: JobRequest): JobView;
+
+  status(): StatusView {
+    const { clock, process } = this.parts.runtime;
+    const stgs = this.stgs();
+    return {
+      role: this.role,
+      name: this.#name,
+      version: VERSION,
+      ready: !this.stopping.signal.aborted,
+      reasons: stgs.filter((stg) => stg.state === "down").map((stg) => `stg ${stg.name}: ${stg.reason}`),
+      uptimeSeconds: Math.round((clock.monotonicMs() - this.#startedMs) / 1000),
+      residentBytes: process.residentBytes(),
+      stgs,
+      jobs: { running: this.runner.board.running().length, total: this.runner.board.all().length },
+    };
+  }
+
+  jobs(): JobView[] {
+    return this.runner.board.all().map((job) => job.view());
+  }
+
+  job(id: string): JobView {
+    return this.runner.board.find(id).view();
+  }
+
+  cancelJob(id: string): JobView {
+    return this.runner.cancel(id).view();
+  }
+
+  trace(id: string): readonly TraceStep[] {
+    return this.runner.board.find(id).steps();
+  }
+
+  events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent> {
+    return this.runner.board.find(id).events(options);
+  }
+
+  stgs(): StgView[] {
+    return this.stgService.views();
+  }
+
+  backups(): readonly BackupView[] {
+    throw this.#serverOnly();
+  }
+
+  backup(_reference: string): BackupDetail {
+    throw this.#serverOnly();
+  }
+
+  list(_reference: string, _path: string | null): readonly ListedEntry[] {
+    throw this.#serverOnly();
+  }
+
+  /** Cancels the jobs, closes what listens, gives the host ids back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopping.abort(new AgentError("closed", "Cannot go on: the daemon is stopping"));
+    await this.stopListening();
+    await this.runner.stop();
+    await this.stgService[Symbol.asyncDispose]();
+    await this.layer[Symbol.asyncDispose]();
+  }
+
+  protected abstract stopListening(): Promise<void>;
+
+  #serverOnly(): AgentError {
+    return new AgentError("usage", "Cannot list backups here: this is a client, need the server", {
+      hint: "Run the command on the server, or name its daemon with --control.",
+    });
+  }
+}

@@ -1,0 +1,21 @@
+// What the composition root hands to a daemon: types only.
+
+import type { Mechanism, Runtime, Thread } from "../transport/mod.ts";
+import type { VolumeSource } from "./job/worker_protocol.ts";
+import type { OpenVolumes } from "./stg/mod.ts";
+
+export interface DaemonParts {
+  readonly runtime: Runtime;
+  /** The network mechanism of the main thread. */
+  readonly network: Mechanism;
+  readonly openVolumes: (source: VolumeSource, hostName: string) => OpenVolumes;
+  /** Starts the worker of a job. */
+  readonly startThread: () => Thread;
+  /** Ends the process with exit code 70: one of our own invariants broke. */
+  readonly onAssertion: (message: string) => void;
+  /** Tells the operator something that belongs in the log. */
+  readonly log: (level: "info" | "warning" | "error", message: string) => void;
+}
+
+/** The version that `--version` and `/v1/status` show; package.json has the same. */
+export const VERSION = "0.1.0";

@@ -1,0 +1,179 @@
+// One job as its daemon's main thread keeps it: state, log of events, trace of both sides.
+//
+// Invariants:
+//  1. The summary is the last event, there is exactly one, and it always comes.
+//  2. Events are numbered 1, 2, 3, …; a watcher that resumes after n misses none but old progress.
+//  3. A job ends once: what arrives afterwards is dropped.
+
+import type { ErrorRecord } from "../../transport/mod.ts";
+import type {
+  ChannelBytes,
+  JobEvent,
+  JobEventBody,
+  JobKind,
+  JobRequest,
+  JobState,
+  JobView,
+  Progress,
+  Summary,
+  TraceStep,
+} from "../control/daemon.ts";
+import { JOB_EVENTS_MAX } from "./limits.ts";
+
+export interface JobStart {
+  readonly id: string;
+  readonly kind: JobKind;
+  readonly client: string | null;
+  readonly request: JobRequest | null;
+  /** Milliseconds since 1970. */
+  readonly createdMs: number;
+  /** The daemon's monotonic clock, for durations. */
+  readonly startedMs: number;
+}
+
+/** How a job ended, as its worker or its daemon says. */
+export interface JobEnd {
+  readonly state: "ok" | "incomplete" | "failed" | "cancelled";
+  readonly backup: string | null;
+  readonly files: number | null;
+  readonly bytes: number | null;
+  readonly channels: ChannelBytes;
+  readonly fallback: string | null;
+  readonly error: ErrorRecord | null;
+}
+
+export class Job {
+  readonly start: JobStart;
+  readonly #events: JobEvent[] = [];
+  readonly #watchers = new Set<() => void>();
+  readonly #steps: TraceStep[] = [];
+  #state: JobState = "queued";
+  #kind: JobKind;
+  #progress: Progress | null = null;
+  #error: ErrorRecord | null = null;
+  #summary: Summary | null = null;
+  #lastEvent = 0;
+  #backup: string | null = null;
+
+  constructor(start: JobStart) {
+    this.start = start;
+    this.#kind = start.kind;
+  }
+
+  get ended(): boolean {
+    return this.#summary !== null;
+  }
+
+  view(): JobView {
+    const { id, client, request, createdMs } = this.start;
+    return {
+      job: id,
+      kind: this.#kind,
+      state: this.#state,
+      client,
+      created: new Date(createdMs).toISOString(),
+      request,
+      progress: this.#progress,
+      error: this.#error,
+      summary: this.#summary,
+    };
+  }
+
+  steps(): readonly TraceStep[] {
+    return this.#steps;
+  }
+
+  addSteps(steps: readonly TraceStep[]): void {
+    this.#steps.push(...steps);
+  }
+
+  setConnecting(): void {
+    if (!this.ended) this.#state = "connecting";
+  }
+
+  /** The peer that initiated the job says only now what it is. */
+  setRunning(kind: JobKind): void {
+    if (this.ended) return;
+    this.#state = "running";
+    this.#kind = kind;
+  }
+
+  /** The backup that the job writes or reads, once it is known. */
+  setBackup(backup: string): void {
+    this.#backup = backup;
+  }
+
+  report(body: JobEventBody): void {
+    if (this.ended) return;
+    if (body.type === "progress") this.#progress = body;
+    this.#append(body);
+  }
+
+  /** Ends the job: reports the error, if any, and the summary. */
+  end(end: JobEnd, nowMs: number): void {
+    if (this.ended) return;
+    const job = this.start.id;
+    if (end.error !== null) {
+      this.#error = end.error;
+      this.#append({ type: "error", job, ...end.error });
+    }
+    this.#state = end.state;
+    this.#summary = {
+      type: "summary",
+      job,
+      backup: end.backup ?? this.#publishedBackup(end),
+      status: end.state === "cancelled" ? "failed" : end.state,
+      files: end.files,
+      bytes: end.bytes,
+      seconds: Math.round(nowMs - this.start.startedMs) / 1000,
+      channels: end.channels,
+      fallback: end.fallback,
+    };
+    this.#append(this.#summary);
+  }
+
+  /** Events after `since`, then those that come, until the summary. */
+  async *events(options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent> {
+    let last = options.since;
+    while (!options.signal.aborted) {
+      for (const event of this.#events.filter((event) => event.id > last)) {
+        last = event.id;
+        yield event;
+        if (event.body.type === "summary") return;
+      }
+      if (this.ended && last >= this.#lastEvent) return;
+      if (this.#lastEvent <= last) await this.#changed(options.signal);
+    }
+  }
+
+  /** A failed job has published nothing; a restore names the backup it read either way. */
+  #publishedBackup(end: JobEnd): string | null {
+    const published = end.state === "ok" || end.state === "incomplete";
+    return published || this.#kind.startsWith("restore") ? this.#backup : null;
+  }
+
+  #append(body: JobEventBody): void {
+    this.#lastEvent += 1;
+    this.#events.push({ id: this.#lastEvent, body });
+    if (this.#events.length > JOB_EVENTS_MAX) this.#drop();
+    for (const wake of this.#watchers) wake();
+  }
+
+  /** Makes room: the oldest progress goes first, then the oldest event of any kind. */
+  #drop(): void {
+    const index = this.#events.findIndex((event) => event.body.type === "progress");
+    this.#events.splice(Math.max(index, 0), 1);
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#watchers.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#watchers.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+}

@@ -1,0 +1,51 @@
+// The jobs of a daemon: finds one by a unique prefix, forgets the oldest ended ones.
+
+import { AgentError } from "../../transport/mod.ts";
+import type { Job } from "./job.ts";
+import { ENDED_JOBS_MAX, RUNNING_JOBS_MAX } from "./limits.ts";
+
+export class JobBoard {
+  readonly #jobs = new Map<string, Job>();
+
+  /** @throws AgentError `busy` when RUNNING_JOBS_MAX jobs run */
+  add(job: Job): void {
+    const running = this.running().length;
+    if (running >= RUNNING_JOBS_MAX) {
+      throw new AgentError(
+        "busy",
+        `Cannot start job "${job.start.id}": ${running} jobs run, need fewer than ` +
+          RUNNING_JOBS_MAX,
+        { hint: "Wait for a job to end, or cancel one: `agent jobs`, `agent cancel JOB`." },
+      );
+    }
+    this.#jobs.set(job.start.id, job);
+    const ended = [...this.#jobs.values()].filter((job) => job.ended);
+    for (const old of ended.slice(0, -ENDED_JOBS_MAX)) this.#jobs.delete(old.start.id);
+  }
+
+  all(): Job[] {
+    return [...this.#jobs.values()];
+  }
+
+  running(): Job[] {
+    return this.all().filter((job) => !job.ended);
+  }
+
+  has(id: string): boolean {
+    return this.#jobs.has(id);
+  }
+
+  /** @throws AgentError `not_found` unless exactly one job begins with `prefix` */
+  find(prefix: string): Job {
+    const exact = this.#jobs.get(prefix);
+    if (exact !== undefined) return exact;
+    const found = this.all().filter((job) => job.start.id.startsWith(prefix));
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only;
+    throw new AgentError(
+      "not_found",
+      `Cannot find job "${prefix}": ${found.length} jobs begin with it, need one`,
+      { hint: "List the jobs with `agent jobs`." },
+    );
+  }
+}

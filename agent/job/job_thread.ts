@@ -1,0 +1,138 @@
+// The main thread's end of a job's worker: starts it, relays accepted connections to it, brings
+// what it reports into the job, and ends it.
+//
+// The job ends exactly once: by the worker's own word, by its crash, or after the grace time of a
+// cancellation. `ended` resolves when the thread is gone and its leases can be given back.
+
+import {
+  type Clock,
+  type Conn,
+  type ErrorRecord,
+  serveRelay,
+  type Thread,
+} from "../../transport/mod.ts";
+import type { ChannelBytes } from "../control/daemon.ts";
+import type { Job } from "./job.ts";
+import { CANCEL_GRACE_MS } from "./limits.ts";
+import type { FromWorker, RelayedConnection, ToWorker, WorkerTask } from "./worker_protocol.ts";
+
+export interface JobThreadParts {
+  readonly clock: Clock;
+  readonly startThread: () => Thread;
+  /** Ends the process: one of our own invariants broke. */
+  readonly onAssertion: (message: string) => void;
+}
+
+const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
+
+export class JobThread {
+  readonly job: Job;
+  readonly ended: Promise<void>;
+  readonly #parts: JobThreadParts;
+  readonly #thread: Thread;
+  readonly #grace = new AbortController();
+  /** Fires when the thread is gone: what was relayed to it ends. */
+  readonly #gone = new AbortController();
+  #resolveEnded: () => void = () => {};
+  #cancelled = false;
+
+  constructor(job: Job, task: WorkerTask, parts: JobThreadParts) {
+    this.job = job;
+    this.#parts = parts;
+    this.ended = new Promise((resolve) => this.#resolveEnded = resolve);
+    this.#thread = parts.startThread();
+    this.#thread.onMessage((message) => this.#receive(message as FromWorker));
+    this.#thread.onError((error) => this.#fail({ code: "internal", message: error.message }));
+    job.setConnecting();
+    this.#send({ type: "task", task });
+  }
+
+  /** Hands a connection that the main thread accepted over to the worker. */
+  relay(
+    conn: Conn,
+    details: Pick<RelayedConnection, "role" | "setup">,
+  ): void {
+    const { sentBytes, receivedBytes } = conn.counters;
+    const { port1, port2 } = new MessageChannel();
+    void serveRelay(conn, port1, { signal: this.#gone.signal });
+    const connection: RelayedConnection = {
+      ...details,
+      port: port2,
+      localAddr: conn.localAddr,
+      remoteAddr: conn.remoteAddr,
+      alreadyBytes: sentBytes + receivedBytes,
+    };
+    this.#thread.post({ type: "connection", connection } satisfies ToWorker, [port2]);
+  }
+
+  /** Asks the job to stop, and stops it after the grace time. */
+  cancel(): void {
+    if (this.job.ended || this.#cancelled) return;
+    this.#cancelled = true;
+    this.#send({ type: "cancel" });
+    void this.#endAfterGrace();
+  }
+
+  async #endAfterGrace(): Promise<void> {
+    try {
+      await this.#parts.clock.sleep(CANCEL_GRACE_MS, { signal: this.#grace.signal });
+    } catch {
+      return; // The worker ended by itself.
+    }
+    this.#fail({ code: "cancelled", message: "Cannot finish the job: cancelled" });
+  }
+
+  #send(message: ToWorker): void {
+    this.#thread.post(message);
+  }
+
+  #receive(message: FromWorker): void {
+    const { job } = this;
+    if (message.type === "steps") job.addSteps(message.steps);
+    else if (message.type === "running") job.setRunning(message.kind);
+    else if (message.type === "backup") job.setBackup(message.backup);
+    else if (message.type === "report") job.report(message.body);
+    else if (message.type === "assertion") this.#parts.onAssertion(message.message);
+    else this.#end(message);
+  }
+
+  #end({ result, channels }: Extract<FromWorker, { type: "end" }>): void {
+    if ("error" in result) {
+      this.#fail(result.error, channels);
+      return;
+    }
+    const { status, backup, files, bytes, fallback } = result;
+    this.job.end({
+      state: status,
+      backup,
+      files,
+      bytes,
+      channels,
+      fallback,
+      error: null,
+    }, this.#parts.clock.monotonicMs());
+    this.#close();
+  }
+
+  #fail(error: ErrorRecord, channels: ChannelBytes = NO_BYTES): void {
+    const state = error.code === "cancelled" ? "cancelled" : "failed";
+    this.job.end({
+      state,
+      backup: null,
+      files: null,
+      bytes: null,
+      channels,
+      fallback: null,
+      error,
+    }, this.#parts.clock.monotonicMs());
+    this.#close();
+  }
+
+  #close(): void {
+    this.#grace.abort();
+    this.#thread.terminate();
+    this.#gone.abort();
+    this.#resolveEnded();
+  }
+}
+

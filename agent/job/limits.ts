@@ -1,0 +1,40 @@
+// Limits of jobs and their links, with unit and reason.
+
+/** Tar bytes in one frame; the media format promises independent frames of at most this. */
+export const FRAME_TAR_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A message on a link: a frame that did not compress, its rows, and room for their growth. */
+export const LINK_MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A document on a link (control, status): redirects of a restore are the longest. */
+export const LINK_DOCUMENT_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Events kept of a job, for watchers that come late; older progress is dropped first. */
+export const JOB_EVENTS_MAX = 2_000;
+
+/** Ended jobs that a daemon remembers. */
+export const ENDED_JOBS_MAX = 500;
+
+/** Jobs that run at once; each has a worker thread of some 50 MiB. */
+export const RUNNING_JOBS_MAX = 8;
+
+/** Time between two progress messages: often enough for a bar, rare enough to cost nothing. */
+export const PROGRESS_INTERVAL_MS = 250;
+
+/** Warnings whose text a backup keeps; more are only counted. */
+export const WARNINGS_MAX = 10_000;
+
+/** STP endpoints of a job on one group: the listener and the connection. */
+export const ENDPOINTS_PER_JOB = 2;
+
+/** A job that was asked to stop gets this long to end by itself before its thread is ended. */
+export const CANCEL_GRACE_MS = 5_000;
+
+/** Time that the first pass over the source may take to count files for the progress bar. */
+export const SCAN_LIMIT_MS = 1_500;
+
+/** Records between two cursors that the server sends back. */
+export const RECORDS_PER_CURSOR = 16;
+
+/** Time to tell the peer why a job failed. */
+export const TELL_TIMEOUT_MS = 2_000;

@@ -1,0 +1,137 @@
+// Documents that the two sides of a job exchange beside the records: what to do, how it goes, how
+// it ended. Each is checked when it arrives; byte strings (paths) travel as base64.
+
+import { z } from "zod";
+import { AgentError } from "../../transport/mod.ts";
+
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const bytes = z.base64();
+const path = z.string().min(1).max(64 * 1024);
+const totals = { totalFiles: count.nullable(), totalBytes: count.nullable() };
+
+const error = z.object({
+  code: z.enum([
+    "usage",
+    "failed",
+    "not_found",
+    "busy",
+    "auth",
+    "damaged",
+    "no_space",
+    "unreachable",
+    "refused",
+    "port_in_use",
+    "reset",
+    "closed",
+    "timeout",
+    "cancelled",
+    "mismatch",
+    "volume",
+    "unsupported",
+    "internal",
+  ]),
+  message: z.string(),
+  hint: z.string().optional(),
+});
+
+const step = z.object({
+  figure: z.enum(["4", "4A", "5"]),
+  side: z.enum(["server", "client"]),
+  step: z.string(),
+  call: z.string(),
+  atMs: z.number(),
+  skipped: z.boolean(),
+});
+
+const redirect = z.object({ member: bytes, writeAs: bytes });
+
+/** Which channel carries the records: the server decides, and tells before the first. */
+const channel = z.enum(["storage", "network"]);
+
+/** What the receiving side of a restore needs before the first record. */
+const restoreHead = { redirects: z.array(redirect), ...totals };
+
+const document = z.discriminatedUnion("type", [
+  // Server to client: back up these paths.
+  z.object({
+    type: z.literal("backup-filesystem"),
+    channel,
+    paths: z.array(path).min(1),
+    exclude: z.array(path),
+    ...totals,
+  }),
+  // Server to client: write the records that follow below `target`.
+  z.object({
+    type: z.literal("restore-filesystem"),
+    channel,
+    target: path,
+    overwrite: z.enum(["refuse", "never", "always"]),
+    ...restoreHead,
+  }),
+  // Client to server: store the records that follow as a backup of this database.
+  z.object({
+    type: z.literal("backup-database"),
+    database: path,
+    kind: z.enum(["sqlite"]),
+    path,
+  }),
+  // Client to server: send the records of this backup of the database.
+  z.object({ type: z.literal("restore-database"), database: path, backup: path }),
+  // Server to client: the records of the database follow.
+  z.object({ type: z.literal("restore-start"), backup: path, ...restoreHead }),
+  // Client to server: the backup that is written now; the answer to a backup-database.
+  z.object({ type: z.literal("started"), backup: path }),
+  // Both: the connection steps of this side, for the other side's ladder.
+  z.object({ type: z.literal("trace"), steps: z.array(step) }),
+  z.object({
+    type: z.literal("progress"),
+    phase: z.enum(["scanning", "reading", "writing"]),
+    files: count,
+    bytes: count,
+    ...totals,
+  }),
+  z.object({
+    type: z.literal("warning"),
+    code: z.string(),
+    message: z.string(),
+    path: bytes.nullable(),
+    /** True when the backup lacks something because of it. */
+    incomplete: z.boolean(),
+  }),
+  // No more records follow; records may still be on their way on another connection.
+  z.object({ type: z.literal("end"), records: count }),
+  // Server to client: records received, and records safe on disk.
+  z.object({ type: z.literal("cursor"), received: count, synced: count }),
+  // The side that finished the job tells how.
+  z.object({
+    type: z.literal("result"),
+    backup: z.string().nullable(),
+    status: z.enum(["ok", "incomplete"]),
+    files: count,
+    bytes: count,
+  }),
+  z.object({ type: z.literal("error"), error }),
+]);
+
+export type LinkDocument = z.infer<typeof document>;
+
+/** @throws AgentError `damaged` naming the first key that is wrong */
+export function decodeDocument(payload: Uint8Array): LinkDocument {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+  } catch {
+    throw new AgentError("damaged", "Cannot read from the job's peer: found no JSON, need a document");
+  }
+  const parsed = document.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new AgentError(
+    "damaged",
+    `Cannot read from the job's peer: "${issue?.path.join(".") ?? ""}": ${issue?.message ?? "?"}`,
+  );
+}
+
+export function encodeDocument(value: LinkDocument): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}

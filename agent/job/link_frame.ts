@@ -1,0 +1,131 @@
+// Messages of a job's link as bytes. Little-endian.
+//
+//   message:  0 kind u8 (1 document, 2 data record, 3 restore record) | 1 zeros | 4 length u32 | payload
+//   document: UTF-8 JSON of a LinkDocument (link_document.ts checks it)
+//   data record:    0 sequence u32 | 4 tar bytes u32 | 8 rows u32 | 12 frame bytes u32
+//                   | 16 content bytes u64 | 24 frame | rows
+//   restore record: 0 sequence u32 | 4 tar bytes u32 | 8 pieces u32 | 12 frame bytes u32
+//                   | 16 pieces {offset u32, length u32} | frame
+//
+// Lengths come from the peer: each is checked against the message before it is used. The frames
+// carry their own checksums; STP frames and TLS protect the way.
+
+import { AgentError } from "../../transport/mod.ts";
+import type { DataRecord, Piece, RestoreRecord } from "../record.ts";
+import { FRAME_TAR_BYTES_MAX, LINK_DOCUMENT_BYTES_MAX, LINK_MESSAGE_BYTES_MAX } from "./limits.ts";
+
+export const HEADER_BYTES = 8;
+const DATA_HEAD_BYTES = 24;
+const RESTORE_HEAD_BYTES = 16;
+const PIECE_BYTES = 8;
+
+export type LinkKind = "document" | "data" | "restore";
+const KINDS: Readonly<Record<LinkKind, number>> = { document: 1, data: 2, restore: 3 };
+
+/** Size of a data record as a message, header included. */
+export function dataRecordBytes(record: DataRecord): number {
+  return HEADER_BYTES + DATA_HEAD_BYTES + record.frame.length + record.rows.length;
+}
+
+/** Size of a restore record as a message, header included. */
+export function restoreRecordBytes(record: RestoreRecord): number {
+  return HEADER_BYTES + RESTORE_HEAD_BYTES + record.pieces.length * PIECE_BYTES +
+    record.frame.length;
+}
+
+/** Writes a header of `length` payload bytes at the start of `into`. */
+export function encodeHeader(kind: LinkKind, length: number, into: Uint8Array): void {
+  const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+  view.setUint32(0, KINDS[kind], true);
+  view.setUint32(4, length, true);
+}
+
+/** @throws AgentError `damaged` for an unknown kind or a length over the limit */
+export function decodeHeader(bytes: Uint8Array): { kind: LinkKind; length: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const value = view.getUint32(0, true);
+  const length = view.getUint32(4, true);
+  const kind = value === 1 ? "document" : value === 2 ? "data" : value === 3 ? "restore" : null;
+  if (kind === null) throw damaged(`message kind ${value}`, "1, 2 or 3");
+  const max = kind === "document" ? LINK_DOCUMENT_BYTES_MAX : LINK_MESSAGE_BYTES_MAX;
+  if (length > max) throw damaged(`a message of ${length} bytes`, `at most ${max}`);
+  return { kind, length };
+}
+
+/** Writes the whole message into `into`, which has `dataRecordBytes(record)` bytes. */
+export function encodeDataRecord(record: DataRecord, into: Uint8Array): void {
+  encodeHeader("data", into.length - HEADER_BYTES, into);
+  const view = new DataView(into.buffer, into.byteOffset + HEADER_BYTES, DATA_HEAD_BYTES);
+  view.setUint32(0, record.sequence, true);
+  view.setUint32(4, record.tarBytes, true);
+  view.setUint32(8, record.rowCount, true);
+  view.setUint32(12, record.frame.length, true);
+  view.setBigUint64(16, BigInt(record.contentBytes), true);
+  into.set(record.frame, HEADER_BYTES + DATA_HEAD_BYTES);
+  into.set(record.rows, HEADER_BYTES + DATA_HEAD_BYTES + record.frame.length);
+}
+
+/** The record's frame and rows are views of `payload`. @throws AgentError `damaged` */
+export function decodeDataRecord(payload: Uint8Array): DataRecord {
+  if (payload.length < DATA_HEAD_BYTES) throw damaged("a short data record", "its whole head");
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const frameBytes = view.getUint32(12, true);
+  const rowsStart = DATA_HEAD_BYTES + frameBytes;
+  if (rowsStart > payload.length) throw damaged(`a frame of ${frameBytes} bytes`, "one that fits");
+  return {
+    sequence: view.getUint32(0, true),
+    tarBytes: tarBytes(view.getUint32(4, true)),
+    rowCount: view.getUint32(8, true),
+    contentBytes: Number(view.getBigUint64(16, true)),
+    frame: payload.subarray(DATA_HEAD_BYTES, rowsStart),
+    rows: payload.subarray(rowsStart),
+  };
+}
+
+/** Writes the whole message into `into`, which has `restoreRecordBytes(record)` bytes. */
+export function encodeRestoreRecord(record: RestoreRecord, into: Uint8Array): void {
+  encodeHeader("restore", into.length - HEADER_BYTES, into);
+  const view = new DataView(into.buffer, into.byteOffset + HEADER_BYTES);
+  view.setUint32(0, record.sequence, true);
+  view.setUint32(4, record.tarBytes, true);
+  view.setUint32(8, record.pieces.length, true);
+  view.setUint32(12, record.frame.length, true);
+  let offset = RESTORE_HEAD_BYTES;
+  for (const piece of record.pieces) {
+    view.setUint32(offset, piece.offset, true);
+    view.setUint32(offset + 4, piece.length, true);
+    offset += PIECE_BYTES;
+  }
+  into.set(record.frame, HEADER_BYTES + offset);
+}
+
+/** The record's frame is a view of `payload`. @throws AgentError `damaged` */
+export function decodeRestoreRecord(payload: Uint8Array): RestoreRecord {
+  if (payload.length < RESTORE_HEAD_BYTES) throw damaged("a short restore record", "its head");
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const recordTarBytes = tarBytes(view.getUint32(4, true));
+  const pieceCount = view.getUint32(8, true);
+  const frameStart = RESTORE_HEAD_BYTES + pieceCount * PIECE_BYTES;
+  if (frameStart + view.getUint32(12, true) !== payload.length) {
+    throw damaged("lengths that do not add up", "those of the message");
+  }
+  const pieces: Piece[] = [];
+  for (let at = RESTORE_HEAD_BYTES; at < frameStart; at += PIECE_BYTES) {
+    const piece = { offset: view.getUint32(at, true), length: view.getUint32(at + 4, true) };
+    if (piece.offset + piece.length > recordTarBytes) {
+      throw damaged(`a piece that ends at ${piece.offset + piece.length}`, "one within its frame");
+    }
+    pieces.push(piece);
+  }
+  const frame = payload.subarray(frameStart);
+  return { sequence: view.getUint32(0, true), tarBytes: recordTarBytes, pieces, frame };
+}
+
+function tarBytes(value: number): number {
+  if (value <= FRAME_TAR_BYTES_MAX) return value;
+  throw damaged(`a frame of ${value} tar bytes`, `at most ${FRAME_TAR_BYTES_MAX}`);
+}
+
+function damaged(found: string, wanted: string): AgentError {
+  return new AgentError("damaged", `Cannot read from the job's peer: found ${found}, need ${wanted}`);
+}

@@ -1,0 +1,150 @@
+// What crosses between a daemon's main thread and the worker of one job: plain data and ports.
+//
+// The main thread keeps control, HTTP and policy; the worker owns the volumes, STP endpoints and
+// file I/O of its job, so bulk data never crosses threads. Connections that the main thread
+// accepted are relayed to the worker over a MessagePort.
+
+import type {
+  Address,
+  EndpointLease,
+  ErrorRecord,
+  FlowIdentity,
+  FlowStep,
+  HostClaim,
+  StgIdentity,
+  StgMessage,
+  StpTiming,
+} from "../../transport/mod.ts";
+import type { ClientEntry, DatabaseEntry } from "../config/mod.ts";
+import type { ChannelBytes, JobKind, Progress, Warning } from "../control/daemon.ts";
+
+/** Where the volumes of a group are. */
+export type VolumeSource =
+  | { readonly kind: "array"; readonly directory: string; readonly names: readonly string[] }
+  | { readonly kind: "raw"; readonly paths: readonly string[] };
+
+/** All that a worker needs to use a group: it joins none, the daemon has joined. */
+export interface StgPart {
+  readonly name: string;
+  readonly source: VolumeSource;
+  readonly identity: StgIdentity;
+  readonly claim: HostClaim;
+  readonly lease: EndpointLease;
+  readonly timing: StpTiming;
+}
+
+/** A group as a job may use it, or why it cannot. */
+export type StgAccess = { readonly part: StgPart } | { readonly unusable: string };
+
+interface TaskBase {
+  readonly identity: FlowIdentity;
+  /** Steps that the main thread has done for this job. */
+  readonly steps: readonly FlowStep[];
+}
+
+export interface ServerFilesystemTask extends TaskBase {
+  readonly kind: "server-filesystem";
+  readonly client: ClientEntry;
+  readonly stg: StgAccess;
+  readonly vault: string;
+  readonly action:
+    | {
+      readonly type: "backup";
+      /** Id of the backup to make. */
+      readonly backup: string;
+      readonly paths: readonly string[];
+      readonly exclude: readonly string[];
+    }
+    | {
+      readonly type: "restore";
+      readonly backup: string;
+      readonly target: string;
+      readonly include: readonly string[];
+      readonly overwrite: "refuse" | "never" | "always";
+    };
+}
+
+export interface ServerDatabaseTask extends TaskBase {
+  readonly kind: "server-database";
+  readonly client: ClientEntry;
+  readonly stg: StgAccess;
+  readonly vault: string;
+  /** The client's configured address with the dynamic port that it announced. */
+  readonly address: Address;
+  /** Id of the backup, if the client wants to make one. */
+  readonly newBackup: string;
+}
+
+export interface ServerVerifyTask extends TaskBase {
+  readonly kind: "server-verify";
+  readonly vault: string;
+  readonly backups: readonly string[];
+  readonly data: boolean;
+}
+
+export interface ClientFilesystemTask extends TaskBase {
+  readonly kind: "client-filesystem";
+  readonly stgs: Readonly<Record<string, StgAccess>>;
+  readonly compressionLevel: number;
+  readonly allowRestore: boolean;
+}
+
+export interface ClientDatabaseTask extends TaskBase {
+  readonly kind: "client-database";
+  readonly stgs: Readonly<Record<string, StgAccess>>;
+  readonly compressionLevel: number;
+  readonly server: Address;
+  readonly listen: Address;
+  readonly spool: string;
+  readonly database: DatabaseEntry;
+  readonly action:
+    | { readonly type: "backup" }
+    | { readonly type: "restore"; readonly backup: string; readonly target: string | null };
+}
+
+export type WorkerTask =
+  | ServerFilesystemTask
+  | ServerDatabaseTask
+  | ServerVerifyTask
+  | ClientFilesystemTask
+  | ClientDatabaseTask;
+
+/** A connection that the main thread accepted for the job. */
+export interface RelayedConnection {
+  readonly role: "control" | "errors" | "storage-setup";
+  readonly port: MessagePort;
+  readonly localAddr: Address;
+  readonly remoteAddr: Address;
+  /** Bytes that crossed it on the main thread. */
+  readonly alreadyBytes: number;
+  /** Of a storage set-up: what step 160 received, and the steps so far. */
+  readonly setup: { readonly message: StgMessage; readonly steps: readonly FlowStep[] } | null;
+}
+
+export type ToWorker =
+  | { readonly type: "task"; readonly task: WorkerTask }
+  | { readonly type: "connection"; readonly connection: RelayedConnection }
+  | { readonly type: "cancel" };
+
+/** What a job did, as its worker counts it. */
+export interface WorkerResult {
+  readonly status: "ok" | "incomplete";
+  readonly backup: string | null;
+  readonly files: number | null;
+  readonly bytes: number | null;
+  readonly fallback: string | null;
+}
+
+export type FromWorker =
+  | { readonly type: "steps"; readonly steps: readonly FlowStep[] }
+  /** Connected; says what the peer asked for. */
+  | { readonly type: "running"; readonly kind: JobKind }
+  | { readonly type: "backup"; readonly backup: string }
+  | { readonly type: "report"; readonly body: Progress | Warning }
+  | {
+    readonly type: "end";
+    readonly result: WorkerResult | { readonly error: ErrorRecord };
+    readonly channels: ChannelBytes;
+  }
+  /** One of our own invariants broke: the whole process must end (exit 70). */
+  | { readonly type: "assertion"; readonly message: string };

@@ -1,0 +1,153 @@
+// What the code of a job works with on its worker thread: the connect layer that is its meter, the
+// trace that goes to the main thread and to the peer, and the connections that the main thread
+// accepted for it.
+
+import {
+  AgentError,
+  cancellation,
+  ConnectLayer,
+  type FlowContext,
+  type FlowIdentity,
+  type FlowStep,
+  FlowTrace,
+  type Mechanism,
+  orCancelled,
+  RelayConn,
+  type Runtime,
+  type Side,
+} from "../../transport/mod.ts";
+import type { ChannelBytes, JobKind, Warning } from "../control/daemon.ts";
+import type { LinkDocument } from "./link_document.ts";
+import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
+import type { FromWorker, RelayedConnection, WorkerTask } from "./worker_protocol.ts";
+
+type Role = RelayedConnection["role"];
+
+export interface WorkerSessionOptions {
+  readonly runtime: Runtime;
+  readonly task: WorkerTask;
+  readonly network: Mechanism;
+  readonly storage: Mechanism;
+  readonly post: (message: FromWorker) => void;
+}
+
+/** A relayed connection as a descriptor of this job's layer. */
+export interface Adopted {
+  readonly descriptor: number;
+  readonly setup: RelayedConnection["setup"];
+}
+
+export class WorkerSession implements AsyncDisposable {
+  readonly runtime: Runtime;
+  readonly identity: FlowIdentity;
+  readonly layer: ConnectLayer;
+  readonly #post: (message: FromWorker) => void;
+  readonly #cancel = new AbortController();
+  readonly #steps: FlowStep[];
+  readonly #trace: FlowTrace;
+  readonly #meter: ProgressMeter;
+  readonly #arrived = new Map<Role, Adopted>();
+  readonly #waiting = new Map<Role, (adopted: Adopted) => void>();
+
+  constructor(options: WorkerSessionOptions) {
+    const { runtime, task } = options;
+    this.runtime = runtime;
+    this.identity = task.identity;
+    this.layer = new ConnectLayer({ network: options.network, storage: options.storage });
+    this.#post = options.post;
+    this.#steps = [...task.steps];
+    const side: Side = task.kind.startsWith("server") ? "server" : "client";
+    const sinceMs = Math.max(0, ...task.steps.map((step) => step.atMs));
+    this.#trace = new FlowTrace(side, runtime.clock, (step) => this.#record(step), sinceMs);
+    this.#meter = new ProgressMeter(task.identity.job, runtime.clock.monotonicMs());
+    if (task.steps.length > 0) this.#post({ type: "steps", steps: task.steps });
+  }
+
+  /** Fires when the job is cancelled. */
+  get signal(): AbortSignal {
+    return this.#cancel.signal;
+  }
+
+  cancel(): void {
+    const message = `Cannot finish job "${this.identity.job}": cancelled`;
+    this.#cancel.abort(new AgentError("cancelled", message));
+  }
+
+  /** @throws AgentError `cancelled` */
+  throwIfCancelled(): void {
+    if (this.signal.aborted) throw cancellation(this.signal);
+  }
+
+  flow(signal: AbortSignal = this.signal): FlowContext {
+    return { layer: this.layer, clock: this.runtime.clock, trace: this.#trace, signal };
+  }
+
+  /** This side's steps so far, for the peer's ladder. */
+  ownSteps(): LinkDocument {
+    return { type: "trace", steps: this.#steps };
+  }
+
+  /** Takes the peer's steps for our ladder. */
+  addPeerSteps(steps: readonly FlowStep[]): void {
+    this.#post({ type: "steps", steps });
+  }
+
+  /** The connections stand and it is known what to do. */
+  running(kind: JobKind): void {
+    this.#post({ type: "running", kind });
+  }
+
+  /** Names the backup that the job writes or reads. */
+  setBackup(backup: string): void {
+    this.#post({ type: "backup", backup });
+  }
+
+  channels(): ChannelBytes {
+    const { networkBytes, storageBytes } = this.layer.channelBytes();
+    return { network: { bytes: networkBytes }, storage: { bytes: storageBytes } };
+  }
+
+  /** Reports progress if it is due. @returns true when it was */
+  progress(counts: Omit<ProgressCounts, "channels">): boolean {
+    const now = this.runtime.clock.monotonicMs();
+    if (!this.#meter.due(now)) return false;
+    const body = this.#meter.report({ ...counts, channels: this.channels() }, now);
+    this.#post({ type: "report", body });
+    return true;
+  }
+
+  warn(warning: Pick<Warning, "code" | "message" | "path">): void {
+    const body: Warning = { type: "warning", job: this.identity.job, ...warning };
+    this.#post({ type: "report", body });
+  }
+
+  /** Takes a connection that the main thread accepted. */
+  adopt(connection: RelayedConnection): void {
+    const { port, localAddr, remoteAddr, role, setup } = connection;
+    const conn = new RelayConn(port, { localAddr, remoteAddr });
+    const adopted = { descriptor: this.layer.adopt(conn, connection.alreadyBytes), setup };
+    for (const step of setup?.steps ?? []) this.#record(step);
+    const waiting = this.#waiting.get(role);
+    this.#waiting.delete(role);
+    if (waiting === undefined) this.#arrived.set(role, adopted);
+    else waiting(adopted);
+  }
+
+  /** Waits for the next relayed connection of a role. */
+  relayed(role: Role, signal: AbortSignal = this.signal): Promise<Adopted> {
+    const arrived = this.#arrived.get(role);
+    this.#arrived.delete(role);
+    if (arrived !== undefined) return Promise.resolve(arrived);
+    const waiting = new Promise<Adopted>((resolve) => this.#waiting.set(role, resolve));
+    return orCancelled(waiting, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.layer[Symbol.asyncDispose]();
+  }
+
+  #record(step: FlowStep): void {
+    this.#steps.push(step);
+    this.#post({ type: "steps", steps: [step] });
+  }
+}

@@ -1,0 +1,80 @@
+// Entry of a job's worker thread: composes the parts of one job, runs it, and reports its end.
+//
+// The composition root runs in every worker; only plain data comes in. Anything thrown is a failed
+// job, but for a broken assertion of ours, which ends the whole process (exit 70).
+
+import {
+  AgentError,
+  AssertionFailure,
+  currentRuntime,
+  type Runtime,
+  type Thread,
+  toErrorRecord,
+} from "../transport/mod.ts";
+import { runClientDatabase } from "./client/database_job.ts";
+import { runClientFilesystem } from "./client/filesystem_job.ts";
+import { composeJob, type JobParts } from "./compose.ts";
+import type { FromWorker, ToWorker, WorkerResult, WorkerTask } from "./job/worker_protocol.ts";
+import { runServerDatabase } from "./server/database_job.ts";
+import { runServerFilesystem } from "./server/filesystem_job.ts";
+import { runServerVerify } from "./server/verify_job.ts";
+
+const runtime = await currentRuntime();
+serveJob(runtime, runtime.parentThread());
+
+/** Takes the task and what follows it; a worker runs one job in its life. */
+function serveJob(runtime: Runtime, parent: Thread): void {
+  let parts: JobParts | null = null;
+  const post = (message: FromWorker) => parent.post(message);
+  parent.onMessage((received) => {
+    const message = received as ToWorker;
+    if (message.type === "task") {
+      parts = composeJob(runtime, message.task, post);
+      void runJob(parts, message.task, post);
+    } else if (message.type === "connection") parts?.session.adopt(message.connection);
+    else parts?.session.cancel();
+  });
+}
+
+async function runJob(
+  parts: JobParts,
+  task: WorkerTask,
+  post: (message: FromWorker) => void,
+): Promise<void> {
+  const { session } = parts;
+  let end: WorkerResult | { readonly error: ReturnType<typeof toErrorRecord> };
+  try {
+    end = await runTask(parts, task);
+  } catch (error) {
+    if (error instanceof AssertionFailure) {
+      post({ type: "assertion", message: error.stack ?? error.message });
+      return;
+    }
+    end = { error: toErrorRecord(error instanceof AgentError ? error : withStack(error)) };
+  }
+  await session[Symbol.asyncDispose]();
+  const channels = session.channels();
+  parts.close();
+  post({ type: "end", result: end, channels });
+}
+
+function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
+  const { session, prove } = parts;
+  switch (task.kind) {
+    case "server-filesystem":
+      return runServerFilesystem(session, task, prove);
+    case "server-database":
+      return runServerDatabase(session, task, prove);
+    case "server-verify":
+      return runServerVerify(session, task);
+    case "client-filesystem":
+      return runClientFilesystem(session, task, prove);
+    case "client-database":
+      return runClientDatabase(session, task, prove);
+  }
+}
+
+/** An unexpected error is worth its stack in the log. */
+function withStack(error: unknown): Error {
+  return error instanceof Error ? new Error(error.stack ?? error.message) : new Error(String(error));
+}

@@ -1,0 +1,29 @@
+// The daemon's log on standard error: for the journal with its priorities when systemd reads it,
+// as text otherwise.
+
+import { configureSync, getLogger, getTextFormatter, type LogRecord } from "@logtape/logtape";
+import type { Process } from "../transport/mod.ts";
+import type { DaemonParts } from "./daemon_parts.ts";
+
+/** syslog priorities, which systemd reads from the `<N>` before a line. */
+const PRIORITIES = { trace: 7, debug: 7, info: 6, warning: 4, error: 3, fatal: 2 } as const;
+
+/** Sets the log up for this process; called once, by a daemon that starts. */
+export function createLog(process: Process, name: string): DaemonParts["log"] {
+  const journal = process.env("JOURNAL_STREAM") !== undefined;
+  const format = getTextFormatter({ timestamp: journal ? "none" : "rfc3339" });
+  const sink = (record: LogRecord) => {
+    const prefix = journal ? `<${PRIORITIES[record.level]}>` : "";
+    process.write(2, prefix + format(record));
+  };
+  configureSync({
+    reset: true,
+    sinks: { standardError: sink },
+    loggers: [
+      { category: ["agent"], lowestLevel: "info", sinks: ["standardError"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["standardError"] },
+    ],
+  });
+  const logger = getLogger(["agent", name]);
+  return (level, message) => logger[level]("{message}", { message });
+}

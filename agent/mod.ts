@@ -1,0 +1,3 @@
+// Door of the agent room.
+
+export { runProgram } from "./program.ts";

@@ -1,0 +1,32 @@
+// The program: composes the command line with everything it may call and runs it.
+
+import { AssertionFailure, currentRuntime } from "../transport/mod.ts";
+import { createOutput, runCli } from "./cli/mod.ts";
+import { offlineOperations } from "./compose_offline.ts";
+import { VERSION } from "./daemon_parts.ts";
+import { EXIT_INTERNAL } from "./exit_code.ts";
+import { runDaemon } from "./run_daemon.ts";
+
+/**
+ * Runs the program and ends the process with the exit code of the contract.
+ * @param entryUrl URL of the entry module: workers are found beside it, compiled or not
+ */
+export async function runProgram(entryUrl: string): Promise<void> {
+  const runtime = await currentRuntime();
+  const workerUrl = new URL("./agent/job_worker.ts", entryUrl);
+  try {
+    const code = await runCli(runtime.process.args, {
+      runtime,
+      out: createOutput(runtime.process),
+      version: VERSION,
+      offline: offlineOperations(runtime),
+      runDaemon: (options) => runDaemon(runtime, { ...options, workerUrl }),
+    });
+    runtime.process.exit(code);
+  } catch (error) {
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    const what = error instanceof AssertionFailure ? "a broken invariant" : "an unexpected error";
+    runtime.process.write(2, `agent: internal error, ${what}: ${text}\n`);
+    runtime.process.exit(EXIT_INTERNAL);
+  }
+}

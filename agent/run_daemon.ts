@@ -1,0 +1,106 @@
+// A daemon in the foreground, as a systemd unit starts it: starts the role, serves its control
+// endpoint, and stops in order on SIGTERM or SIGINT.
+
+import { AgentError, type Runtime, TcpMechanism } from "../transport/mod.ts";
+import { ClientDaemon } from "./client/client_daemon.ts";
+import { openVolumes } from "./compose.ts";
+import { type Config, loadConfig, requireConfig } from "./config/mod.ts";
+import {
+  createControlApp,
+  hostsOf,
+  readToken,
+  serveControl,
+  type ServedControl,
+  type TcpAccess,
+} from "./control/mod.ts";
+import type { DaemonBase } from "./daemon_base.ts";
+import type { DaemonParts } from "./daemon_parts.ts";
+import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
+import { createLog } from "./log.ts";
+import { ServerDaemon } from "./server/server_daemon.ts";
+
+export interface RunDaemonOptions {
+  readonly role: "server" | "client";
+  readonly configFile: string;
+  /** Module URL of the worker, made by the program's entry. */
+  readonly workerUrl: URL;
+}
+
+/** Runs until a signal stops it. @returns the exit code @throws AgentError when it cannot start */
+export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Promise<number> {
+  const config = requireConfig(loadConfig(runtime.files, options.configFile, options.role));
+  refuseTls(config);
+  const log = createLog(runtime.process, config.name);
+  const stopped = stopSignal(runtime);
+  const parts: DaemonParts = {
+    runtime,
+    network: new TcpMechanism(runtime.network),
+    openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
+    startThread: () => runtime.startThread(options.workerUrl),
+    onAssertion: (message) => {
+      log("error", message);
+      runtime.process.exit(EXIT_INTERNAL);
+    },
+    log,
+  };
+  const daemon = config.role === "server"
+    ? await ServerDaemon.start(config, parts)
+    : await ClientDaemon.start(config, parts);
+  try {
+    const control = await serve(runtime, config, daemon);
+    logStart(config, daemon, log);
+    log("info", `${await stopped}: stopping`);
+    await daemon[Symbol.asyncDispose]();
+    await control.close();
+  } catch (error) {
+    await daemon[Symbol.asyncDispose]();
+    throw error;
+  }
+  log("info", "stopped");
+  return EXIT_OK;
+}
+
+async function serve(
+  runtime: Runtime,
+  config: Config,
+  daemon: DaemonBase,
+): Promise<ServedControl> {
+  const { clock, files } = runtime;
+  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config) });
+  return await serveControl(app, config.control, { files });
+}
+
+/** What a TCP endpoint asks of strangers; a Unix socket's mode is guard enough. */
+function accessOf(runtime: Runtime, config: Config): TcpAccess | null {
+  const { control, controlToken } = config;
+  if (control.kind === "unix" || controlToken === null) return null;
+  return {
+    token: readToken(runtime.files, controlToken),
+    hosts: hostsOf(control.host, control.port),
+  };
+}
+
+function logStart(config: Config, daemon: DaemonBase, log: DaemonParts["log"]): void {
+  const { listen, port } = config.network;
+  log("info", `agent ${config.role} "${config.name}" is ready on ${listen}:${port}`);
+  for (const stg of daemon.stgs()) {
+    if (stg.state === "down") log("warning", `stg "${stg.name}" is down: ${stg.reason}`);
+  }
+}
+
+function stopSignal(runtime: Runtime): Promise<string> {
+  return new Promise((resolve) => {
+    runtime.process.onSignal("SIGTERM", () => resolve("SIGTERM"));
+    runtime.process.onSignal("SIGINT", () => resolve("SIGINT"));
+  });
+}
+
+/** Plain TCP is for loopback only; the configuration check holds the addresses to that. */
+function refuseTls(config: Config): void {
+  if (config.tls === null) return;
+  throw new AgentError(
+    "unsupported",
+    `Cannot start "${config.name}": found \`tls\`, need a configuration without it`,
+    { hint: "This version speaks over loopback only; remove `tls` and listen on 127.0.0.1." },
+  );
+}

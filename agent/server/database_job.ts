@@ -1,0 +1,111 @@
+// A database job on the server's worker thread: Fig. 5 from step 228, then whatever the client asks
+// for. Control, records and errors all travel on the one connection that the flow made.
+
+import { AgentError, connectBack, type DatabaseConnection } from "../../transport/mod.ts";
+import { finishLink } from "../job/finish_link.ts";
+import { JobLink } from "../job/link.ts";
+import type { LinkDocument } from "../job/link_document.ts";
+import { groupOf, type Prove } from "../job/storage_access.ts";
+import type { ServerDatabaseTask, WorkerResult } from "../job/worker_protocol.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+import { VaultReader } from "../vault/mod.ts";
+import { receiveBackup } from "./receive_backup.ts";
+import { encodeRedirects, sendRestore } from "./send_restore.ts";
+
+/** Fig. 5 from step 228, then whatever the client asks for, all on one connection. */
+export async function runServerDatabase(
+  session: WorkerSession,
+  task: ServerDatabaseTask,
+  prove: Prove,
+): Promise<WorkerResult> {
+  const { client } = task;
+  const connection = await connectBack(session.flow(), {
+    client: task.address,
+    identity: session.identity,
+    group: client.channel === "network-only"
+      ? { unusable: "channel: network-only" }
+      : groupOf(task.stg),
+    storageOnly: client.channel === "storage-only",
+    prove,
+  });
+  const conn = session.layer.conn(connection.descriptor);
+  const link = new JobLink({ control: conn, errors: null }, { signal: session.signal });
+  return await finishLink(session, link, async () => {
+    await link.send(session.ownSteps());
+    const request = await receiveRequest(session, link);
+    session.running(request.type);
+    const fallback = client.channel === "network-only" ? null : connection.reason;
+    if (request.type === "restore-database") {
+      return await restoreDatabase(session, { task, link, request, connection });
+    }
+    session.setBackup(task.newBackup);
+    await link.send({ type: "started", backup: task.newBackup });
+    return await receiveBackup(session, {
+      link,
+      vault: task.vault,
+      fallback,
+      label: {
+        backup: task.newBackup,
+        client: client.name,
+        kind: request.kind,
+        database: request.database,
+        level: "full",
+        paths: [request.path],
+        exclude: [],
+        startedMs: session.runtime.clock.wallMs(),
+      },
+    });
+  });
+}
+
+interface DatabaseRestore {
+  readonly task: ServerDatabaseTask;
+  readonly link: JobLink;
+  readonly request: Extract<LinkDocument, { type: "restore-database" }>;
+  readonly connection: DatabaseConnection;
+}
+
+async function restoreDatabase(
+  session: WorkerSession,
+  { task, link, request, connection }: DatabaseRestore,
+): Promise<WorkerResult> {
+  using reader = VaultReader.open({ directory: task.vault, files: session.runtime.files });
+  const found = reader.backup(request.backup);
+  if (found.database !== request.database || found.client !== task.client.name) {
+    throw new AgentError(
+      "usage",
+      `Cannot restore "${found.backup}" as database "${request.database}" of ` +
+        `"${task.client.name}": it holds "${found.database ?? "files"}" of "${found.client}"`,
+      { hint: "Pick a backup of that database with `agent backups`." },
+    );
+  }
+  session.setBackup(found.backup);
+  const plan = reader.planRestore(found.backup, []);
+  await link.send({
+    type: "restore-start",
+    backup: found.backup,
+    redirects: encodeRedirects(plan.redirects),
+    totalFiles: plan.files,
+    totalBytes: plan.bytes,
+  });
+  const restored = await sendRestore(session, link, { plan, reader });
+  return { ...restored, backup: found.backup, fallback: connection.reason };
+}
+
+async function receiveRequest(
+  session: WorkerSession,
+  link: JobLink,
+): Promise<Extract<LinkDocument, { type: "backup-database" | "restore-database" }>> {
+  while (true) {
+    const message = await link.receive();
+    if (message.kind !== "document") break;
+    const { document } = message;
+    if (document.type === "backup-database" || document.type === "restore-database") {
+      return document;
+    }
+    if (document.type !== "trace") break;
+    session.addPeerSteps(document.steps);
+  }
+  throw new AgentError("reset", "Cannot start the database job: the client asked for nothing");
+}
+

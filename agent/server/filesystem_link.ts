@@ -1,0 +1,122 @@
+// The server's side of a file-system job's connections: Fig. 4 and Fig. 4A in parallel, then the
+// channel policy of the client decides which channel carries the records.
+
+import {
+  type Address,
+  AgentError,
+  type Conn,
+  connectFileSystem,
+  connectStorage,
+  type StorageGroup,
+  storageRequired,
+  toErrorRecord,
+} from "../../transport/mod.ts";
+import type { ClientEntry } from "../config/mod.ts";
+import { JobLink } from "../job/link.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+
+export interface FilesystemLinkOptions {
+  readonly client: ClientEntry;
+  readonly group: StorageGroup | { readonly unusable: string };
+  readonly prove: (conn: Conn) => Promise<void>;
+}
+
+/** A link, the channel that carries its records, and why it is not the preferred one. */
+export interface OpenedLink {
+  readonly link: JobLink;
+  readonly channel: "storage" | "network";
+  readonly fallback: string | null;
+}
+
+/** Between two tries for the storage channel while `wait` lasts. */
+const RETRY_PAUSE_MS = 500;
+
+/** @throws AgentError `refused` | `timeout` | `reset` | `mismatch` | `auth` | `failed` */
+export async function openFilesystemLink(
+  session: WorkerSession,
+  options: FilesystemLinkOptions,
+): Promise<OpenedLink> {
+  const { client } = options;
+  const both = new AbortController();
+  const signal = AbortSignal.any([session.signal, both.signal]);
+  try {
+    const [network, storage] = await Promise.all([
+      connectFileSystem(session.flow(signal), {
+        client: networkAddress(client, client.port),
+        identity: session.identity,
+      }),
+      tryStorage(session, options, signal),
+    ]);
+    const link = new JobLink(
+      {
+        control: session.layer.conn(network.control),
+        errors: network.errors === null ? null : session.layer.conn(network.errors),
+      },
+      { signal: session.signal },
+    );
+    if (typeof storage === "number") {
+      link.attachData(session.layer.conn(storage));
+      return { link, channel: "storage", fallback: null };
+    }
+    if (client.channel === "storage-only") {
+      const error = storageRequired(storage.reason ?? "no reason");
+      await link.send({ type: "error", error: toErrorRecord(error) });
+      throw error;
+    }
+    return { link, channel: "network", fallback: storage.reason };
+  } catch (error) {
+    both.abort(error);
+    throw withClientHint(error, client);
+  }
+}
+
+/** The STP descriptor, or why there is none (null: the policy wants none). */
+async function tryStorage(
+  session: WorkerSession,
+  options: FilesystemLinkOptions,
+  signal: AbortSignal,
+): Promise<number | { readonly reason: string | null }> {
+  const { client, group } = options;
+  if (client.channel === "network-only") {
+    session.flow().trace.skipped("4A", "132-146", "channel: network-only");
+    return { reason: null };
+  }
+  if ("unusable" in group) {
+    session.flow().trace.skipped("4A", "132-146", group.unusable);
+    return { reason: group.unusable };
+  }
+  const { clock } = session.runtime;
+  const endMs = clock.monotonicMs() + client.waitMs;
+  while (true) {
+    try {
+      return await connectStorage(session.flow(signal), {
+        client: networkAddress(client, client.port + 1),
+        identity: session.identity,
+        group,
+        prove: options.prove,
+      });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AgentError)) throw error;
+      const permanent = error.code === "mismatch" || error.code === "auth";
+      if (permanent || clock.monotonicMs() >= endMs) return { reason: error.message };
+      await clock.sleep(RETRY_PAUSE_MS, { signal });
+    }
+  }
+}
+
+export function networkAddress(client: ClientEntry, port: number): Address {
+  return { family: "AF_INET", address: client.address, port };
+}
+
+/** A client that does not answer is the most usual trouble: say where we looked. */
+function withClientHint(error: unknown, client: ClientEntry): unknown {
+  if (!(error instanceof AgentError)) return error;
+  if (error.code !== "refused" && error.code !== "timeout" && error.code !== "unreachable") {
+    return error;
+  }
+  return new AgentError(
+    "unreachable",
+    `Cannot reach client "${client.name}" at ${client.address}:${client.port}: ${error.message}`,
+    { hint: "Start `agent --role client` there, and check `address` and `port`.", cause: error },
+  );
+}

@@ -1,0 +1,138 @@
+// The receiving half of a backup, on the server: writes each record into the vault as it came,
+// sends back two cursors (received, and safe on disk), and publishes when all records are there.
+// File systems and databases come the same way.
+
+import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import { JobLink } from "../job/link.ts";
+import type { LinkDocument } from "../job/link_document.ts";
+import { RECORDS_PER_CURSOR, WARNINGS_MAX } from "../job/limits.ts";
+import type { WorkerResult } from "../job/worker_protocol.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+import type { MediaLabel, Skipped } from "../media/mod.ts";
+import type { DataRecord } from "../record.ts";
+import { type BackupWriter, VaultWriter } from "../vault/mod.ts";
+
+export interface ReceiveBackupOptions {
+  readonly link: JobLink;
+  readonly vault: string;
+  readonly label: MediaLabel;
+  readonly fallback: string | null;
+}
+
+/**
+ * Receives and publishes one backup; tells the client the result.
+ * @throws AgentError what the client reports, and `reset` | `no_space` | `failed` | `cancelled`;
+ * nothing is published then
+ */
+export async function receiveBackup(
+  session: WorkerSession,
+  options: ReceiveBackupOptions,
+): Promise<WorkerResult> {
+  const { files, clock } = session.runtime;
+  const startMs = clock.monotonicMs();
+  using vault = VaultWriter.open({ directory: options.vault, files });
+  using writer = vault.begin(options.label);
+  const receipt = new Receipt(session, options.link, writer);
+  await receipt.receiveAll();
+  session.throwIfCancelled();
+  const status = receipt.incomplete ? "incomplete" : "ok";
+  const published = writer.publish({
+    status,
+    files: receipt.files,
+    bytes: receipt.bytes,
+    seconds: (clock.monotonicMs() - startMs) / 1000,
+    channels: session.channels(),
+    fallback: options.fallback,
+    skipped: receipt.skipped,
+    skippedCount: receipt.skippedCount,
+  }, { onProgress: () => session.throwIfCancelled() });
+  const result: WorkerResult = {
+    status,
+    backup: published.backup,
+    files: receipt.files,
+    bytes: receipt.bytes,
+    fallback: options.fallback,
+  };
+  const { backup, files: fileCount, bytes } = published;
+  await options.link.send({ type: "result", backup, status, files: fileCount, bytes });
+  return result;
+}
+
+/** What has arrived of one backup. */
+class Receipt {
+  readonly #session: WorkerSession;
+  readonly #link: JobLink;
+  readonly #writer: BackupWriter;
+  #records = 0;
+  /** Count of records that the client sent; null until it says so. */
+  #announced: number | null = null;
+  #totals: { totalFiles: number | null; totalBytes: number | null };
+  files = 0;
+  bytes = 0;
+  incomplete = false;
+  skippedCount = 0;
+  readonly skipped: Skipped[] = [];
+
+  constructor(session: WorkerSession, link: JobLink, writer: BackupWriter) {
+    this.#session = session;
+    this.#link = link;
+    this.#writer = writer;
+    this.#totals = { totalFiles: null, totalBytes: null };
+  }
+
+  async receiveAll(): Promise<void> {
+    while (this.#announced === null || this.#records < this.#announced) {
+      const message = await this.#link.receive();
+      this.#session.throwIfCancelled();
+      if (message.kind === "data") await this.#take(message.record);
+      else if (message.kind === "document") this.#read(message.document);
+      else throw new AgentError("reset", "Cannot go on with the backup: found a restore record");
+    }
+  }
+
+  async #take(record: DataRecord): Promise<void> {
+    this.#writer.append(record);
+    this.#records += 1;
+    this.files += record.rowCount;
+    this.bytes += record.contentBytes;
+    this.#session.progress({
+      phase: "reading",
+      files: this.files,
+      bytes: this.bytes,
+      ...this.#totals,
+    });
+    if (this.#records % RECORDS_PER_CURSOR !== 0) return;
+    const cursor = { received: this.#records, synced: this.#writer.syncedSequence + 1 };
+    await this.#link.send({ type: "cursor", ...cursor });
+  }
+
+  #read(document: LinkDocument): void {
+    if (document.type === "end") this.#announced = document.records;
+    else if (document.type === "progress") {
+      const { totalFiles, totalBytes } = document;
+      this.#totals = { totalFiles, totalBytes };
+    } else if (document.type === "warning") this.#warn(document);
+    else if (document.type === "trace") this.#session.addPeerSteps(document.steps);
+    else if (document.type === "error") throw fromErrorRecord(document.error);
+    else {
+      const message = `Cannot go on with the backup: found a "${document.type}" message`;
+      throw new AgentError("reset", message);
+    }
+  }
+
+  #warn(warning: Extract<LinkDocument, { type: "warning" }>): void {
+    const path = warning.path === null ? null : textOf(warning.path);
+    const { code, message } = warning;
+    if (warning.incomplete) {
+      this.incomplete = true;
+      this.skippedCount += 1;
+      if (this.skipped.length < WARNINGS_MAX) this.skipped.push({ path: path ?? "", reason: code });
+    }
+    this.#session.warn({ code, message, path });
+  }
+}
+
+/** The path as text; bytes that are no UTF-8 become replacement characters. */
+function textOf(base64: string): string {
+  return new TextDecoder().decode(Uint8Array.fromBase64(base64));
+}

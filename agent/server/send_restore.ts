@@ -1,0 +1,93 @@
+// The sending half of a restore, on the server: plans which frames hold what is wanted, sends them
+// whole with the pieces to cut, and waits until the client has written everything.
+
+import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import type { JobLink } from "../job/link.ts";
+import type { LinkDocument } from "../job/link_document.ts";
+import type { WorkerResult } from "../job/worker_protocol.ts";
+import type { WorkerSession } from "../job/worker_session.ts";
+import type { Redirect } from "../record.ts";
+import type { RestorePlan, VaultReader } from "../vault/mod.ts";
+
+export interface PlannedRestore {
+  readonly plan: RestorePlan;
+  readonly reader: VaultReader;
+}
+
+/** Redirects as a document carries them. */
+export function encodeRedirects(
+  redirects: readonly Redirect[],
+): { member: string; writeAs: string }[] {
+  return redirects.map(({ member, writeAs }) => ({
+    member: member.toBase64(),
+    writeAs: writeAs.toBase64(),
+  }));
+}
+
+/**
+ * Sends the records of a plan and waits for the client's result.
+ * @throws AgentError what the client reports, and `reset` | `damaged` | `cancelled`
+ */
+export async function sendRestore(
+  session: WorkerSession,
+  link: JobLink,
+  planned: PlannedRestore,
+): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
+  const stop = new AbortController();
+  const result = awaitResult(session, link, planned.plan).catch((error) => {
+    stop.abort(error);
+    throw error;
+  });
+  result.catch(() => {}); // Taken below, after the last record or a failure to send one.
+  try {
+    let records = 0;
+    for (const record of planned.reader.restoreRecords(planned.plan)) {
+      if (stop.signal.aborted) return await result;
+      await link.sendRestore(record);
+      records += 1;
+      session.throwIfCancelled();
+      await session.runtime.clock.yield();
+    }
+    await link.send({ type: "end", records });
+  } catch (error) {
+    // The client's own account of the trouble is better than our broken connection.
+    if (stop.signal.aborted) return await result;
+    throw error;
+  }
+  return await result;
+}
+
+async function awaitResult(
+  session: WorkerSession,
+  link: JobLink,
+  plan: RestorePlan,
+): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
+  while (true) {
+    const message = await link.receive();
+    if (message.kind !== "document") {
+      throw new AgentError("reset", "Cannot go on with the restore: found a record, need none");
+    }
+    const { document } = message;
+    if (document.type === "result") {
+      return { status: document.status, files: document.files, bytes: document.bytes };
+    }
+    if (document.type === "error") throw fromErrorRecord(document.error);
+    report(session, document, plan);
+  }
+}
+
+function report(session: WorkerSession, document: LinkDocument, plan: RestorePlan): void {
+  if (document.type === "progress") {
+    session.progress({
+      phase: "writing",
+      files: document.files,
+      bytes: document.bytes,
+      totalFiles: plan.files,
+      totalBytes: plan.bytes,
+    });
+  } else if (document.type === "warning") {
+    const { code, message, path } = document;
+    const text = path === null ? null : new TextDecoder().decode(Uint8Array.fromBase64(path));
+    session.warn({ code, message, path: text });
+  } else if (document.type === "trace") session.addPeerSteps(document.steps);
+}

@@ -1,0 +1,263 @@
+// The backup server's main thread: owns the vault, listens on the well-known port for database
+// jobs (Fig. 5, steps 222-226), initiates file-system jobs (Fig. 4 and 4A), runs verifications.
+
+import {
+  type Accepted,
+  AgentError,
+  encodeHex,
+  type FlowIdentity,
+  type Hello,
+  ListeningPort,
+  receiveAnnouncement,
+  TOKEN_BYTES,
+} from "../../transport/mod.ts";
+import type { ClientEntry, ServerConfig } from "../config/mod.ts";
+import type {
+  BackupDetail,
+  BackupView,
+  JobRequest,
+  JobView,
+  ListedEntry,
+} from "../control/daemon.ts";
+import { DaemonBase } from "../daemon_base.ts";
+import type { DaemonParts } from "../daemon_parts.ts";
+import type { Job } from "../job/job.ts";
+import type { ServerFilesystemTask, StgAccess } from "../job/worker_protocol.ts";
+import { StgService } from "../stg/mod.ts";
+import { Vault } from "../vault/mod.ts";
+import { logRecovery } from "./log_recovery.ts";
+
+type FilesystemRequest = Extract<
+  JobRequest,
+  { kind: "backup-filesystem" | "restore-filesystem" }
+>;
+
+export class ServerDaemon extends DaemonBase {
+  readonly role = "server";
+  readonly #config: ServerConfig;
+  readonly #vault: Vault;
+  #port: ListeningPort | null = null;
+
+  private constructor(
+    config: ServerConfig,
+    parts: DaemonParts,
+    owned: { vault: Vault; stgs: StgService },
+  ) {
+    super(config.name, parts, owned.stgs);
+    this.#config = config;
+    this.#vault = owned.vault;
+  }
+
+  /** @throws AgentError `busy` (vault or host id) | `port_in_use` | `no_space` | `failed` */
+  static async start(config: ServerConfig, parts: DaemonParts): Promise<ServerDaemon> {
+    const { files, clock, random } = parts.runtime;
+    const vault = Vault.open({ directory: config.vault, files, clock, random });
+    logRecovery(vault.recovery, parts.log);
+    try {
+      const stgParts = { clock, random, hostName: config.name, openVolumes: parts.openVolumes };
+      const stgs = await StgService.open(stgParts, config.stgs);
+      const daemon = new ServerDaemon(config, parts, { vault, stgs });
+      try {
+        await daemon.#listen();
+      } catch (error) {
+        await daemon[Symbol.asyncDispose]();
+        throw error;
+      }
+      return daemon;
+    } catch (error) {
+      vault.close();
+      throw error;
+    }
+  }
+
+  startJob(request: JobRequest): JobView {
+    if (request.kind === "verify") return this.#startVerify(request);
+    if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
+      return this.#startFilesystem(request);
+    }
+    throw new AgentError(
+      "usage",
+      `Cannot start "${request.kind}" here: databases are backed up and restored by their client`,
+      { hint: "Run the command on the database's host, against the client's daemon." },
+    );
+  }
+
+  override backups(): readonly BackupView[] {
+    return this.#vault.backups().map(toView);
+  }
+
+  override backup(reference: string): BackupDetail {
+    const { paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault.backup(
+      reference,
+    );
+    return { ...toView(rest), paths, exclude, seconds, mediaBytes, media, skipped };
+  }
+
+  override list(reference: string, path: string | null): readonly ListedEntry[] {
+    return this.#vault.list(reference, path);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#vault.close();
+  }
+
+  protected override async stopListening(): Promise<void> {
+    await this.#port?.[Symbol.asyncDispose]();
+  }
+
+  async #listen(): Promise<void> {
+    const { listen, port } = this.#config.network;
+    this.#port = await ListeningPort.open({
+      layer: this.layer,
+      clock: this.parts.runtime.clock,
+      address: { family: "AF_INET", address: listen, port },
+      steps: { figure: "5", side: "server", socket: "", bind: "", listen: "", accept: "222" },
+      onAccepted: (accepted) => this.#enter(accepted),
+      onRefused: (error) => this.parts.log("warning", error.message),
+    });
+  }
+
+  /** Steps 222 to 226 of a database job, then its worker goes on. */
+  async #enter(accepted: Accepted): Promise<void> {
+    const options = {
+      layer: this.layer,
+      clock: this.parts.runtime.clock,
+      name: this.#config.name,
+      signal: this.stopping.signal,
+    };
+    const { hello, port, steps } = await receiveAnnouncement(
+      accepted,
+      options,
+      (hello) => this.#admit(hello),
+    );
+    const client = this.#client(hello.name);
+    const job = this.runner.create({
+      id: hello.job,
+      kind: "backup-database",
+      client: client.name,
+      request: null,
+    });
+    const stg = this.#lend(client);
+    const identity = { ...this.#identity(client, job), token: hello.token };
+    this.runner.run(job, {
+      kind: "server-database",
+      identity,
+      steps,
+      client,
+      stg,
+      vault: this.#config.vault,
+      address: { family: "AF_INET", address: client.address, port },
+      newBackup: this.#vault.newBackupId(client.name),
+    }, () => this.stgService.release(stg));
+    await this.layer.close(accepted.descriptor);
+  }
+
+  #admit(hello: Hello): void {
+    this.#client(hello.name);
+    if (!this.runner.board.has(hello.job)) return;
+    throw new AgentError("auth", `Cannot start job "${hello.job}": there is one of that name`);
+  }
+
+  #startFilesystem(request: FilesystemRequest): JobView {
+    const restored = request.kind === "restore-filesystem" ? this.#vault.backup(request.backup) : null;
+    if (restored !== null && restored.kind !== "filesystem") throw wrongKind(restored);
+    const named = request.client ?? restored?.client ?? "";
+    const client = this.#client(named);
+    const action = this.#action(request, restored?.backup ?? "", client);
+    const job = this.runner.create({ id: null, kind: request.kind, client: client.name, request });
+    const stg: StgAccess = this.#lend(client);
+    this.runner.run(job, {
+      kind: "server-filesystem",
+      identity: this.#identity(client, job),
+      steps: [],
+      client,
+      stg,
+      vault: this.#config.vault,
+      action,
+    }, () => this.stgService.release(stg));
+    return job.view();
+  }
+
+  #action(
+    request: FilesystemRequest,
+    backup: string,
+    client: ClientEntry,
+  ): ServerFilesystemTask["action"] {
+    if (request.kind === "restore-filesystem") {
+      const { target, include, overwrite } = request;
+      return { type: "restore", backup, target, include, overwrite };
+    }
+    const { paths, exclude } = request;
+    return { type: "backup", backup: this.#vault.newBackupId(client.name), paths, exclude };
+  }
+
+  #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
+    const backups = request.backups.map((reference) => this.#vault.backup(reference).backup);
+    const job = this.runner.create({ id: null, kind: "verify", client: null, request });
+    const name = this.#config.name;
+    this.runner.run(job, {
+      kind: "server-verify",
+      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
+      steps: [],
+      vault: this.#config.vault,
+      backups,
+      data: request.data,
+    }, () => Promise.resolve());
+    return job.view();
+  }
+
+  #lend(client: ClientEntry): StgAccess {
+    if (client.stg === null) return { unusable: "this client has no storage transport group" };
+    return this.stgService.lend(client.stg);
+  }
+
+  #identity(client: ClientEntry, job: Job): FlowIdentity {
+    const { connections } = client;
+    return { name: this.#config.name, job: job.start.id, token: this.#newToken(), connections };
+  }
+
+  #newToken(): string {
+    return encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
+  }
+
+  #client(name: string): ClientEntry {
+    const client = this.#config.clients.find((client) => client.name === name);
+    if (client !== undefined) return client;
+    const known = this.#config.clients.map((client) => client.name).join(", ");
+    throw new AgentError(
+      "not_found",
+      `Cannot find client "${name}": the configuration has ${known || "no clients"}`,
+      { hint: "Add it under `clients:` in the server's configuration." },
+    );
+  }
+}
+
+/** The part of a catalog entry that listings show. */
+function toView(backup: BackupView): BackupView {
+  const { client, kind, database, time, status, files, bytes, channels, fallback } = backup;
+  return {
+    backup: backup.backup,
+    client,
+    kind,
+    database,
+    time,
+    status,
+    files,
+    bytes,
+    channels,
+    fallback,
+  };
+}
+
+function wrongKind(backup: BackupView): AgentError {
+  return new AgentError(
+    "usage",
+    `Cannot restore "${backup.backup}" as files: it holds database "${backup.database}" of ` +
+      `"${backup.client}"`,
+    {
+      hint: `Run on "${backup.client}": agent restore ${backup.backup} --database ` +
+        `${backup.database}`,
+    },
+  );
+}

@@ -69,7 +69,7 @@ export const DAEMON_OPTIONS: readonly OptionSpec[] = [
   {
     name: "control",
     value: "ADDRESS",
-    help: "unix:PATH or http://HOST:PORT (AGENT_CONTROL; default unix:/run/agent/control.sock)",
+    help: "Daemon: unix:PATH or http://HOST:PORT (AGENT_CONTROL, unix:/run/agent/control.sock)",
   },
   {
     name: "control-token",

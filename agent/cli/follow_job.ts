@@ -74,7 +74,9 @@ async function readEvents(
       for await (const event of daemon.events(followed.job, options)) {
         take(event, followed, printer);
       }
-      if (followed.summary === null && await hasEnded(context, followed.job)) return;
+      // An ended job whose stream had nothing more will never send its summary.
+      const silent = followed.summary === null && followed.since === before;
+      if (silent && await hasEnded(context, followed.job)) return;
     } catch (error) {
       if (stop.givenUp.aborted) throw cancelled();
       const lost = error instanceof AgentError && error.code === "unreachable";

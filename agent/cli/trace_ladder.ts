@@ -13,9 +13,9 @@ import { displayWidth } from "./table.ts";
 import { type Figure, FIGURE_TITLES } from "./trace_figures.ts";
 
 const FIGURES: readonly Figure[] = ["4", "4A", "5"];
-const TIME_COLUMNS = 10;
-const STEP_COLUMNS = 5;
-const RUNG_CELLS = 10;
+const TIME_COLUMNS = 9;
+const STEP_COLUMNS = 4;
+const RUNG_CELLS = 8;
 
 export interface LadderOptions {
   readonly columns: number;
@@ -25,7 +25,7 @@ export interface LadderOptions {
 /** The whole ladder as text; one line says so when there are no steps. */
 export function renderLadder(steps: readonly TraceStep[], options: LadderOptions): string {
   const columns = Math.min(MAX_LADDER_COLUMNS, Math.max(MIN_LADDER_COLUMNS, options.columns));
-  const fixed = 2 * (TIME_COLUMNS + STEP_COLUMNS) + RUNG_CELLS + 8;
+  const fixed = 2 * (TIME_COLUMNS + STEP_COLUMNS + 2) + RUNG_CELLS + 4;
   const callColumns = Math.floor((columns - fixed) / 2);
   const blocks: string[] = [];
   for (const figure of FIGURES) {

@@ -17,7 +17,7 @@ import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
 import { MAX_REQUEST_BYTES } from "./limits.ts";
 import { DaemonMetrics } from "./metrics.ts";
-import { problemOf, type ProblemStatus } from "./problem.ts";
+import { problemOf } from "./problem.ts";
 import { jobRequestSchema, pathQuerySchema, sinceSchema } from "./request_schema.ts";
 import * as views from "./view_schema.ts";
 

@@ -10,7 +10,7 @@ export const role: Command = {
     {
       name: "role",
       value: "ROLE",
-      help: "server or client",
+      help: "What the daemon is",
       required: true,
       choices: ["server", "client"],
     },

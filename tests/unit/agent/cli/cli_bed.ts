@@ -1,0 +1,143 @@
+// Runs the command line in the test's own process: captured output, a fake daemon on a real Unix
+// socket, signals that the test sends.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pc from "picocolors";
+import {
+  createControlApp,
+  serveControl,
+  type ServedControl,
+} from "../../../../agent/control/mod.ts";
+import { type OfflineOperations, type Output, runCli } from "../../../../agent/cli/mod.ts";
+import { currentRuntime, type Runtime } from "../../../../transport/runtime/mod.ts";
+import { FakeDaemon, STG } from "../control/fake_daemon.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CliBed {
+  readonly directory: string;
+  readonly daemon: FakeDaemon;
+  readonly offlineCalls: unknown[] = [];
+  readonly daemonRuns: unknown[] = [];
+  readonly env = new Map<string, string>();
+  terminal = false;
+  stdout = "";
+  stderr = "";
+  #runtime: Runtime;
+  #served: ServedControl;
+  #signals = new Map<string, Set<() => void>>();
+
+  private constructor(
+    directory: string,
+    daemon: FakeDaemon,
+    runtime: Runtime,
+    served: ServedControl,
+  ) {
+    this.directory = directory;
+    this.daemon = daemon;
+    this.#served = served;
+    this.#runtime = {
+      ...runtime,
+      process: {
+        ...runtime.process,
+        pid: 1,
+        cwd: () => directory,
+        env: (name) => this.env.get(name),
+        onSignal: (signal, handler) => {
+          const handlers = this.#signals.get(signal) ?? new Set();
+          this.#signals.set(signal, handlers.add(handler));
+          return () => void handlers.delete(handler);
+        },
+      },
+    };
+    this.env.set("AGENT_CONTROL", "unix:c.sock");
+  }
+
+  static async open(): Promise<CliBed> {
+    const directory = mkdtempSync(join(tmpdir(), "cli-"));
+    const runtime = await currentRuntime();
+    const { files, clock } = runtime;
+    const daemon = new FakeDaemon();
+    const app = createControlApp(daemon, { clock, access: null });
+    const path = join(directory, "c.sock");
+    const served = await serveControl(app, { kind: "unix", path }, { files });
+    return new CliBed(directory, daemon, runtime, served);
+  }
+
+  async run(...args: string[]): Promise<Ran> {
+    this.stdout = "";
+    this.stderr = "";
+    const code = await runCli(args, {
+      runtime: this.#runtime,
+      out: this.#output(),
+      version: "1.2.3",
+      offline: this.#offline(),
+      runDaemon: (options) => {
+        this.daemonRuns.push(options);
+        return Promise.resolve(0);
+      },
+    });
+    return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  /** Delivers a signal to whoever listens; count of listeners. */
+  signal(name: "SIGINT" | "SIGTERM"): number {
+    const handlers = [...this.#signals.get(name) ?? []];
+    for (const handler of handlers) handler();
+    return handlers.length;
+  }
+
+  get listeners(): number {
+    return [...this.#signals.values()].reduce((sum, handlers) => sum + handlers.size, 0);
+  }
+
+  async close(): Promise<void> {
+    await this.#served.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #output(): Output {
+    return {
+      write: (stream, text) => {
+        if (stream === 1) this.stdout += text;
+        else this.stderr += text;
+      },
+      isTerminal: () => this.terminal,
+      columns: () => 110,
+      paint: () => pc.createColors(false),
+    };
+  }
+
+  #offline(): OfflineOperations {
+    const report = {
+      directory: "/a",
+      uuid: "u",
+      attached: false,
+      memory: "/m",
+      missingBoards: [],
+      devices: [],
+      boards: [],
+    };
+    const note = <T>(call: unknown, value: T): T => {
+      this.offlineCalls.push(call);
+      return value;
+    };
+    return {
+      arrayCreate: (options) => note(options, report),
+      arrayStatus: (directory) => note(directory, report),
+      arrayCheck: (directory) =>
+        note(directory, [{ code: "damaged", subject: "v0.dev", message: "too short" }]),
+      arrayDestage: (directory) => note(directory, { tracks: 7 }),
+      arrayRemove: (directory) => note(directory, undefined),
+      stgFormat: (stg, options) =>
+        Promise.resolve(note([stg.name, options], { stg: stg.name, uuid: "u", volumes: ["v0"] })),
+      stgStatus: (stg) => Promise.resolve(note(stg.name, STG)),
+    };
+  }
+}

@@ -1,0 +1,267 @@
+// The commands, end to end against a fake daemon on a real socket: arguments, requests, output
+// for people and machines, exit codes, signals, lost connections.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { progressOf } from "../control/fake_daemon.ts";
+import { CliBed } from "./cli_bed.ts";
+
+let bed: CliBed;
+
+beforeEach(async () => {
+  bed = await CliBed.open();
+});
+
+afterEach(() => bed.close());
+
+const CLIENT = `name: web01
+network: { port: 7530 }
+control: unix:c.sock
+server: { address: 127.0.0.1, port: 7430 }
+stgs: [ { name: stg0, host: 2, array: array, volumes: [v0] } ]
+`;
+
+/** [arguments, exit code, part of standard error] */
+const USAGE: readonly (readonly [string, number, string])[] = [
+  ["backpus", 2, 'Did you mean "agent backups"?'],
+  ["backup", 2, "Use one of: agent backup filesystem, agent backup database"],
+  ["backup filsystem /x", 2, 'Did you mean "agent backup filesystem"?'],
+  ["backup filesystem /x", 2, "--client"],
+  ["backup filesystem --client web01", 2, "found no PATH"],
+  ["backup filesystem --client web01 --ful /x", 2, 'Did you mean "--full"?'],
+  ["backup filesystem --client --full /x", 2, "found no value, need C"],
+  ["backup filesystem --client a --client b /x", 2, "found it twice"],
+  ["backup filesystem --client a --full=1 /x", 2, 'found the value "1", need no value'],
+  ["backup filesystem -c a /x", 2, 'Cannot use option "-c"'],
+  ["backups extra", 2, 'one more argument "extra"'],
+  ["restore latest", 2, "found no --target"],
+  ["restore latest --target d --overwrite alway", 2, 'Did you mean "always"?'],
+  ["restore latest --database app --include x", 2, "Cannot use option --include"],
+  ["restore latest --target d --to-time now", 2, "not part of this version"],
+  ["verify --subset 1/2", 2, "not part of this version"],
+  ["validate web01", 2, "not part of this version"],
+  ["catalog rebuild", 2, "not part of this version"],
+  ["--role sever", 2, 'Did you mean "server"?'],
+  ["--config x", 2, "--role"],
+  ["array create a --volumes 0 --size 1M", 2, "a whole number from 1 to 256"],
+  ["array create a --volumes 1 --size big", 2, "a size such as 64MiB"],
+  ["status --control tcp:1", 2, "need unix:PATH or http://HOST:PORT"],
+  ["status --control unix:none.sock", 15, "Start it with: agent --role server"],
+  ["config check none.yaml", 2, "ENOENT"],
+  ["show zz", 10, "See backups."],
+  ["job zz", 10, "Cannot find job"],
+  ["backup filesystem --client nobody /x", 10, "See clients."],
+];
+
+describe("runCli() refuses", () => {
+  for (const [line, code, text] of USAGE) {
+    test(`agent ${line}`, async () => {
+      const ran = await bed.run(...line.split(" "));
+      expect(ran.stderr).toContain(text);
+      expect([ran.code, ran.stdout]).toEqual([code, ""]);
+      const json = await bed.run(...line.split(" "), "--json");
+      if (json.stderr.startsWith("{")) expect(JSON.parse(json.stderr).type).toBe("error");
+    });
+  }
+
+  test("with one JSON line on standard error when --json is given", async () => {
+    const { code, stderr } = await bed.run("show", "zz", "--json");
+    expect(code).toBe(10);
+    expect(JSON.parse(stderr)).toEqual({
+      type: "error",
+      code: "not_found",
+      message: 'Cannot find backup "zz"',
+      hint: "See backups.",
+    });
+  });
+});
+
+describe("runCli() starts jobs", () => {
+  test("backup filesystem sends absolute paths and ends in the summary", async () => {
+    const ran = await bed.run(
+      ..."backup filesystem --client web01 --exclude /a/* --exclude /b /x/../y rel --json".split(
+        " ",
+      ),
+    );
+    expect(ran.code).toBe(0);
+    expect(bed.daemon.requests).toEqual([{
+      kind: "backup-filesystem",
+      client: "web01",
+      paths: ["/y", join(bed.directory, "rel")],
+      full: false,
+      exclude: ["/a/*", "/b"],
+    }]);
+    const last = JSON.parse(ran.stdout.trimEnd().split("\n").at(-1) ?? "");
+    expect(Object.keys(last)).toEqual([
+      "type",
+      "job",
+      "backup",
+      "status",
+      "files",
+      "bytes",
+      "seconds",
+      "channels",
+      "fallback",
+    ]);
+    expect(bed.listeners).toBe(0);
+  });
+
+  test("restore makes the target absolute and verify passes its names on", async () => {
+    await bed.run("restore", "latest:web01", "--target", "out", "--include", "/a", "--client", "c");
+    await bed.run("restore", "latest:app", "--database", "app");
+    await bed.run("verify", "b1", "b2", "--data");
+    expect(bed.daemon.requests).toEqual([
+      {
+        kind: "restore-filesystem",
+        backup: "latest:web01",
+        target: join(bed.directory, "out"),
+        client: "c",
+        include: ["/a"],
+        overwrite: "refuse",
+      },
+      { kind: "restore-database", backup: "latest:app", database: "app", target: null },
+      { kind: "verify", backups: ["b1", "b2"], data: true },
+    ]);
+  });
+
+  test("exit 3 when incomplete, and the warning is shown", async () => {
+    bed.daemon.script = (daemon, job) => {
+      const warning = { code: "unreadable", message: "EACCES", path: "/srv/\x1b[2Ja" };
+      daemon.emit(job, { type: "warning", job, ...warning });
+      daemon.end(job, "incomplete");
+    };
+    const ran = await bed.run("backup", "database", "app");
+    expect(ran.code).toBe(3);
+    expect(ran.stderr).toBe("warning: /srv/\\x1b[2Ja: EACCES\n");
+    expect(ran.stdout).toContain("storage    9.67 KiB   99.00 %");
+  });
+
+  const failures = [["damaged", 13], ["no_space", 14], ["internal", 70], ["failed", 1]] as const;
+  for (const [code, exit] of failures) {
+    test(`exit ${exit} when the job fails as ${code}; the error is shown once`, async () => {
+      bed.daemon.script = (daemon, job) => daemon.fail(job, { code, message: "bad", hint: "do" });
+      const ran = await bed.run("verify", "--json");
+      expect(ran.code).toBe(exit);
+      expect(ran.stderr.trimEnd().split("\n").map((line) => JSON.parse(line))).toEqual([
+        { type: "error", job: "j1", code, message: "bad", hint: "do" },
+      ]);
+      expect(JSON.parse(ran.stdout).status).toBe("failed");
+    });
+  }
+
+  test("a lost event stream is resumed without repeating events", async () => {
+    bed.daemon.script = (daemon, job) => {
+      for (const bytes of [1, 2, 3]) daemon.emit(job, progressOf(job, bytes));
+      daemon.end(job, "ok");
+    };
+    bed.daemon.cutAfter = 2;
+    const ran = await bed.run("backup", "database", "app", "--json");
+    expect(ran.code).toBe(0);
+    const lines = ran.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    expect(lines.map((line) => line.bytes)).toEqual([1, 2, 3, 4096]);
+  });
+
+  for (const [signal, exit] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    test(`${signal} cancels the job, waits for its end and gives ${exit}`, async () => {
+      bed.daemon.script = (daemon, job) => {
+        daemon.emit(job, progressOf(job, 1));
+        queueMicrotask(() => bed.signal(signal));
+      };
+      const ran = await bed.run("backup", "database", "app");
+      expect([ran.code, bed.daemon.cancelled]).toEqual([exit, ["j1"]]);
+      expect(ran.stderr).toContain("cancelling job j1");
+      expect(bed.listeners).toBe(0);
+    });
+  }
+
+  test("a bar is drawn on a terminal and cleared before the summary", async () => {
+    bed.terminal = true;
+    bed.daemon.script = (daemon, job) => {
+      daemon.emit(job, progressOf(job, 2048));
+      daemon.end(job, "ok");
+    };
+    const ran = await bed.run("backup", "database", "app");
+    expect(ran.stderr).toBe(
+      "\rreading    ▕████████████            ▏  50 %  1 files  2.00 KiB  1.00 KiB/s  2.0 s left" +
+        "\x1b[K\r\x1b[K",
+    );
+  });
+});
+
+describe("runCli() reads", () => {
+  test("backups, show, ls, status, jobs, job, cancel as text and JSON lines", async () => {
+    await bed.run("backup", "database", "app");
+    for (const line of ["backups", "show latest", "ls latest /srv", "status", "jobs", "job j1"]) {
+      const text = await bed.run(...line.split(" "));
+      expect([line, text.code, text.stderr]).toEqual([line, 0, ""]);
+      const json = await bed.run(...line.split(" "), "--json");
+      const lines = json.stdout.trimEnd().split("\n");
+      expect(lines.every((one) => typeof JSON.parse(one) === "object")).toBe(true);
+    }
+    expect((await bed.run("cancel", "j1")).code).toBe(0);
+    expect((await bed.run("ls", "latest")).stdout).toContain("/srv/a\\x1b[31m");
+  });
+
+  test("job --follow prints the events and gives the job's exit code", async () => {
+    bed.daemon.script = (daemon, job) => daemon.end(job, "incomplete");
+    await bed.run("backup", "database", "app");
+    const ran = await bed.run("job", "j1", "--follow");
+    expect(ran.code).toBe(3);
+    expect(ran.stdout).toContain("incomplete: backup 20260101-000000-ab, 3 files");
+  });
+});
+
+describe("runCli() without a daemon", () => {
+  test("--role runs a daemon with the configuration's path", async () => {
+    expect((await bed.run("--role", "server")).code).toBe(0);
+    expect((await bed.run("--role=client", "--config", "c.yaml")).code).toBe(0);
+    expect(bed.daemonRuns).toEqual([
+      { role: "server", configFile: "/etc/agent/server.yaml" },
+      { role: "client", configFile: join(bed.directory, "c.yaml") },
+    ]);
+  });
+
+  test("config check tells every problem, exit 2, and 0 when there is none", async () => {
+    const file = join(bed.directory, "c.yaml");
+    writeFileSync(file, CLIENT);
+    expect((await bed.run("config", "check", "c.yaml")).stdout).toBe(
+      "c.yaml: a good client configuration\n",
+    );
+    writeFileSync(file, CLIENT.replace("port: 7530", "port: 0").replace("name: web01", "nam: x"));
+    const ran = await bed.run("config", "check", "c.yaml");
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toContain("c.yaml:1:1: nam: unknown key");
+    expect(ran.stderr).toContain("c.yaml:2:18: network.port: found 0, need at least 1");
+    const json = await bed.run("config", "check", "c.yaml", "--json");
+    expect(JSON.parse(json.stderr.split("\n")[2] ?? "").line).toBe(2);
+  });
+
+  test("array and stg commands hand plain options to the composition root", async () => {
+    writeFileSync(join(bed.directory, "c.yaml"), CLIENT);
+    const create = "array create a --volumes 2 --size 64MiB --cache 1G";
+    expect((await bed.run(...create.split(" "))).code).toBe(0);
+    expect((await bed.run("array", "check", "/a")).code).toBe(13);
+    expect((await bed.run("array", "destage", "/a", "--json")).stdout).toContain('"tracks":7');
+    expect((await bed.run("array", "remove", "/a")).code).toBe(0);
+    expect((await bed.run("stg", "format", "stg0", "--config", "c.yaml")).code).toBe(0);
+    expect((await bed.run("stg", "status", "stg0", "--config", "c.yaml")).stdout).toContain(
+      "12 ms",
+    );
+    expect((await bed.run("stg", "status", "stg1", "--config", "c.yaml")).code).toBe(2);
+    expect(bed.offlineCalls).toEqual([
+      {
+        directory: join(bed.directory, "a"),
+        volumes: 2,
+        volumeBytes: 64 * 1024 ** 2,
+        boards: null,
+        cacheBytes: 1024 ** 3,
+      },
+      "/a",
+      "/a",
+      "/a",
+      ["stg0", { force: false }],
+      "stg0",
+    ]);
+  });
+});

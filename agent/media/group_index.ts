@@ -11,9 +11,10 @@
 //   32        8     offset of the first frame in the file (a frame that moved shows)
 //   40        4     r: row bytes of all frames
 //   44        4     rows of all frames
-//   48        16n   per frame: compressed bytes u32, tar bytes u32, row bytes u32, rows u32
-//   48+16n    r     the frames' rows as received (index_rows.ts), end to end
-//   48+16n+r  4     CRC-32 of everything before
+//   48        20n   per frame: compressed bytes u32, tar bytes u32, row bytes u32, rows u32,
+//                   CRC-32 u32 of the frame (a bit that zstd itself does not look at shows)
+//   48+20n    r     the frames' rows as received (index_rows.ts), end to end
+//   48+20n+r  4     CRC-32 of everything before
 //
 // All little-endian. Pure: no I/O.
 
@@ -24,12 +25,14 @@ import { damagedFrame, decodeSkippable, encodeSkippable } from "./skippable_fram
 const MAGIC = new TextEncoder().encode("LFAINDEX");
 const VERSION = 1;
 const HEADER_BYTES = 48;
-const FRAME_BYTES = 16;
+const FRAME_BYTES = 20;
 
 export interface GroupFrame {
   readonly compressedBytes: number;
   readonly tarBytes: number;
   readonly rowCount: number;
+  /** CRC-32 of the compressed frame. */
+  readonly checksum: number;
   /** Rows of the members that start in this frame, as encodeIndexRows made them. */
   readonly rows: Uint8Array;
 }
@@ -63,6 +66,7 @@ export function encodeGroupIndex(index: GroupIndex): Uint8Array<ArrayBuffer> {
     view.setUint32(at + 4, frame.tarBytes, true);
     view.setUint32(at + 8, frame.rows.length, true);
     view.setUint32(at + 12, frame.rowCount, true);
+    view.setUint32(at + 16, frame.checksum, true);
     payload.set(frame.rows, rowsAt);
     at += FRAME_BYTES;
     rowsAt += frame.rows.length;
@@ -129,6 +133,7 @@ function decodeFrames(
       compressedBytes: view.getUint32(at, true),
       tarBytes: view.getUint32(at + 4, true),
       rowCount: view.getUint32(at + 12, true),
+      checksum: view.getUint32(at + 16, true),
       rows: payload.subarray(rowsAt, rowsAt + bytes),
     });
     rowsAt += bytes;

@@ -5,6 +5,7 @@
 // nothing is read outside the file and no buffer is larger than the limits.
 
 import { assert } from "../../transport/ground/assert.ts";
+import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
 import type { IndexRow } from "../entry.ts";
@@ -129,6 +130,22 @@ export class MediaReader {
       );
     if (!same) throw damagedFrame("index", `other frames in group ${group}`, "the ones before it");
     return index;
+  }
+
+  /** CRC-32 of each frame in order; null where the index that holds it is damaged. */
+  *frameChecksums(): Generator<number | null> {
+    for (let group = 0; group < this.groupCount; group++) {
+      let checksums: (number | null)[];
+      try {
+        checksums = this.readGroup(group).frames.map((frame) => frame.checksum);
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+        const first = this.#indexes[group - 1]?.framesBefore ?? 0;
+        const count = (this.#indexes[group]?.framesBefore ?? 0) - first;
+        checksums = Array.from({ length: count }, () => null);
+      }
+      yield* checksums;
+    }
   }
 
   /**

@@ -9,6 +9,7 @@
 //  4. The writer never renames: a file gets its final name by publication (vault/).
 
 import { assert } from "../../transport/ground/assert.ts";
+import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
@@ -104,6 +105,7 @@ export class MediaWriter {
       compressedBytes: record.frame.length,
       tarBytes: record.tarBytes,
       rowCount: record.rowCount,
+      checksum: crc32(record.frame),
       // The caller may reuse its receive buffer after the call; rows wait for their group.
       rows: record.rows.slice(),
     });

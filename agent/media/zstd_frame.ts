@@ -5,8 +5,8 @@
 //
 //   offset bytes
 //   0      4     magic 0xFD2FB528, little-endian
-//   4      1     descriptor: bits 7-6 size of content size, 5 single segment, 3 reserved (0),
-//                2 content checksum, 1-0 size of dictionary id
+//   4      1     descriptor: bits 7-6 size of content size, 5 single segment, 4 unused (0),
+//                3 reserved (0), 2 content checksum, 1-0 size of dictionary id
 //   5      0-1   window descriptor (absent with single segment)
 //          0-4   dictionary id (must be absent here)
 //          0-8   content size
@@ -45,7 +45,7 @@ export function readZstdHeader(bytes: Uint8Array): ZstdHeader {
   const descriptor = view.getUint8(4);
   const singleSegment = (descriptor & 0x20) !== 0;
   const sizeFlag = descriptor >> 6;
-  if ((descriptor & 0x08) !== 0) throw damagedFrame("data", "a reserved bit", "0");
+  if ((descriptor & 0x18) !== 0) throw damagedFrame("data", "a reserved bit", "0");
   if ((descriptor & 0x04) === 0) throw damagedFrame("data", "no checksum", "a content checksum");
   if ((descriptor & 0x03) !== 0) throw damagedFrame("data", "a dictionary", "none");
   const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag;

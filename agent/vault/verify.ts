@@ -4,10 +4,11 @@
 // A generator: it yields progress and findings, so that the caller can let others run, report, and
 // stop at any time. A finding never ends the verification while anything is left to look at.
 
+import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
 import { decompressFrame } from "../media/mod.ts";
-import type { MediaReader } from "../media/mod.ts";
+import type { FramePlace, MediaReader } from "../media/mod.ts";
 import { MAX_FINDING_PATHS, MAX_FINDINGS, VERIFY_STEP } from "./limits.ts";
 import type { MediaStore } from "./media_store.ts";
 import { compareRows } from "./verify_rows.ts";
@@ -117,30 +118,23 @@ function* compareHeads(media: MediaReader, backup: CatalogBackup): Generator<str
   }
 }
 
-function* examineFrames(
-  media: MediaReader,
-  job: VerifyParts & { readonly backup: CatalogBackup; readonly data: boolean },
-): Generator<VerifyEvent> {
-  const headers = job.data ? memberOffsets(media) : [][Symbol.iterator]();
-  let next = headers.next();
+type FrameJob = VerifyParts & { readonly backup: CatalogBackup; readonly data: boolean };
+
+function* examineFrames(media: MediaReader, job: FrameJob): Generator<VerifyEvent> {
+  const contents = job.data ? new Contents(media) : null;
   for (let sequence = 0; sequence < media.frames.length; sequence++) {
     const place = media.frames[sequence];
     if (place === undefined) continue;
-    const end = place.tarOffset + place.tarBytes;
     try {
-      if (!job.data) media.checkFrameHeader(sequence);
-      const tar = job.data ? decompressFrame(media.readFrame(sequence), place.tarBytes) : null;
-      for (; next.done !== true && next.value < end; next = headers.next()) {
-        const at = next.value - place.tarOffset;
-        if (tar !== null && !isTarHeader(tar.subarray(at, at + TAR_BLOCK_BYTES))) {
-          const what = `no tar header at ${next.value} in frame ${sequence}`;
-          yield finding(job.backup, what, overlapping(job, next.value, next.value + 1));
-        }
+      if (contents === null) media.checkFrameHeader(sequence);
+      for (const at of contents?.read(sequence, place) ?? []) {
+        const what = `no tar header at ${at} in frame ${sequence}`;
+        yield finding(job.backup, what, overlapping(job, at, at + 1));
       }
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      while (next.done !== true && next.value < end) next = headers.next();
       const what = `frame ${sequence} at ${place.mediaOffset}: ${describe(error)}`;
+      const end = place.tarOffset + place.tarBytes;
       yield finding(job.backup, what, overlapping(job, place.tarOffset, end));
     }
     if (sequence % VERIFY_STEP === 0 || sequence === media.frames.length - 1) {
@@ -152,6 +146,45 @@ function* examineFrames(
         totalBytes: media.sizeBytes,
       };
     }
+  }
+}
+
+/** Reads frames one after the other and holds them against all that is known of their content. */
+class Contents {
+  readonly #media: MediaReader;
+  readonly #checksums: Iterator<number | null>;
+  readonly #offsets: Iterator<number>;
+  #nextOffset: IteratorResult<number>;
+
+  constructor(media: MediaReader) {
+    this.#media = media;
+    this.#checksums = media.frameChecksums();
+    this.#offsets = memberOffsets(media);
+    this.#nextOffset = this.#offsets.next();
+  }
+
+  /**
+   * @returns tar offsets at which a header should stand and does not
+   * @throws AgentError `damaged` when the frame as a whole is
+   */
+  read(sequence: number, place: FramePlace): number[] {
+    const offsets: number[] = [];
+    const end = place.tarOffset + place.tarBytes;
+    while (this.#nextOffset.done !== true && this.#nextOffset.value < end) {
+      offsets.push(this.#nextOffset.value);
+      this.#nextOffset = this.#offsets.next();
+    }
+    const checksum = this.#checksums.next().value ?? null;
+    const frame = this.#media.readFrame(sequence);
+    if (checksum !== null && crc32(frame) !== checksum) {
+      const message = `Cannot vouch for frame "${sequence}": another CRC-32, need the index's`;
+      throw new AgentError("damaged", message);
+    }
+    const tar = decompressFrame(frame, place.tarBytes);
+    return offsets.filter((offset) => {
+      const at = offset - place.tarOffset;
+      return !isTarHeader(tar.subarray(at, at + TAR_BLOCK_BYTES));
+    });
   }
 }
 

@@ -1,0 +1,201 @@
+// Restores: which members a plan takes, and that the records sent are exactly those.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { decompressFrame } from "../../../../agent/media/mod.ts";
+import type { RestoreRecord } from "../../../../agent/record.ts";
+import { VaultReader } from "../../../../agent/vault/mod.ts";
+import type { RestorePlan } from "../../../../agent/vault/mod.ts";
+import { cutIntoFrames } from "../../../../agent/vault/restore_records.ts";
+import { Selection } from "../../../../agent/vault/selection.ts";
+import {
+  bytesOf,
+  concatenate,
+  files,
+  makeArchive,
+  sampleMembers,
+  withFolder,
+} from "../media/media_fixture.ts";
+import { codeOf, openVault, publish } from "./vault_fixture.ts";
+
+const BLOCK = 512;
+
+/** What the client does with records: the pieces end to end. */
+function assemble(records: Iterable<RestoreRecord>): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let sequence = 0;
+  for (const record of records) {
+    expect(record.sequence).toBe(sequence++);
+    const tar = decompressFrame(record.frame, record.tarBytes);
+    expect(record.pieces.length).toBeGreaterThan(0);
+    for (const { offset, length } of record.pieces) parts.push(tar.slice(offset, offset + length));
+  }
+  return concatenate(parts);
+}
+
+/** Names of the members of a tar stream, by their own headers. */
+function memberNames(tar: Uint8Array): string[] {
+  const names: string[] = [];
+  const decoder = new TextDecoder();
+  for (let at = 0; at < tar.length;) {
+    names.push(`/${decoder.decode(tar.subarray(at, at + 100)).replace(/\0.*$/s, "")}`);
+    const size = Number.parseInt(decoder.decode(tar.subarray(at + 124, at + 135)), 8);
+    at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
+  }
+  return names;
+}
+
+async function withSample(body: (reader: VaultReader) => void): Promise<void> {
+  await withFolder((folder) => {
+    using _vault = openVault(folder);
+    publish(folder, { frameBytes: 1536 });
+    using reader = VaultReader.open({ directory: folder, files });
+    body(reader);
+  });
+}
+
+function text({ redirects }: RestorePlan): string[] {
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return redirects.map(({ member, writeAs }) => `${decode(member)} -> ${decode(writeAs)}`);
+}
+
+describe("planRestore() and restoreRecords()", () => {
+  test("send the whole tar stream without its end when nothing is included", async () => {
+    await withSample((reader) => {
+      const plan = reader.planRestore("latest", []);
+      const { tar } = makeArchive(sampleMembers());
+      const sent = assemble(reader.restoreRecords(plan));
+      expect(Buffer.compare(sent, tar.subarray(0, -2 * BLOCK))).toBe(0);
+      expect(plan).toMatchObject({ redirects: [], files: 9, bytes: 6 + 20_000 + 11 + 8 + 8 });
+    });
+  });
+
+  test("send a directory's subtree and nothing of its parents", async () => {
+    await withSample((reader) => {
+      const plan = reader.planRestore("latest", ["/srv/docs"]);
+      expect(memberNames(assemble(reader.restoreRecords(plan)))).toEqual([
+        "/srv/docs",
+        "/srv/docs/first",
+        "/srv/docs/plan [v1].txt",
+      ]);
+      expect(plan).toMatchObject({ files: 2, bytes: 19, redirects: [] });
+    });
+  });
+
+  test("redirect the data of a hard-link set whose first name is not selected", async () => {
+    await withSample((reader) => {
+      const plan = reader.planRestore("latest", ["/srv/link*"]);
+      expect(text(plan)).toEqual(["/srv/docs/first -> /srv/link"]);
+      expect(memberNames(assemble(reader.restoreRecords(plan)))).toEqual([
+        "/srv/docs/first",
+        "/srv/link2",
+      ]);
+      expect(plan).toMatchObject({ files: 2, bytes: 11 });
+      const both = reader.planRestore("latest", ["/srv/link", "/srv/docs/first"]);
+      expect(text(both)).toEqual([]);
+      expect(both.files).toBe(2);
+    });
+  });
+
+  test("fail with a hint when a glob matches nothing", async () => {
+    await withSample((reader) => {
+      expect(codeOf(() => reader.planRestore("latest", ["/nothing"]))).toBe("failed");
+      expect(codeOf(() => reader.planRestore("latest", ["/srv/a.txt", "/srv/b.txt"])))
+        .toBe("failed");
+      expect(codeOf(() => reader.planRestore("latest", ["*.txt"]))).toBe("failed");
+      expect(codeOf(() => reader.planRestore("other", []))).toBe("not_found");
+    });
+  });
+
+  test("close their media when the caller stops early", async () => {
+    await withSample((reader) => {
+      const records = reader.restoreRecords(reader.planRestore("latest", []));
+      records.next();
+      records.return(undefined);
+      expect(records.next().done).toBe(true);
+    });
+  });
+});
+
+describe("Selection", () => {
+  const cases: readonly [string, string, boolean][] = [
+    ["/srv/*.txt", "/srv/a.txt", true],
+    ["/srv/*.txt", "/srv/sub/a.txt", false],
+    ["/srv/**/*.txt", "/srv/sub/deep/a.txt", true],
+    ["/srv", "/srv/any/thing", true],
+    ["/srv/", "/srv/any/thing", true],
+    ["/", "/any", true],
+    ["/srv", "/srvx", false],
+    ["/srv/*", "/srv/.hidden", true],
+    ["/srv/**", "/srv/a\nb/c", true],
+    ["/srv/plan [v1].txt", "/srv/plan [v1].txt", true],
+    ["/srv/{a,b}", "/srv/b/c", true],
+    ["srv", "/srv", false],
+  ];
+  for (const [glob, path, wanted] of cases) {
+    test(`has() is ${wanted} for ${JSON.stringify(path)} and ${glob}`, () => {
+      expect(new Selection([glob]).has(bytesOf(path))).toBe(wanted);
+    });
+  }
+
+  test("unused() names the globs that matched nothing", () => {
+    const selection = new Selection(["/a", "/a/b", "/c"]);
+    selection.has(bytesOf("/a/b"));
+    expect(selection.unused()).toEqual(["/c"]);
+  });
+});
+
+describe("cutIntoFrames()", () => {
+  test("covers every extent exactly once, in order, with merged pieces", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 });
+    const gaps = fc.array(
+      fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 99 })),
+    );
+    fc.assert(fc.property(sizes, gaps, (frameSizes, spans) => {
+      let tarOffset = 0;
+      const frames = frameSizes.map((tarBytes) => {
+        const place = { mediaOffset: 0, compressedBytes: 1, tarOffset, tarBytes };
+        tarOffset += tarBytes;
+        return place;
+      });
+      const extents = [];
+      const wanted: number[] = [];
+      let at = 0;
+      for (const [gap, length] of spans) {
+        if (at + gap + length > tarOffset) break;
+        extents.push({ media: 1, tarOffset: at + gap, tarBytes: length });
+        for (let byte = 0; byte < length; byte++) wanted.push(at + gap + byte);
+        at += gap + length;
+      }
+      const found: number[] = [];
+      let before = -1;
+      for (const { sequence, pieces } of cutIntoFrames(extents, () => frames)) {
+        expect(sequence).toBeGreaterThan(before);
+        before = sequence;
+        let last = -1;
+        for (const { offset, length } of pieces) {
+          expect(offset).toBeGreaterThan(last);
+          last = offset + length;
+          expect(last).toBeLessThanOrEqual(frames[sequence]?.tarBytes ?? 0);
+          for (let byte = 0; byte < length; byte++) {
+            found.push((frames[sequence]?.tarOffset ?? 0) + offset + byte);
+          }
+        }
+      }
+      expect(found).toEqual(wanted);
+    }));
+  });
+
+  test("fails as damaged for extents outside the media or out of order", () => {
+    const frames = [{ mediaOffset: 0, compressedBytes: 1, tarOffset: 0, tarBytes: 100 }];
+    const cut = (...extents: [number, number][]) => () => [
+      ...cutIntoFrames(
+        extents.map(([tarOffset, tarBytes]) => ({ media: 1, tarOffset, tarBytes })),
+        () => frames,
+      ),
+    ];
+    expect(codeOf(cut([90, 20]))).toBe("damaged");
+    expect(codeOf(cut([100, 1]))).toBe("damaged");
+    expect(codeOf(cut([50, 10], [40, 5]))).toBe("damaged");
+  });
+});

@@ -1,0 +1,119 @@
+// Verification finds every flipped bit, and says which paths it touches.
+
+import { DatabaseSync } from "node:sqlite";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { VaultReader, verifyError } from "../../../../agent/vault/mod.ts";
+import type { VerifyReport } from "../../../../agent/vault/mod.ts";
+import { MediaReader } from "../../../../agent/media/mod.ts";
+import { isTarHeader } from "../../../../agent/vault/tar_block.ts";
+import { files, makeArchive, sampleMembers, withFolder } from "../media/media_fixture.ts";
+import { openVault, publish } from "./vault_fixture.ts";
+
+function verify(folder: string, data: boolean): VerifyReport {
+  using reader = VaultReader.open({ directory: folder, files });
+  const run = reader.verify("latest", { data });
+  for (;;) {
+    const step = run.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+async function withBackup(body: (folder: string, media: string) => void): Promise<void> {
+  await withFolder((folder) => {
+    using vault = openVault(folder);
+    publish(folder, { frameBytes: 2048 });
+    body(folder, `${folder}/${vault.backup("latest").media}`);
+  });
+}
+
+describe("verify()", () => {
+  test("finds nothing in a sound backup, and reports progress to the end", async () => {
+    await withBackup((folder) => {
+      for (const data of [false, true]) {
+        expect(verify(folder, data)).toMatchObject({ findings: [], findingCount: 0 });
+        using reader = VaultReader.open({ directory: folder, files });
+        const last = [...reader.verify("latest", { data })].at(-1);
+        expect(last?.type === "progress" && last.frames === last.totalFrames).toBe(true);
+      }
+      expect(verifyError([verify(folder, true)])).toBe(null);
+    });
+  });
+
+  test("with data finds a flipped bit anywhere in the file", async () => {
+    await withBackup((folder, media) => {
+      const good = readFileSync(media);
+      // Every byte would take a minute; a prime step meets every kind of place.
+      for (let at = 0; at < good.length; at += 13) {
+        const bad = Uint8Array.from(good);
+        bad[at] = (bad[at] ?? 0) ^ 0x10;
+        writeFileSync(media, bad);
+        const report = verify(folder, true);
+        expect(`${at}: ${report.findingCount > 0}`).toBe(`${at}: true`);
+        expect(verifyError([report])?.code).toBe("damaged");
+      }
+    });
+  });
+
+  test("names the paths whose content lies in a damaged frame", async () => {
+    await withBackup((folder, media) => {
+      const good = Uint8Array.from(readFileSync(media));
+      let place;
+      {
+        using reader = new MediaReader(files, media);
+        place = reader.frames[0];
+      }
+      const at = (place?.mediaOffset ?? 0) + 40;
+      good[at] = (good[at] ?? 0) ^ 1;
+      writeFileSync(media, good);
+      expect(verify(folder, false).findings).toEqual([]);
+      const { findings } = verify(folder, true);
+      expect(findings.length).toBe(1);
+      expect(findings[0]?.paths).toEqual(["/srv", "/srv/a.txt", "/srv/big.bin"]);
+      expect(findings[0]?.pathCount).toBe(3);
+    });
+  });
+
+  test("finds a missing or shorter media file", async () => {
+    await withBackup((folder, media) => {
+      const good = readFileSync(media);
+      writeFileSync(media, good.subarray(0, -1));
+      expect(verify(folder, false).findingCount).toBe(1);
+      rmSync(media);
+      const { findings } = verify(folder, false);
+      expect(findings[0]?.what).toMatch("no such file");
+      expect(findings[0]?.pathCount).toBe(sampleMembers().length);
+    });
+  });
+
+  for (
+    const [what, sql] of [
+      ["changed", "UPDATE entries SET mtime_n = mtime_n + 1 WHERE name = CAST('a.txt' AS BLOB)"],
+      ["lost", "DELETE FROM entries WHERE name = CAST('a.txt' AS BLOB)"],
+      ["moved", "UPDATE entries SET tar_offset = 513 WHERE name = CAST('a.txt' AS BLOB)"],
+    ] as const
+  ) {
+    test(`finds a catalog row that was ${what}`, async () => {
+      await withBackup((folder) => {
+        const database = new DatabaseSync(`${folder}/catalog.sqlite`);
+        database.exec(sql);
+        database.close();
+        const { findings } = verify(folder, false);
+        expect(findings.length).toBeGreaterThan(0);
+        expect(findings[0]?.paths).toEqual(["/srv/a.txt"]);
+      });
+    });
+  }
+});
+
+describe("isTarHeader()", () => {
+  test("is true for headers alone", () => {
+    const { tar } = makeArchive(sampleMembers());
+    expect(isTarHeader(tar.subarray(0, 512))).toBe(true);
+    expect(isTarHeader(tar.subarray(0, 511))).toBe(false);
+    expect(isTarHeader(new Uint8Array(512))).toBe(false);
+    const flipped = tar.slice(0, 512);
+    flipped[5] = (flipped[5] ?? 0) ^ 1;
+    expect(isTarHeader(flipped)).toBe(false);
+  });
+});

@@ -54,7 +54,7 @@ export class StpLink {
   readonly ids: ConnectionIds;
   readonly turns: ThreadTurns;
   readonly medium: StgMedium;
-  /** True when the peer said that it waits for credit. */
+  /** True when the peer said that it waits for credit, until we published our cursor. */
   peerBlocked = false;
   readonly #own: OwnControl;
   readonly #peer: PeerControl;
@@ -120,6 +120,7 @@ export class StpLink {
     block.consumedFrames = this.receive.frames;
     block.consumedBytes = this.receive.bytes;
     this.receive.publishedFrames = this.receive.frames;
+    this.peerBlocked = false;
     return this.#own.publish();
   }
 
@@ -186,11 +187,11 @@ export class StpLink {
     this.#badSinceMs = -1;
     if (block.changes > this.#seenChanges) {
       this.#seenChanges = block.changes;
+      this.peerBlocked = block.blocked;
       this.#newsMs = this.medium.clock.monotonicMs();
     }
     this.#countCursor(this.send.acknowledge(block.consumedFrames, block.consumedBytes));
     this.#countCursor(this.receive.announce(block.producedFrames, block.producedBytes));
-    this.peerBlocked = block.blocked;
     const life = this.#takeFin(block.finSent, block.finFrames, block.finAcked);
     const event = peerEvent(block, this.ids);
     return event.type === "peer-open" ? life : this.dispatch(event) ?? life;

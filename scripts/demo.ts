@@ -37,7 +37,7 @@ async function hasCommand(name: string): Promise<boolean> {
 async function perform(stage: Stage, calls: AgentCalls, source: string): Promise<boolean> {
   headline("An array, a storage group, a server and a client");
   await acts.setUp(stage, calls);
-  await calls.show("server", "stg", "status", "stg0", "--config", stage.path("server.yaml"));
+  await calls.show("offline", "stg", "status", "stg0", "--config", stage.path("server.yaml"));
 
   headline("Backup of a directory: the server asks, the data goes through the array");
   const args = ["backup", "filesystem", "--client", acts.CLIENT, source];

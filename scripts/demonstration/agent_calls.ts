@@ -32,8 +32,9 @@ export class AgentCalls {
   }
 
   /** Shows the command and its output, progress included. @throws Error when it fails */
-  async show(side: Side, ...args: readonly string[]): Promise<void> {
-    const command = [...this.#stage.agent, ...args, ...this.#control(side)];
+  async show(side: Side | "offline", ...args: readonly string[]): Promise<void> {
+    const control = side === "offline" ? [] : this.#control(side);
+    const command = [...this.#stage.agent, ...args, ...control];
     process.stdout.write(`\n$ agent ${args.join(" ")}\n`);
     const { code } = await runTool(command, { show: true, signal: this.#signal });
     this.#signal.throwIfAborted();

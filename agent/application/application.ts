@@ -37,7 +37,7 @@ export interface Totals {
   readonly bytes: number;
 }
 
-/** Pull one record, send it, yield to the event loop, pull the next. `return()` frees everything. */
+/** Pull a record, send it, yield to the event loop, pull the next. `return()` frees everything. */
 export type Producer = Generator<DataRecord, Totals, void>;
 
 /** Feed the records in order, then `finish`; or `abort`, after any error too. */

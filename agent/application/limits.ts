@@ -5,10 +5,10 @@ import { assert } from "../../transport/ground/assert.ts";
 /** Tar bytes of one zstd frame: what a damaged frame costs, and what both ends hold at a time. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 
-/** Smallest frame that a test may ask for: the headers of any member without a map fit. */
+/** Smallest frame that may be asked for, in bytes: below it frames cost more than they hold. */
 export const MIN_FRAME_BYTES = 8 * 1024;
 
-/** Readings of a small file that changes meanwhile; then it is stored as last read, with a warning. */
+/** Readings of a small file that changes meanwhile; then the last is stored, with a warning. */
 export const MAX_READ_TRIES = 3;
 
 /**

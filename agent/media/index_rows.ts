@@ -23,7 +23,7 @@ import type { Entry, EntryType, IndexRow } from "../entry.ts";
 import { MAX_PATH_BYTES } from "../tar/limits.ts";
 import { ByteReader, ByteWriter } from "./byte_cursor.ts";
 
-/** Rows in one encoding: a 4 MiB frame holds at most 8192 members, a group of frames 16 times it. */
+/** Rows in one encoding: a 4 MiB frame starts at most 8192 members, a group of frames 16 x. */
 export const MAX_INDEX_ROWS = 131_072;
 
 /** Path bytes that one decode may produce: front coding must not turn a page into gigabytes. */

@@ -9,7 +9,7 @@ export const MAX_PATH_BYTES = 65_536;
  */
 export const MAX_PAX_BYTES = 4 * MAX_PATH_BYTES;
 
-/** Extents of one sparse map: 64 Ki extents are 2 MiB of map text; beyond it a file is stored whole. */
+/** Extents of one sparse map: 2 MiB of map text; a file with more is stored whole. */
 export const MAX_SPARSE_EXTENTS = 65_536;
 
 /** Bytes of one sparse map as text: two numbers of at most 17 bytes an extent, and the count. */

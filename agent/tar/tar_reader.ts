@@ -40,6 +40,14 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   "6": "fifo",
 };
 
+interface UnfinishedMap {
+  readonly entry: Entry;
+  readonly storedBytes: number;
+  /** The blocks of the map so far, as text, and the line ends in them. */
+  readonly blocks: string[];
+  lines: number;
+}
+
 export class TarReader {
   readonly #sink: TarSink;
   readonly #block = new Uint8Array(BLOCK_BYTES);
@@ -53,7 +61,7 @@ export class TarReader {
   readonly #defaults = new Map<string, Uint8Array>();
   #pax = new Map<string, Uint8Array>();
   /** A sparse file whose map is not complete yet. */
-  #sparse: { readonly entry: Entry; readonly storedBytes: number; text: string } | null = null;
+  #sparse: UnfinishedMap | null = null;
 
   constructor(sink: TarSink) {
     this.#sink = sink;
@@ -175,7 +183,7 @@ export class TarReader {
     };
     this.#pax = new Map();
     if (sparse) {
-      this.#sparse = { entry, storedBytes, text: "" };
+      this.#sparse = { entry, storedBytes, blocks: [], lines: 0 };
       this.#state = "map";
     } else {
       this.#begin(entry, null, storedBytes);
@@ -193,22 +201,25 @@ export class TarReader {
   #onMapBlock(): void {
     const sparse = this.#sparse;
     if (sparse === null) throw damagedMap("no member, need one");
-    sparse.text += String.fromCharCode(...this.#block);
-    const lines = sparse.text.split("\n");
-    const count = Number(lines[0]);
-    if (lines.length > 1 && !(count <= MAX_SPARSE_EXTENTS + 1)) {
-      throw damagedMap(`${lines[0]} extents, need at most ${MAX_SPARSE_EXTENTS}`);
+    const block = String.fromCharCode(...this.#block);
+    sparse.blocks.push(block);
+    sparse.lines += block.split("\n").length - 1;
+    const count = Number(sparse.blocks[0]?.split("\n", 1)[0]);
+    if (!(count <= MAX_SPARSE_EXTENTS + 1)) {
+      throw damagedMap(`${count} extents, need at most ${MAX_SPARSE_EXTENTS}`);
     }
-    const wanted = 1 + 2 * count;
-    if (lines.length <= 1 || lines.length <= wanted) {
-      if (sparse.text.length > MAX_SPARSE_MAP_BYTES) throw damagedMap("no end, need a shorter map");
+    const mapBytes = sparse.blocks.length * BLOCK_BYTES;
+    const wantedLines = 1 + 2 * count;
+    if (sparse.lines < wantedLines) {
+      if (mapBytes > MAX_SPARSE_MAP_BYTES) throw damagedMap("no end, need a shorter map");
       return;
     }
-    const text = lines.slice(0, wanted).map((line) => `${line}\n`).join("");
+    const lines = sparse.blocks.join("").split("\n", wantedLines);
+    const text = lines.map((line) => `${line}\n`).join("");
     const map = parseSparseMap(text, sparse.entry.sizeBytes);
     const dataBytes = sparseDataBytes(map);
-    if (sparse.text.length + dataBytes !== sparse.storedBytes) {
-      throw damagedMap(`${sparse.storedBytes} bytes, need ${sparse.text.length + dataBytes}`);
+    if (mapBytes + dataBytes !== sparse.storedBytes) {
+      throw damagedMap(`${sparse.storedBytes} bytes, need ${mapBytes + dataBytes}`);
     }
     this.#sparse = null;
     this.#begin(sparse.entry, map, dataBytes);

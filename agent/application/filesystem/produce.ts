@@ -60,7 +60,7 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
     const first = links.firstName(visit.stat);
     if (first !== null) {
       const entry = toEntry(visit.path, visit.stat, null);
-      yield* storePlain(frames, {
+      yield* storePlain(frames, options.files, {
         ...entry,
         type: "hardlink",
         sizeBytes: 0,
@@ -92,16 +92,20 @@ function* storeVisit(
     warnOf(options.onWarning, visit.path, error);
     return false;
   }
-  yield* storePlain(frames, toEntry(visit.path, visit.stat, target));
+  yield* storePlain(frames, files, toEntry(visit.path, visit.stat, target));
   return true;
 }
 
 /** Stores an entry without content. */
-function* storePlain(frames: FrameAssembler, entry: Entry): Generator<DataRecord, void, void> {
+function* storePlain(
+  frames: FrameAssembler,
+  files: Files,
+  entry: Entry,
+): Generator<DataRecord, void, void> {
   const plan = planMember(entry, null);
   if (plan.tarBytes > frames.room && !frames.isEmpty) yield frames.cut();
-  frames.addRow(entry, plan.tarBytes);
-  frames.append(plan.header);
+  // No descriptor: there is no content to read.
+  yield* streamMember(frames, files, -1, plan);
 }
 
 function* storeFile(

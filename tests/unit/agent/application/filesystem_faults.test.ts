@@ -203,7 +203,7 @@ describe("FilesystemRestorer", () => {
   test("refuses a target that is not empty, keeps with never, replaces with always", () => {
     shell(
       source,
-      "mkdir d; echo new > d/file; ln -s new link; ln d/file hard; mkdir was-file; echo n > was-dir",
+      "mkdir d was-file; echo new > d/file; ln -s new link; ln d/file hard; echo n > was-dir",
     );
     const made = produce(warningLog());
     const before = picture(source);

@@ -25,7 +25,12 @@ export function removeFolder(folder: string): void {
 /** Runs a shell script in `folder`; `$0` is not used. */
 export function shell(folder: string, script: string): string {
   const env = { ...process.env, LC_ALL: "C", TZ: "UTC" };
-  return execFileSync("bash", ["-ec", script], { cwd: folder, env, encoding: "latin1" });
+  return execFileSync("bash", ["-ec", script], {
+    cwd: folder,
+    env,
+    encoding: "latin1",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 export interface Produced {

@@ -30,10 +30,12 @@ const everything = `
   printf q > "src/$(printf 'n%.0s' {1..255})"
   head -c 300000 /dev/urandom > src/large
   ln src/large src/dir/hard1; ln src/large src/zhard2
-  ln -s ../nowhere src/dangling; ln -s loop src/loop; ln -s "$(printf 't%.0s' {1..300})" src/longlink
+  ln -s ../nowhere src/dangling; ln -s loop src/loop; 
+  ln -s "$(printf 't%.0s' {1..300})" src/longlink
   ln src/loop src/loop2
   mkfifo src/fifo
-  truncate -s 1G src/holes; printf mid | dd of=src/holes bs=1 seek=500000000 conv=notrunc status=none
+  truncate -s 1G src/holes
+  printf mid | dd of=src/holes bs=1 seek=500000000 conv=notrunc status=none
   truncate -s 5M src/allhole
   printf setuid > src/suid; chmod 4755 src/suid
   chmod 1777 src/dir; chmod 000 src/locked src/dir/none
@@ -77,7 +79,8 @@ describe("file system", () => {
     mkdirSync(join(folder, "gnu"));
     const said = shell(
       folder,
-      "zstd -tq media.zst; zstd -dcq media.zst | tar -C gnu -xpf - 2>&1 | grep -v -e implausibly -e future || true",
+      `zstd -tq media.zst
+       zstd -dcq media.zst | tar -C gnu -xpf - 2>&1 | grep -v -e implausibly -e future || true`,
     );
     expect(said).toBe("");
     expect(picture(join(folder, "gnu", folder, "src"))).toBe(before);

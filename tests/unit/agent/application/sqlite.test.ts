@@ -69,7 +69,8 @@ describe("SQLite", () => {
       `sqlite3 app.db "PRAGMA journal_mode=WAL; CREATE TABLE a(x); CREATE TABLE b(x);"`,
     );
     const loop = `while :; do sqlite3 -cmd '.timeout 5000' app.db \
-      "BEGIN IMMEDIATE; INSERT INTO a VALUES (randomblob(2000)); INSERT INTO b VALUES (1); COMMIT;"; echo; done`;
+      "BEGIN IMMEDIATE; INSERT INTO a VALUES (randomblob(2000)); INSERT INTO b VALUES (1);
+      COMMIT;"; echo; done`;
     const writer = spawn("bash", ["-c", loop], {
       cwd: folder,
       stdio: ["ignore", "pipe", "ignore"],
@@ -102,7 +103,7 @@ describe("SQLite", () => {
     expect(readdirSync(join(folder, "in"))).toEqual(["app.db"]);
   });
 
-  test("SqliteRestorer throws busy and changes nothing when a connection holds the database", () => {
+  test("SqliteRestorer throws busy and changes nothing when a connection is open", () => {
     shell(folder, `sqlite3 app.db "CREATE TABLE t(x); INSERT INTO t VALUES ('new');"`);
     const target = join(folder, "held.db");
     const open = new DatabaseSync(target);

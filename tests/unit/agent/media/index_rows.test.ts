@@ -112,7 +112,8 @@ describe("index rows", () => {
     };
     const encoded = encodeIndexRows([{ entry: link, tarOffset: 512, tarBytes: 1536 }]);
     expect(Buffer.from(encoded).toString("hex")).toBe(
-      "4c4649520100000001000000230000002b3270480200072f612f6c696e6bff03e807640001ff93ebdc0380c49fd50c014d01628008800c",
+      "4c4649520100000001000000230000002b327048" +
+        "0200072f612f6c696e6bff03e807640001ff93ebdc0380c49fd50c014d01628008800c",
     );
   });
 });

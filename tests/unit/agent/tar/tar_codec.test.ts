@@ -107,9 +107,9 @@ describe("tar codec", () => {
   });
 
   test("TarReader gives back the sparse map and only the data when a file is sparse", () => {
-    const sparse = Array.from({ length: 300 }, (_, i) => ({ offset: i * 8192, length: 512 }));
+    const sparse = Array.from({ length: 3000 }, (_, i) => ({ offset: i * 8192, length: 512 }));
     const made = { ...file, sizeBytes: 10_000_000_000 };
-    const content = new Uint8Array(300 * 512).fill(9);
+    const content = new Uint8Array(3000 * 512).fill(9);
     const stream = join([
       encodeMemberHeader(made, { sparse }),
       content,
@@ -117,7 +117,8 @@ describe("tar codec", () => {
     const [member] = parse(stream, 700);
     expect(member?.entry).toEqual(made);
     expect(member?.sparse).toEqual(sparse);
-    expect(member?.content).toEqual([...content]);
+    expect(member?.content.length).toBe(content.length);
+    expect(member?.content.every((byte) => byte === 9)).toBe(true);
   });
 
   test("parsePaxTime() gives back the nanoseconds that formatPaxTime() wrote", () => {

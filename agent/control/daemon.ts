@@ -16,7 +16,14 @@ export type JobKind =
   | "restore-database"
   | "verify";
 
-export type JobState = "queued" | "connecting" | "running" | "ok" | "incomplete" | "failed" | "cancelled";
+export type JobState =
+  | "queued"
+  | "connecting"
+  | "running"
+  | "ok"
+  | "incomplete"
+  | "failed"
+  | "cancelled";
 
 export interface ChannelBytes {
   readonly network: { readonly bytes: number };

@@ -1,0 +1,239 @@
+// A daemon for tests of the endpoint and the command line: jobs are scripts of events that the
+// test lets go on, one by one.
+
+import type {
+  BackupDetail,
+  Daemon,
+  JobEvent,
+  JobEventBody,
+  JobRequest,
+  JobState,
+  JobView,
+  ListedEntry,
+  Role,
+  StatusView,
+  StgView,
+  Summary,
+  TraceStep,
+} from "../../../../agent/control/mod.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
+
+export const CHANNELS = { network: { bytes: 100 }, storage: { bytes: 9900 } };
+
+export function summaryOf(job: string, status: Summary["status"] = "ok"): Summary {
+  return {
+    type: "summary",
+    job,
+    backup: status === "failed" ? null : "20260101-000000-ab",
+    status,
+    files: 3,
+    bytes: 4096,
+    seconds: 2,
+    channels: CHANNELS,
+    fallback: null,
+  };
+}
+
+export function progressOf(job: string, bytes: number): JobEventBody {
+  return {
+    type: "progress",
+    job,
+    phase: "reading",
+    files: 1,
+    bytes,
+    totalFiles: 3,
+    totalBytes: 4096,
+    seconds: 1,
+    bytesPerSecond: 1024,
+    channels: CHANNELS,
+  };
+}
+
+export const STG: StgView = {
+  name: "stg0",
+  state: "up",
+  reason: null,
+  uuid: "u",
+  host: 1,
+  volumes: ["v0"],
+  hosts: [{ host: 1, name: "vault01", live: true, heartbeatAgeMs: 12 }],
+  connections: [{ host: 1, port: 49152, peerHost: 2, peerPort: 49153, state: "established" }],
+};
+
+export const BACKUP: BackupDetail = {
+  backup: "20260101-000000-ab",
+  client: "web01",
+  kind: "filesystem",
+  database: null,
+  time: "2026-01-01T00:00:00Z",
+  status: "ok",
+  files: 3,
+  bytes: 4096,
+  channels: CHANNELS,
+  fallback: null,
+  paths: ["/srv"],
+  exclude: [],
+  seconds: 2,
+  mediaBytes: 2048,
+  media: "20260101-000000-ab.tar.zst",
+  skipped: [],
+};
+
+export const ENTRY: ListedEntry = {
+  path: "/srv/a\x1b[31m",
+  pathBase64: null,
+  type: "file",
+  mode: "0644",
+  uid: 0,
+  gid: 0,
+  bytes: 5,
+  mtime: "2026-01-01T00:00:00.000000000Z",
+  target: null,
+};
+
+interface FakeJob {
+  view: JobView;
+  events: JobEvent[];
+  wake: (() => void)[];
+}
+
+export class FakeDaemon implements Daemon {
+  readonly role: Role;
+  readonly requests: JobRequest[] = [];
+  readonly cancelled: string[] = [];
+  /** What a started job does at once; the default ends it well. */
+  script: (daemon: FakeDaemon, job: string) => void = (daemon, job) => daemon.end(job, "ok");
+  /** Ends the first event stream after so many events, as a lost connection does. */
+  cutAfter: number | null = null;
+  steps: readonly TraceStep[] = [];
+  ready = true;
+  #jobs = new Map<string, FakeJob>();
+
+  constructor(role: Role = "server") {
+    this.role = role;
+  }
+
+  status(): StatusView {
+    return {
+      role: this.role,
+      name: "vault01",
+      version: "0.0.0",
+      ready: this.ready,
+      reasons: this.ready ? [] : ["catalog damaged"],
+      uptimeSeconds: 5,
+      residentBytes: 1024 * 1024,
+      stgs: [STG],
+      jobs: { running: 0, total: this.#jobs.size },
+    };
+  }
+
+  startJob(request: JobRequest): JobView {
+    if (request.kind === "backup-filesystem" && request.client === "nobody") {
+      throw new AgentError("not_found", 'Cannot find client "nobody"', { hint: "See clients." });
+    }
+    this.requests.push(request);
+    const job = `j${this.#jobs.size + 1}`;
+    const view: JobView = {
+      job,
+      kind: request.kind,
+      state: "running",
+      client: "web01",
+      created: "2026-01-01T00:00:00Z",
+      request,
+      progress: null,
+      error: null,
+      summary: null,
+    };
+    this.#jobs.set(job, { view, events: [], wake: [] });
+    this.script(this, job);
+    return view;
+  }
+
+  emit(job: string, body: JobEventBody): void {
+    const found = this.#find(job);
+    found.events.push({ id: found.events.length + 1, body });
+    for (const wake of found.wake.splice(0)) wake();
+  }
+
+  end(job: string, state: JobState): void {
+    const status = state === "ok" || state === "incomplete" ? state : "failed";
+    const summary = summaryOf(job, status);
+    const found = this.#find(job);
+    found.view = { ...found.view, state, summary };
+    this.emit(job, summary);
+  }
+
+  fail(job: string, error: NonNullable<JobView["error"]>): void {
+    const found = this.#find(job);
+    found.view = { ...found.view, error };
+    this.emit(job, { type: "error", job, ...error });
+    this.end(job, "failed");
+  }
+
+  jobs(): readonly JobView[] {
+    return [...this.#jobs.values()].map((job) => job.view);
+  }
+
+  job(id: string): JobView {
+    return this.#find(id).view;
+  }
+
+  cancelJob(id: string): JobView {
+    this.cancelled.push(id);
+    this.end(id, "cancelled");
+    return this.job(id);
+  }
+
+  trace(id: string): readonly TraceStep[] {
+    this.#find(id);
+    return this.steps;
+  }
+
+  async *events(id: string, options: { since: number; signal: AbortSignal }) {
+    const found = this.#find(id);
+    const cut = this.cutAfter;
+    this.cutAfter = null;
+    let sent = 0;
+    for (let next = options.since; !options.signal.aborted;) {
+      const event = found.events[next];
+      if (event === undefined) {
+        await new Promise<void>((resolve) => {
+          found.wake.push(resolve);
+          options.signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+        continue;
+      }
+      if (cut !== null && sent >= cut) return;
+      yield event;
+      next += 1;
+      sent += 1;
+      if (event.body.type === "summary") return;
+    }
+  }
+
+  stgs(): readonly StgView[] {
+    return [STG];
+  }
+
+  backups(): readonly BackupDetail[] {
+    if (this.role === "client") throw new AgentError("usage", "Cannot list backups: a client");
+    return [BACKUP];
+  }
+
+  backup(reference: string): BackupDetail {
+    if (reference === "latest" || BACKUP.backup.startsWith(reference)) return BACKUP;
+    throw new AgentError("not_found", `Cannot find backup "${reference}"`, {
+      hint: "See backups.",
+    });
+  }
+
+  list(_reference: string, path: string | null): readonly ListedEntry[] {
+    return [{ ...ENTRY, path: path ?? ENTRY.path }];
+  }
+
+  #find(id: string): FakeJob {
+    const found = this.#jobs.get(id);
+    if (found === undefined) throw new AgentError("not_found", `Cannot find job "${id}"`);
+    return found;
+  }
+}

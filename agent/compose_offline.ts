@@ -29,7 +29,7 @@ export function offlineOperations(runtime: Runtime): OfflineOperations {
     },
     arrayStatus: (directory) => toReport(directory, arrayStatus(directory, parts)),
     arrayCheck: (directory) => checkArray(directory, parts),
-    arrayDestage: (directory) => destageArray(directory, { hostName: "agent" }, parts),
+    arrayDestage: (directory) => destageArray(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),
     stgFormat: (stg, { force }) =>
       withVolumes(runtime, stg, async ({ volumes }) => {
@@ -40,7 +40,7 @@ export function offlineOperations(runtime: Runtime): OfflineOperations {
     stgStatus: (stg) =>
       withVolumes(runtime, stg, async ({ volumes }) => {
         const identity = await readStgIdentity({ name: stg.name, volumes });
-        const status = await readStgStatus({ identity, volumes, clock: runtime.clock });
+        const status = await readStgStatus(identity, volumes, runtime.clock);
         return {
           name: stg.name,
           state: "up",

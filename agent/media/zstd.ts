@@ -15,6 +15,9 @@ const ZSTD_C_CHECKSUM_FLAG = 201;
 /** Compresses `tar` into one complete zstd frame at `level` (1 to 19). */
 export function compressFrame(tar: Uint8Array, level: number): Uint8Array {
   const options: ZstdOptions & { readonly pledgedSrcSize: number } = {
+    // Room for the worst case: when the output needs a second chunk Deno appends an empty second
+    // frame (measured: 318 of 400 random inputs, none with this).
+    chunkSize: tar.length + (tar.length >> 7) + 1024,
     params: { [ZSTD_C_COMPRESSION_LEVEL]: level, [ZSTD_C_CHECKSUM_FLAG]: 1 },
     pledgedSrcSize: tar.length,
   };

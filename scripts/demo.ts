@@ -69,8 +69,8 @@ async function perform(stage: Stage, calls: AgentCalls, source: string): Promise
 
   headline("Verdict");
   const original = await acts.readTreeFacts(source);
-  const { files: count, bytes } = acts.sizeOfTree(original);
-  const size = `${count.toLocaleString("en-US")} files, ${(bytes / 1e6).toFixed(1)} MB`;
+  const { objects, bytes } = acts.sizeOfTree(original);
+  const size = `${objects.toLocaleString("en-US")} objects, ${(bytes / 1e6).toFixed(1)} MB`;
   const withRsync = await hasCommand("rsync") ? ", also by rsync" : " (rsync is not installed)";
   const { target } = fileRestore;
   const restored = await acts.compareWith(original, { source, copy: target + source });

@@ -39,14 +39,11 @@ export function compareTrees(original: TreeFacts, restored: TreeFacts): string[]
   return differences;
 }
 
-/** Count of regular files and their bytes, each hard-link group once. */
-export function sizeOfTree(facts: TreeFacts): { readonly files: number; readonly bytes: number } {
-  let files = 0;
+/** Count of objects of every type and the bytes of regular files, each hard-link group once. */
+export function sizeOfTree(facts: TreeFacts): { readonly objects: number; readonly bytes: number } {
   let bytes = 0;
   for (const [path, { type, sizeBytes, linkedTo }] of facts) {
-    if (type !== "f") continue;
-    files += 1;
-    if (linkedTo === "" || linkedTo === path) bytes += sizeBytes;
+    if (type === "f" && (linkedTo === "" || linkedTo === path)) bytes += sizeBytes;
   }
-  return { files, bytes };
+  return { objects: facts.size, bytes };
 }

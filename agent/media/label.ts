@@ -59,7 +59,7 @@ export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
 function prose(backup: string): string {
   const file = `${backup}.tar.zst`;
   const unpack = `tar --xattrs --xattrs-include='*' --acls --numeric-owner -xpf -`;
-  return `This is a backup: a POSIX pax tar archive in zstd frames. Stock zstd and GNU tar restore it.
+  return `This is a backup: a POSIX pax tar archive in zstd frames. zstd and GNU tar restore it.
 
   Restore everything below the current directory (as root):
     zstd -dc ${file} | ${unpack}

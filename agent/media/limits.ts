@@ -2,7 +2,7 @@
 
 import { assert } from "../../transport/ground/assert.ts";
 
-/** Largest content of one zstd frame in bytes: what a restore must decompress for one small file. */
+/** Largest content of one zstd frame in bytes: what a restore decompresses for a small file. */
 export const MAX_FRAME_TAR_BYTES = 4 * 1024 * 1024;
 
 /** Largest zstd frame in bytes: content that does not compress, plus zstd's worst-case overhead. */

@@ -52,7 +52,7 @@ export interface MediaTrailer extends BackupResult {
   readonly tarBytes: number;
 }
 
-/** Encodes the trailer as one whole skippable frame; cuts the list of skipped paths to its limit. */
+/** Encodes the trailer as one whole skippable frame; cuts the list of skipped paths. */
 export function encodeTrailer(trailer: MediaTrailer): Uint8Array<ArrayBuffer> {
   const skipped = trailer.skipped.slice(0, MAX_SKIPPED_LISTED).map(({ path, reason }) => ({
     path: path.slice(0, MAX_SKIPPED_TEXT),

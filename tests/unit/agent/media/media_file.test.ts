@@ -128,7 +128,7 @@ describe("MediaWriter and MediaReader", () => {
     });
   });
 
-  test("new MediaReader() or its rows fail when any byte around the frames is flipped", async () => {
+  test("new MediaReader() or its rows fail for any flipped byte around the frames", async () => {
     await withFolder((folder) => {
       const path = `${folder}/b`;
       write(path, makeRecords(makeArchive(sampleMembers())));

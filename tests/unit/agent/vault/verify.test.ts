@@ -7,7 +7,15 @@ import { VaultReader, verifyError } from "../../../../agent/vault/mod.ts";
 import type { VerifyReport } from "../../../../agent/vault/mod.ts";
 import { MediaReader } from "../../../../agent/media/mod.ts";
 import { isTarHeader } from "../../../../agent/vault/tar_block.ts";
-import { files, makeArchive, sampleMembers, withFolder } from "../media/media_fixture.ts";
+import {
+  files,
+  makeArchive,
+  makeRecords,
+  random,
+  sampleMembers,
+  withFolder,
+} from "../media/media_fixture.ts";
+import type { Member } from "../media/media_fixture.ts";
 import { openVault, publish } from "./vault_fixture.ts";
 
 function verify(folder: string, data: boolean): VerifyReport {
@@ -52,6 +60,25 @@ describe("verify()", () => {
         expect(`${at}: ${report.findingCount > 0}`).toBe(`${at}: true`);
         expect(verifyError([report])?.code).toBe("damaged");
       }
+    });
+  });
+
+  test("with data finds a sound frame that stands in another's place", async () => {
+    await withFolder((folder) => {
+      using vault = openVault(folder);
+      // Noise does not compress: two frames of it have the same size.
+      const noise = (): Member[] => [{ path: "/srv/noise", content: random.bytes(8000) }];
+      publish(folder, { archive: makeArchive(noise()), frameBytes: 4096 });
+      const media = `${folder}/${vault.backup("latest").media}`;
+      const good = Uint8Array.from(readFileSync(media));
+      const other = makeRecords(makeArchive(noise()), 4096)[1]?.frame ?? new Uint8Array(0);
+      {
+        using reader = new MediaReader(files, media);
+        expect(reader.frames[1]?.compressedBytes).toBe(other.length);
+        good.set(other, reader.frames[1]?.mediaOffset);
+      }
+      writeFileSync(media, good);
+      expect(verify(folder, true).findings.map(({ paths }) => paths)).toEqual([["/srv/noise"]]);
     });
   });
 

@@ -17,7 +17,7 @@ export interface ObjectFacts {
   readonly sizeBytes: number;
   /** Target of a symbolic link, else empty. */
   readonly target: string;
-  /** First name (by bytes) of the object's hard-link group; empty when it has one name. */
+  /** First name (by bytes) of the object's hard-link group; empty when it has one name here. */
   readonly linkedTo: string;
   /** BLAKE2b of a file's content, else empty. */
   readonly digest: string;
@@ -51,15 +51,15 @@ export async function readTreeFacts(root: string): Promise<TreeFacts> {
     "\0",
   );
   const digests = await readDigests(root);
-  const groups = new Map<string, string>();
+  // Names inside this tree: an object may have further ones elsewhere, which are not its business.
+  const groups = new Map<string, string[]>();
   const facts = new Map<string, ObjectFacts & { readonly group: string }>();
   for (let at = 0; at + FIELDS <= fields.length; at += FIELDS) {
     const [path = "", type = "", mode = "", owner = "", mtime = "", size = "", target = ""] = fields
       .slice(at, at + FIELDS);
     const linked = type !== "d" && fields[at + 7] !== "1";
     const group = linked ? fields[at + 8] ?? "" : "";
-    const first = groups.get(group);
-    if (linked && (first === undefined || path < first)) groups.set(group, path);
+    if (linked) groups.set(group, [...groups.get(group) ?? [], path]);
     facts.set(path, {
       type,
       mode,
@@ -74,7 +74,7 @@ export async function readTreeFacts(root: string): Promise<TreeFacts> {
     });
   }
   return new Map([...facts].map(([path, { group, ...rest }]) => {
-    const first = groups.get(group);
-    return [path, { ...rest, linkedTo: group === "" || first === undefined ? "" : first }];
+    const names = groups.get(group) ?? [];
+    return [path, { ...rest, linkedTo: names.length < 2 ? "" : names.sort()[0] ?? "" }];
   }));
 }

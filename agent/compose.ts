@@ -2,10 +2,7 @@
 // job's worker. Only here do the emulator and the transport meet, and only here do the parts of
 // the runtime get their users.
 
-import {
-  attachArray,
-  type ArrayParts,
-} from "../emulator/mod.ts";
+import { type ArrayParts, attachArray } from "../emulator/mod.ts";
 import {
   AgentError,
   assert,
@@ -18,9 +15,14 @@ import {
   TcpMechanism,
   type Volume,
 } from "../transport/mod.ts";
-import type { FromWorker, StgAccess, VolumeSource, WorkerTask } from "./job/worker_protocol.ts";
-import { WorkerSession } from "./job/worker_session.ts";
-import type { Prove } from "./job/storage_access.ts";
+import {
+  type FromWorker,
+  type Prove,
+  type StgAccess,
+  type VolumeSource,
+  WorkerSession,
+  type WorkerTask,
+} from "./job/mod.ts";
 import type { OpenVolumes } from "./stg/mod.ts";
 
 /** What the array needs of the runtime. */

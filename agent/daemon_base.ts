@@ -16,7 +16,7 @@ import type {
   TraceStep,
 } from "./control/daemon.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
-import { JobRunner } from "./job/job_runner.ts";
+import { JobRunner } from "./job/mod.ts";
 import type { StgService } from "./stg/mod.ts";
 
 export abstract class DaemonBase implements Daemon, AsyncDisposable {
@@ -51,7 +51,9 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       name: this.#name,
       version: VERSION,
       ready: !this.stopping.signal.aborted,
-      reasons: stgs.filter((stg) => stg.state === "down").map((stg) => `stg ${stg.name}: ${stg.reason}`),
+      reasons: stgs.flatMap(({ name, reason }) =>
+        reason === null ? [] : [`stg ${name}: ${reason}`]
+      ),
       uptimeSeconds: Math.round((clock.monotonicMs() - this.#startedMs) / 1000),
       residentBytes: process.residentBytes(),
       stgs,

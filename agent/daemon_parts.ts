@@ -1,7 +1,7 @@
 // What the composition root hands to a daemon: types only.
 
 import type { Mechanism, Runtime, Thread } from "../transport/mod.ts";
-import type { VolumeSource } from "./job/worker_protocol.ts";
+import type { VolumeSource } from "./job/mod.ts";
 import type { OpenVolumes } from "./stg/mod.ts";
 
 export interface DaemonParts {

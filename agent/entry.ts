@@ -3,7 +3,14 @@
 // Types only. Paths are raw bytes: names that are not UTF-8 survive. `path` is the full source
 // path with its leading "/"; the tar member's name is the same without it.
 
-export type EntryType = "file" | "directory" | "symlink" | "hardlink" | "fifo" | "character" | "block";
+export type EntryType =
+  | "file"
+  | "directory"
+  | "symlink"
+  | "hardlink"
+  | "fifo"
+  | "character"
+  | "block";
 
 /** A file system object as the walk saw it (lstat). */
 export interface Entry {

@@ -11,13 +11,10 @@ import {
   type Thread,
   toErrorRecord,
 } from "../transport/mod.ts";
-import { runClientDatabase } from "./client/database_job.ts";
-import { runClientFilesystem } from "./client/filesystem_job.ts";
+import { runClientDatabase, runClientFilesystem } from "./client/mod.ts";
 import { composeJob, type JobParts } from "./compose.ts";
-import type { FromWorker, ToWorker, WorkerResult, WorkerTask } from "./job/worker_protocol.ts";
-import { runServerDatabase } from "./server/database_job.ts";
-import { runServerFilesystem } from "./server/filesystem_job.ts";
-import { runServerVerify } from "./server/verify_job.ts";
+import type { FromWorker, ToWorker, WorkerResult, WorkerTask } from "./job/mod.ts";
+import { runServerDatabase, runServerFilesystem, runServerVerify } from "./server/mod.ts";
 
 const runtime = await currentRuntime();
 serveJob(runtime, runtime.parentThread());
@@ -76,5 +73,5 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
 
 /** An unexpected error is worth its stack in the log. */
 function withStack(error: unknown): Error {
-  return error instanceof Error ? new Error(error.stack ?? error.message) : new Error(String(error));
+  return new Error(error instanceof Error ? error.stack ?? error.message : String(error));
 }

@@ -2,7 +2,7 @@
 // endpoint, and stops in order on SIGTERM or SIGINT.
 
 import { AgentError, type Runtime, TcpMechanism } from "../transport/mod.ts";
-import { ClientDaemon } from "./client/client_daemon.ts";
+import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
 import { type Config, loadConfig, requireConfig } from "./config/mod.ts";
 import {
@@ -17,7 +17,7 @@ import type { DaemonBase } from "./daemon_base.ts";
 import type { DaemonParts } from "./daemon_parts.ts";
 import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
 import { createLog } from "./log.ts";
-import { ServerDaemon } from "./server/server_daemon.ts";
+import { ServerDaemon } from "./server/mod.ts";
 
 export interface RunDaemonOptions {
   readonly role: "server" | "client";

@@ -3,12 +3,16 @@
 
 import { AgentError, connectDatabase, fromErrorRecord } from "../../transport/mod.ts";
 import { produceSqlite, snapshotSqlite, SqliteRestorer } from "../application/mod.ts";
-import { finishLink } from "../job/finish_link.ts";
-import { JobLink } from "../job/link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import { groupOf, type Prove } from "../job/storage_access.ts";
-import type { ClientDatabaseTask, WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import {
+  type ClientDatabaseTask,
+  finishLink,
+  groupOf,
+  JobLink,
+  type LinkDocument,
+  type Prove,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
 import { receiveRestore } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
@@ -54,7 +58,12 @@ async function backUp(
   const { name, job } = session.identity;
   using spool = new SpoolFile(files, { directory: task.spool, client: name, job });
   snapshotSqlite({ source, spool: spool.path, files });
-  await link.send({ type: "backup-database", database: database.name, kind: "sqlite", path: source });
+  await link.send({
+    type: "backup-database",
+    database: database.name,
+    kind: "sqlite",
+    path: source,
+  });
   await expect(session, link, "started");
   const producer = produceSqlite({
     source,

@@ -15,13 +15,17 @@ import {
   produceFilesystem,
   scanFilesystem,
 } from "../application/mod.ts";
-import { finishLink } from "../job/finish_link.ts";
-import { SCAN_LIMIT_MS } from "../job/limits.ts";
-import { JobLink } from "../job/link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import { groupOf, type Prove } from "../job/storage_access.ts";
-import type { ClientFilesystemTask, WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import {
+  type ClientFilesystemTask,
+  finishLink,
+  groupOf,
+  JobLink,
+  type LinkDocument,
+  type Prove,
+  SCAN_LIMIT_MS,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 import { decodeRedirects, receiveRestore } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 

@@ -3,10 +3,7 @@
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
-import type { JobLink } from "../job/link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import type { WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
 
 export interface SendBackupOptions {
   readonly link: JobLink;

@@ -199,7 +199,7 @@ export interface StatusView {
   readonly jobs: { readonly running: number; readonly total: number };
 }
 
-/** Calls reject with AgentError; `not_found` for an unknown job or backup, `usage` for the wrong role. */
+/** Calls throw AgentError: `not_found` for an unknown job or backup, `usage` for the wrong role. */
 export interface Daemon {
   readonly role: Role;
   status(): StatusView;

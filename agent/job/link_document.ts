@@ -121,7 +121,8 @@ export function decodeDocument(payload: Uint8Array): LinkDocument {
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
   } catch {
-    throw new AgentError("damaged", "Cannot read from the job's peer: found no JSON, need a document");
+    const message = "Cannot read from the job's peer: found no JSON, need a document";
+    throw new AgentError("damaged", message);
   }
   const parsed = document.safeParse(value);
   if (parsed.success) return parsed.data;

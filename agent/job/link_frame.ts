@@ -1,6 +1,6 @@
 // Messages of a job's link as bytes. Little-endian.
 //
-//   message:  0 kind u8 (1 document, 2 data record, 3 restore record) | 1 zeros | 4 length u32 | payload
+//   message:  0 kind u32 (1 document, 2 data record, 3 restore record) | 4 length u32 | payload
 //   document: UTF-8 JSON of a LinkDocument (link_document.ts checks it)
 //   data record:    0 sequence u32 | 4 tar bytes u32 | 8 rows u32 | 12 frame bytes u32
 //                   | 16 content bytes u64 | 24 frame | rows
@@ -127,5 +127,6 @@ function tarBytes(value: number): number {
 }
 
 function damaged(found: string, wanted: string): AgentError {
-  return new AgentError("damaged", `Cannot read from the job's peer: found ${found}, need ${wanted}`);
+  const message = `Cannot read from the job's peer: found ${found}, need ${wanted}`;
+  return new AgentError("damaged", message);
 }

@@ -2,12 +2,16 @@
 // for. Control, records and errors all travel on the one connection that the flow made.
 
 import { AgentError, connectBack, type DatabaseConnection } from "../../transport/mod.ts";
-import { finishLink } from "../job/finish_link.ts";
-import { JobLink } from "../job/link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import { groupOf, type Prove } from "../job/storage_access.ts";
-import type { ServerDatabaseTask, WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import {
+  finishLink,
+  groupOf,
+  JobLink,
+  type LinkDocument,
+  type Prove,
+  type ServerDatabaseTask,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 import { VaultReader } from "../vault/mod.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, sendRestore } from "./send_restore.ts";
@@ -108,4 +112,3 @@ async function receiveRequest(
   }
   throw new AgentError("reset", "Cannot start the database job: the client asked for nothing");
 }
-

@@ -1,13 +1,17 @@
 // A file-system job on the server's worker thread: Fig. 4 and Fig. 4A, then a backup or a restore.
 
 import { assert } from "../../transport/mod.ts";
-import { finishLink } from "../job/finish_link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import { groupOf, type Prove } from "../job/storage_access.ts";
-import type { ServerFilesystemTask, WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import {
+  finishLink,
+  groupOf,
+  type LinkDocument,
+  type Prove,
+  type ServerFilesystemTask,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 import { VaultReader } from "../vault/mod.ts";
-import { openFilesystemLink, type OpenedLink } from "./filesystem_link.ts";
+import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, sendRestore } from "./send_restore.ts";
 
@@ -82,4 +86,3 @@ async function backup(
     },
   });
 }
-

@@ -12,8 +12,7 @@ import {
   toErrorRecord,
 } from "../../transport/mod.ts";
 import type { ClientEntry } from "../config/mod.ts";
-import { JobLink } from "../job/link.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import { JobLink, type WorkerSession } from "../job/mod.ts";
 
 export interface FilesystemLinkOptions {
   readonly client: ClientEntry;

@@ -3,11 +3,14 @@
 // File systems and databases come the same way.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
-import { JobLink } from "../job/link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import { RECORDS_PER_CURSOR, WARNINGS_MAX } from "../job/limits.ts";
-import type { WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import {
+  JobLink,
+  type LinkDocument,
+  RECORDS_PER_CURSOR,
+  WARNINGS_MAX,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 import type { MediaLabel, Skipped } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
 import { type BackupWriter, VaultWriter } from "../vault/mod.ts";

@@ -2,10 +2,7 @@
 // whole with the pieces to cut, and waits until the client has written everything.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
-import type { JobLink } from "../job/link.ts";
-import type { LinkDocument } from "../job/link_document.ts";
-import type { WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
+import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
 import type { Redirect } from "../record.ts";
 import type { RestorePlan, VaultReader } from "../vault/mod.ts";
 

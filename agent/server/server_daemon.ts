@@ -21,8 +21,7 @@ import type {
 } from "../control/daemon.ts";
 import { DaemonBase } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
-import type { Job } from "../job/job.ts";
-import type { ServerFilesystemTask, StgAccess } from "../job/worker_protocol.ts";
+import type { Job, ServerFilesystemTask, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
 import { logRecovery } from "./log_recovery.ts";
@@ -160,7 +159,8 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startFilesystem(request: FilesystemRequest): JobView {
-    const restored = request.kind === "restore-filesystem" ? this.#vault.backup(request.backup) : null;
+    const restores = request.kind === "restore-filesystem";
+    const restored = restores ? this.#vault.backup(request.backup) : null;
     if (restored !== null && restored.kind !== "filesystem") throw wrongKind(restored);
     const named = request.client ?? restored?.client ?? "";
     const client = this.#client(named);

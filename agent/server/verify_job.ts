@@ -1,8 +1,7 @@
 // Verification on the server's worker thread: the vault proves its backups, one after the other.
 
-import type { ServerVerifyTask, WorkerResult } from "../job/worker_protocol.ts";
-import type { WorkerSession } from "../job/worker_session.ts";
-import { type Finding, VaultReader, type VerifyReport, verifyError } from "../vault/mod.ts";
+import type { ServerVerifyTask, WorkerResult, WorkerSession } from "../job/mod.ts";
+import { type Finding, VaultReader, verifyError, type VerifyReport } from "../vault/mod.ts";
 
 /** Verifies backups one after the other. @throws AgentError `damaged` when something was found */
 export async function runServerVerify(

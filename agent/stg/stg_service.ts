@@ -18,14 +18,13 @@ import {
 } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
 import type { StgView } from "../control/daemon.ts";
-import { ENDPOINTS_PER_JOB } from "../job/limits.ts";
-import type { StgAccess, VolumeSource } from "../job/worker_protocol.ts";
+import { ENDPOINTS_PER_JOB, type StgAccess, type VolumeSource } from "../job/mod.ts";
 import { STATUS_INTERVAL_MS } from "./limits.ts";
 
 /** Volumes of a group as one thread has them open. */
 export interface OpenVolumes {
   readonly volumes: readonly Volume[];
-  /** Background work of the array behind them, for the daemon's main thread; ends with the signal. */
+  /** Background work behind them, for the daemon's main thread; ends with the signal. */
   readonly serve: (signal: AbortSignal) => Promise<void>;
   readonly close: () => void;
 }

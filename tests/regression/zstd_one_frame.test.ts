@@ -1,5 +1,5 @@
 // A compressed frame must be exactly one zstd frame. With the default chunk size Deno's zlib
-// appended an empty second frame whenever the output did not fit one chunk, which the vault refused.
+// appended an empty second frame when the output did not fit one chunk; the vault refused it.
 
 import { describe, expect, test } from "bun:test";
 import { compressFrame } from "../../agent/media/mod.ts";

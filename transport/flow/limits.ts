@@ -6,7 +6,7 @@ export const ZEROS_BYTES = 16;
 /** A stranger must send the zeros, or a descriptor, within this time. */
 export const FIRST_BYTES_TIMEOUT_MS = 5_000;
 
-/** One step that waits for the peer; SMC allows 6 s for its whole handshake, a busy host needs more. */
+/** One step that waits for the peer; SMC allows 6 s for a handshake, a busy host needs more. */
 export const STEP_TIMEOUT_MS = 15_000;
 
 /** A message of set-up is a name, some uuids and a token; this leaves room for 16 volumes. */

@@ -88,8 +88,7 @@ function requirePath(files: Files, path: string): void {
     files.stat(AT_CWD, path, { follow: false });
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    const code = failureCode(cause) === "vanished" ? "not_found" : "failed";
-    throw new AgentError(code, `Cannot back up "${path}": found ${cause.errno}, need a path`, {
+    throw new AgentError("failed", `Cannot back up "${path}": found ${cause.errno}, need a path`, {
       cause,
       hint: "name a path that exists on the client",
     });

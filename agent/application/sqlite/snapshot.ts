@@ -26,7 +26,7 @@ export interface SnapshotSqliteOptions {
 
 /**
  * Copies the database to the spool file (rights 0600). Blocks for the length of the copy.
- * @throws AgentError `not_found` | `busy` | `damaged` | `no_space` | `failed`
+ * @throws AgentError `busy` | `damaged` | `no_space` | `failed`
  */
 export function snapshotSqlite(options: SnapshotSqliteOptions): void {
   const { files, source, spool } = options;
@@ -61,7 +61,7 @@ export interface ProduceSqliteOptions extends SnapshotSqliteOptions {
 
 /**
  * Produces the records of a snapshot that `snapshotSqlite` made.
- * @throws AgentError `not_found` | `failed` | `cancelled`
+ * @throws AgentError `failed` | `cancelled`
  */
 export function* produceSqlite(options: ProduceSqliteOptions): Producer {
   const { files, source, spool } = options;
@@ -109,9 +109,8 @@ function statSource(files: Files, source: string): FileStat {
     );
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    const code = cause.errno === "ENOENT" || cause.errno === "ENOTDIR" ? "not_found" : "failed";
     const message = `Cannot back up database "${source}": found ${cause.errno}, need a file`;
-    throw new AgentError(code, message, {
+    throw new AgentError("failed", message, {
       cause,
       hint: "set the key path of the database to its file",
     });

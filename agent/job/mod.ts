@@ -1,0 +1,24 @@
+// Door of the job room.
+
+export { finishLink } from "./finish_link.ts";
+export { Job } from "./job.ts";
+export { JobRunner } from "./job_runner.ts";
+export { JobThread } from "./job_thread.ts";
+export { ENDPOINTS_PER_JOB, RECORDS_PER_CURSOR, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
+export { JobLink } from "./link.ts";
+export type { LinkDocument } from "./link_document.ts";
+export { groupOf, type Prove } from "./storage_access.ts";
+export type {
+  ClientDatabaseTask,
+  ClientFilesystemTask,
+  FromWorker,
+  ServerDatabaseTask,
+  ServerFilesystemTask,
+  ServerVerifyTask,
+  StgAccess,
+  ToWorker,
+  VolumeSource,
+  WorkerResult,
+  WorkerTask,
+} from "./worker_protocol.ts";
+export { WorkerSession } from "./worker_session.ts";

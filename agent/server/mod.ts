@@ -1,0 +1,6 @@
+// Door of the server role: its daemon, and its jobs as a worker runs them.
+
+export { runServerDatabase } from "./database_job.ts";
+export { runServerFilesystem } from "./filesystem_job.ts";
+export { ServerDaemon } from "./server_daemon.ts";
+export { runServerVerify } from "./verify_job.ts";

@@ -7,10 +7,9 @@
 //  3. Each claim has a larger generation than any that was seen on any volume.
 
 import { AgentError } from "../ground/error.ts";
-import type { Volume } from "../volume.ts";
 import { formatUuid } from "./block_fields.ts";
 import type { HostBlock } from "./host_block.ts";
-import { readHostBlock, writeHostBlock } from "./host_table.ts";
+import { readWholeHostBlock, writeHostBlock } from "./host_table.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { watchWindowMs } from "./stp_timing.ts";
 
@@ -64,21 +63,12 @@ async function refuseLive(
 }
 
 async function readAll(medium: StgMedium, hostId: number): Promise<(HostBlock | null)[]> {
+  const { identity, clock } = medium;
   const blocks: (HostBlock | null)[] = [];
-  for (const volume of medium.volumes) blocks.push(await readTwice(medium, volume, hostId));
+  for (const volume of medium.volumes) {
+    blocks.push(await readWholeHostBlock(identity, volume, { hostId, clock }));
+  }
   return blocks;
-}
-
-/** A block that another claimer was just writing is looked at again. */
-async function readTwice(
-  medium: StgMedium,
-  volume: Volume,
-  hostId: number,
-): Promise<HostBlock | null> {
-  const block = await readHostBlock(medium.identity, volume, hostId);
-  if (block !== null) return block;
-  await medium.clock.yield();
-  return await readHostBlock(medium.identity, volume, hostId);
 }
 
 function held(medium: StgMedium, hostId: number, holder: HostBlock | null): AgentError {

@@ -4,9 +4,10 @@
 // says null and the next look decides.
 
 import { assert } from "../ground/assert.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import type { Completion, Volume } from "../volume.ts";
 import { decodeHostBlock, encodeHostBlock, type HostBlock } from "./host_block.ts";
-import { BLOCK_BYTES } from "./limits.ts";
+import { AREA_READS_MAX, BLOCK_BYTES, SLEEP_MS_FIRST } from "./limits.ts";
 import { hostBlockOffset, hostTableBytes } from "./stg_layout.ts";
 import type { StgIdentity } from "./stg_medium.ts";
 import { readVolume, writeVolume } from "./volume_io.ts";
@@ -38,6 +39,23 @@ export async function readHostBlock(
   await readVolume(volume, hostBlockOffset(identity.layout, hostId), bytes);
   const host = decodeHostBlock(bytes, { hostId, stgUuid: identity.uuid });
   return typeof host === "string" ? null : host;
+}
+
+/** As `readHostBlock`, but a block that was torn is read again until it is whole, with a bound. */
+export async function readWholeHostBlock(
+  identity: StgIdentity,
+  volume: Volume,
+  options: { readonly hostId: number; readonly clock: Clock },
+): Promise<HostBlock | null> {
+  const { hostId, clock } = options;
+  const bytes = new Uint8Array(BLOCK_BYTES);
+  for (let pass = 1;; pass++) {
+    await readVolume(volume, hostBlockOffset(identity.layout, hostId), bytes);
+    const host = decodeHostBlock(bytes, { hostId, stgUuid: identity.uuid });
+    if (typeof host !== "string") return host;
+    if (host !== "damaged" || pass === AREA_READS_MAX) return null;
+    await clock.sleep(SLEEP_MS_FIRST);
+  }
 }
 
 /** @throws AgentError `volume` */

@@ -9,7 +9,7 @@ import { AgentError, type ErrorCode } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import { type ControlBlock, type EndpointId, sameEndpoint } from "./control_block.ts";
 import type { EndpointPool } from "./endpoint_pool.ts";
-import { readHostBlock } from "./host_table.ts";
+import { readWholeHostBlock } from "./host_table.ts";
 import { IdleLadder } from "./idle_ladder.ts";
 import type { OwnControl } from "./own_control.ts";
 import type { StgMedium } from "./stg_medium.ts";
@@ -74,11 +74,7 @@ async function attachedGeneration(medium: StgMedium, to: StpAddress): Promise<nu
   if (to.host < 1 || to.host > identity.layout.maxHosts) {
     throw connectError("unreachable", to, "no such host id");
   }
-  let host = await readHostBlock(identity, controlVolume, to.host);
-  if (host === null) {
-    await clock.yield(); // perhaps it was just beating
-    host = await readHostBlock(identity, controlVolume, to.host);
-  }
+  const host = await readWholeHostBlock(identity, controlVolume, { hostId: to.host, clock });
   if (host?.attached) return host.generation;
   throw connectError("unreachable", to, "that host is not attached to the group");
 }

@@ -42,7 +42,7 @@ export class StpListener implements Listener {
   readonly #area: ControlArea;
   readonly #backlog: number;
   readonly #queue: StpConn[] = [];
-  /** Attempt answered last, by host and endpoint: bounded by the layout. */
+  /** The newest attempt that was answered, by host and endpoint: bounded by the layout. */
   readonly #answered = new Map<string, EndpointId>();
   readonly #stopping = new AbortController();
   readonly #waiters = new Set<() => void>();
@@ -146,7 +146,8 @@ export class StpListener implements Listener {
     if (block.kind !== "connecting" || block.peerPort !== port) return false;
     if (!sameEndpoint(block.peer, own.self)) return false;
     const known = this.#answered.get(keyOf(block.self));
-    return known === undefined || !sameEndpoint(known, block.self);
+    if (known === undefined || known.boot !== block.self.boot) return true;
+    return block.self.generation > known.generation; // an older one is a stale read
   }
 
   /** @returns false when the connector has to wait */

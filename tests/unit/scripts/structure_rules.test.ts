@@ -140,6 +140,10 @@ describe("checkTree()", () => {
     expect(broken({ "agent/a.ts": body(59) })).toEqual(["function-size"]);
     expect(broken({ "agent/a.ts": `//${"é".repeat(98)}\n` })).toEqual([]);
     expect(broken({ "agent/a.ts": `//${"é".repeat(99)}\n` })).toEqual(["line-width"]);
+    const sample = `const sample = "${"x".repeat(120)}";\n`;
+    expect(broken({ "agent/a.ts": sample })).toEqual(["line-width"]);
+    expect(broken({ "tests/a.test.ts": sample })).toEqual([]);
+    expect(broken({ "tests/a.test.ts": `f(${"x".repeat(120)});\n` })).toEqual(["line-width"]);
   });
   test("names are snake_case and say something", () => {
     expect(broken({ "agent/restore_plan.ts": "", "tests/a_b.test.ts": "" })).toEqual([]);

@@ -18,13 +18,30 @@ const MOST_LIFE_MS = 40;
 /** Reads against a process that evicts: about half a second. */
 const READS = 40_000;
 
-function startWriter(path: string): ChildProcess {
+/** A child and its end; its own fields may tell of a signal that has not ended it yet. */
+interface Writer {
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+}
+
+function startWriter(path: string): Writer {
   const script = fileURLToPath(new URL("./writer_process.ts", import.meta.url).href);
   const config = fileURLToPath(new URL("../../../deno.json", import.meta.url).href);
   const args = "Deno" in globalThis ? ["run", "-A", "--no-prompt", "-c", config, script] : [script];
-  return spawn(process.execPath, [...args, path, String(RECORDS)], {
+  const child = spawn(process.execPath, [...args, path, String(RECORDS)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  return { child, ended: new Promise((resolve) => child.once("exit", () => resolve())) };
+}
+
+/** By process id: Deno's child.kill() sends nothing after its first signal. */
+function signal(child: ChildProcess, name: "SIGSTOP" | "SIGKILL"): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(child.pid, name);
+  } catch {
+    // It ended by itself a moment ago.
+  }
 }
 
 function firstOutput(child: ChildProcess): Promise<void> {
@@ -34,32 +51,27 @@ function firstOutput(child: ChildProcess): Promise<void> {
   });
 }
 
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => child.once("exit", () => resolve()));
-}
-
 describe("array shared by processes", () => {
   let place: TemporaryArray;
-  let children: ChildProcess[] = [];
+  let writers: Writer[] = [];
 
   beforeEach(async () => {
     place = await temporaryArray();
   });
   afterEach(async () => {
-    for (const child of children) {
-      child.kill("SIGKILL");
-      await ended(child);
+    for (const { child, ended } of writers) {
+      signal(child, "SIGKILL");
+      await ended;
     }
-    children = [];
+    writers = [];
     await place.dispose();
   });
 
-  async function startedWriter(): Promise<ChildProcess> {
-    const child = startWriter(place.path);
-    children.push(child);
-    await firstOutput(child);
-    return child;
+  async function startedWriter(): Promise<Writer> {
+    const writer = startWriter(place.path);
+    writers.push(writer);
+    await firstOutput(writer.child);
+    return writer;
   }
 
   test("array stays sound and loses no write when its writer is killed at any moment", async () => {
@@ -76,10 +88,11 @@ describe("array shared by processes", () => {
     try {
       let before = 0;
       for (let kill = 0; kill < KILLS; kill++) {
-        const child = await startedWriter();
+        const { child, ended } = await startedWriter();
         await place.parts.clock.sleep(random(MOST_LIFE_MS));
-        child.kill("SIGKILL");
-        await ended(child);
+        signal(child, "SIGKILL");
+        await ended;
+        writers = [];
         expect(checkArray(place.path, place.parts)).toEqual([]);
         const last = checkRecords(observer.volume("v0"), seed);
         expect(last).toBeGreaterThanOrEqual(before);
@@ -120,9 +133,9 @@ describe("array shared by processes", () => {
 
   test("array serves other boards while a process is stopped", async () => {
     createArray(place.path, { volumes: 2, volumeBytes: 2 ** 20, memory: "memory" }, place.parts);
-    const child = await startedWriter();
+    const { child } = await startedWriter();
     // The writer uses the board of v0's only cylinder; v1's lies on another.
-    child.kill("SIGSTOP");
+    signal(child, "SIGSTOP");
     const host = attachArray(place.path, { hostName: "other" }, place.parts);
     try {
       const status = arrayStatus(place.path, place.parts);

@@ -1,0 +1,71 @@
+// Long random campaigns, as data; scripts/soak says how to call it.
+
+import { parseArgs } from "node:util";
+import { runTool } from "./demonstration/run_tool.ts";
+
+interface Campaign {
+  readonly about: string;
+  /** Test file that one run executes. */
+  readonly file: string;
+  /** Environment of one run. */
+  env(seed: number): Readonly<Record<string, string>>;
+}
+
+const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
+  stp: {
+    about: "storage sockets on a simulated volume and clock",
+    file: "tests/simulation/stp_simulation.test.ts",
+    env: (seed) => ({ STP_SEED: String(seed) }),
+  },
+  array: {
+    about: "random reads, writes and attachments against a model of the array",
+    file: "tests/unit/emulator/array_model.test.ts",
+    env: (seed) => ({ ARRAY_SEED: String(seed) }),
+  },
+  kill: {
+    about: "processes that share the array are killed between any two stores",
+    file: "tests/unit/emulator/array_kill_points.test.ts",
+    env: (seed) => ({ ARRAY_SEED: String(seed) }),
+  },
+  crash: {
+    about: "daemons are killed at random moments of backups and restores",
+    file: "tests/integration/crash.test.ts",
+    env: (seed) => ({ CRASH_SEED: String(seed), SOAK: "1" }),
+  },
+  memory: {
+    about: "resident memory with a 4 GiB file and with 200,000 files",
+    file: "tests/integration/memory.test.ts",
+    env: () => ({ SOAK: "1" }),
+  },
+};
+
+function say(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+async function runOnce(campaign: Campaign, seed: number): Promise<boolean> {
+  const env = Object.entries(campaign.env(seed)).map(([name, value]) => `${name}=${value}`);
+  const test = [Deno.execPath(), "test", "-A", "--no-prompt", "--no-check", campaign.file];
+  const { code, stdout, stderr } = await runTool(["env", "NO_COLOR=1", ...env, ...test]);
+  if (code === 0) return true;
+  say(`${new TextDecoder().decode(stdout)}${stderr}`);
+  say(`Failed with ${env.join(" ")}: ${test.slice(1).join(" ")}`);
+  return false;
+}
+
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  options: { runs: { type: "string", default: "1" }, seed: { type: "string" } },
+  allowPositionals: true,
+});
+const campaign = CAMPAIGNS[positionals[0] ?? ""];
+if (campaign === undefined) {
+  for (const [name, { about }] of Object.entries(CAMPAIGNS)) say(`${name.padEnd(8)} ${about}`);
+  Deno.exit(positionals.length === 0 ? 0 : 2);
+}
+const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+const runs = Number(values.runs);
+for (let run = 0; run < runs; run += 1) {
+  if (!await runOnce(campaign, first + run)) Deno.exit(1);
+}
+say(`${runs} runs of ${positionals[0]} from seed ${first}: no failure`);

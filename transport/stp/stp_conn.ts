@@ -34,6 +34,7 @@ export class StpConn implements Conn {
   #writing: Promise<number> | null = null;
   #closing: Promise<void> | null = null;
   #ackTimer = false;
+  #tending = false;
   #badFrameSinceMs = -1;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -100,6 +101,7 @@ export class StpConn implements Conn {
   async closeWrite(): Promise<void> {
     await this.#writing?.catch(() => {});
     await this.#guarded(() => this.#link.dispatch({ type: "close-write" }));
+    this.#tendLater();
   }
 
   /**
@@ -198,6 +200,21 @@ export class StpConn implements Conn {
     }
   }
 
+  /**
+   * A program that wrote and now does something else does not poll: should the medium have lost
+   * the last write of our control block, it is written again from here.
+   */
+  async #tendLater(): Promise<void> {
+    if (this.#tending) return;
+    this.#tending = true;
+    const { clock, timing } = this.medium;
+    while (this.#link.unconfirmed) {
+      await clock.sleep(timing.watchMs);
+      if (this.#link.unconfirmed) await this.#guarded(() => this.#link.tend());
+    }
+    this.#tending = false;
+  }
+
   async #writeSome(from: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
     const { send } = this.#link;
     this.#writeLadder.reset();
@@ -234,6 +251,7 @@ export class StpConn implements Conn {
     send.produce(payload.length);
     this.#counters.sentBytes += payload.length;
     this.#link.setBlocked(false);
+    if (!this.#tending) this.#tendLater();
     const published = this.#link.publish();
     if (published !== undefined) await published;
     const turn = turns.due();

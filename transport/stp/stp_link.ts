@@ -143,6 +143,19 @@ export class StpLink {
     this.dispatch({ type: "fault", reason }, cause)?.catch(() => {});
   }
 
+  /** True while the peer did not confirm all that we sent, the end included. */
+  get unconfirmed(): boolean {
+    if (this.#state.phase !== "open") return false;
+    return this.send.ackedFrames < this.send.frames ||
+      (this.#state.finSent && !this.#peer.block.finAcked);
+  }
+
+  /** Publishes again, judges the peer's host, and polls. @throws (rejects) AgentError `volume` */
+  async tend(): Promise<void> {
+    await this.#look(this.medium.clock.monotonicMs());
+    await this.poll();
+  }
+
   /** Counts a frame that did not prove itself. */
   countBadFrame(): void {
     this.#own.block.badFrames++;

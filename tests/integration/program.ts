@@ -10,6 +10,10 @@ import { fileURLToPath } from "node:url";
 export interface ProgramOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Words before the command, such as setpriv with its options: a program that execs the rest. */
+  readonly wrapper?: readonly string[];
+  /** `runProgram` kills a program that runs longer. */
+  readonly timeoutMs?: number;
 }
 
 /** What a finished run left. */
@@ -20,6 +24,9 @@ export interface ProgramResult {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** Milliseconds: no command of a test takes longer. */
+const TIMEOUT_MS = 240_000;
 
 const ROOT = fileURLToPath(import.meta.resolve("../../"));
 
@@ -40,7 +47,7 @@ export class Program implements AsyncDisposable {
   #waiters: (() => void)[] = [];
 
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    const [command, ...before] = programCommand();
+    const [command = "", ...before] = [...options.wrapper ?? [], ...programCommand()];
     this.child = spawn(command, [...before, ...args], {
       cwd: options.cwd,
       env: { ...process.env, NO_COLOR: "1", ...options.env },
@@ -71,12 +78,16 @@ export class Program implements AsyncDisposable {
     return this.#stderr;
   }
 
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   /** Waits until the output (both streams) matches; rejects when the program ends before. */
   async waitFor(pattern: RegExp): Promise<RegExpMatchArray> {
     for (;;) {
       const match = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
       if (match !== null) return match;
-      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+      if (this.hasEnded) {
         throw new Error(`Program ended before ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
       }
       await new Promise<void>((wake) => {
@@ -90,7 +101,7 @@ export class Program implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.kill("SIGKILL");
+    if (!this.hasEnded) this.kill("SIGKILL");
     await this.ended;
   }
 }
@@ -101,5 +112,11 @@ export async function runProgram(
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   await using program = new Program(args, options);
-  return await program.ended;
+  const { timeoutMs = TIMEOUT_MS } = options;
+  const timer = setTimeout(() => program.kill("SIGKILL"), timeoutMs);
+  try {
+    return await program.ended;
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,0 +1,228 @@
+// The bed of the end-to-end tests: a temporary folder with an array, a formatted storage transport
+// group, two configurations, and the daemons as real processes.
+//
+// Invariants:
+//  1. Disposing ends every daemon, gives the array's memory back and removes the folder, also when
+//     a test failed half-way.
+//  2. Every wait has a deadline; a daemon that does not come up fails with what it printed.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { JobView, StatusView, Summary } from "../../agent/control/daemon.ts";
+import { freePorts } from "../../scripts/demonstration/free_ports.ts";
+import { clientYaml, type ConfigOptions, type Ports, serverYaml } from "./bed_config.ts";
+import { callControl } from "./control_call.ts";
+import { until, within } from "./deadline.ts";
+import { Program, type ProgramResult, runProgram } from "./program.ts";
+
+/** Milliseconds: a daemon's start, one command, and the end after SIGTERM. */
+const START_MS = 30_000;
+export const COMMAND_MS = 120_000;
+const STOP_MS = 20_000;
+
+/** Name of a daemon on a bed: "server", "client", or a further client's name. */
+export type Side = string;
+
+export interface BedOptions extends ConfigOptions {
+  /** Size of each of the two volumes. */
+  readonly volumeSize?: string;
+}
+
+/** What a finished command printed, understood. */
+export interface CommandResult extends ProgramResult {
+  /** Objects of standard output; empty without --json. */
+  readonly lines: readonly Record<string, unknown>[];
+  readonly summary: Summary | null;
+  /** The error line of standard error. */
+  readonly error: { code: string; message: string; hint: string | null } | null;
+}
+
+export class Bed implements AsyncDisposable {
+  readonly folder: string;
+  ports: Ports = { server: 0, client: 0 };
+  readonly #daemons = new Map<Side, Program>();
+  readonly #arrays: string[] = [];
+
+  private constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), "agent-bed-"));
+  }
+
+  /** Makes the folder, the array, the group and the configurations; starts nothing. */
+  static async make(options: BedOptions = {}): Promise<Bed> {
+    const bed = new Bed();
+    try {
+      await bed.makeArray("array", options.volumeSize ?? "64MiB");
+      bed.ports = { server: await freePorts(2), client: await freePorts(2) };
+      bed.write("server.yaml", serverYaml(bed.ports, options));
+      bed.write("client.yaml", clientYaml(bed.ports, options));
+      await bed.expectOk("stg", "format", "stg0", "--config", bed.path("server.yaml"));
+    } catch (error) {
+      await bed[Symbol.asyncDispose]();
+      throw error;
+    }
+    return bed;
+  }
+
+  /** A bed with both daemons up. */
+  static async started(options: BedOptions = {}): Promise<Bed> {
+    const bed = await Bed.make(options);
+    try {
+      await Promise.all([bed.start("server"), bed.start("client")]);
+    } catch (error) {
+      await bed[Symbol.asyncDispose]();
+      throw error;
+    }
+    return bed;
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(this.path(name), text);
+  }
+
+  async makeArray(name: string, size: string): Promise<void> {
+    this.#arrays.push(this.path(name));
+    const shape = ["--volumes", "2", "--size", size, "--cache", "16MiB"];
+    await this.expectOk("array", "create", this.path(name), ...shape);
+  }
+
+  /** Starts a daemon from NAME.yaml and waits until it answers on NAME.sock. */
+  async start(
+    side: Side,
+    options: { readonly wrapper?: readonly string[] } = {},
+  ): Promise<Program> {
+    const daemon = this.launch(side, options);
+    const answers = until(START_MS, `the start of ${side}`, async () => {
+      if (daemon.hasEnded) throw new Error(`${side} ended:\n${daemon.stdout}\n${daemon.stderr}`);
+      const { status } = await callControl(this.socket(side), "/healthz");
+      return status === 200 ? true : null;
+    });
+    await answers;
+    return daemon;
+  }
+
+  /** Starts a daemon without waiting. */
+  launch(side: Side, options: { readonly wrapper?: readonly string[] } = {}): Program {
+    const role = side.startsWith("server") ? "server" : "client";
+    const args = ["--role", role, "--config", this.path(`${side}.yaml`)];
+    const daemon = new Program(args, { cwd: this.folder, ...options });
+    this.#daemons.set(side, daemon);
+    return daemon;
+  }
+
+  daemon(side: Side): Program {
+    const daemon = this.#daemons.get(side);
+    if (daemon === undefined) throw new Error(`${side} was not started`);
+    return daemon;
+  }
+
+  socket(side: Side): string {
+    return this.path(`${side}.sock`);
+  }
+
+  /** Ends a daemon by a signal. @returns how it ended */
+  async stop(side: Side, signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<ProgramResult> {
+    const daemon = this.daemon(side);
+    daemon.kill(signal);
+    const result = await within(STOP_MS, `the end of ${side}`, daemon.ended);
+    this.#daemons.delete(side);
+    return result;
+  }
+
+  /** Runs a command to its end, whatever its exit code. */
+  async run(args: readonly string[], side?: Side): Promise<CommandResult> {
+    const control = side === undefined ? [] : ["--control", `unix:${this.socket(side)}`];
+    const command = runProgram([...args, ...control], { cwd: this.folder, timeoutMs: COMMAND_MS });
+    return understand(await command);
+  }
+
+  /** Runs a command with --json against a daemon. */
+  json(side: Side, ...args: readonly string[]): Promise<CommandResult> {
+    return this.run([...args, "--json"], side);
+  }
+
+  /** A command that must end with 0. @throws Error with what it printed */
+  async expectOk(...args: readonly string[]): Promise<CommandResult> {
+    const result = await this.run(args);
+    if (result.code !== 0) throw new Error(failure(args, result));
+    return result;
+  }
+
+  /** A job's command that must end with 0 and a summary. */
+  async job(side: Side, ...args: readonly string[]): Promise<Summary> {
+    const result = await this.json(side, ...args);
+    if (result.code !== 0 || result.summary === null) throw new Error(failure(args, result));
+    return result.summary;
+  }
+
+  /** A GET on the control endpoint, as JSON. */
+  async get<T>(side: Side, path: string): Promise<T> {
+    const { status, body } = await callControl(this.socket(side), path);
+    if (status !== 200) throw new Error(`GET ${path} of ${side}: ${status} ${body}`);
+    return JSON.parse(body);
+  }
+
+  jobs(side: Side): Promise<JobView[]> {
+    return this.get(side, "/v1/jobs");
+  }
+
+  status(side: Side): Promise<StatusView> {
+    return this.get(side, "/v1/status");
+  }
+
+  /** Waits until a job of this daemon moves data: `bytes` of progress at least. */
+  moving(side: Side, bytes = 1): Promise<JobView> {
+    return until(START_MS, `a job of ${side} that moves data`, async () => {
+      const jobs = await this.jobs(side);
+      const moves = (job: JobView): boolean => {
+        return job.state === "running" && (job.progress?.bytes ?? 0) >= bytes;
+      };
+      return jobs.find(moves) ?? null;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const daemon of this.#daemons.values()) await daemon[Symbol.asyncDispose]();
+    for (const array of this.#arrays) await this.#removeArray(array);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** By the program; what it leaves of the memory after damage is removed by its name. */
+  async #removeArray(array: string): Promise<void> {
+    let memory = "";
+    try {
+      memory = JSON.parse(readFileSync(join(array, "array.json"), "utf8")).memory;
+    } catch {
+      return; // It was never made, or the test removed it.
+    }
+    await this.run(["array", "remove", array]);
+    if (memory.startsWith("/dev/shm/agent-array-")) {
+      rmSync(memory, { recursive: true, force: true });
+    }
+  }
+}
+
+function failure(args: readonly string[], result: CommandResult): string {
+  const { code, stdout, stderr } = result;
+  return `agent ${args.join(" ")} ended with ${code}:\n${stdout.slice(-2000)}\n${stderr}`;
+}
+
+function understand(result: ProgramResult): CommandResult {
+  const lines = objects(result.stdout);
+  const summary = lines.find((line) => line["type"] === "summary") ?? null;
+  const error = objects(result.stderr).find((line) => line["type"] === "error") ?? null;
+  return {
+    ...result,
+    lines,
+    summary: summary as Summary | null,
+    error: error as CommandResult["error"],
+  };
+}
+
+function objects(text: string): Record<string, unknown>[] {
+  return text.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+}

@@ -1,0 +1,52 @@
+// The configuration files of a bed, as a person would write them.
+
+export interface ConfigOptions {
+  readonly channel?: "prefer-storage" | "storage-only" | "network-only";
+  /** Time to wait for the storage channel. */
+  readonly wait?: string;
+  /** Directory of the vault, relative to the bed. */
+  readonly vault?: string;
+  /** Further lines of the server's `clients:`. */
+  readonly moreClients?: string;
+  /** Further keys of the client's file. */
+  readonly clientKeys?: string;
+}
+
+export interface Ports {
+  readonly server: number;
+  readonly client: number;
+}
+
+/** Beats fast and is dead soon, so that tests of crashes need no patience. */
+export const STG_TIMES = "heartbeat: 250ms, dead_time: 2500ms";
+
+/** One group's line; `host` is the daemon's id on it. */
+export function stgLine(host: number, array = "array"): string {
+  return `{ name: stg0, host: ${host}, array: ${array}, volumes: [v0, v1], ${STG_TIMES} }`;
+}
+
+export function serverYaml(ports: Ports, options: ConfigOptions = {}): string {
+  const { channel = "prefer-storage", wait = "5s", vault = "vault", moreClients = "" } = options;
+  const how = `stg: stg0, channel: ${channel}, wait: ${wait}, connections: 2`;
+  return `name: vault01
+network: { listen: 127.0.0.1, port: ${ports.server} }
+control: unix:server.sock
+stgs:
+  - ${stgLine(1)}
+vault: ${vault}
+clients:
+  web01: { address: 127.0.0.1, port: ${ports.client}, ${how} }
+${moreClients}`;
+}
+
+export function clientYaml(ports: Ports, options: ConfigOptions = {}): string {
+  return `name: web01
+network: { listen: 127.0.0.1, port: ${ports.client} }
+control: unix:client.sock
+server: { address: 127.0.0.1, port: ${ports.server}, connections: 2 }
+stgs: [ ${stgLine(2)} ]
+spool: .
+databases:
+  app: { kind: sqlite, path: app.db }
+${options.clientKeys ?? ""}`;
+}

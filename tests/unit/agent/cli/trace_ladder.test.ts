@@ -30,19 +30,22 @@ const STEPS: readonly TraceStep[] = [
 
 describe("renderLadder", () => {
   test("draws the connection of Fig. 4A", () => {
-    expect(renderLadder(STEPS, { columns: 110, paint })).toBe(
+    expect(renderLadder(STEPS, { columns: 85, paint })).toBe(
       [
         "Fig. 4A  storage connection of a file-system job, set up in parallel",
         "",
-        "                     server                                                       client",
-        "                                                  ┬        ┬",
-        "   0.0 ms  132 socket(AF_INET, STREAM, TCP) = 5   │        │",
-        "   0.4 ms  136 connect(5, 127.0.0.1:7531)         ├───────▶┤  158 accept(4) = 6                         0.1 ms",
-        "   0.5 ms  138 send(5, STG stg0)                  ├───────▶┤  160 recv(6) = STG stg0                    0.7 ms",
-        "                                                  │        │  162 STPsocket(AF_STP, STREAM, STP) =      0.8 ms",
-        "                                                  │        │      65536",
-        "   1.4 ms  140 recv(5) = port 49152               ├◀───────┤  170 send(6, port 49152)                   1.0 ms",
-        "   2.0 ms  146 STPconnect(65536, stg0:2:49152)    ├═══════▶┤  172 STPaccept(65536) = 65537              2.1 ms",
+        "               server                                          client",
+        "                                     ┬        ┬",
+        "   0.0 ms  132 socket(AF_INET,       │        │",
+        "               STREAM, TCP) = 5      │        │",
+        "   0.4 ms  136 connect(5,            ├───────▶┤  158 accept(4) = 6            0.1 ms",
+        "               127.0.0.1:7531)       │        │",
+        "   0.5 ms  138 send(5, STG stg0)     ├───────▶┤  160 recv(6) = STG stg0       0.7 ms",
+        "                                     │        │  162 STPsocket(AF_STP,        0.8 ms",
+        "                                     │        │      STREAM, STP) = 65536",
+        "   1.4 ms  140 recv(5) = port 49152  ├◀───────┤  170 send(6, port 49152)      1.0 ms",
+        "   2.0 ms  146 STPconnect(65536,     ├═══════▶┤  172 STPaccept(65536) =       2.1 ms",
+        "               stg0:2:49152)         │        │      65537",
         "",
       ].join("\n"),
     );
@@ -64,6 +67,21 @@ describe("renderLadder", () => {
 });
 
 describe("planLadder", () => {
+  test("drops a rung that contradicts the order of the steps", () => {
+    const crossed = [
+      step("server", "136", "connect"),
+      step("server", "138", "send"),
+      step("client", "160", "recv"),
+      step("client", "158", "accept"),
+    ];
+    expect(planLadder("4A", crossed).map((row) => [row.server?.step, row.client?.step, row.from]))
+      .toEqual([
+        [undefined, "160", null],
+        ["136", "158", "server"],
+        ["138", undefined, null],
+      ]);
+  });
+
   test("loses no step, keeps each side's order, and rungs are ends of one message", () => {
     const numbers = RUNGS["4A"].flatMap((rung) => [rung.server, rung.client]);
     const anyStep = fc.record({

@@ -18,7 +18,8 @@ stgs:
   - { name: stg0, host: 1, array: array, volumes: [v0, v1] }
 vault: vault
 clients:
-  web01: { address: 127.0.0.1, port: 7530, stg: stg0, channel: prefer-storage, wait: 5s, connections: 2 }
+  web01: { address: 127.0.0.1, port: 7530, stg: stg0, channel: prefer-storage, wait: 5s,
+           connections: 2 }
 `;
 
 const CLIENT = `name: web01
@@ -28,7 +29,8 @@ server: { address: 127.0.0.1, port: 7430, connections: 2 }
 stgs: [ { name: stg0, host: 2, array: array, volumes: [v0, v1] } ]
 databases:
   app: { kind: sqlite, path: data/app.db }
-  pg:  { kind: postgresql, data: /var/lib/postgresql/15/main, socket: /var/run/postgresql, user: postgres }
+  pg:  { kind: postgresql, data: /var/lib/postgresql/15/main, socket: /var/run/postgresql,
+         user: postgres }
   erp: { kind: command, backup: [sh, -c, "dump"], restore: [sh, -c, "load"] }
 `;
 
@@ -188,7 +190,7 @@ const SERVER_CASES: readonly (readonly [string, string, string, readonly string[
   ]],
   ["no group", "stg: stg0, ", "", ["F:8:10: clients.web01.stg: missing, need the name of a group"]],
   ["connections", "connections: 2", "connections: 3", [
-    "F:8:103: clients.web01.connections: found 3, need one of 1, 2",
+    "F:9:25: clients.web01.connections: found 3, need one of 1, 2",
   ]],
   ["client on the server's port", "port: 7530", "port: 7429", [
     "F:8:38: clients.web01.port: found 7429, need one outside 7430",
@@ -214,7 +216,7 @@ describe("loadConfigText() of a server", () => {
   test("refuses a second client on WKP + 1 of the first", () => {
     const second = SERVER + "  web02: { address: 127.0.0.1, port: 7531, stg: stg0 }\n";
     expect(problems(second)).toEqual([
-      "F:9:38: clients.web02.port: found 7531, need one apart from 7530 and 7531 of client " +
+      "F:10:38: clients.web02.port: found 7531, need one apart from 7530 and 7531 of client " +
       '"web01" at the same address\n  hint: Leave two ports for each client.',
     ]);
   });
@@ -240,7 +242,7 @@ const CLIENT_CASES: readonly (readonly [string, string, string, string])[] = [
     "F:7:33: databases.app.user: " +
     'unknown key "user", need one of kind, path',
   ],
-  ["empty command", '[sh, -c, "dump"]', "[]", "F:9:33: databases.erp.backup: found a list of 0"],
+  ["empty command", '[sh, -c, "dump"]', "[]", "F:10:33: databases.erp.backup: found a list of 0"],
   [
     "server on WKP + 1",
     "port: 7430",

@@ -61,7 +61,7 @@ describe("serveControl on a Unix socket", () => {
     expect(await codeOf(client.get("/v1/status", statusViewSchema))).toBe("unreachable");
   });
 
-  test("events() streams while the job runs, resumes with since, and the job is cancelled", async () => {
+  test("events() streams while the job runs, resumes with since, and it is cancelled", async () => {
     const daemon = new FakeDaemon();
     daemon.script = (self, job) => self.emit(job, progressOf(job, 1));
     const client = await serve(daemon);

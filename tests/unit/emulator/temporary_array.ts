@@ -1,6 +1,6 @@
 // A place for an array of a test: a temporary folder and the parts of the current runtime.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ArrayParts } from "../../../emulator/mod.ts";
@@ -20,10 +20,19 @@ export async function temporaryArray(): Promise<TemporaryArray> {
     path: join(folder, "array"),
     parts,
     dispose(): Promise<void> {
+      removeMemory(join(folder, "array", "array.json"));
       rmSync(folder, { recursive: true, force: true });
       return Promise.resolve();
     },
   };
+}
+
+/** Boards outside of the folder go too, even while a failed test is still attached to them. */
+function removeMemory(geometryPath: string): void {
+  if (!existsSync(geometryPath)) return;
+  const memory = /"memory": "(\/dev\/shm\/agent-array-[0-9a-f-]{36})"/
+    .exec(readFileSync(geometryPath, "utf8"))?.[1];
+  if (memory !== undefined) rmSync(memory, { recursive: true, force: true });
 }
 
 /** A seeded generator for random runs: numbers in [0, limit). */

@@ -27,6 +27,7 @@ const steps = allSteps({
   root,
   deno: Deno.env.get("DENO") ?? "deno",
   bun: Deno.env.get("BUN") ?? "bun",
+  permissions: (Deno.env.get("DENO_PERMISSIONS") ?? "").split(" ").filter(Boolean),
   full: names.length === 0,
   conformanceBytes: Deno.env.get("CONFORMANCE_BYTES"),
 });

@@ -23,6 +23,8 @@ export interface StepOptions {
   readonly root: string;
   readonly deno: string;
   readonly bun: string;
+  /** Flags of `deno run`, `deno test` and `deno compile`. */
+  readonly permissions: readonly string[];
   /** True in the complete run: the conformance suites move their full amount. */
   readonly full: boolean;
   /** Bytes the conformance suites stream, when somebody asked for another amount. */
@@ -47,9 +49,9 @@ function hasTests(folder: string): boolean {
 }
 
 function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions): Step {
-  const { deno, bun, full } = options;
+  const { deno, bun, full, permissions } = options;
   const command = runtime === "deno"
-    ? [deno, "test", "-A", "--no-prompt", "--no-check", `tests/${folder}`]
+    ? [deno, "test", ...permissions, "--no-check", `tests/${folder}`]
     : [bun, "test", `--timeout=${TEST_TIMEOUT_MS}`, `./tests/${folder}`];
   const given = options.conformanceBytes;
   return {
@@ -67,7 +69,7 @@ function check(name: string, command: readonly string[]): Step {
 
 /** All steps in the order in which they run: the quick ones first. */
 export function allSteps(options: StepOptions): readonly Step[] {
-  const { root, deno } = options;
+  const { root, deno, permissions } = options;
   const typed = TYPED.filter((path) => existsSync(join(root, path)));
   const runs = (folder: string): Step[] =>
     hasTests(join(root, "tests", folder))
@@ -77,14 +79,7 @@ export function allSteps(options: StepOptions): readonly Step[] {
     check("fmt", [deno, "fmt", "--check"]),
     check("lint", [deno, "lint", "--quiet"]),
     check("types", [deno, "check", "--quiet", ...typed]),
-    check("structure", [
-      deno,
-      "run",
-      "-A",
-      "--no-prompt",
-      "--no-check",
-      "scripts/check_structure.ts",
-    ]),
+    check("structure", [deno, "run", ...permissions, "--no-check", "scripts/check_structure.ts"]),
     ...FOLDERS.flatMap(runs),
     ...runs("integration"),
     { ...check("build", ["scripts/build"]), groups: ["e2e"] },

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { allSteps, selectSteps, type Step } from "../../../scripts/gate/steps.ts";
 
 const root = fileURLToPath(import.meta.resolve("../../../")).replace(/\/$/, "");
-const steps = allSteps({ root, deno: "deno", bun: "bun", full: true });
+const tools = { root, deno: "deno", bun: "bun", permissions: ["-A"] };
+const steps = allSteps({ ...tools, full: true });
 const names = (selected: ReturnType<typeof selectSteps>): string[] =>
   "unknown" in selected ? [`unknown ${selected.unknown}`] : selected.map((step: Step) => step.name);
 
@@ -28,7 +29,7 @@ describe("selectSteps()", () => {
 describe("allSteps()", () => {
   test("moves the full amount only in the complete run", () => {
     const bytes = (full: boolean): (string | undefined)[] =>
-      allSteps({ root, deno: "deno", bun: "bun", full })
+      allSteps({ ...tools, full })
         .filter((step) => step.name === "unit-deno")
         .map((step) => step.env["CONFORMANCE_BYTES"]);
     expect(bytes(true)).toEqual([String(1024 ** 3)]);

@@ -77,7 +77,14 @@ export class ConnectLayer implements AsyncDisposable {
   /** @returns the descriptor of the accepted connection */
   async accept(descriptor: number, options?: WaitOptions): Promise<number> {
     const socket = await this.#unconnected(descriptor).accept(options);
-    return this.#table.add(familyOf(descriptor), { socket, conn: socket.conn });
+    const { conn } = socket;
+    try {
+      return this.#table.add(familyOf(descriptor), { socket, conn });
+    } catch (error) {
+      conn.abort("no descriptor is free"); // Nobody else knows of it.
+      await socket.close();
+      throw error;
+    }
   }
 
   async connect(descriptor: number, address: Address, options: ConnectOptions): Promise<void> {
@@ -108,13 +115,18 @@ export class ConnectLayer implements AsyncDisposable {
 
   async close(descriptor: number): Promise<void> {
     const open = this.#forget(descriptor);
-    await open?.conn?.close();
-    await open?.socket?.close();
+    try {
+      await open?.conn?.close();
+    } finally {
+      await open?.socket?.close();
+    }
   }
 
-  /** Ends a connection at once, without draining. */
+  /** Ends a socket at once, without draining; its port or endpoint is free a moment later. */
   abort(descriptor: number, reason: string): void {
-    this.#forget(descriptor)?.conn?.abort(reason);
+    const open = this.#forget(descriptor);
+    open?.conn?.abort(reason);
+    open?.socket?.close().catch(() => {}); // It is given up in any case.
   }
 
   /** The stream of a connected socket; every socket is also a Conn. */
@@ -132,13 +144,15 @@ export class ConnectLayer implements AsyncDisposable {
     return { networkBytes: totals.AF_INET, storageBytes: totals.AF_STP };
   }
 
-  /** Aborts whatever is still open. */
+  /** Aborts whatever is still open. @throws what closing a socket throws, after closing all */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const descriptor of this.#table.descriptors()) {
+    const closing = this.#table.descriptors().map(async (descriptor) => {
       const open = this.#forget(descriptor);
       open?.conn?.abort("the job ended");
       await open?.socket?.close();
-    }
+    });
+    const failed = (await Promise.allSettled(closing)).find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
 
   #unconnected(descriptor: number): MechanismSocket {

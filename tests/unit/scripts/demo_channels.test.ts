@@ -48,7 +48,7 @@ describe("channelProblems()", () => {
 describe("channelTable()", () => {
   test("has a line for each job, columns aligned", () => {
     const lines = channelTable([{ what: "file backup", summary: summaryOf(5, 95) }]).split("\n");
-    expect(lines.map((line) => line.length)).toEqual([lines[0]?.length, lines[0]?.length]);
+    expect(new Set(lines.map((line) => line.length)).size).toBe(1);
     expect(lines[1]).toMatch(/^file backup +1,234 +2\.0 +0\.5 +4 +5 +95 +5\.00 %$/);
   });
   test("networkShare() of a job without any bytes is 0", () => {

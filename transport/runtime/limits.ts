@@ -27,5 +27,5 @@ export const OUTPUT_RETRY_MS = 2;
 /** Tries before output to a reader that stopped reading is given up: 30 s at OUTPUT_RETRY_MS. */
 export const OUTPUT_RETRY_COUNT = 15_000;
 
-/** Descriptors looked through for the one of a connection (tcp_reset.ts): far above any ulimit used. */
+/** Descriptors looked through for that of a connection (tcp_reset.ts): above any ulimit used. */
 export const DESCRIPTOR_COUNT = 65_536;

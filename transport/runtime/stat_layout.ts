@@ -60,7 +60,7 @@ export function decodeStatx(view: DataView): FileStat {
   };
 }
 
-/** Two timespecs, as utimensat takes them. Seconds round down, so nanoseconds are never negative. */
+/** Two timespecs for utimensat. Seconds round down, so nanoseconds are never negative. */
 export function encodeTimes(view: DataView, atimeNs: bigint, mtimeNs: bigint): void {
   encodeTimespec(view, 0, atimeNs);
   encodeTimespec(view, 16, mtimeNs);

@@ -38,17 +38,23 @@ export function programCommand(): readonly [string, ...string[]] {
   return [`${ROOT}scripts/agent`];
 }
 
-/** A running program with what it printed so far. Disposing kills it and waits for its end. */
-export class Program implements AsyncDisposable {
+/** The command that runs a script of the tests in the runtime of the tests. */
+export function scriptCommand(path: string, ...args: readonly string[]): readonly string[] {
+  const run = process.versions["bun"] !== undefined ? [] : ["run", "-A", "--no-check"];
+  return [process.execPath, ...run, `${ROOT}${path}`, ...args];
+}
+
+/** A running process with what it printed so far. Disposing kills it and waits for its end. */
+export class Started implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly ended: Promise<ProgramResult>;
   #stdout = "";
   #stderr = "";
   #waiters: (() => void)[] = [];
 
-  constructor(args: readonly string[], options: ProgramOptions = {}) {
-    const [command = "", ...before] = [...options.wrapper ?? [], ...programCommand()];
-    this.child = spawn(command, [...before, ...args], {
+  constructor(words: readonly string[], options: ProgramOptions = {}) {
+    const [command = "", ...args] = [...options.wrapper ?? [], ...words];
+    this.child = spawn(command, args, {
       cwd: options.cwd,
       env: { ...process.env, NO_COLOR: "1", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -103,6 +109,13 @@ export class Program implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.hasEnded) this.kill("SIGKILL");
     await this.ended;
+  }
+}
+
+/** The program with its arguments. */
+export class Program extends Started {
+  constructor(args: readonly string[], options: ProgramOptions = {}) {
+    super([...programCommand(), ...args], options);
   }
 }
 

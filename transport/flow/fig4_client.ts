@@ -104,6 +104,10 @@ export class FileSystemDoor {
     const hello = await exchange.receiveHello();
     checkSameJob(hello, half.hello);
     await exchange.sendHello(this.#identity(hello));
+    // It may have expired, or got its second connection, while this one said who it is.
+    if (this.#halves.get(named) !== half) {
+      throw new AgentError("auth", `Cannot accept the connection: job "${hello.job}" has its own`);
+    }
     this.#halves.delete(named);
     half.abandon.abort();
     const { trace } = half.accepted;
@@ -134,10 +138,11 @@ export class FileSystemDoor {
 
   /** Gives up a job whose second connection does not come. */
   async #expire(descriptor: number, signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#options.signal]);
     try {
-      await this.#options.clock.sleep(STEP_TIMEOUT_MS, { signal });
+      await this.#options.clock.sleep(STEP_TIMEOUT_MS, { signal: either });
     } catch {
-      return; // The second connection came.
+      return; // The second connection came, or everything ends.
     }
     this.#halves.delete(descriptor);
     this.#options.layer.abort(descriptor, "the second connection did not come");

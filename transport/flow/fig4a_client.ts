@@ -15,7 +15,7 @@ import { decodeStgMessage, type StgMessage } from "./flow_messages.ts";
 import type { FlowStep } from "./flow_trace.ts";
 import { TOKEN_BYTES } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
-import { acceptStp, listenStp, type StorageGroup } from "./stp_steps.ts";
+import { offerStp, type StorageGroup } from "./stp_steps.ts";
 
 /** A set-up connection whose job is known. */
 export interface StorageSetup {
@@ -69,24 +69,28 @@ export async function acceptStorage(
   try {
     const group = await usableGroup(exchange, options);
     const token = encodeHex(options.random.bytes(TOKEN_BYTES));
-    const listener = await listenStp(context, { figure: "4A", group, token, steps: LISTEN_STEPS });
-    await exchange.sendDocument(
-      { step: "170", call: `send(${descriptor}, STP port ${listener.port}, token)` },
-      { type: "port", host: group.host, port: listener.port, token },
-    );
-    await exchange.exchangeHello(options.identity);
-    const accepting = { figure: "4A", descriptor: listener.descriptor, step: "172" } as const;
-    const stp = await acceptStp(context, accepting);
-    await options.prove(layer.conn(stp));
-    trace.done("4A", "", `medium proved on ${group.volumeUuids.length} volumes`);
-    return stp;
+    const tell = async (port: number) => {
+      await exchange.sendDocument(
+        { step: "170", call: `send(${descriptor}, STP port ${port}, token)` },
+        { type: "port", host: group.host, port, token },
+      );
+      await exchange.exchangeHello(options.identity);
+    };
+    const { prove } = options;
+    return await offerStp(context, { figure: "4A", group, token, steps: STP_STEPS, tell, prove });
   } finally {
     await layer.close(descriptor);
     trace.done("4A", "", `close(${descriptor})`);
   }
 }
 
-const LISTEN_STEPS = { socket: "162", bind: "164", listen: "166", getsockname: "168" } as const;
+const STP_STEPS = {
+  socket: "162",
+  bind: "164",
+  listen: "166",
+  getsockname: "168",
+  accept: "172",
+} as const;
 
 /** The group that the message names, or a refusal that the server can show. */
 async function usableGroup(

@@ -56,10 +56,8 @@ export async function connectStorage(
     }
     exchange.done("140", `recv(${descriptor}) = STP port ${port.port}, token`);
     await exchange.exchangeHello(identity);
-    const stp = await connectStp(context, { figure: "4A", group, port, steps: CONNECT_STEPS });
-    await options.prove(layer.conn(stp));
-    trace.done("4A", "", `medium proved on ${group.volumeUuids.length} volumes`);
-    return stp;
+    const { prove } = options;
+    return await connectStp(context, { figure: "4A", group, port, steps: CONNECT_STEPS, prove });
   } finally {
     await layer.close(descriptor);
     trace.done("4A", "", `close(${descriptor})`);

@@ -26,7 +26,7 @@ import {
 } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
-import { acceptStp, listenStp, type StorageGroup } from "./stp_steps.ts";
+import { offerStp, type StorageGroup } from "./stp_steps.ts";
 
 export interface ConnectDatabaseOptions {
   /** The server's well-known port. */
@@ -55,20 +55,20 @@ export async function connectDatabase(
 ): Promise<DatabaseConnection> {
   const { layer, trace } = context;
   const listener = await listenDynamic(context, options.listen);
-  let wellKnown: number | null = null;
+  let dynamic: number;
   try {
-    wellKnown = await announcePort(context, options, layer.getsockname(listener).port);
-    const dynamic = await acceptBack(context, options, listener);
-    await layer.close(wellKnown);
+    const wellKnown = await announcePort(context, options, layer.getsockname(listener).port);
+    try {
+      dynamic = await acceptBack(context, options, listener);
+    } finally {
+      await layer.close(wellKnown);
+    }
     trace.done("5", "", `close(${wellKnown}), the connection to the WKP`);
-    wellKnown = null;
-    await layer.close(listener);
-    trace.done("5", "", `close(${listener}), the dynamic listener`);
-    return await chooseMechanism(context, options, dynamic);
   } finally {
-    if (wellKnown !== null) await layer.close(wellKnown);
     await layer.close(listener);
   }
+  trace.done("5", "", `close(${listener}), the dynamic listener`);
+  return await chooseMechanism(context, options, dynamic);
 }
 
 /** Steps 182 to 188. */
@@ -94,23 +94,28 @@ async function announcePort(
   const { layer, trace, signal } = context;
   const { server } = options;
   const descriptor = layer.socket("AF_INET", "STREAM", "TCP");
-  trace.done("5", "190", `socket(AF_INET, STREAM, TCP) = ${descriptor}`);
-  await layer.bind(descriptor, server);
-  trace.done("5", "192", `bind(${descriptor}, WKP ${showAddress(server)})`);
-  await layer.connect(descriptor, server, { timeoutMs: STEP_TIMEOUT_MS, signal });
-  trace.done("5", "194", `connect(${descriptor}, ${showAddress(server)})`);
-  const exchange = new FlowExchange(context, "5", descriptor);
-  await exchange.send(
-    { step: "196", call: `send(${descriptor}, dynamic port ${port})` },
-    [encodeU32(port)],
-  );
-  const answer = decodeU32(await exchange.receive("the acknowledgement", 4));
-  if (answer !== ACKNOWLEDGEMENT) {
-    throw new AgentError("reset", `Cannot set up the connection: found ${answer}, need an AOK`);
+  try {
+    trace.done("5", "190", `socket(AF_INET, STREAM, TCP) = ${descriptor}`);
+    await layer.bind(descriptor, server);
+    trace.done("5", "192", `bind(${descriptor}, WKP ${showAddress(server)})`);
+    await layer.connect(descriptor, server, { timeoutMs: STEP_TIMEOUT_MS, signal });
+    trace.done("5", "194", `connect(${descriptor}, ${showAddress(server)})`);
+    const exchange = new FlowExchange(context, "5", descriptor);
+    await exchange.send(
+      { step: "196", call: `send(${descriptor}, dynamic port ${port})` },
+      [encodeU32(port)],
+    );
+    const answer = decodeU32(await exchange.receive("the acknowledgement", 4));
+    if (answer !== ACKNOWLEDGEMENT) {
+      throw new AgentError("reset", `Cannot set up the connection: found ${answer}, need an AOK`);
+    }
+    exchange.done("196A", `recv(${descriptor}) = acknowledged`);
+    await exchange.exchangeHello(options.identity);
+    return descriptor;
+  } catch (error) {
+    layer.abort(descriptor, toErrorRecord(error).message);
+    throw error;
   }
-  exchange.done("196A", `recv(${descriptor}) = acknowledged`);
-  await exchange.exchangeHello(options.identity);
-  return descriptor;
 }
 
 /** Step 198: the server connects to the dynamic port and shows the job's token. */
@@ -160,21 +165,26 @@ async function chooseMechanism(
     return await withoutStorage(context, exchange, second);
   }
   const token = encodeHex(options.random.bytes(TOKEN_BYTES));
-  const listener = await listenStp(context, { figure: "5", group, token, steps: LISTEN_STEPS });
-  await exchange.sendDocument(
-    { step: "210", call: `send(${dynamic}, STP port ${listener.port}, token)` },
-    { type: "port", host: group.host, port: listener.port, token },
-  );
-  const accepting = { figure: "5", descriptor: listener.descriptor, step: "212" } as const;
-  const stp = await acceptStp(context, accepting);
-  await options.prove(layer.conn(stp));
-  trace.done("5", "", `medium proved on ${group.volumeUuids.length} volumes`);
+  const tell = (port: number) =>
+    exchange.sendDocument(
+      { step: "210", call: `send(${dynamic}, STP port ${port}, token)` },
+      { type: "port", host: group.host, port, token },
+    );
+  const { prove } = options;
+  const offer = { figure: "5", group, token, steps: STP_STEPS, tell, prove } as const;
+  const stp = await offerStp(context, offer);
   await layer.close(dynamic);
   trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);
   return { mechanism: "storage", descriptor: stp, reason: null };
 }
 
-const LISTEN_STEPS = { socket: "202", bind: "204", listen: "206", getsockname: "208" } as const;
+const STP_STEPS = {
+  socket: "202",
+  bind: "204",
+  listen: "206",
+  getsockname: "208",
+  accept: "212",
+} as const;
 
 /** The tags AF_INET and refused are followed by the reason. */
 async function withoutStorage(

@@ -113,9 +113,8 @@ export async function connectBack(
     return await stayOnNetwork(context, exchange, options, port.reason);
   }
   exchange.done("238", `recv(${dynamic}) = STP port ${port.port}, token`);
-  const stp = await connectStp(context, { figure: "5", group, port, steps: CONNECT_STEPS });
-  await options.prove(layer.conn(stp));
-  trace.done("5", "", `medium proved on ${group.volumeUuids.length} volumes`);
+  const { prove } = options;
+  const stp = await connectStp(context, { figure: "5", group, port, steps: CONNECT_STEPS, prove });
   await layer.close(dynamic);
   trace.done("5", "246", `close(${dynamic}), the dynamic network socket`);
   return { mechanism: "storage", descriptor: stp, reason: null };

@@ -12,7 +12,7 @@
 // Everything that comes from the peer is checked here, before anything uses it.
 
 import { AgentError } from "../ground/error.ts";
-import { MESSAGE_BYTES_MAX, TOKEN_BYTES, ZEROS_BYTES } from "./limits.ts";
+import { MESSAGE_BYTES_MAX, REASON_LENGTH_MAX, TOKEN_BYTES, ZEROS_BYTES } from "./limits.ts";
 
 export const ACKNOWLEDGEMENT = 0x004b4f41;
 export type MechanismTag = "AF_STP" | "AF_INET" | "refused";
@@ -94,7 +94,10 @@ export function decodePort(bytes: Uint8Array): number {
 
 /** The two messages of a document: length, then body. */
 export function encodeDocument(document: Hello | StgMessage | PortMessage): Uint8Array[] {
-  const body = new TextEncoder().encode(JSON.stringify(document));
+  const bounded = document.type === "no-port"
+    ? { ...document, reason: document.reason.slice(0, REASON_LENGTH_MAX) }
+    : document;
+  const body = new TextEncoder().encode(JSON.stringify(bounded));
   return [encodeU32(body.length), body];
 }
 
@@ -142,7 +145,7 @@ export function decodeStgMessage(body: Uint8Array): StgMessage {
 export function decodePortMessage(body: Uint8Array): PortMessage {
   const fields = decodeObject(body, null);
   if (fields["type"] === "no-port") {
-    return { type: "no-port", reason: text(fields, "reason", 1024) };
+    return { type: "no-port", reason: text(fields, "reason", REASON_LENGTH_MAX) };
   }
   if (fields["type"] !== "port") throw malformed("no port message", "one");
   return {
@@ -163,7 +166,8 @@ function decodeObject(body: Uint8Array, type: string | null): Readonly<Record<st
   if (typeof value !== "object" || value === null) throw malformed("no JSON object", "one");
   const fields = value as Readonly<Record<string, unknown>>;
   if (type !== null && fields["type"] !== type) {
-    throw malformed(`a "${String(fields["type"]).slice(0, 32)}" message`, `"${type}"`);
+    const found = typeof fields["type"] === "string" ? fields["type"].slice(0, 32) : "?";
+    throw malformed(`a "${found}" message`, `"${type}"`);
   }
   return fields;
 }

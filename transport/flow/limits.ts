@@ -12,6 +12,9 @@ export const STEP_TIMEOUT_MS = 15_000;
 /** A message of set-up is a name, some uuids and a token; this leaves room for 16 volumes. */
 export const MESSAGE_BYTES_MAX = 16 * 1024;
 
+/** Characters of a reason why there is no port; the sender cuts longer ones. */
+export const REASON_LENGTH_MAX = 1024;
+
 /** Random token of a job: it ties the connections of a job together. */
 export const TOKEN_BYTES = 16;
 

@@ -1,9 +1,10 @@
 // The STP half that Fig. 4A and Fig. 5 share: the client's STP socket listens on a dynamic port
 // (162-168, 202-208) and accepts (172, 212); the server's binds a dynamic port of its own and
-// connects to the received one (142-146, 240-244). Only the numbers differ.
+// connects to the received one (142-146, 240-244). Both prove the medium. Only the numbers differ.
 
-import type { Address } from "../conn.ts";
+import type { Address, Conn } from "../conn.ts";
 import { withDeadline } from "../ground/deadline.ts";
+import { toErrorRecord } from "../ground/error.ts";
 import { decodeHex } from "../ground/hex.ts";
 import type { FlowContext } from "./flow_exchange.ts";
 import type { PortMessage } from "./flow_messages.ts";
@@ -19,7 +20,7 @@ export interface StorageGroup {
   readonly host: number;
 }
 
-export interface StpListenOptions {
+export interface StpOfferOptions {
   readonly figure: Figure;
   readonly group: StorageGroup;
   /** Hex of the connection token that the connecting side must show. */
@@ -29,46 +30,47 @@ export interface StpListenOptions {
     readonly bind: string;
     readonly listen: string;
     readonly getsockname: string;
+    readonly accept: string;
   };
+  /** Tells the connecting side the port. */
+  readonly tell: (port: number) => Promise<void>;
+  /** Proves on every volume that both ends see the same medium. */
+  readonly prove: (conn: Conn) => Promise<void>;
 }
 
-/** Opens the listening STP socket: STPsocket, STPbind, STPlisten, STPgetsockname. */
-export async function listenStp(
-  context: FlowContext,
-  options: StpListenOptions,
-): Promise<{ descriptor: number; port: number }> {
-  const { layer, trace } = context;
-  const { figure, group, steps } = options;
-  const descriptor = layer.socket("AF_STP", "STREAM", "STP");
-  trace.done(figure, steps.socket, `STPsocket(AF_STP, STREAM, STP) = ${descriptor}`);
-  await layer.bind(descriptor, dynamicPort(group));
-  trace.done(figure, steps.bind, `STPbind(${descriptor}, ${group.name}, dynamic port)`);
-  await layer.listen(descriptor, { backlog: 1, token: decodeHex(options.token) });
-  trace.done(figure, steps.listen, `STPlisten(${descriptor}, 1)`);
-  const address = layer.getsockname(descriptor);
-  trace.done(figure, steps.getsockname, `STPgetsockname(${descriptor}) = ${showAddress(address)}`);
-  return { descriptor, port: address.port };
-}
-
-export interface StpAcceptOptions {
-  readonly figure: Figure;
-  readonly descriptor: number;
-  readonly step: string;
-}
-
-/** Accepts the one connection of a listening STP socket and closes the listener. */
-export async function acceptStp(context: FlowContext, options: StpAcceptOptions): Promise<number> {
+/**
+ * The listening side: STPsocket, STPbind, STPlisten, STPgetsockname, telling the port, STPaccept of
+ * the one connection, medium proof. The listener is closed in every case, the connection after a
+ * failure: the next try needs their endpoints.
+ * @returns the descriptor of the connection
+ */
+export async function offerStp(context: FlowContext, options: StpOfferOptions): Promise<number> {
   const { layer, clock, trace, signal } = context;
-  const { descriptor } = options;
-  const action = `accept the storage connection at step ${options.step}`;
-  const stp = await withDeadline(
-    clock,
-    { timeoutMs: STEP_TIMEOUT_MS, action, signal },
-    (signal) => layer.accept(descriptor, { signal }),
-  );
-  trace.done(options.figure, options.step, `STPaccept(${descriptor}) = ${stp}`);
-  await layer.close(descriptor);
-  return stp;
+  const { figure, group, steps } = options;
+  const listener = layer.socket("AF_STP", "STREAM", "STP");
+  try {
+    trace.done(figure, steps.socket, `STPsocket(AF_STP, STREAM, STP) = ${listener}`);
+    await layer.bind(listener, dynamicPort(group));
+    trace.done(figure, steps.bind, `STPbind(${listener}, ${group.name}, dynamic port)`);
+    await layer.listen(listener, { backlog: 1, token: decodeHex(options.token) });
+    trace.done(figure, steps.listen, `STPlisten(${listener}, 1)`);
+    const address = layer.getsockname(listener);
+    const call = `STPgetsockname(${listener}) = ${showAddress(address)}`;
+    trace.done(figure, steps.getsockname, call);
+    await options.tell(address.port);
+    const action = `accept the storage connection at step ${steps.accept}`;
+    const stp = await withDeadline(
+      clock,
+      { timeoutMs: STEP_TIMEOUT_MS, action, signal },
+      (signal) => layer.accept(listener, { signal }),
+    );
+    trace.done(figure, steps.accept, `STPaccept(${listener}) = ${stp}`);
+    await layer.close(listener);
+    return await proveStp(context, stp, options);
+  } catch (error) {
+    await layer.close(listener);
+    throw error;
+  }
 }
 
 export interface StpConnectOptions {
@@ -76,9 +78,15 @@ export interface StpConnectOptions {
   readonly group: StorageGroup;
   readonly port: Extract<PortMessage, { type: "port" }>;
   readonly steps: { readonly socket: string; readonly bind: string; readonly connect: string };
+  /** Proves on every volume that both ends see the same medium. */
+  readonly prove: (conn: Conn) => Promise<void>;
 }
 
-/** Connects through the storage: STPsocket, STPbind to a dynamic port of our own, STPconnect. */
+/**
+ * The connecting side: STPsocket, STPbind to a dynamic port of our own, STPconnect, medium proof.
+ * The socket is closed after a failure.
+ * @returns the descriptor of the connection
+ */
 export async function connectStp(
   context: FlowContext,
   options: StpConnectOptions,
@@ -86,13 +94,34 @@ export async function connectStp(
   const { layer, trace, signal } = context;
   const { figure, group, port, steps } = options;
   const descriptor = layer.socket("AF_STP", "STREAM", "STP");
-  trace.done(figure, steps.socket, `STPsocket(AF_STP, STREAM, STP) = ${descriptor}`);
-  await layer.bind(descriptor, dynamicPort(group));
-  trace.done(figure, steps.bind, `STPbind(${descriptor}, ${group.name}, dynamic port)`);
-  const peer: Address = { family: "AF_STP", stg: group.name, host: port.host, port: port.port };
-  const token = decodeHex(port.token);
-  await layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal });
-  trace.done(figure, steps.connect, `STPconnect(${descriptor}, ${showAddress(peer)})`);
+  try {
+    trace.done(figure, steps.socket, `STPsocket(AF_STP, STREAM, STP) = ${descriptor}`);
+    await layer.bind(descriptor, dynamicPort(group));
+    trace.done(figure, steps.bind, `STPbind(${descriptor}, ${group.name}, dynamic port)`);
+    const peer: Address = { family: "AF_STP", stg: group.name, host: port.host, port: port.port };
+    const token = decodeHex(port.token);
+    await layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal });
+    trace.done(figure, steps.connect, `STPconnect(${descriptor}, ${showAddress(peer)})`);
+  } catch (error) {
+    await layer.close(descriptor);
+    throw error;
+  }
+  return await proveStp(context, descriptor, options);
+}
+
+async function proveStp(
+  { layer, trace }: FlowContext,
+  descriptor: number,
+  options: Pick<StpOfferOptions, "figure" | "group" | "prove">,
+): Promise<number> {
+  try {
+    await options.prove(layer.conn(descriptor));
+  } catch (error) {
+    layer.abort(descriptor, toErrorRecord(error).message);
+    throw error;
+  }
+  const count = options.group.volumeUuids.length;
+  trace.done(options.figure, "", `medium proved on ${count} volumes`);
   return descriptor;
 }
 

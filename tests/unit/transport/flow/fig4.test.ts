@@ -216,12 +216,14 @@ describe("Fig. 4 refusals", () => {
   });
 
   test("of two second connections of one job only one comes in", async () => {
-    await using bed = await FlowBed.open();
+    const clock = new HandClock();
+    await using bed = await FlowBed.open(clock);
     const { address, sessions, first } = await openDoor(bed, 2);
     const { conn, descriptor } = await firstByHand(bed, address);
     const both = [await bed.dial(address), await bed.dial(address)];
-    // Both are looked up before either says who it is.
     for (const one of both) await send(one, [descriptor]);
+    // Both have named the descriptor, and wait for the names: the job itself is the third sleeper.
+    await clock.until(STEP_TIMEOUT_MS, 3);
     for (const one of both) await send(one, hello(IDENTITY));
     await first;
     await bed.refusals(1);

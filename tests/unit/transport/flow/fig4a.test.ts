@@ -118,6 +118,7 @@ describe("Fig. 4A refusals", () => {
       ...group,
       volumeUuids: [...group.volumeUuids, other],
     })],
+    ["a group of fewer volumes", (group: StorageGroup) => ({ ...group, volumeUuids: [] })],
     ["a group that is down", () => ({ unusable: "volume v0 cannot be read" })],
   ] as const;
   for (const [what, change] of cases) {

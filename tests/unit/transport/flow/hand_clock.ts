@@ -51,9 +51,14 @@ export class HandClock implements Clock {
     return [...this.#sleeps].map((sleep) => sleep.ms);
   }
 
+  /** Waits until `count` sleep for `ms`. */
+  async until(ms: number, count: number): Promise<void> {
+    while (this.sleeping.filter((one) => one === ms).length < count) await this.#nextSleep();
+  }
+
   /** Waits until somebody sleeps for `ms`, then ends every such sleep. */
   async ring(ms: number): Promise<void> {
-    while (!this.sleeping.includes(ms)) await this.#nextSleep();
+    await this.until(ms, 1);
     for (const sleep of [...this.#sleeps]) if (sleep.ms === ms) sleep.wake();
   }
 

@@ -3,7 +3,7 @@
 // sees the order across the sides, which no two clocks would tell.
 
 import type { Address, Conn } from "../../../../transport/conn.ts";
-import { ConnectLayer } from "../../../../transport/connect/mod.ts";
+import { ConnectLayer, type Mechanism } from "../../../../transport/connect/mod.ts";
 import {
   type Accepted,
   type FlowContext,
@@ -81,8 +81,8 @@ export class FlowBed implements AsyncDisposable {
   private constructor(stp: MemoryBed, clock: Clock) {
     this.#stp = stp;
     this.clock = clock;
-    this.server = this.#host("server", 0);
-    this.client = this.#host("client", 1);
+    this.server = this.#host("server");
+    this.client = this.#host("client");
   }
 
   static async open(clock: Clock = runtime.clock): Promise<FlowBed> {
@@ -95,7 +95,17 @@ export class FlowBed implements AsyncDisposable {
     return this.#stop.signal;
   }
 
+  /** The storage mechanism of a side, for a layer of the test's own. */
+  storage(side: Side): Mechanism {
+    return this.#stp.hosts[side === "server" ? 0 : 1].mechanism;
+  }
+
   readonly prove = (conn: Conn): Promise<void> => proveMedium(conn);
+
+  /** Count of well-known ports that are open. */
+  get listening(): number {
+    return this.#ports.length;
+  }
 
   /** Opens a well-known port of a side; the steps of what it accepts go into the log. */
   async listen(
@@ -140,17 +150,17 @@ export class FlowBed implements AsyncDisposable {
     await this.#stp.close();
   }
 
-  #host(side: Side, index: 0 | 1): FlowHost {
+  #host(side: Side): FlowHost {
     const { name, uuid, volumeUuids } = this.#stp.identity;
     const layer = new ConnectLayer({
       network: new TcpMechanism(runtime.network),
-      storage: this.#stp.hosts[index].mechanism,
+      storage: this.storage(side),
     });
     const trace = new FlowTrace(side, this.clock, (step) => this.log.push(step));
     return {
       layer,
       context: { layer, clock: this.clock, trace, signal: this.signal },
-      group: { name, uuid, volumeUuids, host: index + 1 },
+      group: { name, uuid, volumeUuids, host: side === "server" ? 1 : 2 },
     };
   }
 

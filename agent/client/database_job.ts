@@ -36,7 +36,10 @@ export async function runClientDatabase(
   });
   session.running(task.action.type === "backup" ? "backup-database" : "restore-database");
   const conn = session.layer.conn(connection.descriptor);
-  const link = new JobLink({ control: conn, errors: null }, { signal: session.signal });
+  const link = new JobLink({ control: conn, errors: null }, {
+    signal: session.signal,
+    clock: session.runtime.clock,
+  });
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
     const fallback = connection.reason;

@@ -45,7 +45,7 @@ export async function runClientFilesystem(
       control: session.layer.conn(control.descriptor),
       errors: errors === null ? null : session.layer.conn(errors.descriptor),
     },
-    { signal: session.signal },
+    { signal: session.signal, clock: session.runtime.clock },
   );
   return await finishLink(session, link, async () => {
     const request = await receiveRequest(session, link);

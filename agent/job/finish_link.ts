@@ -18,7 +18,7 @@ export async function finishLink(
     return result;
   } catch (error) {
     const cause = session.signal.aborted ? session.signal.reason : error;
-    await link.fail(toErrorRecord(cause), session.runtime.clock);
+    await link.fail(toErrorRecord(cause));
     throw cause;
   }
 }

@@ -167,6 +167,7 @@ export class Job {
 
   #changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      if (signal.aborted) return resolve(); // While the watcher was busy with an event.
       const wake = () => {
         this.#watchers.delete(wake);
         signal.removeEventListener("abort", wake);

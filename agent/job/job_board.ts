@@ -7,8 +7,14 @@ import { ENDED_JOBS_MAX, RUNNING_JOBS_MAX } from "./limits.ts";
 export class JobBoard {
   readonly #jobs = new Map<string, Job>();
 
-  /** @throws AgentError `busy` when RUNNING_JOBS_MAX jobs run */
+  /** @throws AgentError `busy` when RUNNING_JOBS_MAX jobs run, `auth` for an id that is taken */
   add(job: Job): void {
+    if (this.has(job.start.id)) {
+      throw new AgentError(
+        "auth",
+        `Cannot start job "${job.start.id}": there is one of that name, need a new one`,
+      );
+    }
     const running = this.running().length;
     if (running >= RUNNING_JOBS_MAX) {
       throw new AgentError(

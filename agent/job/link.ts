@@ -16,6 +16,7 @@ import {
   type Clock,
   type Conn,
   type ErrorRecord,
+  fromErrorRecord,
   readFull,
   readFullOrEnd,
   type WaitOptions,
@@ -24,7 +25,7 @@ import {
 } from "../../transport/mod.ts";
 import type { DataRecord, RestoreRecord } from "../record.ts";
 import { decodeDocument, encodeDocument, type LinkDocument } from "./link_document.ts";
-import { TELL_TIMEOUT_MS } from "./limits.ts";
+import { LINK_DOCUMENT_BYTES_MAX, TELL_TIMEOUT_MS } from "./limits.ts";
 import {
   dataRecordBytes,
   decodeDataRecord,
@@ -48,8 +49,8 @@ class LinkConn {
   #sending: Promise<void> = Promise.resolve();
   #outgoing = new Uint8Array(64 * 1024);
   #incoming = new Uint8Array(64 * 1024);
-  /** True when a message was cut in the middle: what follows would not be understood. */
-  cut = false;
+  /** True while a message is sent, and after one was cut: what follows would not be understood. */
+  #cut = false;
   /** The message being received or waiting to be taken. */
   pending: Promise<{ from: LinkConn; message: LinkMessage | null }> | null = null;
 
@@ -60,15 +61,33 @@ class LinkConn {
   /** Queues a message behind those being sent; `fill` writes it into the buffer it is given. */
   send(totalBytes: number, fill: (into: Uint8Array) => void, options: WaitOptions): Promise<void> {
     const turn = this.#sending.then(async () => {
+      if (this.#cut) throw new AgentError("reset", "Cannot send: an earlier message was cut");
       if (this.#outgoing.length < totalBytes) this.#outgoing = new Uint8Array(totalBytes);
       const message = this.#outgoing.subarray(0, totalBytes);
       fill(message);
-      this.cut = true;
+      this.#cut = true;
       await writeAll(this.conn, message, options);
-      this.cut = false;
+      this.#cut = false;
     });
     this.#sending = turn.catch(() => {}); // The sender of that message hears of the failure.
     return turn;
+  }
+
+  /** @throws AgentError `failed` for a document that the peer would not take */
+  async sendDocument(document: LinkDocument, options: WaitOptions): Promise<void> {
+    const payload = encodeDocument(document);
+    if (payload.length > LINK_DOCUMENT_BYTES_MAX) {
+      throw new AgentError(
+        "failed",
+        `Cannot send a "${document.type}" message: it has ${payload.length} bytes, ` +
+          `need at most ${LINK_DOCUMENT_BYTES_MAX}`,
+        { hint: "Back up or restore fewer paths at once." },
+      );
+    }
+    await this.send(HEADER_BYTES + payload.length, (into) => {
+      encodeHeader("document", payload.length, into);
+      into.set(payload, HEADER_BYTES);
+    }, options);
   }
 
   /** Begins to receive the next message; null at the end of the stream. */
@@ -92,6 +111,10 @@ class LinkConn {
   }
 }
 
+export interface LinkOptions extends WaitOptions {
+  readonly clock: Clock;
+}
+
 export interface LinkConns {
   readonly control: Conn;
   /** Null: errors and status travel on `control`. */
@@ -103,10 +126,10 @@ export class JobLink {
   readonly #errors: LinkConn;
   #data: LinkConn;
   readonly #open: Set<LinkConn>;
-  readonly #options: WaitOptions;
+  readonly #options: LinkOptions;
   #taken: LinkConn | null = null;
 
-  constructor(conns: LinkConns, options: WaitOptions) {
+  constructor(conns: LinkConns, options: LinkOptions) {
     this.#control = new LinkConn(conns.control);
     this.#errors = conns.errors === null ? this.#control : new LinkConn(conns.errors);
     this.#data = this.#control;
@@ -124,15 +147,7 @@ export class JobLink {
   send(document: LinkDocument): Promise<void> {
     const status = document.type === "progress" || document.type === "warning" ||
       document.type === "error";
-    const payload = encodeDocument(document);
-    return (status ? this.#errors : this.#control).send(
-      HEADER_BYTES + payload.length,
-      (into) => {
-        encodeHeader("document", payload.length, into);
-        into.set(payload, HEADER_BYTES);
-      },
-      this.#options,
-    );
+    return (status ? this.#errors : this.#control).sendDocument(document, this.#options);
   }
 
   sendData(record: DataRecord): Promise<void> {
@@ -147,15 +162,17 @@ export class JobLink {
 
   /**
    * The next message of any connection.
-   * @throws AgentError `reset` when the peer ended the link, `damaged` for what is no message
+   * @throws AgentError `reset` when the peer ended the link, `damaged` for what is no message, and
+   * what the peer said when it failed
    */
   async receive(): Promise<LinkMessage> {
     if (this.#taken !== null) this.#taken.pending = null;
     this.#taken = null;
     while (this.#open.size > 0) {
-      const { from, message } = await Promise.race(
-        [...this.#open].map((conn) => conn.begin(this.#options)),
-      );
+      const begun = [...this.#open].map((conn) => conn.begin(this.#options));
+      const { from, message } = await Promise.race(begun).catch(async (error) => {
+        throw await this.#reasonOf(error);
+      });
       if (message !== null) {
         this.#taken = from;
         return message;
@@ -163,7 +180,34 @@ export class JobLink {
       this.#open.delete(from);
       if (from === this.#control) break;
     }
-    throw new AgentError("reset", "Cannot go on with the job: the peer ended the connection");
+    throw await this.#reasonOf(
+      new AgentError("reset", "Cannot go on with the job: the peer ended the connection"),
+    );
+  }
+
+  /** A peer that fails says why on a connection that may be read later than the broken one. */
+  async #reasonOf(error: unknown): Promise<unknown> {
+    if (!(error instanceof AgentError) || error.code !== "reset") return error;
+    const { clock, signal } = this.#options;
+    const action = "learn why the peer ended the job";
+    const deadline = { timeoutMs: TELL_TIMEOUT_MS, action, signal };
+    try {
+      return await withDeadline(clock, deadline, (signal) => this.#toldError({ signal }));
+    } catch {
+      return error;
+    }
+  }
+
+  /** Reads on to the peer's error. @throws when none comes */
+  async #toldError(options: WaitOptions): Promise<AgentError> {
+    while (true) {
+      const { message } = await this.#errors.begin(options);
+      if (message === null) throw new AgentError("reset", "Cannot learn the reason: none came");
+      if (message.kind === "document" && message.document.type === "error") {
+        return fromErrorRecord(message.document.error);
+      }
+      this.#errors.pending = null;
+    }
   }
 
   /** Closes every connection after what was sent. */
@@ -172,18 +216,16 @@ export class JobLink {
   }
 
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */
-  async fail(error: ErrorRecord, clock: Clock): Promise<void> {
-    const payload = encodeDocument({ type: "error", error });
-    const message = new Uint8Array(HEADER_BYTES + payload.length);
-    encodeHeader("document", payload.length, message);
-    message.set(payload, HEADER_BYTES);
-    if (!this.#errors.cut) {
-      const action = "tell the peer of the failure";
-      await withDeadline(clock, { timeoutMs: TELL_TIMEOUT_MS, action }, async (signal) => {
-        await writeAll(this.#errors.conn, message, { signal });
-        await this.#errors.conn.close();
-      }).catch(() => {}); // The peer is gone, then: nobody is left to tell.
-    }
+  async fail(error: ErrorRecord): Promise<void> {
+    const action = "tell the peer of the failure";
+    // On each connection, so that whichever the peer reads next says it.
+    const telling = [...this.#conns()].map((conn) =>
+      withDeadline(this.#options.clock, { timeoutMs: TELL_TIMEOUT_MS, action }, async (signal) => {
+        await conn.sendDocument({ type: "error", error }, { signal });
+        await conn.conn.close();
+      }).catch(() => {}) // The peer is gone, then: nobody is left to tell.
+    );
+    await Promise.all(telling);
     for (const { conn } of this.#conns()) conn.abort(error.message);
   }
 

@@ -72,11 +72,15 @@ export function decodeDataRecord(payload: Uint8Array): DataRecord {
   const frameBytes = view.getUint32(12, true);
   const rowsStart = DATA_HEAD_BYTES + frameBytes;
   if (rowsStart > payload.length) throw damaged(`a frame of ${frameBytes} bytes`, "one that fits");
+  const contentBytes = Number(view.getBigUint64(16, true));
+  if (!Number.isSafeInteger(contentBytes)) {
+    throw damaged(`${contentBytes} content bytes`, `at most ${Number.MAX_SAFE_INTEGER}`);
+  }
   return {
     sequence: view.getUint32(0, true),
     tarBytes: tarBytes(view.getUint32(4, true)),
     rowCount: view.getUint32(8, true),
-    contentBytes: Number(view.getBigUint64(16, true)),
+    contentBytes,
     frame: payload.subarray(DATA_HEAD_BYTES, rowsStart),
     rows: payload.subarray(rowsStart),
   };

@@ -33,7 +33,10 @@ export async function runServerDatabase(
     prove,
   });
   const conn = session.layer.conn(connection.descriptor);
-  const link = new JobLink({ control: conn, errors: null }, { signal: session.signal });
+  const link = new JobLink({ control: conn, errors: null }, {
+    signal: session.signal,
+    clock: session.runtime.clock,
+  });
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
     const request = await receiveRequest(session, link);

@@ -51,7 +51,7 @@ export async function openFilesystemLink(
         control: session.layer.conn(network.control),
         errors: network.errors === null ? null : session.layer.conn(network.errors),
       },
-      { signal: session.signal },
+      { signal: session.signal, clock: session.runtime.clock },
     );
     if (typeof storage === "number") {
       link.attachData(session.layer.conn(storage));

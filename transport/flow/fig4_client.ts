@@ -113,12 +113,17 @@ export class FileSystemDoor {
     const { trace } = half.accepted;
     trace.done("4", "124", `accept() = ${accepted.descriptor}`);
     trace.done("4", "126", `recv(${accepted.descriptor}) = descriptor ${named}`);
-    this.#options.onSession({
-      hello: half.hello,
-      control: named,
-      errors: accepted.descriptor,
-      steps: half.accepted.steps,
-    });
+    try {
+      this.#options.onSession({
+        hello: half.hello,
+        control: named,
+        errors: accepted.descriptor,
+        steps: half.accepted.steps,
+      });
+    } catch (error) {
+      this.#options.layer.abort(named, "the job was not taken"); // The caller ends the second.
+      throw error;
+    }
   }
 
   #identity(peer: Hello): FlowIdentity {

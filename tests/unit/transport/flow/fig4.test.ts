@@ -14,6 +14,7 @@ import {
   ZEROS_BYTES,
 } from "../../../../transport/flow/limits.ts";
 import { encodeDocument, encodeU32 } from "../../../../transport/flow/flow_messages.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
 import { readExactly } from "../../../../transport/ground/read_exactly.ts";
 import { writeAll } from "../../../../transport/ground/write_all.ts";
 import type { Address, Conn } from "../../../../transport/conn.ts";
@@ -25,7 +26,7 @@ const SERVER_STEPS = ["82", "84", "86", "90", "92", "94", "96", "98", "100"];
 const CLIENT_STEPS = ["112", "114", "116", "118", "120", "122", "124", "126"];
 
 /** The client's well-known port, and the sessions that come out of its door. */
-async function openDoor(bed: FlowBed, connections: number) {
+async function openDoor(bed: FlowBed, connections: number, refuse?: AgentError) {
   const sessions: FileSystemSession[] = [];
   let arrived: (session: FileSystemSession) => void = () => {};
   const first = new Promise<FileSystemSession>((resolve) => arrived = resolve);
@@ -36,6 +37,7 @@ async function openDoor(bed: FlowBed, connections: number) {
     connections,
     signal: bed.signal,
     onSession: (session) => {
+      if (refuse !== undefined) throw refuse;
       sessions.push(session);
       arrived(session);
     },
@@ -231,6 +233,20 @@ describe("Fig. 4 refusals", () => {
     expect(bed.refused.map((one) => one.code)).toEqual(["auth"]);
     for (const one of both) one.abort("done");
     conn.abort("done");
+  });
+
+  test("a job that the client does not take loses both connections", async () => {
+    await using bed = await FlowBed.open();
+    const refuse = new AgentError("busy", "Cannot start the job: too many run");
+    const { address } = await openDoor(bed, 2, refuse);
+    const options = { client: address, identity: IDENTITY };
+    const made = await connectFileSystem(bed.server.context, options);
+    for (const descriptor of [made.control, made.errors ?? 0]) {
+      const reading = bed.server.layer.recv(descriptor, new Uint8Array(1));
+      expect((await failure(() => reading)).code).toBe("reset");
+    }
+    expect(bed.refused.map((one) => one.code)).toEqual(["busy"]);
+    expect(openDescriptors(bed.client.layer)).toEqual([3]);
   });
 
   test("a job whose second connection does not come is given up", async () => {

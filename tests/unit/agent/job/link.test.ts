@@ -32,7 +32,10 @@ for (const count of [1, 2, 3] as const) {
       await far.sendRestore(restoreRecord(5));
       expect(await near.receive()).toEqual({ kind: "restore", record: restoreRecord(5) });
       for (
-        const document of [{ type: "end", records: 1 }, { type: "error", error: ERROR }] as const
+        const document of [{ type: "cursor", received: 1, synced: 0 }, {
+          type: "error",
+          error: ERROR,
+        }] as const
       ) {
         await near.send(document);
         expect(await far.receive()).toEqual({ kind: "document", document });
@@ -55,7 +58,7 @@ for (const count of [1, 2, 3] as const) {
             });
           }
         }
-        await near.send({ type: "end", records: 50 });
+        await near.send({ type: "cursor", received: 50, synced: 0 });
       };
       const sending = send();
       const records: string[] = [];
@@ -66,8 +69,8 @@ for (const count of [1, 2, 3] as const) {
           records.push(show(message));
           const { frame, sequence } = message.record;
           expect(frame.every((byte) => byte === sequence)).toBe(true);
-        } else if (message.kind === "document" && message.document.type === "end") {
-          announced = message.document.records;
+        } else if (message.kind === "document" && message.document.type === "cursor") {
+          announced = message.document.received;
         } else warnings++;
       }
       await sending;
@@ -93,9 +96,9 @@ for (const count of [1, 2, 3] as const) {
 
     test("receive() throws reset when the peer finished", async () => {
       const { near, far } = linkBed(count);
-      await near.send({ type: "end", records: 0 });
+      await near.send({ type: "started", backup: "b" });
       const finishing = near.finish();
-      expect(show(await far.receive())).toBe("end");
+      expect(show(await far.receive())).toBe("started");
       expect((await failure(() => far.receive())).code).toBe("reset");
       await finishing;
     });

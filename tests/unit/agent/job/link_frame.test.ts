@@ -154,12 +154,11 @@ describe("records", () => {
 describe("documents", () => {
   const step = { figure: "4A", side: "client", step: "160", call: "x", atMs: 1.5, skipped: false };
   const documents = [
-    { type: "end", records: 3 },
     { type: "cursor", received: 16, synced: 0 },
     { type: "started", backup: "b" },
     { type: "trace", steps: [step] },
     { type: "warning", code: "vanished", message: "m", path: "/w==", incomplete: false },
-    { type: "result", backup: null, status: "incomplete", files: 1, bytes: 2 },
+    { type: "progress", phase: "reading", files: 1, bytes: 2, totalFiles: null, totalBytes: 9 },
     { type: "error", error: { code: "busy", message: "m", hint: "h" } },
   ];
 
@@ -175,19 +174,19 @@ describe("documents", () => {
   test("a wrong key is damaged and named; unknown keys are dropped", () => {
     const decode = (value: unknown) =>
       decodeDocument(new TextEncoder().encode(JSON.stringify(value)));
-    expect(() => decode({ type: "end", records: -1 })).toThrow('"records"');
-    expect(() => decode({ type: "end", records: 1.5 })).toThrow('"records"');
+    expect(() => decode({ type: "cursor", received: -1, synced: 0 })).toThrow('"received"');
+    expect(() => decode({ type: "cursor", received: 0, synced: 1.5 })).toThrow('"synced"');
     expect(() => decode({ type: "started", backup: "" })).toThrow('"backup"');
-    expect(() => decode({ ...documents[4], path: "no base64!" })).toThrow('"path"');
-    expect<unknown>(decode({ type: "end", records: 1, more: 2 })).toEqual({
-      type: "end",
-      records: 1,
+    expect(() => decode({ ...documents[3], path: "no base64!" })).toThrow('"path"');
+    expect<unknown>(decode({ type: "started", backup: "b", more: 2 })).toEqual({
+      type: "started",
+      backup: "b",
     });
   });
 
   test("garbage never becomes anything but damaged, however long or deep", () => {
     const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-    const keys = fc.constantFrom("type", "records", "steps", "path", "error", "status", "files");
+    const keys = fc.constantFrom("type", "received", "steps", "path", "error", "status", "files");
     const mutated = fc.tuple(fc.constantFrom(...documents), keys, fc.jsonValue())
       .map(([document, key, value]) => encode({ ...document, [key]: value }));
     const bodies = fc.oneof(someBytes, fc.jsonValue().map(encode), mutated);

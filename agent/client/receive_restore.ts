@@ -41,7 +41,14 @@ export async function receiveRestore(
     const { files, bytes } = consumer.finish();
     await warnings.sendAll(link);
     const status = options.incomplete() ? "incomplete" : "ok";
-    await link.send({ type: "result", backup: null, status, files, bytes });
+    await link.send({
+      type: "result",
+      warnings: warnings.sent,
+      backup: null,
+      status,
+      files,
+      bytes,
+    });
     return { status, backup: null, files, bytes, fallback: null };
   } catch (error) {
     consumer.abort();

@@ -15,6 +15,12 @@ export interface SendBackupOptions {
 /** Warnings on their way to the server: the producer is synchronous, sending is not. */
 export class WarningQueue {
   #warnings: ApplicationWarning[] = [];
+  #sent = 0;
+
+  /** Warnings that the peer has been sent: it waits for as many. */
+  get sent(): number {
+    return this.#sent;
+  }
 
   readonly add = (warning: ApplicationWarning): void => {
     this.#warnings.push(warning);
@@ -26,6 +32,7 @@ export class WarningQueue {
     for (const { code, message, path } of warnings) {
       const incomplete = makesIncomplete(code);
       await link.send({ type: "warning", code, message, path: path.toBase64(), incomplete });
+      this.#sent += 1;
     }
   }
 }
@@ -41,7 +48,7 @@ export async function sendBackup(
   producer: Producer,
   options: SendBackupOptions,
 ): Promise<WorkerResult> {
-  const { link, warnings, totals } = options;
+  const { link, totals } = options;
   const stop = new AbortController();
   const result = awaitResult(session, link).catch((error) => {
     stop.abort(error);
@@ -51,7 +58,6 @@ export async function sendBackup(
   try {
     await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
     await sendRecords(session, producer, { ...options, signal: stop.signal });
-    await warnings.sendAll(link);
   } catch (error) {
     // The server's own account of the trouble is better than our broken connection.
     if (!stop.signal.aborted) throw error;
@@ -82,7 +88,8 @@ async function sendRecords(
     await warnings.sendAll(link);
     await session.runtime.clock.yield();
   }
-  await link.send({ type: "end", records });
+  await warnings.sendAll(link);
+  await link.send({ type: "end", records, warnings: warnings.sent });
 }
 
 async function awaitResult(session: WorkerSession, link: JobLink): Promise<Result> {

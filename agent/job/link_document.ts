@@ -98,13 +98,14 @@ const document = z.discriminatedUnion("type", [
     /** True when the backup lacks something because of it. */
     incomplete: z.boolean(),
   }),
-  // No more records follow; records may still be on their way on another connection.
-  z.object({ type: z.literal("end"), records: count }),
+  // No more of them follow; the last ones may still be on their way on another connection.
+  z.object({ type: z.literal("end"), records: count, warnings: count.optional() }),
   // Server to client: records received, and records safe on disk.
   z.object({ type: z.literal("cursor"), received: count, synced: count }),
-  // The side that finished the job tells how.
+  // The side that finished the job tells how, and of how many warnings the other side must hear.
   z.object({
     type: z.literal("result"),
+    warnings: count.optional(),
     backup: z.string().nullable(),
     status: z.enum(["ok", "incomplete"]),
     files: count,

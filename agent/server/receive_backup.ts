@@ -67,8 +67,9 @@ class Receipt {
   readonly #link: JobLink;
   readonly #writer: BackupWriter;
   #records = 0;
-  /** Count of records that the client sent; null until it says so. */
-  #announced: number | null = null;
+  #warnings = 0;
+  /** Counts of records and warnings that the client sent; null until it says so. */
+  #announced: Extract<LinkDocument, { type: "end" }> | null = null;
   #totals: { totalFiles: number | null; totalBytes: number | null };
   files = 0;
   bytes = 0;
@@ -84,13 +85,19 @@ class Receipt {
   }
 
   async receiveAll(): Promise<void> {
-    while (this.#announced === null || this.#records < this.#announced) {
+    while (!this.#isComplete()) {
       const message = await this.#link.receive();
       this.#session.throwIfCancelled();
       if (message.kind === "data") await this.#take(message.record);
       else if (message.kind === "document") this.#read(message.document);
       else throw new AgentError("reset", "Cannot go on with the backup: found a restore record");
     }
+  }
+
+  /** Records, warnings and the end come on up to three connections, in any order. */
+  #isComplete(): boolean {
+    const end = this.#announced;
+    return end !== null && this.#records >= end.records && this.#warnings >= (end.warnings ?? 0);
   }
 
   async #take(record: DataRecord): Promise<void> {
@@ -110,7 +117,7 @@ class Receipt {
   }
 
   #read(document: LinkDocument): void {
-    if (document.type === "end") this.#announced = document.records;
+    if (document.type === "end") this.#announced = document;
     else if (document.type === "progress") {
       const { totalFiles, totalBytes } = document;
       this.#totals = { totalFiles, totalBytes };
@@ -124,6 +131,7 @@ class Receipt {
   }
 
   #warn(warning: Extract<LinkDocument, { type: "warning" }>): void {
+    this.#warnings += 1;
     const path = warning.path === null ? null : textOf(warning.path);
     const { code, message } = warning;
     if (warning.incomplete) {

@@ -54,23 +54,26 @@ export async function sendRestore(
   return await result;
 }
 
+/** The result comes on another connection than the warnings, so the last of both ends the wait. */
 async function awaitResult(
   session: WorkerSession,
   link: JobLink,
   plan: RestorePlan,
 ): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
-  while (true) {
+  let result: Extract<LinkDocument, { type: "result" }> | null = null;
+  let warnings = 0;
+  while (result === null || warnings < (result.warnings ?? 0)) {
     const message = await link.receive();
     if (message.kind !== "document") {
       throw new AgentError("reset", "Cannot go on with the restore: found a record, need none");
     }
     const { document } = message;
-    if (document.type === "result") {
-      return { status: document.status, files: document.files, bytes: document.bytes };
-    }
     if (document.type === "error") throw fromErrorRecord(document.error);
+    if (document.type === "result") result = document;
+    else if (document.type === "warning") warnings += 1;
     report(session, document, plan);
   }
+  return { status: result.status, files: result.files, bytes: result.bytes };
 }
 
 function report(session: WorkerSession, document: LinkDocument, plan: RestorePlan): void {

@@ -24,10 +24,10 @@ export function vaultError(thrown: unknown, doing: string, place: VaultPlace): u
   if (!(thrown instanceof SystemError)) return thrown;
   const full = thrown.errno === "ENOSPC" || thrown.errno === "EDQUOT";
   const denied = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT"].includes(thrown.errno);
-  const wanted = full ? "free space" : "a readable, writable vault";
+  const wanted = full ? "free space" : "readable, writable files";
   return new AgentError(
     full ? "no_space" : "failed",
-    `Cannot ${doing}: ${thrown.message}, need ${wanted}`,
+    `Cannot ${doing}: ${thrown.message}, need ${wanted} in "${place.directory}"`,
     { hint: full ? SPACE : denied ? RIGHTS : DISK, cause: thrown },
   );
 }

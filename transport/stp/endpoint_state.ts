@@ -38,7 +38,8 @@ export type EndpointEvent =
   | { readonly type: "close-write" }
   | { readonly type: "close" }
   | { readonly type: "abort"; readonly reason: string }
-  | { readonly type: "fault"; readonly reason: string }; // dead peer, bad frame, lost volume, linger
+  // A dead peer, a bad frame, a lost volume, the end of the linger time.
+  | { readonly type: "fault"; readonly reason: string };
 
 /** What the shell has to do, in this order. */
 export type EndpointAction = "publish" | "publish-abort" | "release";
@@ -56,7 +57,7 @@ export const OPEN: EndpointState = {
   failure: "",
 };
 
-/** Which life-cycle event the peer's block stands for; the caller adds FIN events by its cursors. */
+/** Which life-cycle event the peer's block stands for; the caller adds FIN by its cursors. */
 export function peerEvent(peer: ControlBlock, ids: ConnectionIds): PeerEvent {
   if (!sameEndpoint(peer.self, ids.peer)) return { type: "peer-freed" };
   if (peer.kind === "aborted") return { type: "peer-aborted", reason: peer.reason };

@@ -50,7 +50,7 @@ export function prepareFrameHeader(view: DataView, ids: ConnectionIds): void {
   view.setUint32(28, ids.peer.generation, true);
 }
 
-/** Writes the parts that change with each frame, and the checksum. `header` is what `view` shows. */
+/** Writes what changes with each frame, and the checksum. `header` is what `view` shows. */
 export function sealFrameHeader(header: Uint8Array, view: DataView, fields: FrameFields): void {
   writeU64(view, 32, fields.seq);
   writeU64(view, 40, fields.streamOffset);

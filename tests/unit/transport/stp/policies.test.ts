@@ -11,7 +11,14 @@ import {
 } from "../../../../transport/stp/endpoint_state.ts";
 import type { HostBlock } from "../../../../transport/stp/host_block.ts";
 import { IdleLadder } from "../../../../transport/stp/idle_ladder.ts";
-import { SLEEP_MS_MAX, VOLUME_BYTES_MIN } from "../../../../transport/stp/limits.ts";
+import {
+  SLEEP_MS_FIRST,
+  SLEEP_MS_MAX,
+  SPIN_POLLS_MAX,
+  VOLUME_BYTES_MIN,
+  YIELD_MS_MAX,
+  YIELD_POLLS_MAX,
+} from "../../../../transport/stp/limits.ts";
 import { LivenessJudge } from "../../../../transport/stp/liveness.ts";
 import {
   controlBlockOffset,
@@ -174,7 +181,10 @@ describe("LivenessJudge", () => {
 describe("IdleLadder", () => {
   test("spins, yields, then sleeps up to the cap, also when the clock stands still", () => {
     const ladder = new IdleLadder();
-    const steps = Array.from({ length: 200 }, () => ladder.next(5));
+    const steps = Array.from(
+      { length: SPIN_POLLS_MAX + YIELD_POLLS_MAX + 10 },
+      () => ladder.next(5),
+    );
     expect(steps[0]).toBe("spin");
     expect(steps).toContain("yield");
     expect(steps.at(-1)).toBe("sleep");
@@ -184,6 +194,13 @@ describe("IdleLadder", () => {
     expect(ladder.next(6.5)).toBe("yield");
     expect(ladder.next(60)).toBe("sleep");
     expect(ladder.sleepMs).toBe(1);
+  });
+
+  test("outlasts the other end's first sleep, so that two ends do not sleep in turns", () => {
+    const ladder = new IdleLadder();
+    ladder.next(0);
+    expect(ladder.next(3 * SLEEP_MS_FIRST)).toBe("yield");
+    expect(YIELD_MS_MAX).toBeGreaterThan(2.5 * SLEEP_MS_FIRST);
   });
 });
 

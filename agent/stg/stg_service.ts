@@ -212,5 +212,8 @@ export function sourceOf(config: StgConfig): VolumeSource {
 }
 
 function timingOf(config: StgConfig) {
-  return stpTiming({ heartbeatMs: config.heartbeatMs, deadMs: config.deadTimeMs });
+  const { heartbeatMs, deadTimeMs: deadMs } = config;
+  // A short dead time needs a shorter look at the peer; the configuration knows only the former.
+  const watchMs = Math.min(stpTiming().watchMs, Math.floor(deadMs / 2));
+  return stpTiming({ heartbeatMs, deadMs, watchMs });
 }

@@ -85,7 +85,7 @@ describe("Job", () => {
     job.end(end({ state: "failed", error: FAILED }), 2000);
     job.end(end(), 3000);
     job.report(warning("late"));
-    const types = ["progress", "warning", "error", "summary"];
+    const types = ["progress", "warning", "error", "summary"] as const;
     const late = await collect(job, 0);
     expect(late.map((event) => [event.id, event.body.type])).toEqual(
       types.map((type, index) => [index + 1, type]),

@@ -167,8 +167,9 @@ describe("JobLink when a connection breaks", () => {
     for (let turn = 0; turn < 50; turn++) await Promise.resolve();
     stop.abort();
     expect((await sending).code).toBe("cancelled");
-    await near.fail(ERROR);
     const far = pairs[0]?.[1];
+    expect(await far?.read(new Uint8Array(500))).toBe(50);
+    await near.fail(ERROR);
     expect((await failure(() => far?.read(new Uint8Array(500)))).code).toBe("reset");
     expect(pairs[0]?.[0].counters.sentBytes).toBe(50);
   });

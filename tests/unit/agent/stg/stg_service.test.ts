@@ -1,0 +1,84 @@
+// The groups of a daemon: one that is down leaves the others and the daemon up, a live holder of
+// our host id ends the start, and what is lent comes back.
+
+import { describe, expect, test } from "bun:test";
+import type { StgConfig } from "../../../../agent/config/mod.ts";
+import { StgService, type StgServiceParts } from "../../../../agent/stg/mod.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { formatStg } from "../../../../transport/stp/mod.ts";
+import { failure } from "../../transport/connect/failure.ts";
+import { MemoryMedium } from "../../transport/stp/memory_volume.ts";
+
+const { clock, random } = await currentRuntime();
+const VOLUME_BYTES = 16 * 1024 * 1024;
+
+function config(name: string, host: number): StgConfig {
+  return { name, host, array: name, volumes: ["v0"], heartbeatMs: 50, deadTimeMs: 5000 };
+}
+
+/** A formatted group on one volume in memory; the array of any other name cannot be opened. */
+async function bed(name: string) {
+  const medium = new MemoryMedium(VOLUME_BYTES);
+  const { uuid } = await formatStg({ name, volumes: [medium.open("v0")], random });
+  const parts: StgServiceParts = {
+    clock,
+    random,
+    hostName: "vault01",
+    openVolumes: (source) => {
+      if (source.kind === "raw" || source.directory !== name) {
+        throw new AgentError("volume", "Cannot open the volumes: no such array");
+      }
+      return { volumes: [medium.open("v0")], serve: () => Promise.resolve(), close: () => {} };
+    },
+  };
+  return { parts, uuid };
+}
+
+describe("StgService", () => {
+  test("a group that cannot be opened is down with its reason, the others are up", async () => {
+    const { parts, uuid } = await bed("stg0");
+    await using service = await StgService.open(parts, [config("stg0", 1), config("gone", 1)]);
+    const [up, down] = service.views();
+    expect([up?.state, up?.uuid, up?.reason]).toEqual(["up", uuid, null]);
+    expect([down?.state, down?.uuid]).toEqual(["down", null]);
+    expect(down?.reason).toContain("no such array");
+    expect(service.lend("gone")).toEqual({ unusable: down?.reason ?? "" });
+    expect(service.lend("none")).toEqual({ unusable: "it is not configured here" });
+    expect(Object.keys(service.lendAll())).toEqual(["stg0", "gone"]);
+  });
+
+  test("open() takes the shortest dead time that the configuration allows", async () => {
+    const { parts } = await bed("stg0");
+    const short = { ...config("stg0", 1), heartbeatMs: 100, deadTimeMs: 500 };
+    await using service = await StgService.open(parts, [short]);
+    expect(service.views()[0]?.state).toBe("up");
+  });
+
+  test("open() throws busy for a host id that a live process holds", async () => {
+    const { parts } = await bed("stg0");
+    await using first = await StgService.open(parts, [config("stg0", 1)]);
+    const error = await failure(() => StgService.open(parts, [config("stg0", 1)]));
+    expect(error.code).toBe("busy");
+    expect(first.views()[0]?.state).toBe("up");
+    await using other = await StgService.open(parts, [config("stg0", 2)]);
+    expect(other.views()[0]?.host).toBe(2);
+  });
+
+  test("lend() runs out of endpoints, release() brings them back", async () => {
+    const { parts } = await bed("stg0");
+    await using service = await StgService.open(parts, [config("stg0", 1)]);
+    const lent = [];
+    let access = service.lend("stg0");
+    while ("part" in access && lent.length < 100) {
+      lent.push(access);
+      access = service.lend("stg0");
+    }
+    expect(lent.length > 0 && lent.length < 100).toBe(true);
+    expect("unusable" in access).toBe(true);
+    const [back] = lent;
+    if (back !== undefined) await service.release(back);
+    expect("part" in service.lend("stg0")).toBe(true);
+    await service.release(access);
+  });
+});

@@ -16,34 +16,14 @@ import type {
   Summary,
   TraceStep,
 } from "./daemon.ts";
+import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { jobRequestSchema } from "./request_schema.ts";
 
 const count = z.number().min(0);
 const bytes = z.looseObject({ bytes: count });
 const channels = z.looseObject({ network: bytes, storage: bytes });
 
-export const ERROR_CODES = [
-  "usage",
-  "failed",
-  "not_found",
-  "busy",
-  "auth",
-  "damaged",
-  "no_space",
-  "unreachable",
-  "refused",
-  "port_in_use",
-  "reset",
-  "closed",
-  "timeout",
-  "cancelled",
-  "mismatch",
-  "volume",
-  "unsupported",
-  "internal",
-] as const;
-
-const errorCode = z.enum(ERROR_CODES);
+const errorCode = z.enum([...ERROR_CODES, "internal"]);
 
 const errorRecord = z.looseObject({
   code: errorCode,

@@ -2,7 +2,7 @@
 // it ended. Each is checked when it arrives; byte strings (paths) travel as base64.
 
 import { z } from "zod";
-import { AgentError } from "../../transport/mod.ts";
+import { AgentError, ERROR_CODES } from "../../transport/mod.ts";
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const bytes = z.base64();
@@ -10,26 +10,7 @@ const path = z.string().min(1).max(64 * 1024);
 const totals = { totalFiles: count.nullable(), totalBytes: count.nullable() };
 
 const error = z.object({
-  code: z.enum([
-    "usage",
-    "failed",
-    "not_found",
-    "busy",
-    "auth",
-    "damaged",
-    "no_space",
-    "unreachable",
-    "refused",
-    "port_in_use",
-    "reset",
-    "closed",
-    "timeout",
-    "cancelled",
-    "mismatch",
-    "volume",
-    "unsupported",
-    "internal",
-  ]),
+  code: z.enum([...ERROR_CODES, "internal"]),
   message: z.string(),
   hint: z.string().optional(),
 });

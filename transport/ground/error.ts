@@ -4,24 +4,27 @@
 // sentence that names the command or key that helps. Callers switch on `code`, never on text.
 
 /** Closed list; agent/exit_code.ts maps each to the exit code of the command-line contract. */
-export type ErrorCode =
-  | "usage" // wrong arguments or configuration
-  | "failed" // the operation failed; nothing was published
-  | "not_found" // no such backup, client, job, path, volume
-  | "busy" // a live holder has the thing: host id, vault, board, port
-  | "auth" // peer or token refused
-  | "damaged" // a checksum, magic or length on disk or wire is wrong
-  | "no_space"
-  | "unreachable" // daemon or peer does not answer
-  | "refused" // nobody listens at that address
-  | "port_in_use"
-  | "reset" // the peer aborted, died, or sent what the protocol forbids
-  | "closed" // used after close
-  | "timeout"
-  | "cancelled"
-  | "mismatch" // both ends are alive but configured differently
-  | "volume" // a shared volume cannot be read or written
-  | "unsupported"; // by this version, kernel or runtime
+export const ERROR_CODES = [
+  "usage", // wrong arguments or configuration
+  "failed", // the operation failed; nothing was published
+  "not_found", // no such backup, client, job, path, volume
+  "busy", // a live holder has the thing: host id, vault, board, port
+  "auth", // peer or token refused
+  "damaged", // a checksum, magic or length on disk or wire is wrong
+  "no_space",
+  "unreachable", // daemon or peer does not answer
+  "refused", // nobody listens at that address
+  "port_in_use",
+  "reset", // the peer aborted, died, or sent what the protocol forbids
+  "closed", // used after close
+  "timeout",
+  "cancelled",
+  "mismatch", // both ends are alive but configured differently
+  "volume", // a shared volume cannot be read or written
+  "unsupported", // by this version, kernel or runtime
+] as const;
+
+export type ErrorCode = typeof ERROR_CODES[number];
 
 export interface AgentErrorOptions {
   readonly hint?: string | undefined;

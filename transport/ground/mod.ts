@@ -9,6 +9,7 @@ export { equalBytes } from "./equal_bytes.ts";
 export {
   AgentError,
   type AgentErrorOptions,
+  ERROR_CODES,
   type ErrorCode,
   type ErrorRecord,
   fromErrorRecord,

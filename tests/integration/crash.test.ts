@@ -1,0 +1,140 @@
+// Either process may be killed at any moment of a job: the other one notices, both go on without a
+// manual step, and no earlier backup suffers.
+//
+// Each round picks a job, a victim and a moment by a seed, which is printed. CRASH_SEED repeats a
+// run, CRASH_ROUNDS makes it longer.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon.ts";
+import { Bed } from "./bed.ts";
+import { callControl } from "./control_call.ts";
+import { pause, until } from "./deadline.ts";
+import { makeRandomFiles } from "./odd_tree.ts";
+import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
+
+const TIMEOUT_MS = 120_000;
+const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? "6");
+const SEED = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+
+/** Milliseconds: jobs here take about this long, so that some rounds hit each part of them. */
+const MOMENT_MS_MAX = 700;
+
+/** Milliseconds until the survivor must have given its job up: the bed's dead time, and slack. */
+const NOTICE_MS = 2500 + 5000;
+
+const ENDED = ["ok", "incomplete", "failed", "cancelled"];
+
+/** Mulberry32: numbers from 0 to 1 that a seed repeats. */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface Attack {
+  readonly side: "server" | "client";
+  readonly request: JobRequest;
+  readonly victim: "server" | "client";
+  readonly momentMs: number;
+}
+
+describe("killing a process in the middle of a job", () => {
+  let bed: Bed;
+  let first: string;
+  const next = numbers(SEED);
+
+  beforeAll(async () => {
+    bed = await Bed.started();
+    await makeRandomFiles(bed.path("data"), { count: 12, bytes: 4 * 1024 * 1024 });
+    makeDatabase(bed.path("app.db"), 24);
+    first = (await backup()).backup ?? "";
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await bed?.[Symbol.asyncDispose]();
+  });
+
+  function backup() {
+    return bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("data"));
+  }
+
+  function choose(round: number): Attack {
+    const requests = [
+      {
+        kind: "backup-filesystem",
+        client: "web01",
+        paths: [bed.path("data")],
+        full: false,
+        exclude: [],
+      },
+      {
+        kind: "restore-filesystem",
+        backup: first,
+        target: bed.path(`restored${round}`),
+        client: null,
+        include: [],
+        overwrite: "refuse",
+      },
+      { kind: "backup-database", database: "app" },
+    ] as const satisfies readonly JobRequest[];
+    const request = requests[Math.floor(next() * requests.length)] ?? requests[0];
+    return {
+      request,
+      side: request.kind === "backup-database" ? "client" : "server",
+      victim: next() < 0.5 ? "server" : "client",
+      momentMs: next() * MOMENT_MS_MAX,
+    };
+  }
+
+  /** Every job of a daemon has ended. */
+  function quiet(side: string): Promise<JobView[]> {
+    return until(NOTICE_MS, `the end of the jobs of ${side}`, async () => {
+      const jobs = await bed.jobs(side);
+      return jobs.every(({ state }) => ENDED.includes(state)) ? jobs : null;
+    });
+  }
+
+  /** What is published is whole, nothing else lies in the vault, and the array is sound. */
+  async function expectSound(): Promise<void> {
+    const { lines } = await bed.json("server", "backups");
+    const backups = lines.map((line): Partial<BackupView> => line);
+    const media = backups.map(({ backup }) => `${backup}.tar.zst`).sort();
+    expect(readdirSync(bed.path("vault", "media")).sort()).toEqual(media);
+    const verified = await bed.json("server", "verify", "--data");
+    expect(`${verified.code}${verified.stderr}`).toBe("0");
+    const checked = await bed.run(["array", "check", bed.path("array")]);
+    expect(`${checked.stdout}${checked.stderr}`).toBe("sound\n");
+  }
+
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    test(`round ${round} of seed ${SEED}`, async () => {
+      const { side, request, victim, momentMs } = choose(round);
+      const what = `${request.kind}, ${victim} killed after ${momentMs.toFixed(0)} ms`;
+      process.stdout.write(`round ${round} of seed ${SEED}: ${what}\n`);
+      const body = request;
+      const posted = await callControl(bed.socket(side), "/v1/jobs", { method: "POST", body });
+      expect(posted.status).toBeLessThan(300);
+      await pause(momentMs);
+      await bed.stop(victim, "SIGKILL");
+      const survivor = victim === "server" ? "client" : "server";
+      const job = (await quiet(survivor)).at(-1);
+      expect(["ok", "failed", undefined]).toContain(job?.state);
+      if (job?.state === "failed") expect(job.error?.message ?? "").not.toBe("");
+      await bed.start(victim);
+      // The new process needs no help: neither the vault's nor the storage group's state is in the way.
+      const { stgs } = await bed.status(victim);
+      expect(stgs[0]).toMatchObject({ state: "up", reason: null });
+      const again = await backup();
+      expect(again).toMatchObject({ status: "ok", fallback: null });
+      await bed.job("client", "backup", "database", "app");
+      await expectSound();
+      expect(readdirSync(bed.folder).filter((name) => name.includes(".snapshot"))).toEqual([]);
+      expect(readDatabase(bed.path("app.db")).integrity).toBe("ok");
+    }, TIMEOUT_MS);
+  }
+});

@@ -3,7 +3,13 @@
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
-import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
+import {
+  type JobLink,
+  type LinkDocument,
+  sendForResult,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 
 export interface SendBackupOptions {
   readonly link: JobLink;
@@ -49,23 +55,18 @@ export async function sendBackup(
   options: SendBackupOptions,
 ): Promise<WorkerResult> {
   const { link, totals } = options;
-  const stop = new AbortController();
-  const result = awaitResult(session, link).catch((error) => {
-    stop.abort(error);
-    throw error;
-  });
-  result.catch(() => {}); // Taken below, after the last record or a failure to send one.
   try {
-    await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
-    await sendRecords(session, producer, { ...options, signal: stop.signal });
-  } catch (error) {
-    // The server's own account of the trouble is better than our broken connection.
-    if (!stop.signal.aborted) throw error;
+    const { backup, status, files, bytes } = await sendForResult(
+      { clock: session.runtime.clock, result: awaitResult(session, link) },
+      async (signal) => {
+        await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
+        await sendRecords(session, producer, { ...options, signal });
+      },
+    );
+    return { backup, status, files, bytes, fallback: null };
   } finally {
     producer.return({ files: 0, bytes: 0 });
   }
-  const { backup, status, files, bytes } = await result;
-  return { backup, status, files, bytes, fallback: null };
 }
 
 async function sendRecords(

@@ -7,6 +7,7 @@ export { JobThread } from "./job_thread.ts";
 export { ENDPOINTS_PER_JOB, RECORDS_PER_CURSOR, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
 export { JobLink } from "./link.ts";
 export type { LinkDocument } from "./link_document.ts";
+export { sendForResult } from "./send_for_result.ts";
 export { groupOf, type Prove } from "./storage_access.ts";
 export type {
   ClientDatabaseTask,

@@ -2,7 +2,13 @@
 // whole with the pieces to cut, and waits until the client has written everything.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
-import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
+import {
+  type JobLink,
+  type LinkDocument,
+  sendForResult,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
 import type { Redirect } from "../record.ts";
 import type { RestorePlan, VaultReader } from "../vault/mod.ts";
 
@@ -30,28 +36,18 @@ export async function sendRestore(
   link: JobLink,
   planned: PlannedRestore,
 ): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
-  const stop = new AbortController();
-  const result = awaitResult(session, link, planned.plan).catch((error) => {
-    stop.abort(error);
-    throw error;
-  });
-  result.catch(() => {}); // Taken below, after the last record or a failure to send one.
-  try {
+  const result = awaitResult(session, link, planned.plan);
+  return await sendForResult({ clock: session.runtime.clock, result }, async (failed) => {
     let records = 0;
     for (const record of planned.reader.restoreRecords(planned.plan)) {
-      if (stop.signal.aborted) return await result;
+      if (failed.aborted) return;
       await link.sendRestore(record);
       records += 1;
       session.throwIfCancelled();
       await session.runtime.clock.yield();
     }
     await link.send({ type: "end", records });
-  } catch (error) {
-    // The client's own account of the trouble is better than our broken connection.
-    if (stop.signal.aborted) return await result;
-    throw error;
-  }
-  return await result;
+  });
 }
 
 /** The result comes on another connection than the warnings, so the last of both ends the wait. */

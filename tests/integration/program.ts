@@ -102,8 +102,14 @@ export class Started implements AsyncDisposable {
     }
   }
 
+  /** By its number: Deno's `child.kill` reports the signal as the end, whatever the exit code. */
   kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    this.child.kill(signal);
+    if (this.hasEnded || this.pid === 0) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch {
+      // It ended in this moment.
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

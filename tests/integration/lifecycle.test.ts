@@ -1,0 +1,184 @@
+// The life of daemons and jobs: stopping in order, cancelling, following, several at once, and what
+// a daemon costs that has nothing to do.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import type { JobView } from "../../agent/control/daemon.ts";
+import { Bed, COMMAND_MS } from "./bed.ts";
+import { callControl } from "./control_call.ts";
+import { pause, within } from "./deadline.ts";
+import { differences, makeRandomFiles } from "./odd_tree.ts";
+import { Program } from "./program.ts";
+
+const TIMEOUT_MS = 120_000;
+const MIB = 1024 * 1024;
+
+/** Length of the look at an idle daemon, ms, and ticks per second of /proc/PID/stat. */
+const IDLE_MS = 8_000;
+const TICKS_PER_SECOND = 100;
+
+/** Bounds that the documentation promises: share of a core while idle, and ms of `GET /healthz` under load. */
+const IDLE_SHARE_MAX = 0.01;
+const HEALTH_P99_MS = 50;
+
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+describe("lifecycle", () => {
+  let bed: Bed | null = null;
+
+  afterEach(async () => {
+    await bed?.[Symbol.asyncDispose]();
+    bed = null;
+  });
+
+  /** Both daemons, and data whose backup takes a second or so. */
+  async function startWithData(count = 40): Promise<Bed> {
+    bed = await Bed.started();
+    await makeRandomFiles(bed.path("data"), { count, bytes: 8 * MIB });
+    return bed;
+  }
+
+  function args(bed: Bed, path = "data"): string[] {
+    const control = ["--control", `unix:${bed.socket("server")}`];
+    return ["backup", "filesystem", "--client", "web01", bed.path(path), "--json", ...control];
+  }
+
+  async function expectNothingPublished(bed: Bed): Promise<void> {
+    expect((await bed.json("server", "backups")).lines).toEqual([]);
+    expect(readdirSync(bed.path("vault", "media"))).toEqual([]);
+  }
+
+  for (const side of ["server", "client"]) {
+    test(
+      `SIGTERM of the ${side} during a backup: reported, exit 0, nothing published`,
+      async () => {
+        const bed = await startWithData();
+        await using command = new Program(args(bed));
+        await bed.moving("server");
+        const { code, stderr } = await bed.stop(side);
+        expect(code).toBe(0);
+        expect(stderr).toContain("stopped");
+        const ended = await within(COMMAND_MS, "the end of the command", command.ended);
+        expect(ended.code).not.toBe(0);
+        expect(ended.stdout).toContain('"type":"summary"');
+        expect(ended.stdout).toContain('"status":"failed"');
+        expect(ended.stderr).toContain("cancelled");
+        await bed.start(side);
+        await expectNothingPublished(bed);
+        await bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("data"));
+      },
+      TIMEOUT_MS,
+    );
+  }
+
+  for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    test(`${signal} at the command cancels the job: exit ${expected}`, async () => {
+      const bed = await startWithData();
+      await using command = new Program(args(bed));
+      await bed.moving("server");
+      command.kill(signal);
+      const ended = await within(COMMAND_MS, "the end of the command", command.ended);
+      expect(ended.code).toBe(expected);
+      expect(ended.stdout).toContain('"status":"failed"');
+      expect((await bed.jobs("server")).map(({ state }) => state)).toEqual(["cancelled"]);
+      const onClient = await bed.jobs("client");
+      expect(onClient.map(({ state }) => state)).toEqual(["cancelled"]);
+      await expectNothingPublished(bed);
+    }, TIMEOUT_MS);
+  }
+
+  test("agent cancel, from either side, by a prefix of the job's name", async () => {
+    const bed = await startWithData();
+    for (const side of ["server", "client"]) {
+      await using command = new Program(args(bed));
+      const { job } = await bed.moving("server");
+      const { code } = await bed.json(side, "cancel", job.slice(0, 6));
+      expect(code).toBe(0);
+      const ended = await within(COMMAND_MS, "the end of the command", command.ended);
+      expect(ended.code).toBe(130);
+      expect((await bed.get<JobView>("server", `/v1/jobs/${job}`)).state).toBe("cancelled");
+      await expectNothingPublished(bed);
+      // Cancelling what has ended changes nothing.
+      expect((await bed.json(side, "cancel", job)).code).toBe(0);
+    }
+  }, TIMEOUT_MS);
+
+  test("jobs, job --follow, trace, show, ls and verify tell of a backup", async () => {
+    const bed = await startWithData();
+    await using command = new Program(args(bed));
+    const { job } = await bed.moving("server");
+    const followed = await bed.json("server", "job", job, "--follow");
+    expect(followed.code).toBe(0);
+    expect(followed.summary).toMatchObject({ job, status: "ok" });
+    expect((await command.ended).code).toBe(0);
+    const backup = followed.summary?.backup ?? "";
+    const listed = (await bed.json("server", "jobs")).lines;
+    expect(listed).toMatchObject([{ job, kind: "backup-filesystem", state: "ok" }]);
+    const shown = await bed.json("server", "show", backup);
+    expect(shown.lines[0]).toMatchObject({ backup, client: "web01", paths: [bed.path("data")] });
+    const { lines } = await bed.json("server", "ls", backup, bed.path("data"));
+    expect(lines.length).toBe(40);
+    expect(lines[0]).toMatchObject({ type: "file", bytes: 8 * MIB });
+    expect((await bed.json("server", "verify", "--data", backup)).code).toBe(0);
+    const ladder = await bed.run(["trace", job], "server");
+    for (const step of ["82", "118", "126", "138", "146", "172"]) {
+      expect(ladder.stdout).toMatch(new RegExp(`\\b${step}\\b`));
+    }
+    for (const words of [["status"], ["jobs"], ["job", job], ["backups"], ["show", backup]]) {
+      const { code, stdout } = await bed.run(words, "server");
+      expect(`${words[0]} ${code} ${stdout.length > 20}`).toBe(`${words[0]} 0 true`);
+    }
+  }, TIMEOUT_MS);
+
+  test("two jobs at once do not mix", async () => {
+    const bed = await startWithData(12);
+    await makeRandomFiles(bed.path("other"), { count: 12, bytes: 8 * MIB });
+    const both = await Promise.all(
+      ["data", "other"].map((path) => bed.job("server", ...args(bed, path).slice(0, 5))),
+    );
+    for (const [index, path] of ["data", "other"].entries()) {
+      const summary = both[index];
+      expect(summary).toMatchObject({ status: "ok", bytes: 96 * MIB, fallback: null });
+      expect(summary?.channels.storage.bytes).toBeLessThan(1.1 * 96 * MIB);
+      const target = bed.path(`back-${path}`);
+      await bed.job("server", "restore", summary?.backup ?? "", "--target", target);
+      expect(await differences(bed.path(path), `${target}${bed.path(path)}`)).toEqual([]);
+    }
+  }, TIMEOUT_MS);
+
+  test("GET /healthz answers within 50 ms (p99) while a backup runs", async () => {
+    const bed = await startWithData(60);
+    await using command = new Program(args(bed));
+    await bed.moving("server");
+    const took: number[] = [];
+    while (!command.hasEnded) {
+      for (const side of ["server", "client"]) {
+        const { status, milliseconds } = await callControl(bed.socket(side), "/healthz");
+        expect(status).toBe(200);
+        took.push(milliseconds);
+      }
+      await pause(5);
+    }
+    took.sort((a, b) => a - b);
+    expect(took.length).toBeGreaterThan(50);
+    expect(took[Math.floor(took.length * 0.99)]).toBeLessThan(HEALTH_P99_MS);
+  }, TIMEOUT_MS);
+
+  test("a daemon with nothing to do uses less than 1 % of a core", async () => {
+    const bed = await startWithData(1);
+    // After a job, for what a job leaves behind must not spin either.
+    await bed.job("server", ...args(bed).slice(0, 5));
+    await pause(2_000);
+    const sides = ["server", "client"];
+    const before = sides.map((side) => cpuSeconds(bed.daemon(side).pid));
+    await pause(IDLE_MS);
+    for (const [index, side] of sides.entries()) {
+      const used = cpuSeconds(bed.daemon(side).pid) - (before[index] ?? 0);
+      process.stdout.write(`${side} idle: ${(used / IDLE_MS * 100_000).toFixed(2)} % of a core\n`);
+      expect(used / (IDLE_MS / 1000)).toBeLessThan(IDLE_SHARE_MAX);
+    }
+  }, TIMEOUT_MS);
+});

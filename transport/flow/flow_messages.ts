@@ -12,7 +12,13 @@
 // Everything that comes from the peer is checked here, before anything uses it.
 
 import { AgentError } from "../ground/error.ts";
-import { MESSAGE_BYTES_MAX, REASON_LENGTH_MAX, TOKEN_BYTES, ZEROS_BYTES } from "./limits.ts";
+import {
+  MESSAGE_BYTES_MAX,
+  NAME_LENGTH_MAX,
+  REASON_LENGTH_MAX,
+  TOKEN_BYTES,
+  ZEROS_BYTES,
+} from "./limits.ts";
 
 export const ACKNOWLEDGEMENT = 0x004b4f41;
 export type MechanismTag = "AF_STP" | "AF_INET" | "refused";
@@ -180,10 +186,14 @@ function text(fields: Readonly<Record<string, unknown>>, key: string, maxLength:
   return value;
 }
 
+/** Names go on into file names, routes and logs: only what the configuration allows, too. */
 function name(fields: Readonly<Record<string, unknown>>, key: string): string {
-  const value = text(fields, key, 128);
-  if (value.length === 0) throw malformed(`an empty "${key}"`, "a name");
-  return value;
+  const value = text(fields, key, NAME_LENGTH_MAX);
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value)) return value;
+  throw malformed(
+    `no usable "${key}"`,
+    'letters, digits, ".", "_" or "-", beginning with a letter or digit',
+  );
 }
 
 function hex(fields: Readonly<Record<string, unknown>>, key: string): string {

@@ -15,6 +15,9 @@ export const MESSAGE_BYTES_MAX = 16 * 1024;
 /** Characters of a reason why there is no port; the sender cuts longer ones. */
 export const REASON_LENGTH_MAX = 1024;
 
+/** Characters of a name: of a job, a host, a group; a configuration allows no longer ones. */
+export const NAME_LENGTH_MAX = 64;
+
 /** Random token of a job: it ties the connections of a job together. */
 export const TOKEN_BYTES = 16;
 

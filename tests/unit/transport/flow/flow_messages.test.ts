@@ -19,6 +19,7 @@ import {
 } from "../../../../transport/flow/flow_messages.ts";
 import {
   MESSAGE_BYTES_MAX,
+  NAME_LENGTH_MAX,
   REASON_LENGTH_MAX,
   ZEROS_BYTES,
 } from "../../../../transport/flow/limits.ts";
@@ -131,7 +132,12 @@ describe("flow documents", () => {
       [{ ...HELLO, versionMax: 1.5 }, "versionMax"],
       [{ ...HELLO, versionMax: 65536 }, "versionMax"],
       [{ ...HELLO, job: "" }, "job"],
-      [{ ...HELLO, job: "j".repeat(129) }, "job"],
+      [{ ...HELLO, job: "j".repeat(NAME_LENGTH_MAX + 1) }, "job"],
+      ...["../up", "a/b", ".hidden", "a b", "a\n", "é", "-x"].map((job): [unknown, string] => [
+        { ...HELLO, job },
+        "job",
+      ]),
+      [{ ...HELLO, name: "web01/.." }, "name"],
       [{ ...HELLO, name: 5 }, "name"],
       [{ ...HELLO, connections: 3 }, "connections"],
       [{ ...HELLO, connections: "1" }, "connections"],

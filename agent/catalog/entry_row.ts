@@ -5,6 +5,7 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { EntryType, IndexRow } from "../entry.ts";
+import { REBUILD_HINT } from "./sqlite_error.ts";
 
 export type Columns = Record<string, SQLOutputValue>;
 
@@ -20,7 +21,6 @@ const TYPES: readonly EntryType[] = [
 ];
 
 export const HARDLINK_CODE = TYPES.indexOf("hardlink");
-export const DIRECTORY_CODE = TYPES.indexOf("directory");
 
 const NS_PER_SECOND = 1_000_000_000n;
 const SLASH = 0x2f;
@@ -73,7 +73,7 @@ export function fromColumns(columns: Columns): IndexRow {
 }
 
 /** Type of the row's entry. @throws AgentError `damaged` */
-export function typeOf(columns: Columns): EntryType {
+function typeOf(columns: Columns): EntryType {
   const type = TYPES[numberOf(columns, "type")];
   if (type === undefined) throw damagedColumn("type", "a known type");
   return type;
@@ -111,7 +111,7 @@ export function textOf(columns: Columns, key: string): string {
 }
 
 /** @throws AgentError `damaged` */
-export function blobOf(columns: Columns, key: string): Uint8Array {
+function blobOf(columns: Columns, key: string): Uint8Array {
   const value = columns[key];
   if (!(value instanceof Uint8Array)) throw damagedColumn(key, "bytes");
   return value;
@@ -136,8 +136,6 @@ function damagedColumn(key: string, wanted: string): AgentError {
   return new AgentError(
     "damaged",
     `Cannot read catalog column "${key}": another type, need ${wanted}`,
-    {
-      hint: "Run `agent catalog rebuild`: the media files hold everything it needs.",
-    },
+    { hint: REBUILD_HINT },
   );
 }

@@ -1,6 +1,6 @@
 // Makes one media file known: its backup and all its rows, in one transaction. Publication, the
-// adoption of a media file after a crash, and the rebuild of the catalog all come here, so that a
-// rebuilt catalog is the same one.
+// adoption of a media file after a crash, and a new catalog for an old vault all come here, so
+// that the new one is the same.
 //
 // A path that occurs twice in a media file (a file that changed while it was read was sent again)
 // keeps its last member.

@@ -2,6 +2,5 @@
 
 export { Catalog } from "./catalog.ts";
 export type { CatalogBackup, CatalogRow } from "./catalog.ts";
-export { rebuildCatalog } from "./rebuild.ts";
-export type { RebuildReport, RebuildSource } from "./rebuild.ts";
 export { resolveReference } from "./reference.ts";
+export { REBUILD_HINT } from "./sqlite_error.ts";

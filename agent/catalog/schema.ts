@@ -14,7 +14,7 @@
 //  1. A backup and all its rows appear in one transaction: what is here is published.
 //  2. `media` and the tar columns say which media file holds the member; for a hard link that is a
 //     member without data, and `target` names the one that has it.
-//  3. Everything can be made again from the media files (rebuild.ts), identically.
+//  3. Everything can be made again from the media files (Vault.open), identically.
 //
 // Paths, names and targets are BLOBs: names need not be UTF-8. Times are split into seconds and
 // nanoseconds so that every one that a file system knows fits and reads as a plain number. The

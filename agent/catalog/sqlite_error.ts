@@ -12,17 +12,19 @@ interface Kind {
   readonly hint: string;
 }
 
-const REBUILD = "Run `agent catalog rebuild`: the media files hold everything it needs.";
+/** The vault takes up every media file that its catalog does not know, when it is opened. */
+export const REBUILD_HINT =
+  "Stop the server, move `catalog.sqlite*` out of the vault, start it: it reads the media again.";
 const SPACE = "Free space on the file system of the vault.";
 const RIGHTS = "Make the vault directory writable for the user that runs the server.";
 
 const KINDS: readonly Kind[] = [
   { result: 5, message: /database is locked/, code: "busy", hint: "Try again." },
   { result: 8, message: /readonly/, code: "failed", hint: RIGHTS },
-  { result: 11, message: /malformed/, code: "damaged", hint: REBUILD },
+  { result: 11, message: /malformed/, code: "damaged", hint: REBUILD_HINT },
   { result: 13, message: /is full/, code: "no_space", hint: SPACE },
   { result: 14, message: /unable to open/, code: "failed", hint: RIGHTS },
-  { result: 26, message: /not a database/, code: "damaged", hint: REBUILD },
+  { result: 26, message: /not a database/, code: "damaged", hint: REBUILD_HINT },
 ];
 
 /** Makes an AgentError of anything that a catalog call threw; AgentErrors pass. */

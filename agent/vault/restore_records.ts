@@ -130,6 +130,6 @@ function misplaced(extent: Extent, wanted: string): AgentError {
   const message = `Cannot read member at ${extent.tarOffset} of media ${extent.media}: need one ` +
     wanted;
   return new AgentError("damaged", message, {
-    hint: "Run `agent verify` for the backup; `agent catalog rebuild` if the media are sound.",
+    hint: "Find out by `agent verify` whether the media or the catalog of the vault is damaged.",
   });
 }

@@ -10,7 +10,7 @@
 //  - a media file that the catalog does not know was finished and durable when its publication was
 //    cut off: it is adopted, that is, published now. When it does not read as a finished file it
 //    is none of ours or damaged: it is left alone and reported, for a backup is never deleted
-//    because it cannot be read;
+//    because it cannot be read. Without a catalog this makes the same one again, from the media;
 //  - the catalog itself rolls back what was not committed.
 //
 // The main thread owns the Vault; jobs write by VaultWriter and read by VaultReader.

@@ -2,7 +2,7 @@
 // holds the vault's lock; a reader only needs the directory's path.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import { Catalog } from "../catalog/mod.ts";
+import { Catalog, REBUILD_HINT } from "../catalog/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
 import type { MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
@@ -87,7 +87,7 @@ export class VaultReader {
       throw new AgentError(
         "damaged",
         `Cannot open media of backup number ${media}: not in the catalog, need it`,
-        { hint: "Run `agent catalog rebuild`." },
+        { hint: REBUILD_HINT },
       );
     }
     return this.#store.open(backup.backup);

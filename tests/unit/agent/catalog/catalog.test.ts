@@ -1,11 +1,12 @@
-// The catalog: what names a backup, listings, times and inodes that do not fit a number, rebuild.
+// The catalog: what names a backup, listings, times and inodes that do not fit a number, a lost
+// catalog.
 
 import process from "node:process";
-import { readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { Catalog, rebuildCatalog, resolveReference } from "../../../../agent/catalog/mod.ts";
+import { Catalog, resolveReference } from "../../../../agent/catalog/mod.ts";
 import { joinPath, splitPath } from "../../../../agent/catalog/entry_row.ts";
 import type { Entry, IndexRow } from "../../../../agent/entry.ts";
 import { compressFrame, encodeIndexRows, MediaReader } from "../../../../agent/media/mod.ts";
@@ -139,7 +140,7 @@ describe("Catalog", () => {
     });
   });
 
-  test("rebuildCatalog() makes the same catalog from the media alone", async () => {
+  test("Vault.open() makes the same catalog again from the media alone", async () => {
     await withFolder((folder) => {
       {
         using _vault = openVault(folder);
@@ -148,14 +149,18 @@ describe("Catalog", () => {
         const archive = makeArchive(sampleMembers().slice(0, 4));
         publish(folder, { label: { backup: "mm" }, archive });
       }
-      using old = Catalog.open(`${folder}/catalog.sqlite`);
-      using fresh = Catalog.open(`${folder}/fresh.sqlite`);
-      const sources = readdirSync(`${folder}/media`).map((name) => {
-        const open = () => new MediaReader(files, `${folder}/media/${name}`);
-        using media = open();
-        return { number: media.trailer.number, backup: media.label.backup, open };
+      mkdirSync(`${folder}/old`);
+      for (const name of readdirSync(folder).filter((name) => name.startsWith("catalog.sqlite"))) {
+        renameSync(`${folder}/${name}`, `${folder}/old/${name}`);
+      }
+      using vault = openVault(folder);
+      expect(vault.recovery).toEqual({
+        removedPartial: [],
+        adopted: ["zz", "aa", "mm"],
+        unreadable: [],
       });
-      expect(rebuildCatalog(fresh, sources)).toEqual({ imported: ["zz", "aa", "mm"], failed: [] });
+      using old = Catalog.open(`${folder}/old/catalog.sqlite`);
+      using fresh = Catalog.open(`${folder}/catalog.sqlite`);
       expect(fresh.backups()).toEqual(old.backups());
       for (const backup of old.backups()) {
         expect([...fresh.rows(backup)]).toEqual([...old.rows(backup)]);

@@ -18,7 +18,7 @@ import type { SparseExtent, SparseMap } from "../tar/mod.ts";
 import type { FrameAssembler } from "./frame_assembler.ts";
 
 /** Two blocks of zeros end a tar stream. */
-export const END_OF_TAR_BYTES = 2 * BLOCK_BYTES;
+const END_OF_TAR_BYTES = 2 * BLOCK_BYTES;
 
 /** A member as it will be written. */
 export interface MemberPlan {

@@ -19,7 +19,7 @@ const EXIT_CODES: readonly (readonly [string, string])[] = [
 ];
 
 /** `agent backup filesystem --client C [OPTIONS] PATH...` */
-export function usageLine(spec: CommandSpec): string {
+function usageLine(spec: CommandSpec): string {
   const words = ["agent", spec.name];
   for (const option of spec.options) {
     if (option.required === true) words.push(optionText(option));

@@ -9,7 +9,7 @@ const BAR_CELLS = 24;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /** Share that is done, 0 to 1, or null while the total is unknown. */
-export function doneShare(progress: Progress): number | null {
+function doneShare(progress: Progress): number | null {
   const { totalBytes, totalFiles } = progress;
   if (totalBytes !== null && totalBytes > 0) return Math.min(1, progress.bytes / totalBytes);
   if (totalFiles !== null && totalFiles > 0) return Math.min(1, progress.files / totalFiles);
@@ -17,7 +17,7 @@ export function doneShare(progress: Progress): number | null {
 }
 
 /** Seconds that are left at the present rate, or null while unknown. */
-export function remainingSeconds(progress: Progress): number | null {
+function remainingSeconds(progress: Progress): number | null {
   const { totalBytes, bytes, bytesPerSecond } = progress;
   if (totalBytes === null || bytesPerSecond <= 0) return null;
   return Math.max(0, totalBytes - bytes) / bytesPerSecond;

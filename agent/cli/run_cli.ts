@@ -19,7 +19,7 @@ import type { OfflineOperations } from "./offline.ts";
 import type { Output } from "./output.ts";
 import { parseCommand } from "./parse_args.ts";
 
-export const DEFAULT_CONTROL = "unix:/run/agent/control.sock";
+const DEFAULT_CONTROL = "unix:/run/agent/control.sock";
 
 /** What the composition root hands in. */
 export interface CliParts {

@@ -99,7 +99,7 @@ function mark(state: string, text: string): string {
 }
 
 /** Text as HTML content or attribute value. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   const names: Readonly<Record<string, string>> = {
     "&": "&amp;",
     "<": "&lt;",

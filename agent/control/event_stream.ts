@@ -16,7 +16,7 @@ export interface EventStreamOptions {
 }
 
 /** Renders one event. @example "id: 1\nevent: progress\ndata: {...}\n\n" */
-export function formatEvent(event: JobEvent): string {
+function formatEvent(event: JobEvent): string {
   return `id: ${event.id}\nevent: ${event.body.type}\ndata: ${JSON.stringify(event.body)}\n\n`;
 }
 

@@ -31,7 +31,7 @@ const errorRecord = z.looseObject({
   hint: z.string().optional(),
 });
 
-export const summarySchema: z.ZodType<Summary> = z.looseObject({
+const summarySchema: z.ZodType<Summary> = z.looseObject({
   type: z.literal("summary"),
   job: z.string(),
   backup: z.string().nullable(),
@@ -43,7 +43,7 @@ export const summarySchema: z.ZodType<Summary> = z.looseObject({
   fallback: z.string().nullable(),
 });
 
-export const progressSchema: z.ZodType<Progress> = z.looseObject({
+const progressSchema: z.ZodType<Progress> = z.looseObject({
   type: z.literal("progress"),
   job: z.string(),
   phase: z.enum(["connecting", "scanning", "reading", "writing", "publishing", "verifying"]),

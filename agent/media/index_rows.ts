@@ -24,10 +24,10 @@ import { MAX_PATH_BYTES } from "../tar/limits.ts";
 import { ByteReader, ByteWriter } from "./byte_cursor.ts";
 
 /** Rows in one encoding: a 4 MiB frame starts at most 8192 members, a group of frames 16 x. */
-export const MAX_INDEX_ROWS = 131_072;
+const MAX_INDEX_ROWS = 131_072;
 
 /** Path bytes that one decode may produce: front coding must not turn a page into gigabytes. */
-export const MAX_INDEX_PATH_BYTES = 128 * 1024 * 1024;
+const MAX_INDEX_PATH_BYTES = 128 * 1024 * 1024;
 
 const MAGIC = 0x5249464c; // "LFIR" read as little-endian
 const VERSION = 1;

@@ -13,7 +13,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 export const SKIPPABLE_HEADER_BYTES = 8;
 
 /** The four uses a media file makes of skippable frames. */
-export const SKIPPABLE_MAGIC = {
+const SKIPPABLE_MAGIC = {
   label: 0x184d2a50,
   index: 0x184d2a51,
   trailer: 0x184d2a52,

@@ -103,7 +103,7 @@ async function tryStorage(
   }
 }
 
-export function networkAddress(client: ClientEntry, port: number): Address {
+function networkAddress(client: ClientEntry, port: number): Address {
   return { family: "AF_INET", address: client.address, port };
 }
 

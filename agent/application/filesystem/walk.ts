@@ -34,7 +34,7 @@ export interface WalkOptions {
 }
 
 /** "vanished" for an object that is gone or another now, else "unreadable". */
-export function failureCode(error: SystemError): WarningCode {
+function failureCode(error: SystemError): WarningCode {
   return ["ENOENT", "ESTALE", "ENOTDIR", "ELOOP"].includes(error.errno) ? "vanished" : "unreadable";
 }
 

@@ -8,12 +8,12 @@ import type { Entry, IndexRow } from "../entry.ts";
 import { encodeIndexRows } from "../media/index_rows.ts";
 import { compressFrame } from "../media/zstd.ts";
 import type { DataRecord } from "../record.ts";
-import { MAX_FRAME_BYTES, MIN_FRAME_BYTES } from "./limits.ts";
+import { DEFAULT_FRAME_BYTES, MAX_FRAME_BYTES, MIN_FRAME_BYTES } from "./limits.ts";
 
 export interface FrameOptions {
   /** zstd level. */
   readonly level: number;
-  /** Tar bytes of a full frame; at most 4 MiB, which is the default. */
+  /** Tar bytes of a full frame; at most 4 MiB, and 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export class FrameAssembler {
   #totalBytes = 0;
 
   constructor(options: FrameOptions) {
-    const frameBytes = options.frameBytes ?? MAX_FRAME_BYTES;
+    const frameBytes = options.frameBytes ?? DEFAULT_FRAME_BYTES;
     assert(frameBytes >= MIN_FRAME_BYTES && frameBytes <= MAX_FRAME_BYTES, "frame size in limits");
     this.#buffer = new Uint8Array(frameBytes);
     this.#level = options.level;

@@ -19,7 +19,10 @@ interface Port {
 
 /** Starts a module worker. */
 export function startWebThread(moduleUrl: URL): Thread {
-  const worker = new Worker(moduleUrl.href, { type: "module" });
+  // Bun's key, which Deno passes over: collect garbage early. A job makes many short-lived objects
+  // (measured with 200,000 small files: 299 MiB resident without it).
+  const options: WorkerOptions & { readonly smol: boolean } = { type: "module", smol: true };
+  const worker = new Worker(moduleUrl.href, options);
   const inbox = new Inbox();
   let held: (() => void)[] | null = [];
   worker.addEventListener("message", (event: MessageEvent) => {

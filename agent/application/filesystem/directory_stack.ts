@@ -6,13 +6,13 @@
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
-import type { DirectoryEntry, Files, PathBytes } from "../../../transport/runtime/files.ts";
+import type { Files, PathBytes } from "../../../transport/runtime/files.ts";
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
-import { compareBytes } from "./source_paths.ts";
+import { NameList } from "./name_list.ts";
 
 interface Level {
   readonly path: Uint8Array;
-  readonly entries: readonly DirectoryEntry[];
+  readonly names: NameList;
   readonly identity: string;
   next: number;
   descriptor: number | null;
@@ -45,10 +45,10 @@ export class DirectoryStack {
     return descriptor;
   }
 
-  /** The next entry of the innermost directory, null after the last. */
-  nextEntry(): DirectoryEntry | null {
+  /** The next name of the innermost directory, null after the last. */
+  nextName(): Uint8Array | null {
     const top = this.#top;
-    return top.entries[top.next++] ?? null;
+    return top.names.at(top.next++);
   }
 
   /** Opens and lists a directory and makes it the innermost. @throws SystemError */
@@ -57,8 +57,10 @@ export class DirectoryStack {
     const descriptor = this.#files.open(directory, name, flags);
     try {
       const identity = this.#identity(descriptor);
-      const entries = this.#files.list(descriptor).sort((a, b) => compareBytes(a.name, b.name));
-      this.#levels.push({ path, entries, identity, next: 0, descriptor });
+      const names = new NameList();
+      this.#files.visitNames(descriptor, (name) => names.add(name));
+      names.sort();
+      this.#levels.push({ path, names, identity, next: 0, descriptor });
     } catch (error) {
       this.#files.close(descriptor);
       throw error;
@@ -87,7 +89,7 @@ export class DirectoryStack {
     }
     // Somebody moved the directory: what is left of the outer one cannot be reached by it.
     assert(top !== undefined, "the outer level was looked at");
-    top.next = top.entries.length;
+    top.next = top.names.length;
     return top.path;
   }
 

@@ -33,7 +33,7 @@ export interface ProduceFilesystemOptions {
   readonly exclude: readonly string[];
   /** zstd level. */
   readonly level: number;
-  /** Tar bytes of a frame; 4 MiB when left out. */
+  /** Tar bytes of a frame; 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
   readonly onWarning: (warning: ApplicationWarning) => void;
   readonly signal?: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 // The walk over the source: depth first, each directory before its content, names in the order of
 // their bytes, so that two walks of the same tree give the same sequence.
 //
-// Invariants: memory is bounded by the entries of the directories on one path; every step opens
+// Invariants: memory is bounded by the names of the directories on one path; every step opens
 // one name in an open directory without following links, so that neither long paths nor a tree
 // that changes can lead it astray; what cannot be looked at is a warning, never an end.
 
@@ -54,15 +54,15 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
       yield first;
       descend(stack, first, onWarning);
       while (stack.depth > 0) {
-        const entry = stack.nextEntry();
-        if (entry === null) {
+        const name = stack.nextName();
+        if (name === null) {
           const lost = stack.pop();
           if (lost !== null) warn(onWarning, "unreadable", lost, "it was moved while it was read");
           continue;
         }
-        const path = joinPath(stack.path, entry.name);
+        const path = joinPath(stack.path, name);
         if (options.excluded(path)) continue;
-        const visit = look(options, stack.descriptor, entry.name, path);
+        const visit = look(options, stack.descriptor, name, path);
         if (visit === null) continue;
         yield visit;
         descend(stack, visit, onWarning);

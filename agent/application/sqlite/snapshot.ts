@@ -54,7 +54,7 @@ export function snapshotSqlite(options: SnapshotSqliteOptions): void {
 export interface ProduceSqliteOptions extends SnapshotSqliteOptions {
   /** zstd level. */
   readonly level: number;
-  /** Tar bytes of a frame; 4 MiB when left out. */
+  /** Tar bytes of a frame; 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -92,6 +92,8 @@ export interface Files {
   statDescriptor(descriptor: number): FileStat;
   /** Entries in the order of the kernel, without "." and "..". */
   list(descriptor: number): DirectoryEntry[];
+  /** The names alone, for directories of any size; a name's bytes are valid within the call. */
+  visitNames(descriptor: number, visit: (name: Uint8Array) => void): void;
   readLink(directory: number, path: PathBytes): Uint8Array;
   makeDirectory(directory: number, path: PathBytes, mode: number): void;
   symlink(target: PathBytes, directory: number, path: PathBytes): void;

@@ -23,6 +23,7 @@ import {
   STATX_BYTES,
   TIMESPECS_BYTES,
   typeBits,
+  visitDirents,
 } from "./stat_layout.ts";
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -168,6 +169,19 @@ export class LibcFiles implements Files {
       if (count < 0) throw this.#failure("getdents64", descriptor);
       if (count === 0) return entries;
       decodeDirents(this.#directory, this.#directoryView, count, entries);
+    }
+  }
+
+  visitNames(descriptor: number, visit: (name: Uint8Array) => void): void {
+    this.#seek(descriptor, 0, SEEK_SET);
+    const bytes = this.#directory;
+    for (;;) {
+      const count = this.#libc.getdents64(descriptor, bytes, DIRECTORY_BUFFER_BYTES);
+      if (count < 0) throw this.#failure("getdents64", descriptor);
+      if (count === 0) return;
+      visitDirents(bytes, this.#directoryView, count, (start, end) => {
+        visit(bytes.subarray(start, end));
+      });
     }
   }
 

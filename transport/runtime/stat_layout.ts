@@ -80,13 +80,23 @@ export function decodeDirents(
   count: number,
   into: DirectoryEntry[],
 ): void {
+  visitDirents(bytes, view, count, (start, end, type) => {
+    into.push({ name: bytes.slice(start, end), type: TYPES[type] ?? "unknown" });
+  });
+}
+
+/** Calls `visit` with the place of each name in a getdents64 result, without "." and "..". */
+export function visitDirents(
+  bytes: Uint8Array,
+  view: DataView,
+  count: number,
+  visit: (start: number, end: number, type: number) => void,
+): void {
   for (let at = 0; at < count;) {
     const length = view.getUint16(at + 16, true);
     const start = at + DIRENT_NAME_OFFSET;
     const end = bytes.indexOf(0, start);
-    if (!isDot(bytes, start, end)) {
-      into.push({ name: bytes.slice(start, end), type: TYPES[bytes[at + 18] ?? 0] ?? "unknown" });
-    }
+    if (!isDot(bytes, start, end)) visit(start, end, bytes[at + 18] ?? 0);
     at += length;
   }
 }

@@ -1,0 +1,35 @@
+// Names of a directory, packed: the same names come back, in the order of their bytes.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { NameList } from "../../../../agent/application/filesystem/name_list.ts";
+import { compareBytes } from "../../../../agent/application/filesystem/source_paths.ts";
+
+describe("NameList", () => {
+  test("at() gives every name in the order of its bytes, then null", () => {
+    const name = fc.uint8Array({ minLength: 1, maxLength: 255 });
+    fc.assert(fc.property(fc.array(name, { maxLength: 200 }), (names) => {
+      const list = new NameList();
+      const passing = new Uint8Array(255);
+      for (const one of names) {
+        passing.set(one);
+        // The bytes are the caller's again after the call.
+        list.add(passing.subarray(0, one.length));
+        passing.fill(0);
+      }
+      list.sort();
+      const sorted = [...names].sort(compareBytes);
+      expect(list.length).toBe(names.length);
+      expect(names.map((_, position) => list.at(position))).toEqual(sorted.map((one) => one));
+      expect(list.at(names.length)).toBe(null);
+    }));
+  });
+
+  test("at() gives a copy that later reads do not change", () => {
+    const list = new NameList();
+    list.add(new Uint8Array([1, 2]));
+    list.sort();
+    list.at(0)?.fill(9);
+    expect(list.at(0)).toEqual(new Uint8Array([1, 2]));
+  });
+});

@@ -22,7 +22,10 @@ export function openTarget(files: Files, target: string): number {
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
     const message = `Cannot restore to "${target}": found ${cause.errno}, need a directory`;
-    throw new AgentError("failed", message, { cause, hint: "give --target a directory" });
+    throw new AgentError("failed", message, {
+      cause,
+      hint: "Give `--target` a directory that can be written to.",
+    });
   }
 }
 

@@ -31,7 +31,7 @@ export class Placement {
       }
     }
     throw new AgentError("failed", "Cannot restore: found no free temporary name, need one", {
-      hint: "remove the files .agent-restore-* from the target",
+      hint: "Remove the files `.agent-restore-*` from the target.",
     });
   }
 

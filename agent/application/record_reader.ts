@@ -41,6 +41,6 @@ export class RecordReader {
 
 function damaged(found: string, needed: string): AgentError {
   return new AgentError("damaged", `Cannot restore: found ${found}, need ${needed}`, {
-    hint: "run agent verify to find the damaged media",
+    hint: "Run `agent verify` to find the damaged media.",
   });
 }

@@ -120,13 +120,13 @@ async function lastView(context: CommandContext, followed: Followed): Promise<Jo
 
 function cancelled(): AgentError {
   return new AgentError("cancelled", "Cannot wait for the job: interrupted", {
-    hint: "The job may still run; see: agent jobs",
+    hint: "Look with `agent jobs` whether the job still runs.",
   });
 }
 
 function noEnd(job: string): AgentError {
   return new AgentError("unreachable", `Cannot follow job "${job}": its events ended too early`, {
-    hint: `Try again with: agent job ${job} --follow`,
+    hint: `Try again with \`agent job ${job} --follow\`.`,
   });
 }
 

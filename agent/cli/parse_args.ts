@@ -109,7 +109,12 @@ export function parseCommand(spec: CommandSpec, args: readonly string[]): Parsed
   if (options.has("help")) return new ParsedArguments(options, new Map());
   for (const option of spec.options) {
     if (option.required !== true || options.has(option.name)) continue;
-    throw usage(`option --${option.name}`, "nothing", option.value ?? "it", spec);
+    throw usage(
+      `command "${spec.name === "" ? "agent" : spec.name}"`,
+      "nothing",
+      optionText(option),
+      spec,
+    );
   }
   return new ParsedArguments(options, assignArguments(spec, positionals));
 }
@@ -143,7 +148,7 @@ function assignArguments(spec: CommandSpec, given: readonly string[]) {
   for (const argument of spec.arguments) {
     const values = argument.many === true ? given.slice(next) : given.slice(next, next + 1);
     if (values.length === 0 && argument.required) {
-      throw usage(`command "${spec.name}"`, `no ${argument.name}`, argument.name, spec);
+      throw usage(`command "${spec.name}"`, "nothing", `argument ${argument.name}`, spec);
     }
     if (values.some((value) => value === "")) {
       throw usage(`argument ${argument.name}`, "an empty text", argument.name, spec);

@@ -13,7 +13,7 @@ import { ControlClient, readToken, type Role } from "../control/mod.ts";
 import { EXIT_OK, exitCodeOfError } from "../exit_code.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { COMMANDS, LATER_COMMANDS, LATER_OPTIONS, ROOT_COMMAND } from "./command_table.ts";
-import { commandHelp, programHelp } from "./help.ts";
+import { commandHelp, groupHelp, programHelp } from "./help.ts";
 import { errorText } from "./job_printer.ts";
 import type { OfflineOperations } from "./offline.ts";
 import type { Output } from "./output.ts";
@@ -49,6 +49,9 @@ async function dispatch(args: readonly string[], parts: CliParts): Promise<numbe
     parts.out.write(1, `agent ${parts.version}\n`);
     return EXIT_OK;
   }
+  if (args.length === 2 && args[1] === "--help" && !args[0]?.startsWith("-")) {
+    return printHelp(args.slice(0, 1), parts.out);
+  }
   const { command, rest } = findCommand(args);
   refuseLaterOptions(command, rest);
   const given = parseCommand(command, rest);
@@ -72,8 +75,12 @@ async function dispatch(args: readonly string[], parts: CliParts): Promise<numbe
 }
 
 function printHelp(words: readonly string[], out: Output): number {
+  const [first = "", ...others] = words;
+  const group = others.length === 0 ? commandGroup(first) : [];
   const text = words.length === 0
     ? programHelp(ROOT_COMMAND, COMMANDS)
+    : group.length > 1 && !COMMANDS.some((one) => one.name === first)
+    ? groupHelp(first, group)
     : commandHelp(findCommand(words).command);
   out.write(1, text);
   return EXIT_OK;
@@ -88,15 +95,27 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
     if (command !== undefined) return { command, rest: args.slice(count) };
     if (LATER_COMMANDS.includes(name)) throw notPartOfThis(`command "${name}"`);
   }
+  throw noCommand(args);
+}
+
+/** Words that name commands only together with a second one, such as `backup`. */
+function commandGroup(word: string): readonly Command[] {
+  return COMMANDS.filter((one) => one.name.startsWith(`${word} `));
+}
+
+function noCommand(args: readonly string[]): AgentError {
   const first = args[0] ?? "";
-  const group = COMMANDS.filter((one) => one.name.startsWith(`${first} `));
-  const names = group.length > 0 ? group : COMMANDS;
+  const group = commandGroup(first);
+  const names = (group.length > 0 ? group : COMMANDS).map((one) => one.name);
   const typed = group.length > 0 ? args.slice(0, 2).join(" ") : first;
-  const near = closestName(typed, names.map((one) => one.name));
+  // A shared first word makes any two names of a group alike: only the second one counts.
+  const near = group.length === 0
+    ? closestName(typed, names)
+    : closestName(args[1] ?? "", names.map((name) => name.slice(first.length + 1)));
   const list = group.map((one) => `agent ${one.name}`).join(", ");
-  throw new AgentError("usage", `Cannot run "${typed}": it is no command`, {
+  return new AgentError("usage", `Cannot run "${typed}": it is no command`, {
     hint: near !== null
-      ? `Did you mean "agent ${near}"?`
+      ? `Did you mean "agent ${group.length > 0 ? `${first} ` : ""}${near}"?`
       : list !== ""
       ? `Use one of: ${list}`
       : "Run: agent --help",
@@ -112,7 +131,7 @@ function refuseLaterOptions(command: Command, rest: readonly string[]): void {
 
 function notPartOfThis(thing: string): AgentError {
   return new AgentError("usage", `Cannot use ${thing}: it is not part of this version`, {
-    hint: "See what is there with: agent --help",
+    hint: "See what is there with `agent --help`.",
   });
 }
 

@@ -62,6 +62,6 @@ export function requireConfig<C>(result: ConfigResult<C>): C {
     "usage",
     `Cannot use configuration "${result.file}": found ${result.problems.length} problem(s), ` +
       `need none\n${lines.join("\n")}`,
-    { hint: `Correct the file and run: agent config check ${result.file}` },
+    { hint: `Correct the file and run \`agent config check ${result.file}\`.` },
   );
 }

@@ -34,6 +34,6 @@ function refusal(path: string, found: string, cause?: unknown): AgentError {
   return new AgentError(
     "usage",
     `Cannot read token "${path}": ${found}, need ${MIN_TOKEN_CHARACTERS} or more letters`,
-    { hint: `Make one with: head -c 24 /dev/urandom | base64 > ${path}`, cause },
+    { hint: `Make one with \`head -c 24 /dev/urandom | base64 > ${path}\`.`, cause },
   );
 }

@@ -134,7 +134,7 @@ export class ByteReader {
 
   damaged(found: string): AgentError {
     return new AgentError("damaged", `Cannot read ${this.#name}: found ${found}`, {
-      hint: "run agent verify to find the damaged media",
+      hint: "Run `agent verify` to find the damaged media.",
     });
   }
 }

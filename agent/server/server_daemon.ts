@@ -256,8 +256,8 @@ function wrongKind(backup: BackupView): AgentError {
     `Cannot restore "${backup.backup}" as files: it holds database "${backup.database}" of ` +
       `"${backup.client}"`,
     {
-      hint: `Run on "${backup.client}": agent restore ${backup.backup} --database ` +
-        `${backup.database}`,
+      hint: `Run on "${backup.client}" \`agent restore ${backup.backup} --database ` +
+        `${backup.database}\`.`,
     },
   );
 }

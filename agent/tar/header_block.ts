@@ -98,7 +98,7 @@ export function readHeaderBlock(block: Uint8Array): HeaderBlock | null {
 
 export function damagedHeader(found: string, needed: string): AgentError {
   return new AgentError("damaged", `Cannot read tar header: found ${found}, need ${needed}`, {
-    hint: "run agent verify to find the damaged media",
+    hint: "Run `agent verify` to find the damaged media.",
   });
 }
 

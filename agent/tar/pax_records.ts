@@ -95,6 +95,6 @@ function text(bytes: Uint8Array): string {
 
 function damagedPax(found: string): AgentError {
   return new AgentError("damaged", `Cannot read pax header: found ${found}, need a valid record`, {
-    hint: "run agent verify to find the damaged media",
+    hint: "Run `agent verify` to find the damaged media.",
   });
 }

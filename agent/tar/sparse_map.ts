@@ -78,6 +78,6 @@ export function parseSparseMap(text: string, realBytes: number): SparseMap {
 
 export function damagedMap(found: string): AgentError {
   return new AgentError("damaged", `Cannot read sparse map: found ${found}`, {
-    hint: "run agent verify to find the damaged media",
+    hint: "Run `agent verify` to find the damaged media.",
   });
 }

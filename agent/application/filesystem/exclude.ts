@@ -17,7 +17,7 @@ export function compileExclude(globs: readonly string[]): (path: Uint8Array) => 
       const found = cause instanceof Error ? cause.message : String(cause);
       throw new AgentError("usage", `Cannot exclude "${glob}": found ${found}, need a glob`, {
         cause,
-        hint: 'write the glob for the full path, for instance "/srv/**/*.tmp"',
+        hint: 'Write the glob for the full path, for instance "/srv/**/*.tmp".',
       });
     }
   });

@@ -64,7 +64,7 @@ export class FilesystemRestorer implements Consumer {
     this.#tree.abort();
     const message = `Cannot restore to "${options.target}": found files in it, need it empty`;
     throw new AgentError("failed", message, {
-      hint: "give --overwrite never|always or an empty directory",
+      hint: "Give `--overwrite never|always` or an empty directory.",
     });
   }
 
@@ -225,5 +225,5 @@ export class FilesystemRestorer implements Consumer {
 
 function noSpace(target: string, cause: SystemError): AgentError {
   const message = `Cannot restore to "${target}": found ${cause.errno}, need more space`;
-  return new AgentError("no_space", message, { cause, hint: "free space or give another target" });
+  return new AgentError("no_space", message, { cause, hint: "Free space or give another target." });
 }

@@ -11,7 +11,7 @@ const encoder = new TextEncoder();
 export function normalizeSourcePaths(paths: readonly string[]): string[] {
   if (paths.length === 0) {
     throw new AgentError("usage", "Cannot back up: found no path, need at least one", {
-      hint: "name the directories to back up",
+      hint: "Name the directories to back up.",
     });
   }
   const normal = [...new Set(paths.map(normalizePath))];
@@ -34,7 +34,7 @@ function normalizePath(path: string): string {
   if (!path.startsWith("/") || path.includes("\0") || components.includes("..")) {
     const message = `Cannot back up "${path}": found a path that is not absolute and plain, ` +
       'need one with a leading "/" and without ".."';
-    throw new AgentError("usage", message, { hint: "give the full path" });
+    throw new AgentError("usage", message, { hint: "Give the full path." });
   }
   return `/${components.join("/")}`;
 }

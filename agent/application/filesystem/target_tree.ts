@@ -165,7 +165,7 @@ export class TargetTree {
         outer.descriptor = this.#files.open(level.descriptor, "..", flags);
         if (this.#identity(outer.descriptor) !== outer.identity) {
           throw new AgentError("failed", "Cannot restore: a directory of the target was moved", {
-            hint: "restore again and leave the target alone meanwhile",
+            hint: "Restore again and leave the target alone meanwhile.",
           });
         }
       }

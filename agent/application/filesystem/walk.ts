@@ -90,7 +90,7 @@ function requirePath(files: Files, path: string): void {
     if (!(cause instanceof SystemError)) throw cause;
     throw new AgentError("failed", `Cannot back up "${path}": found ${cause.errno}, need a path`, {
       cause,
-      hint: "name a path that exists on the client",
+      hint: "Name a path that exists on the client.",
     });
   }
 }

@@ -178,7 +178,9 @@ export class SqliteRestorer implements Consumer {
   #damaged(found: string): AgentError {
     const message = `Cannot restore database "${this.#destination}": found ${found}, ` +
       "need one sound database";
-    return new AgentError("damaged", message, { hint: "run agent verify --data" });
+    return new AgentError("damaged", message, {
+      hint: "Run `agent verify --data` for the backup.",
+    });
   }
 
   #close(): void {

@@ -105,14 +105,14 @@ function statSource(files: Files, source: string): FileStat {
     throw new AgentError(
       "failed",
       `Cannot back up database "${source}": found a ${stat.type}, need a file`,
-      { hint: "set the key path of the database to its file" },
+      { hint: "Set the key `path` of the database to its file." },
     );
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
     const message = `Cannot back up database "${source}": found ${cause.errno}, need a file`;
     throw new AgentError("failed", message, {
       cause,
-      hint: "set the key path of the database to its file",
+      hint: "Set the key `path` of the database to its file.",
     });
   }
 }

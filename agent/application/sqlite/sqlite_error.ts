@@ -14,9 +14,9 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
-  busy: "end the programs that hold the database, or try again",
-  damaged: "check the database with sqlite3 and PRAGMA integrity_check",
-  no_space: "free space on the medium",
+  busy: "End the programs that hold the database, or try again.",
+  damaged: "Check the database with `sqlite3` and `PRAGMA integrity_check`.",
+  no_space: "Free space on the medium.",
 };
 
 /** What SQLite says for a result code when nothing else is known (sqlite3_errstr). */

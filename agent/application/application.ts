@@ -44,6 +44,8 @@ export type Producer = Generator<DataRecord, Totals, void>;
 export interface Consumer {
   /** @throws AgentError `damaged` | `failed` | `no_space` */
   feed(record: RestoreRecord): void;
+  /** What has been written so far. */
+  written(): Totals;
   /** Completes what is pending. @throws as `feed` */
   finish(): Totals;
   /** Frees everything and removes what is half-written. Idempotent; nothing after `finish`. */

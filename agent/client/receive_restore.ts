@@ -4,7 +4,7 @@
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
 import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
-import type { Redirect, RestoreRecord } from "../record.ts";
+import type { Redirect } from "../record.ts";
 import type { WarningQueue } from "./send_backup.ts";
 
 export interface ReceiveRestoreOptions {
@@ -63,7 +63,6 @@ async function feedAll(
 ): Promise<void> {
   const { link, warnings, totals } = options;
   let records = 0;
-  let bytes = 0;
   let announced: number | null = null;
   while (announced === null || records < announced) {
     const message = await link.receive();
@@ -77,9 +76,8 @@ async function feedAll(
     }
     consumer.feed(message.record);
     records += 1;
-    bytes += wantedBytes(message.record);
     await warnings.sendAll(link);
-    const counts = { phase: "writing", files: 0, bytes, ...totals } as const;
+    const counts = { phase: "writing", ...consumer.written(), ...totals } as const;
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });
     await session.runtime.clock.yield();
   }
@@ -95,8 +93,4 @@ function readDocument(session: WorkerSession, document: LinkDocument): number | 
   }
   const message = `Cannot go on with the restore: found a "${document.type}" message`;
   throw new AgentError("reset", message);
-}
-
-function wantedBytes(record: RestoreRecord): number {
-  return record.pieces.reduce((sum, piece) => sum + piece.length, 0);
 }

@@ -29,9 +29,6 @@ const redirect = z.object({ member: bytes, writeAs: bytes });
 /** Which channel carries the records: the server decides, and tells before the first. */
 const channel = z.enum(["storage", "network"]);
 
-/** What the receiving side of a restore needs before the first record. */
-const restoreHead = { redirects: z.array(redirect), ...totals };
-
 const document = z.discriminatedUnion("type", [
   // Server to client: back up these paths.
   z.object({
@@ -39,7 +36,6 @@ const document = z.discriminatedUnion("type", [
     channel,
     paths: z.array(path).min(1),
     exclude: z.array(path),
-    ...totals,
   }),
   // Server to client: write the records that follow below `target`.
   z.object({
@@ -47,7 +43,8 @@ const document = z.discriminatedUnion("type", [
     channel,
     target: path,
     overwrite: z.enum(["refuse", "never", "always"]),
-    ...restoreHead,
+    redirects: z.array(redirect),
+    ...totals,
   }),
   // Client to server: store the records that follow as a backup of this database.
   z.object({
@@ -59,7 +56,7 @@ const document = z.discriminatedUnion("type", [
   // Client to server: send the records of this backup of the database.
   z.object({ type: z.literal("restore-database"), database: path, backup: path }),
   // Server to client: the records of the database follow.
-  z.object({ type: z.literal("restore-start"), backup: path, ...restoreHead }),
+  z.object({ type: z.literal("restore-start"), backup: path, ...totals }),
   // Client to server: the backup that is written now; the answer to a backup-database.
   z.object({ type: z.literal("started"), backup: path }),
   // Both: the connection steps of this side, for the other side's ladder.

@@ -14,7 +14,7 @@ import {
 } from "../job/mod.ts";
 import { VaultReader } from "../vault/mod.ts";
 import { receiveBackup } from "./receive_backup.ts";
-import { encodeRedirects, sendRestore } from "./send_restore.ts";
+import { sendRestore } from "./send_restore.ts";
 
 /** Fig. 5 from step 228, then whatever the client asks for, all on one connection. */
 export async function runServerDatabase(
@@ -91,7 +91,6 @@ async function restoreDatabase(
   await link.send({
     type: "restore-start",
     backup: found.backup,
-    redirects: encodeRedirects(plan.redirects),
     totalFiles: plan.files,
     totalBytes: plan.bytes,
   });

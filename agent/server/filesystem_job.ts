@@ -66,8 +66,6 @@ async function backup(
     channel,
     paths: [...paths],
     exclude: [...exclude],
-    totalFiles: null,
-    totalBytes: null,
   };
   await link.send(message);
   return await receiveBackup(session, {

@@ -33,7 +33,7 @@ export interface Extent {
 
 export interface RestorePlan {
   readonly redirects: readonly Redirect[];
-  /** Objects that are no directories. */
+  /** Entries of every type, as a backup counts them. */
   readonly files: number;
   /** Content bytes. */
   readonly bytes: number;
@@ -56,7 +56,7 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
   for (const row of source.rows()) {
     const redirected = redirects.sends(row);
     if (!selection.has(row.entry.path) && !redirected) continue;
-    if (row.entry.type !== "directory" && !redirected) files++;
+    if (!redirected) files++;
     if (row.entry.type === "file") bytes += row.entry.sizeBytes;
   }
   const [unused] = selection.unused();

@@ -72,11 +72,16 @@ export class FilesystemRestorer implements Consumer {
     this.#reader.feed(record);
   }
 
+  written(): Totals {
+    const bytes = this.#restoredBytes + (this.#writer?.contentBytes ?? 0);
+    return { files: this.#restoredFiles, bytes };
+  }
+
   finish(): Totals {
     this.#reader.finish();
     this.#guard(() => this.#tree.finish());
     this.#done = true;
-    return { files: this.#restoredFiles, bytes: this.#restoredBytes };
+    return this.written();
   }
 
   abort(): void {

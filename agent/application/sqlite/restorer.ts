@@ -72,6 +72,10 @@ export class SqliteRestorer implements Consumer {
     this.#translate(() => this.#reader.feed(record));
   }
 
+  written(): Totals {
+    return { files: 0, bytes: this.#writer?.contentBytes ?? 0 };
+  }
+
   finish(): Totals {
     this.#reader.finish();
     const writer = this.#writer;

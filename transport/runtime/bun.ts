@@ -5,10 +5,10 @@ import { openBunLibc } from "./bun_libc.ts";
 import { BunNetwork } from "./bun_network.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import type { Libc } from "./libc.ts";
-import { LibcFiles } from "./libc_files.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
+import { NotedFiles } from "./thread_descriptors.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: one is fair to Bun's own I/O. */
@@ -17,7 +17,7 @@ const IMMEDIATES_PER_YIELD = 1;
 /** @throws AgentError `unsupported` where libc cannot be called */
 export function bunRuntime(): Runtime {
   const libc = openBunLibc();
-  const files = new LibcFiles(libc);
+  const files = new NotedFiles(libc);
   let parent: Thread | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
   return {
@@ -28,8 +28,12 @@ export function bunRuntime(): Runtime {
     network: new BunNetwork(clock),
     memories: new LibcSharedMemories(libc, files),
     process: bunProcess(libc),
-    startThread: startWebThread,
-    parentThread: () => parent ??= webParentThread(globalThis as typeof globalThis & WorkerScope),
+    startThread: (moduleUrl) => startWebThread(moduleUrl, { files, clock }),
+    parentThread: () =>
+      parent ??= webParentThread(
+        globalThis as typeof globalThis & WorkerScope,
+        files.threadDescriptors(),
+      ),
   };
 }
 

@@ -4,11 +4,11 @@ import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { openDenoLibc } from "./deno_libc.ts";
 import { DenoNetwork } from "./deno_network.ts";
 import type { Libc } from "./libc.ts";
-import { LibcFiles } from "./libc_files.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { TcpReset } from "./tcp_reset.ts";
+import { NotedFiles } from "./thread_descriptors.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: fewer starve the runtime's own I/O (clock.ts). */
@@ -17,7 +17,7 @@ const IMMEDIATES_PER_YIELD = 16;
 /** @throws AgentError `unsupported` where libc cannot be called */
 export function denoRuntime(): Runtime {
   const libc = openDenoLibc();
-  const files = new LibcFiles(libc);
+  const files = new NotedFiles(libc);
   let parent: Thread | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
   return {
@@ -28,8 +28,12 @@ export function denoRuntime(): Runtime {
     network: new DenoNetwork(clock, new TcpReset(libc, files)),
     memories: new LibcSharedMemories(libc, files),
     process: denoProcess(libc),
-    startThread: startWebThread,
-    parentThread: () => parent ??= webParentThread(globalThis as typeof globalThis & WorkerScope),
+    startThread: (moduleUrl) => startWebThread(moduleUrl, { files, clock }),
+    parentThread: () =>
+      parent ??= webParentThread(
+        globalThis as typeof globalThis & WorkerScope,
+        files.threadDescriptors(),
+      ),
   };
 }
 

@@ -29,3 +29,15 @@ export const OUTPUT_RETRY_COUNT = 15_000;
 
 /** Descriptors looked through for that of a connection (tcp_reset.ts): above any ulimit used. */
 export const DESCRIPTOR_COUNT = 65_536;
+
+/**
+ * Open descriptors of one thread that are noted: a job has some 20, and one for each directory
+ * level. Those beyond stay open when the thread is ended in the middle of its work.
+ */
+export const THREAD_DESCRIPTORS_MAX = 256;
+
+/** How often we look whether a thread that was ended is gone, in ms: it takes 1 to 20. */
+export const THREAD_END_POLL_MS = 2;
+
+/** How long we look, in ms: Deno lets a busy thread go on for 2 s before it cuts it off. */
+export const THREAD_END_WAIT_MS = 5000;

@@ -59,7 +59,11 @@ export interface Thread {
   onMessage(handler: (message: unknown) => void): void;
   /** Called once when the thread failed with an uncaught error. */
   onError(handler: (error: Error) => void): void;
-  terminate(): void;
+  /**
+   * Ends the thread wherever it is; the promise resolves when it is gone and its descriptors, with
+   * the locks on them, are closed.
+   */
+  terminate(): void | Promise<void>;
 }
 
 /** The process around us: arguments, signals, exit, standard streams. */

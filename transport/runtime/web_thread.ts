@@ -3,12 +3,19 @@
 // Invariants:
 //  1. No message is lost: before the thread has its door open, messages to it are held (Bun drops
 //     those that come while a module still awaits), and before `onMessage` they are kept.
-//  2. The first message from a thread is always READY, made by `webParentThread`.
+//  2. The first message from a thread is always Ready, made by `webParentThread`.
+//  3. A thread that was ended leaves no descriptor open (thread_descriptors.ts).
 
 import { assert } from "../ground/assert.ts";
-import type { Thread } from "./runtime.ts";
+import type { Files } from "./files.ts";
+import type { Clock, Thread } from "./runtime.ts";
+import { closeLeftOpen, type ThreadDescriptors } from "./thread_descriptors.ts";
 
-/** Says that the thread takes messages from now on. */
+/** Says that the thread takes messages from now on, and what to close when it is ended. */
+interface Ready {
+  readonly kind: typeof READY;
+  readonly descriptors: ThreadDescriptors;
+}
 const READY = "thread ready";
 
 /** The part of a Worker, or of the global scope inside one, that a thread needs. */
@@ -18,16 +25,22 @@ interface Port {
 }
 
 /** Starts a module worker. */
-export function startWebThread(moduleUrl: URL): Thread {
+export function startWebThread(
+  moduleUrl: URL,
+  parts: { readonly files: Files; readonly clock: Clock },
+): Thread {
   // Bun's key, which Deno passes over: collect garbage early. A job makes many short-lived objects
   // (measured with 200,000 small files: 299 MiB resident without it).
   const options: WorkerOptions & { readonly smol: boolean } = { type: "module", smol: true };
   const worker = new Worker(moduleUrl.href, options);
   const inbox = new Inbox();
   let held: (() => void)[] | null = [];
+  let descriptors: ThreadDescriptors | undefined;
+  let ended: Promise<void> | undefined;
   worker.addEventListener("message", (event: MessageEvent) => {
     if (held === null) return inbox.deliver(event.data);
-    assert(event.data === READY, "a thread opens its door before it speaks");
+    assert(event.data?.kind === READY, "a thread opens its door before it speaks");
+    descriptors = (event.data as Ready).descriptors;
     const early = held;
     held = null;
     for (const post of early) post();
@@ -53,15 +66,22 @@ export function startWebThread(moduleUrl: URL): Thread {
       onError = handler;
       if (failure !== undefined) handler(failure);
     },
-    terminate: () => worker.terminate(),
+    terminate: () => {
+      worker.terminate();
+      if (descriptors === undefined) return Promise.resolve();
+      return ended ??= closeLeftOpen(descriptors, parts);
+    },
   };
 }
 
 /** The door to the thread that started this one: make it once in a thread. */
-export function webParentThread(scope: Port & { close(): void }): Thread {
+export function webParentThread(
+  scope: Port & { close(): void },
+  descriptors: ThreadDescriptors,
+): Thread {
   const inbox = new Inbox();
   scope.addEventListener("message", (event) => inbox.deliver(event.data));
-  scope.postMessage(READY, []);
+  scope.postMessage({ kind: READY, descriptors } satisfies Ready, []);
   return {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     onMessage: (handler) => inbox.open(handler),

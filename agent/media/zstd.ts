@@ -12,6 +12,9 @@ import { AgentError } from "../../transport/ground/error.ts";
 const ZSTD_C_COMPRESSION_LEVEL = 100;
 const ZSTD_C_CHECKSUM_FLAG = 201;
 
+/** Smallest chunk that node:zlib takes, bytes. */
+const MIN_CHUNK_BYTES = 64;
+
 /** Compresses `tar` into one complete zstd frame at `level` (1 to 19). */
 export function compressFrame(tar: Uint8Array, level: number): Uint8Array {
   const options: ZstdOptions & { readonly pledgedSrcSize: number } = {
@@ -32,7 +35,11 @@ export function compressFrame(tar: Uint8Array, level: number): Uint8Array {
 export function decompressFrame(frame: Uint8Array, expectedBytes: number): Uint8Array {
   let content: Uint8Array;
   try {
-    content = zstdDecompressSync(frame, { maxOutputLength: Math.max(1, expectedBytes) });
+    content = zstdDecompressSync(frame, {
+      // One chunk for all, with room to see the end: the default of 16 KiB makes twice the garbage.
+      chunkSize: expectedBytes + MIN_CHUNK_BYTES,
+      maxOutputLength: Math.max(1, expectedBytes),
+    });
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : String(cause);
     throw damaged(found, expectedBytes, cause);
@@ -47,6 +54,6 @@ function damaged(found: string, expectedBytes: number, cause: unknown): AgentErr
   const message = `Cannot decompress frame: found ${found}, need ${expectedBytes} bytes of content`;
   return new AgentError("damaged", message, {
     cause,
-    hint: "run agent verify to find the damaged media",
+    hint: "Run `agent verify` to find the damaged media.",
   });
 }

@@ -38,7 +38,8 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     this.stgService = stgService;
     this.layer = new ConnectLayer({ network: parts.network, storage: null });
     const { startThread, onAssertion } = parts;
-    this.runner = new JobRunner({ clock, random, startThread, onAssertion });
+    const onTrouble = (message: string) => parts.log("warning", message);
+    this.runner = new JobRunner({ clock, random, startThread, onAssertion, onTrouble });
   }
 
   abstract startJob(request: JobRequest): JobView;

@@ -97,9 +97,9 @@ export class Catalog {
    * Publishes the backup of a finished media file, in one transaction.
    * @throws AgentError `damaged` | `no_space` | `busy` | `failed`; then nothing has changed
    */
-  import(media: MediaReader, options: { onProgress?: (rows: number) => void } = {}): void {
+  import(media: MediaReader): void {
     const number = Math.max(this.nextNumber(), media.trailer.number);
-    this.#run("write", () => importMedia(this.#database, media, { number, ...options }));
+    this.#run("write", () => importMedia(this.#database, media, { number }));
   }
 
   /** All rows that a backup sees, in no particular order. */

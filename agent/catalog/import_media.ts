@@ -15,8 +15,6 @@ import { inTransaction } from "./schema.ts";
 export interface ImportOptions {
   /** Place in the order of publication; the trailer's own when it is free. */
   readonly number: number;
-  /** Called after each group of rows; what it throws ends the import with nothing published. */
-  readonly onProgress?: ((rows: number) => void) | undefined;
 }
 
 /**
@@ -101,7 +99,6 @@ function insertRows(database: DatabaseSync, media: MediaReader, options: ImportO
       insert.run(number, directories.id(parent), name, number, ...toColumns(row, number));
       count++;
     }
-    options.onProgress?.(count);
   }
   return count;
 }

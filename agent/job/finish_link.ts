@@ -1,5 +1,6 @@
 // The end of a job's link: after success it is closed in order, after a failure of ours the peer is
-// told why before the connections end.
+// told why before the connections end. A result stands, whatever becomes of the connections after
+// it: what was published or restored is so.
 
 import { toErrorRecord } from "../../transport/mod.ts";
 import type { JobLink } from "./link.ts";
@@ -12,13 +13,14 @@ export async function finishLink(
   link: JobLink,
   body: () => Promise<WorkerResult>,
 ): Promise<WorkerResult> {
+  let result: WorkerResult;
   try {
-    const result = await body();
-    await link.finish();
-    return result;
+    result = await body();
   } catch (error) {
     const cause = session.signal.aborted ? session.signal.reason : error;
     await link.fail(toErrorRecord(cause));
     throw cause;
   }
+  await link.finish().catch(() => {}); // The peer is gone; the session ends what is still open.
+  return result;
 }

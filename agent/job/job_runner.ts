@@ -1,9 +1,15 @@
 // Runs the jobs of a daemon: gives each a worker, keeps the board, ends them all when the daemon
 // stops. Server and client daemons are the same in this.
 
-import { AgentError, type Clock, type Random, type Thread } from "../../transport/mod.ts";
+import {
+  AgentError,
+  type Clock,
+  type Random,
+  type Thread,
+  toErrorRecord,
+} from "../../transport/mod.ts";
 import type { JobKind, JobRequest } from "../control/daemon.ts";
-import { Job } from "./job.ts";
+import { Job, type JobEnd } from "./job.ts";
 import { JobBoard } from "./job_board.ts";
 import { JobThread } from "./job_thread.ts";
 import type { WorkerTask } from "./worker_protocol.ts";
@@ -13,6 +19,8 @@ export interface JobRunnerParts {
   readonly random: Random;
   readonly startThread: () => Thread;
   readonly onAssertion: (message: string) => void;
+  /** Told what went wrong after a job's end, for the log. */
+  readonly onTrouble: (message: string) => void;
 }
 
 export interface NewJob {
@@ -31,6 +39,8 @@ export class JobRunner {
   readonly board = new JobBoard();
   readonly #parts: JobRunnerParts;
   readonly #threads = new Map<string, JobThread>();
+  /** Jobs until their leases are given back, too. */
+  readonly #ending = new Set<Promise<void>>();
   #stopping = false;
 
   constructor(parts: JobRunnerParts) {
@@ -51,20 +61,24 @@ export class JobRunner {
     return job;
   }
 
-  /** Starts the worker of a job; `onEnded` runs when it is gone. */
+  /**
+   * Starts the worker of a job.
+   * @param onEnded gives back what the job was lent; runs once, also when no worker can start
+   * @throws what starting the worker throws; the job has failed with it then
+   */
   run(job: Job, task: WorkerTask, onEnded: () => Promise<void>): JobThread {
-    const thread = new JobThread(job, task, this.#parts);
     const id = job.start.id;
+    let thread: JobThread;
+    try {
+      thread = new JobThread(job, task, this.#parts);
+    } catch (error) {
+      job.end(neverRan(error), this.#parts.clock.monotonicMs());
+      this.#giveBack(id, onEnded());
+      throw error;
+    }
     this.#threads.set(id, thread);
-    void thread.ended.then(async () => {
-      this.#threads.delete(id);
-      await onEnded();
-    });
+    this.#giveBack(id, thread.ended.then(onEnded));
     return thread;
-  }
-
-  thread(id: string): JobThread | undefined {
-    return this.#threads.get(id);
   }
 
   /** Cancels the job with this id or unique prefix. */
@@ -79,11 +93,34 @@ export class JobRunner {
     this.#stopping = true;
     const threads = [...this.#threads.values()];
     for (const thread of threads) thread.cancel();
-    await Promise.all(threads.map((thread) => thread.ended));
+    await Promise.all(this.#ending);
+  }
+
+  /** A lease that cannot be given back is lost, its volume with it: that ends no daemon. */
+  #giveBack(id: string, ended: Promise<void>): void {
+    const ending = ended
+      .catch((error) => this.#parts.onTrouble(`job "${id}": ${toErrorRecord(error).message}`))
+      .finally(() => {
+        this.#threads.delete(id);
+        this.#ending.delete(ending);
+      });
+    this.#ending.add(ending);
   }
 
   #newId(): string {
     const bytes = this.#parts.random.bytes(ID_LENGTH);
     return [...bytes].map((byte) => ID_LETTERS[byte % ID_LETTERS.length]).join("");
   }
+}
+
+function neverRan(error: unknown): JobEnd {
+  return {
+    state: "failed",
+    backup: null,
+    files: null,
+    bytes: null,
+    channels: { network: { bytes: 0 }, storage: { bytes: 0 } },
+    fallback: null,
+    error: toErrorRecord(error),
+  };
 }

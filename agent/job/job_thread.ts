@@ -2,7 +2,8 @@
 // what it reports into the job, and ends it.
 //
 // The job ends exactly once: by the worker's own word, by its crash, or after the grace time of a
-// cancellation. `ended` resolves when the thread is gone and its leases can be given back.
+// cancellation, unless it is publishing: cut there, the backup would be told as cancelled and
+// still be adopted by the next start. `ended` resolves when the thread is gone and its leases can be given back.
 
 import {
   type Clock,
@@ -23,6 +24,7 @@ export interface JobThreadParts {
   readonly onAssertion: (message: string) => void;
 }
 
+/** Of a job that ended without a report of its own. */
 const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
 
 export class JobThread {
@@ -35,6 +37,7 @@ export class JobThread {
   readonly #gone = new AbortController();
   #resolveEnded: () => void = () => {};
   #cancelled = false;
+  #committing = false;
 
   constructor(job: Job, task: WorkerTask, parts: JobThreadParts) {
     this.job = job;
@@ -79,6 +82,7 @@ export class JobThread {
     } catch {
       return; // The worker ended by itself.
     }
+    if (this.#committing) return; // It ends by itself, with the backup or without.
     this.#fail({ code: "cancelled", message: "Cannot finish the job: cancelled" });
   }
 
@@ -92,6 +96,7 @@ export class JobThread {
     else if (message.type === "running") job.setRunning(message.kind);
     else if (message.type === "backup") job.setBackup(message.backup);
     else if (message.type === "report") job.report(message.body);
+    else if (message.type === "committing") this.#committing = true;
     else if (message.type === "assertion") this.#parts.onAssertion(message.message);
     else this.#end(message);
   }
@@ -111,10 +116,11 @@ export class JobThread {
       fallback,
       error: null,
     }, this.#parts.clock.monotonicMs());
-    this.#close();
+    void this.#close();
   }
 
-  #fail(error: ErrorRecord, channels: ChannelBytes = NO_BYTES): void {
+  #fail(error: ErrorRecord, told: ChannelBytes | null = null): void {
+    const channels = told ?? this.job.view().progress?.channels ?? NO_BYTES;
     const state = error.code === "cancelled" ? "cancelled" : "failed";
     this.job.end({
       state,
@@ -125,13 +131,16 @@ export class JobThread {
       fallback: null,
       error,
     }, this.#parts.clock.monotonicMs());
-    this.#close();
+    void this.#close();
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
     this.#grace.abort();
-    this.#thread.terminate();
     this.#gone.abort();
-    this.#resolveEnded();
+    try {
+      await this.#thread.terminate();
+    } finally {
+      this.#resolveEnded();
+    }
   }
 }

@@ -140,6 +140,8 @@ export type FromWorker =
   /** Connected; says what the peer asked for. */
   | { readonly type: "running"; readonly kind: JobKind }
   | { readonly type: "backup"; readonly backup: string }
+  /** The job publishes and ends by itself: its thread must not be ended for a cancellation. */
+  | { readonly type: "committing" }
   | { readonly type: "report"; readonly body: Progress | Warning }
   | {
     readonly type: "end";

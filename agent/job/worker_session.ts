@@ -102,6 +102,11 @@ export class WorkerSession implements AsyncDisposable {
     this.#post({ type: "backup", backup });
   }
 
+  /** From now on the job does what must not be cut short, and ends by itself soon. */
+  committing(): void {
+    this.#post({ type: "committing" });
+  }
+
   channels(): ChannelBytes {
     const { networkBytes, storageBytes } = this.layer.channelBytes();
     return { network: { bytes: networkBytes }, storage: { bytes: storageBytes } };

@@ -38,6 +38,7 @@ export async function receiveBackup(
   const receipt = new Receipt(session, options.link, writer);
   await receipt.receiveAll();
   session.throwIfCancelled();
+  session.committing();
   const status = receipt.incomplete ? "incomplete" : "ok";
   const published = writer.publish({
     status,
@@ -48,7 +49,7 @@ export async function receiveBackup(
     fallback: options.fallback,
     skipped: receipt.skipped,
     skippedCount: receipt.skippedCount,
-  }, { onProgress: () => session.throwIfCancelled() });
+  });
   const result: WorkerResult = {
     status,
     backup: published.backup,
@@ -57,7 +58,14 @@ export async function receiveBackup(
     fallback: options.fallback,
   };
   const { backup, files: fileCount, bytes } = published;
-  await options.link.send({ type: "result", backup, status, files: fileCount, bytes });
+  try {
+    await options.link.send({ type: "result", backup, status, files: fileCount, bytes });
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    // It is published all the same: only the client's own report of the job says otherwise.
+    const message = `the client was not told of the backup: ${error.message}`;
+    session.warn({ code: "untold", message, path: null });
+  }
   return result;
 }
 

@@ -3,7 +3,7 @@
 export { Vault } from "./vault.ts";
 export type { VaultOptions, VaultRecovery } from "./vault.ts";
 export { BackupWriter, VaultWriter } from "./vault_writer.ts";
-export type { BackupMeta, PublishOptions } from "./vault_writer.ts";
+export type { BackupMeta } from "./vault_writer.ts";
 export type { VaultPlace } from "./vault_error.ts";
 export { VaultReader } from "./vault_reader.ts";
 export type { RestorePlan } from "./restore_plan.ts";

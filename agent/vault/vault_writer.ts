@@ -22,11 +22,6 @@ import type { VaultPlace } from "./vault_error.ts";
 /** What is known of a backup when it begins. */
 export type BackupMeta = MediaLabel;
 
-export interface PublishOptions {
-  /** Called now and then with the count of rows imported; what it throws cancels. */
-  readonly onProgress?: (rows: number) => void;
-}
-
 export class VaultWriter {
   readonly #place: VaultPlace;
   readonly #catalog: Catalog;
@@ -120,7 +115,7 @@ export class BackupWriter {
    * Publishes the backup. After an error nothing is published and nothing is left behind.
    * @throws AgentError `no_space` | `failed` | `damaged` | `busy`
    */
-  publish(result: BackupResult, options: PublishOptions = {}): CatalogBackup {
+  publish(result: BackupResult): CatalogBackup {
     return this.#attempt("publish", () => {
       const { files, directory } = this.#place;
       const lock = files.open(AT_CWD, `${directory}/publish.lock`, {
@@ -131,7 +126,7 @@ export class BackupWriter {
       try {
         files.lock(lock, "exclusive", { wait: true });
         this.#media.finish(result, this.#catalog.nextNumber());
-        this.#makeVisible(options);
+        this.#makeVisible();
       } finally {
         files.close(lock);
       }
@@ -152,11 +147,11 @@ export class BackupWriter {
   }
 
   /** Steps 2 and 3; when one fails the file goes, unless the backup is visible after all. */
-  #makeVisible(options: PublishOptions): void {
+  #makeVisible(): void {
     try {
       this.#store.rename(this.#backup);
       using media = this.#store.open(this.#backup);
-      this.#catalog.import(media, options);
+      this.#catalog.import(media);
     } catch (error) {
       // When even this question fails the file stays: the next start adopts it.
       if (this.#catalog.backups().some((one) => one.backup === this.#backup)) return;

@@ -9,17 +9,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { AgentError } from "../../../../transport/ground/error.ts";
 import { VaultWriter } from "../../../../agent/vault/mod.ts";
 import { backupId } from "../../../../agent/vault/backup_id.ts";
-import {
-  files,
-  makeArchive,
-  makeLabel,
-  makeRecords,
-  sampleMembers,
-  withFolder,
-} from "../media/media_fixture.ts";
+import { files, makeArchive, makeLabel, withFolder } from "../media/media_fixture.ts";
 import { codeOf, openVault, publish } from "./vault_fixture.ts";
 
 describe("Vault", () => {
@@ -137,21 +129,6 @@ describe("BackupWriter", () => {
       using _vault = openVault(folder);
       using writer = VaultWriter.open({ directory: folder, files });
       writer.begin(makeLabel()).abort();
-      expect(readdirSync(`${folder}/media`)).toEqual([]);
-    });
-  });
-
-  test("publish() leaves nothing behind when its caller cancels the import", async () => {
-    await withFolder((folder) => {
-      using vault = openVault(folder);
-      using writer = VaultWriter.open({ directory: folder, files });
-      const backup = writer.begin(makeLabel());
-      for (const record of makeRecords(makeArchive(sampleMembers()))) backup.append(record);
-      const cancel = () => {
-        throw new AgentError("cancelled", "Cannot go on: cancelled");
-      };
-      expect(codeOf(() => backup.publish(RESULT, { onProgress: cancel }))).toBe("cancelled");
-      expect(vault.backups()).toEqual([]);
       expect(readdirSync(`${folder}/media`)).toEqual([]);
     });
   });

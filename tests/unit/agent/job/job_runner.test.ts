@@ -1,0 +1,142 @@
+// The worker of a job on the main thread's side: what becomes of the job and of what it was lent
+// when the worker ends, crashes, cannot start, or is told to stop while it publishes.
+
+import { beforeEach, describe, expect, test } from "bun:test";
+import { type FromWorker, JobRunner, type ToWorker } from "../../../../agent/job/mod.ts";
+import type { ServerVerifyTask } from "../../../../agent/job/mod.ts";
+import { CANCEL_GRACE_MS } from "../../../../agent/job/limits.ts";
+import { AgentError } from "../../../../transport/ground/mod.ts";
+import { currentRuntime, type Thread } from "../../../../transport/runtime/mod.ts";
+import { HandClock } from "../../transport/flow/hand_clock.ts";
+
+const { random } = await currentRuntime();
+const TASK: ServerVerifyTask = {
+  kind: "server-verify",
+  identity: { name: "vault01", job: "j", token: "00", connections: 1 },
+  steps: [],
+  vault: "/vault",
+  backups: [],
+  data: false,
+};
+const END: FromWorker = {
+  type: "end",
+  result: { status: "ok", backup: "b1", files: 1, bytes: 2, fallback: null },
+  channels: { network: { bytes: 3 }, storage: { bytes: 4 } },
+};
+
+class FakeThread implements Thread {
+  readonly sent: string[] = [];
+  terminated = false;
+  say: (message: FromWorker) => void = () => {};
+  crash: (error: Error) => void = () => {};
+
+  post(message: unknown): void {
+    this.sent.push((message as ToWorker).type);
+  }
+
+  onMessage(handler: (message: unknown) => void): void {
+    this.say = handler;
+  }
+
+  onError(handler: (error: Error) => void): void {
+    this.crash = handler;
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+}
+
+let clock: HandClock;
+let thread: FakeThread;
+let runner: JobRunner;
+let troubles: string[];
+let returned: number;
+let start: () => Thread;
+
+const create = () =>
+  runner.create({ id: null, kind: "backup-filesystem", client: "web01", request: null });
+const giveBack = () => Promise.resolve(void returned++);
+
+beforeEach(() => {
+  clock = new HandClock();
+  thread = new FakeThread();
+  troubles = [];
+  returned = 0;
+  start = () => thread;
+  runner = new JobRunner({
+    clock,
+    random,
+    startThread: () => start(),
+    onAssertion: (message) => troubles.push(`assertion: ${message}`),
+    onTrouble: (message) => troubles.push(message),
+  });
+});
+
+describe("JobRunner", () => {
+  test("gives back what a job was lent when its worker ends, before stop() returns", async () => {
+    const job = create();
+    runner.run(job, TASK, giveBack);
+    thread.say(END);
+    await runner.stop();
+    expect([job.view().state, thread.terminated, returned]).toEqual(["ok", true, 1]);
+  });
+
+  test("fails the job and gives back when the worker crashes", async () => {
+    const job = create();
+    runner.run(job, TASK, giveBack);
+    thread.crash(new Error("out of memory"));
+    await runner.stop();
+    expect(job.view().error).toEqual({ code: "internal", message: "out of memory" });
+    expect(returned).toBe(1);
+  });
+
+  test("fails the job and gives back when no worker can start", async () => {
+    const job = create();
+    const error = new AgentError("failed", "Cannot start a thread");
+    start = () => {
+      throw error;
+    };
+    expect(() => runner.run(job, TASK, giveBack)).toThrow(error);
+    await runner.stop();
+    expect([job.view().state, returned]).toEqual(["failed", 1]);
+  });
+
+  test("tells of leases that cannot be given back, and goes on", async () => {
+    const job = create();
+    const error = new AgentError("volume", "Cannot write v0");
+    runner.run(job, TASK, () => Promise.reject(error));
+    thread.say(END);
+    await runner.stop();
+    expect(troubles).toEqual([`job "${job.start.id}": Cannot write v0`]);
+    expect(job.view().state).toBe("ok");
+  });
+
+  test("ends the thread of a cancelled job after the grace time, with the bytes so far", async () => {
+    const job = create();
+    const { ended } = runner.run(job, TASK, giveBack);
+    const channels = { network: { bytes: 7 }, storage: { bytes: 8 } };
+    const counts = { files: 0, bytes: 0, totalFiles: null, totalBytes: null };
+    const rates = { seconds: 1, bytesPerSecond: 0 };
+    const body = { type: "progress", job: "j", phase: "reading", channels } as const;
+    thread.say({ type: "report", body: { ...body, ...counts, ...rates } });
+    runner.cancel(job.start.id);
+    await clock.ring(CANCEL_GRACE_MS);
+    await ended;
+    expect(thread.sent).toEqual(["task", "cancel"]);
+    expect([job.view().state, job.view().summary?.channels]).toEqual(["cancelled", channels]);
+  });
+
+  test("lets a job that publishes end by itself, whatever the grace time", async () => {
+    const job = create();
+    const { ended } = runner.run(job, TASK, giveBack);
+    runner.cancel(job.start.id);
+    thread.say({ type: "committing" });
+    await clock.ring(CANCEL_GRACE_MS);
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    expect([job.ended, thread.terminated]).toEqual([false, false]);
+    thread.say(END);
+    await ended;
+    expect(job.view().summary).toMatchObject({ status: "ok", backup: "b1" });
+  });
+});

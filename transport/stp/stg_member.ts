@@ -6,8 +6,10 @@
 // Invariants:
 //  1. Each volume has its own heartbeat loop: a slow volume does not hold up the others.
 //  2. Each beat first reads our block: another claim in it means that we lost the id.
-//  3. When no volume took a heartbeat for half of the dead time, the id counts as lost: we stop
-//     before others may take over.
+//  3. When no volume took a heartbeat for half of the dead time, the id counts as lost. A process
+//     that starts with our id may take it earlier, after the watch window (host_claim.ts): the
+//     generation makes what we still write harmless to its connections' data, and our next
+//     heartbeat finds its claim.
 
 import { AgentError } from "../ground/error.ts";
 import type { Volume } from "../volume.ts";
@@ -177,6 +179,8 @@ export class StgMember implements AsyncDisposable {
     const { identity, controlVolume } = this.#medium;
     const left = await readOwnBlock(this.#medium, this.claim.hostId, endpoint);
     if (left === null || left.kind === "free" || left.kind === "aborted") return;
+    // Who took the id from us uses the endpoint now: its connection is none of ours.
+    if (left.self.boot !== this.claim.generation) return;
     left.kind = "aborted";
     left.reason = "the process that held it ended";
     left.changes++;

@@ -4,7 +4,7 @@
 // cancelled wait loses nothing. The connection polls only while somebody waits on it.
 
 import type { Address, Conn, WaitOptions } from "../conn.ts";
-import { assert } from "../ground/assert.ts";
+import { assert, AssertionFailure } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
 import type { ConnectionIds } from "./control_block.ts";
@@ -313,11 +313,12 @@ export class StpConn implements Conn {
     return new AgentError("closed", "Cannot use the connection: closed here, need an open one");
   }
 
-  /** Runs a step whose failure is the connection's failure. */
+  /** Runs a step whose failure is the connection's failure; a bug is not. */
   async #guarded(step: () => Completion): Promise<void> {
     try {
       await step();
     } catch (error) {
+      if (error instanceof AssertionFailure) throw error;
       this.#asFailure(error);
     }
   }

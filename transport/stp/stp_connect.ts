@@ -63,7 +63,11 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
   } catch (error) {
     own.block.kind = "aborted";
     own.block.reason = "the connector gave up";
-    await Promise.resolve(own.publish()).catch(() => {});
+    try {
+      await own.publish();
+    } catch {
+      // The medium is gone: the first error says so, or why else nobody waits any more.
+    }
     pool.release(own);
     throw error;
   }

@@ -128,14 +128,20 @@ export class StpLink {
   dispatch(event: EndpointEvent, cause?: unknown): Completion {
     const { state, actions } = nextEndpointState(this.#state, event);
     this.#state = state;
+    const release = actions.includes("release");
     let pending: Completion;
-    for (const action of actions) {
-      if (action === "publish") pending = this.publish();
-      else if (action === "publish-abort") pending = this.#publishFailure(cause);
-      else if (pending === undefined) this.#releaseWhenQuiet();
-      else pending = pending.finally(() => this.#releaseWhenQuiet());
+    try {
+      if (actions.includes("publish")) pending = this.publish();
+      if (actions.includes("publish-abort")) pending = this.#publishFailure(cause);
+    } catch (error) {
+      // Also when the volume failed: nobody else gives the endpoint back.
+      if (release) this.#releaseWhenQuiet();
+      throw error;
     }
-    return pending;
+    if (!release) return pending;
+    if (pending !== undefined) return pending.finally(() => this.#releaseWhenQuiet());
+    this.#releaseWhenQuiet();
+    return undefined;
   }
 
   /** Fails the connection for a reason found on our side. */

@@ -78,8 +78,18 @@ export class StpListener implements Listener {
       if (this.#failure !== null) throw this.#failure;
       const conn = this.#queue.shift();
       if (conn === undefined) await this.#change(options.signal);
-      else if (!(await conn.isGone())) return conn; // a connector that gave up is skipped
+      else if (!(await conn.isGone())) { // a connector that gave up is skipped
+        if (options.signal?.aborted !== true && this.#closed === null) return conn;
+        this.#putBack(conn);
+      }
     }
+  }
+
+  /** Nobody takes it here: the next accept does, unless there is none. */
+  #putBack(conn: StpConn): void {
+    if (this.#closed !== null) return conn.abort("the listener closed");
+    this.#queue.unshift(conn);
+    this.#wake();
   }
 
   close(): Promise<void> {

@@ -73,8 +73,9 @@ export class StpMechanism implements Mechanism, StpCalls {
     const { state } = socket;
     assert(state.kind === "bound", "listen comes after bind");
     const own = await this.#pool.acquire();
+    let listener: StpListener;
     try {
-      const listener = await StpListener.open({
+      listener = await StpListener.open({
         medium: this.#medium,
         pool: this.#pool,
         turns: this.#turns,
@@ -83,11 +84,15 @@ export class StpMechanism implements Mechanism, StpCalls {
         backlog: options.backlog,
         token: options.token,
       });
-      socket.state = { kind: "listening", addr: state.addr, listener };
     } catch (error) {
       this.#pool.release(own);
       throw error;
     }
+    if (closedMeanwhile(socket)) {
+      await listener.close();
+      throw closedError("listen");
+    }
+    socket.state = { kind: "listening", addr: state.addr, listener };
   }
 
   STPgetsockname(socket: StpSocket): Address {
@@ -120,15 +125,17 @@ export class StpMechanism implements Mechanism, StpCalls {
       token: options.token,
       signal: options.signal,
     });
+    if (closedMeanwhile(socket)) {
+      conn.abort("the socket was closed");
+      throw closedError("connect");
+    }
     socket.state = { kind: "connected", addr: state.addr, conn };
   }
 
   /** @throws AgentError `closed`, `cancelled`, `volume` */
   async STPaccept(socket: StpSocket, options?: WaitOptions): Promise<StpSocket> {
     const { state } = socket;
-    if (state.kind === "closed") {
-      throw new AgentError("closed", "Cannot accept: the socket is closed, need an open one");
-    }
+    if (state.kind === "closed") throw closedError("accept");
     assert(state.kind === "listening", "accept comes after listen");
     const conn = await state.listener.accept(options);
     const accepted = new StpSocket(this, { ownsPort: false });
@@ -178,4 +185,13 @@ export class StpMechanism implements Mechanism, StpCalls {
       { hint: "Bind port 0 for a dynamic port." },
     );
   }
+}
+
+/** True when `close` came while a call on the socket was under way. */
+function closedMeanwhile(socket: StpSocket): boolean {
+  return socket.state.kind === "closed";
+}
+
+function closedError(action: string): AgentError {
+  return new AgentError("closed", `Cannot ${action}: the socket was closed, need an open one`);
 }

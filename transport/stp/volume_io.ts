@@ -1,7 +1,9 @@
 // Reads and writes of shared volumes whose failure names the volume.
 //
-// Invariant: a synchronous volume stays synchronous (undefined comes back, nothing is allocated).
+// Invariants: a synchronous volume stays synchronous (undefined comes back, nothing is allocated).
+// A failed assertion is a bug and no failing medium: it passes as it is.
 
+import { AssertionFailure } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion, Volume } from "../volume.ts";
 
@@ -33,7 +35,8 @@ async function named(pending: Promise<void>, volume: Volume, verb: string): Prom
   }
 }
 
-function volumeError(volume: Volume, verb: string, cause: unknown): AgentError {
+function volumeError(volume: Volume, verb: string, cause: unknown): Error {
+  if (cause instanceof AssertionFailure) return cause;
   const found = cause instanceof Error ? cause.message : String(cause);
   return new AgentError(
     "volume",

@@ -13,7 +13,7 @@ import { formatStg, readStgIdentity, readStgStatus, type Runtime } from "../tran
 import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
 import { arrayParts, openVolumes } from "./compose.ts";
 import type { StgConfig } from "./config/mod.ts";
-import { type OpenVolumes, sourceOf } from "./stg/mod.ts";
+import { type OpenVolumes, sourceOf, timingOf } from "./stg/mod.ts";
 
 export function offlineOperations(runtime: Runtime): OfflineOperations {
   const parts = arrayParts(runtime);
@@ -33,14 +33,22 @@ export function offlineOperations(runtime: Runtime): OfflineOperations {
     arrayRemove: (directory) => removeArray(directory, parts),
     stgFormat: (stg, { force }) =>
       withVolumes(runtime, stg, async ({ volumes }) => {
-        const { random } = runtime;
-        const identity = await formatStg({ name: stg.name, volumes, random, force });
+        const { random, clock } = runtime;
+        const timing = timingOf(stg);
+        const identity = await formatStg({
+          name: stg.name,
+          volumes,
+          random,
+          force,
+          clock,
+          timing,
+        });
         return { stg: identity.name, uuid: identity.uuid, volumes: stg.volumes };
       }),
     stgStatus: (stg) =>
       withVolumes(runtime, stg, async ({ volumes }) => {
         const identity = await readStgIdentity({ name: stg.name, volumes });
-        const status = await readStgStatus(identity, volumes, runtime.clock);
+        const status = await readStgStatus(identity, volumes, runtime.clock, timingOf(stg));
         return {
           name: stg.name,
           state: "up",

@@ -3,6 +3,7 @@
 
 import { configureSync, getLogger, getTextFormatter, type LogRecord } from "@logtape/logtape";
 import type { Process } from "../transport/mod.ts";
+import { printable } from "./cli/output.ts";
 import type { DaemonParts } from "./daemon_parts.ts";
 
 /** syslog priorities, which systemd reads from the `<N>` before a line. */
@@ -11,7 +12,11 @@ const PRIORITIES = { trace: 7, debug: 7, info: 6, warning: 4, error: 3, fatal: 2
 /** Sets the log up for this process; called once, by a daemon that starts. */
 export function createLog(process: Process, name: string): DaemonParts["log"] {
   const journal = process.env("JOURNAL_STREAM") !== undefined;
-  const format = getTextFormatter({ timestamp: journal ? "none" : "rfc3339" });
+  const format = getTextFormatter({
+    timestamp: journal ? "none" : "rfc3339",
+    // As it stands, not in quotes: names inside have some. They may come from a peer.
+    value: (value) => printable(String(value)),
+  });
   const sink = (record: LogRecord) => {
     const prefix = journal ? `<${PRIORITIES[record.level]}>` : "";
     process.write(2, prefix + format(record));

@@ -46,6 +46,16 @@ export function commandHelp(spec: CommandSpec): string {
   return parts.join("\n");
 }
 
+/** Help of a first word that several commands share. */
+export function groupHelp(word: string, commands: readonly CommandSpec[]): string {
+  const rows = commands.map((command) => [command.name, command.summary] as const);
+  return [
+    `Usage: agent ${word} COMMAND [OPTIONS] [ARGUMENTS]\n`,
+    `Commands:\n${columns(rows)}`,
+    "Help of a command: agent COMMAND --help\n",
+  ].join("\n");
+}
+
 /** Help of the program: all commands. */
 export function programHelp(root: CommandSpec, commands: readonly CommandSpec[]): string {
   const rows = commands.map((command) => [command.name, command.summary] as const);

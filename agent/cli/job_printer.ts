@@ -4,7 +4,7 @@
 // results only. With --json progress and the summary are on standard output, errors and warnings
 // on standard error.
 
-import type { JobEventBody, Progress, Warning } from "../control/mod.ts";
+import type { JobEventBody, Progress, Summary, Warning } from "../control/mod.ts";
 import { MAX_SHOWN_WARNINGS, PLAIN_PROGRESS_SECONDS } from "./limits.ts";
 import { type Output, printable } from "./output.ts";
 import { progressBar, progressText } from "./progress_line.ts";
@@ -19,6 +19,7 @@ export class JobPrinter {
   #lastPhase = "";
   #lastSeconds = 0;
   #warnings = 0;
+  #cancelled = false;
 
   constructor(out: Output, json: boolean) {
     this.#out = out;
@@ -37,12 +38,18 @@ export class JobPrinter {
       case "warning":
         return this.#warning(body);
       case "error":
+        if (body.code === "cancelled") this.#cancelled = true;
         return this.note(this.#out.paint(2).red(errorText(body.message, body.hint)));
       case "summary":
         this.#endBar();
         this.#hiddenWarnings();
-        return this.#out.write(1, renderSummary(body, this.#out.paint(1)));
+        return this.#out.write(1, this.#summary(body));
     }
+  }
+
+  #summary(summary: Summary): string {
+    const state = this.#cancelled ? "cancelled" : summary.status;
+    return renderSummary(summary, this.#out.paint(1), state);
   }
 
   /** A line for people on standard error, not lost under the bar; nothing with --json. */

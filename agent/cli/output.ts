@@ -27,6 +27,11 @@ export function createOutput(process: Process): Output {
   };
 }
 
+/** `1 file`, `2 files`. */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
 /** Text from a file system or peer as it may go to a terminal: no control characters. */
 export function printable(text: string): string {
   // deno-lint-ignore no-control-regex

@@ -110,9 +110,9 @@ export function parseCommand(spec: CommandSpec, args: readonly string[]): Parsed
   for (const option of spec.options) {
     if (option.required !== true || options.has(option.name)) continue;
     throw usage(
-      `command "${spec.name === "" ? "agent" : spec.name}"`,
-      "nothing",
-      optionText(option),
+      spec.name === "" ? "the agent" : `command "${spec.name}"`,
+      "no such option",
+      `--${option.name} ${option.value ?? ""}`.trim(),
       spec,
     );
   }
@@ -148,7 +148,7 @@ function assignArguments(spec: CommandSpec, given: readonly string[]) {
   for (const argument of spec.arguments) {
     const values = argument.many === true ? given.slice(next) : given.slice(next, next + 1);
     if (values.length === 0 && argument.required) {
-      throw usage(`command "${spec.name}"`, "nothing", `argument ${argument.name}`, spec);
+      throw usage(`command "${spec.name}"`, "too few arguments", argument.name, spec);
     }
     if (values.some((value) => value === "")) {
       throw usage(`argument ${argument.name}`, "an empty text", argument.name, spec);

@@ -4,8 +4,16 @@
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { Progress } from "../control/mod.ts";
+import { count } from "./output.ts";
 
 const BAR_CELLS = 24;
+const BAR_CELLS_MIN = 4;
+/** Spaces and edges around the bar. */
+const BAR_FRAME_LETTERS = 6;
+/** Longest phase, "verifying". */
+const PHASE_LETTERS = 9;
+/** Usual length of the numbers: "123456 files  1.23 GiB  123 MiB/s  12 s left". */
+const NUMBERS_LETTERS = 44;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /** Share that is done, 0 to 1, or null while the total is unknown. */
@@ -26,10 +34,13 @@ function remainingSeconds(progress: Progress): number | null {
 /** The line with a bar, cut to `columns`. */
 export function progressBar(progress: Progress, columns: number): string {
   const share = doneShare(progress);
-  const head = share === null
-    ? progress.phase.padEnd(10)
-    : `${progress.phase.padEnd(10)} ${bar(share)} ${percent(share)}`;
-  return [...`${head}  ${numbers(progress)}`].slice(0, Math.max(1, columns - 1)).join("");
+  const text = numbers(progress);
+  const phase = progress.phase.padEnd(PHASE_LETTERS);
+  // The bar gives way to the numbers; the margin keeps it from jumping as they grow.
+  const room = columns - 1 - phase.length - percent(1).length - NUMBERS_LETTERS - BAR_FRAME_LETTERS;
+  const cells = Math.max(BAR_CELLS_MIN, Math.min(BAR_CELLS, room));
+  const head = share === null ? phase : `${phase} ${bar(share, cells)} ${percent(share)}`;
+  return [...`${head}  ${text}`].slice(0, Math.max(1, columns - 1)).join("");
 }
 
 /** The line where there is no terminal. */
@@ -42,7 +53,7 @@ export function progressText(progress: Progress): string {
 function numbers(progress: Progress): string {
   const left = remainingSeconds(progress);
   const parts = [
-    `${progress.files} files`,
+    count(progress.files, "file"),
     formatSize(progress.bytes),
     `${formatSize(progress.bytesPerSecond)}/s`,
     left === null ? formatSeconds(progress.seconds) : `${formatSeconds(left)} left`,
@@ -50,11 +61,11 @@ function numbers(progress: Progress): string {
   return parts.join("  ");
 }
 
-function bar(share: number): string {
-  const cells = share * BAR_CELLS;
-  const full = Math.floor(cells);
-  const part = EIGHTHS[Math.floor((cells - full) * 8)] ?? "";
-  return `▕${("█".repeat(full) + part).padEnd(BAR_CELLS)}▏`;
+function bar(share: number, cells: number): string {
+  const done = share * cells;
+  const full = Math.floor(done);
+  const part = EIGHTHS[Math.floor((done - full) * 8)] ?? "";
+  return `▕${("█".repeat(full) + part).padEnd(cells)}▏`;
 }
 
 function percent(share: number): string {

@@ -2,7 +2,7 @@
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { ChannelBytes, JobView, Summary } from "../control/mod.ts";
-import { type Paint, printable } from "./output.ts";
+import { count, type Paint, printable } from "./output.ts";
 import { renderFields, renderTable } from "./table.ts";
 
 const STATE_COLOURS: Readonly<Record<string, "green" | "yellow" | "red" | "cyan">> = {
@@ -64,14 +64,21 @@ export function renderJob(job: JobView, paint: Paint): string {
     if (job.error.hint !== undefined) fields.push(["hint", printable(job.error.hint)]);
   }
   const text = renderFields(fields);
-  return job.summary === null ? text : text + renderSummary(job.summary, paint);
+  return job.summary === null ? text : text + renderSummary(job.summary, paint, job.state);
 }
 
-/** The last lines of a job: what came out, how fast, through which channel. */
-export function renderSummary(summary: Summary, paint: Paint): string {
-  const parts = [`${paint.bold(paintState(summary.status, paint))}:`];
+/**
+ * The last lines of a job: what came out, how fast, through which channel.
+ * @param state how the job ended; a summary knows no "cancelled"
+ */
+export function renderSummary(
+  summary: Summary,
+  paint: Paint,
+  state: string = summary.status,
+): string {
+  const parts = [`${paint.bold(paintState(state, paint))}:`];
   if (summary.backup !== null) parts.push(`backup ${paint.bold(summary.backup)},`);
-  if (summary.files !== null) parts.push(`${summary.files} files,`);
+  if (summary.files !== null) parts.push(`${count(summary.files, "file")},`);
   if (summary.bytes !== null) parts.push(`${formatSize(summary.bytes)} in`);
   parts.push(formatSeconds(summary.seconds));
   if (summary.bytes !== null && summary.seconds > 0) {
@@ -86,9 +93,10 @@ export function renderSummary(summary: Summary, paint: Paint): string {
 
 function channelLines(channels: ChannelBytes): readonly string[] {
   const all = channels.storage.bytes + channels.network.bytes;
+  if (all === 0) return []; // A job that moves nothing, such as verify.
   return (["storage", "network"] as const).map((name) => {
     const bytes = channels[name].bytes;
-    const share = all === 0 ? 0 : 100 * bytes / all;
+    const share = 100 * bytes / all;
     return `  ${name}  ${formatSize(bytes).padStart(10)}  ${share.toFixed(2).padStart(6)} %`;
   });
 }

@@ -79,7 +79,7 @@ function printHelp(words: readonly string[], out: Output): number {
   const group = others.length === 0 ? commandGroup(first) : [];
   const text = words.length === 0
     ? programHelp(ROOT_COMMAND, COMMANDS)
-    : group.length > 1 && !COMMANDS.some((one) => one.name === first)
+    : group.length > 0 && !COMMANDS.some((one) => one.name === first)
     ? groupHelp(first, group)
     : commandHelp(findCommand(words).command);
   out.write(1, text);

@@ -2,17 +2,17 @@
 
 /**
  * The one of `known` with the least edit distance to `typed`, or null when none is near (at most
- * a third of the letters differ, at least one may).
+ * a third of the letters of the longer name differ, at least one may).
  * @example closestName("contorl", ["control", "vault"]) // "control"
  */
 export function closestName(typed: string, known: readonly string[]): string | null {
   const lower = typed.toLowerCase();
-  const allowed = Math.max(1, Math.floor(lower.length / 3) + (lower.length >= 4 ? 1 : 0));
   let best: string | null = null;
-  let bestDistance = allowed + 1;
+  let bestDistance = Number.POSITIVE_INFINITY;
   for (const name of known) {
     const distance = editDistance(lower, name.toLowerCase());
-    if (distance < bestDistance && distance < name.length) {
+    const near = distance <= Math.max(1, Math.floor(Math.max(lower.length, name.length) / 3));
+    if (near && distance < bestDistance && distance < name.length) {
       best = name;
       bestDistance = distance;
     }

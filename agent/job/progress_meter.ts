@@ -25,6 +25,7 @@ export class ProgressMeter {
   constructor(job: string, nowMs: number) {
     this.#job = job;
     this.#startMs = nowMs;
+    this.#samples.push({ atMs: nowMs, bytes: 0 });
   }
 
   /** True when the next `report` would give a progress report. */

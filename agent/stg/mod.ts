@@ -1,3 +1,9 @@
 // Door of the group service.
 
-export { type OpenVolumes, sourceOf, StgService, type StgServiceParts } from "./stg_service.ts";
+export {
+  type OpenVolumes,
+  sourceOf,
+  StgService,
+  type StgServiceParts,
+  timingOf,
+} from "./stg_service.ts";

@@ -12,6 +12,7 @@ import {
   type StgIdentity,
   StgMember,
   type StgStatus,
+  type StpTiming,
   stpTiming,
   toErrorRecord,
   type Volume,
@@ -211,7 +212,8 @@ export function sourceOf(config: StgConfig): VolumeSource {
   return { kind: "array", directory: config.array, names: config.volumes };
 }
 
-function timingOf(config: StgConfig) {
+/** The group's timing as its configuration says. */
+export function timingOf(config: StgConfig): StpTiming {
   const { heartbeatMs, deadTimeMs: deadMs } = config;
   // A short dead time needs a shorter look at the peer; the configuration knows only the former.
   const watchMs = Math.min(stpTiming().watchMs, Math.floor(deadMs / 2));

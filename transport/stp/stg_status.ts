@@ -107,8 +107,8 @@ export async function readStgStatus(
   identity: StgIdentity,
   volumes: readonly Volume[],
   clock: Clock,
+  timing: StpTiming = stpTiming(),
 ): Promise<StgStatus> {
-  const timing = stpTiming();
   const volume = volumes[0];
   const hosts = volume === undefined ? [] : await watchHosts({ identity, volume, clock, timing });
   return await assembleStatus({ identity, volumes, clock, hosts });

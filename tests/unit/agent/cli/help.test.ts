@@ -36,6 +36,11 @@ describe("help", () => {
         expect(ran.stdout).toContain(`Usage: agent ${command.name}`);
         expect((await bed.run("help", ...command.name.split(" "))).stdout).toBe(ran.stdout);
       }
+      const group = await bed.run("backup", "--help");
+      expect([group.code, group.stderr]).toEqual([0, ""]);
+      expect(group.stdout).toContain("Usage: agent backup COMMAND");
+      expect(group.stdout).toContain("backup database");
+      expect((await bed.run("help", "backup")).stdout).toBe(group.stdout);
       for (const args of [[], ["--help"], ["help"], ["--role", "server", "--help"]]) {
         expect((await bed.run(...args)).stdout).toContain("Exit codes:");
       }

@@ -27,8 +27,10 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["backpus", 2, 'Did you mean "agent backups"?'],
   ["backup", 2, "Use one of: agent backup filesystem, agent backup database"],
   ["backup filsystem /x", 2, 'Did you mean "agent backup filesystem"?'],
-  ["backup filesystem /x", 2, "--client"],
-  ["backup filesystem --client web01", 2, "found no PATH"],
+  ["backup frob", 2, "Use one of: agent backup filesystem, agent backup database"],
+  ["frob", 2, "Run: agent --help"],
+  ["backup filesystem /x", 2, "need --client C"],
+  ["backup filesystem --client web01", 2, "found too few arguments, need PATH"],
   ["backup filesystem --client web01 --ful /x", 2, 'Did you mean "--full"?'],
   ["backup filesystem --client --full /x", 2, "found no value, need C"],
   ["backup filesystem --client a --client b /x", 2, "found it twice"],
@@ -183,7 +185,7 @@ describe("runCli() starts jobs", () => {
     };
     const ran = await bed.run("backup", "database", "app");
     expect(ran.stderr).toBe(
-      "\rreading    ▕████████████            ▏  50 %  1 files  2.00 KiB  1.00 KiB/s  2.0 s left" +
+      "\rreading   ▕████████████            ▏  50 %  1 file  2.00 KiB  1.00 KiB/s  2.0 s left" +
         "\x1b[K\r\x1b[K",
     );
   });

@@ -1,6 +1,7 @@
 // The demo's main program; scripts/demo says what it shows. Exit code 0 only when both restores
 // are identical and the data went through the storage.
 
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import * as acts from "./demonstration/acts.ts";
 import { AgentCalls } from "./demonstration/agent_calls.ts";
@@ -10,6 +11,8 @@ import { chooseSource } from "./demonstration/source_tree.ts";
 import { Stage } from "./demonstration/stage.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+const USAGE = "Usage: scripts/demo [--binary] [--keep] [DIRECTORY]";
 
 /** Differences shown of each comparison: the first ones say what is wrong. */
 const SHOWN_MAX = 20;
@@ -98,10 +101,19 @@ function readArguments(args: readonly string[]): { names: string[]; options: Set
   return { names, options };
 }
 
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 async function main(): Promise<number> {
+  if (Deno.args.includes("--help")) {
+    say(USAGE);
+    return 0;
+  }
   const { names, options } = readArguments(Deno.args);
   const [named] = names;
   const source = named === undefined ? await chooseSource(ROOT) : resolve(named);
+  if (!isDirectory(source)) throw new Error(`Cannot back up "${source}": it is no directory`);
   const agent = options.has("--binary") ? `${ROOT}/dist/agent` : `${ROOT}/scripts/agent`;
   const stop = new AbortController();
   const interrupt = (): void => stop.abort(new Error("interrupted"));
@@ -127,4 +139,10 @@ async function main(): Promise<number> {
   }
 }
 
-Deno.exit(await main());
+try {
+  Deno.exit(await main());
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  say(`hint: ${USAGE}`);
+  Deno.exit(2);
+}

@@ -9,6 +9,8 @@ export interface TableRow {
 
 /** Share of a file backup's bytes that may cross the network: control and errors, no data. */
 const NETWORK_SHARE_MAX = 0.02;
+/** Below this the share says nothing: a small directory is less than the steps of its set-up. */
+const NETWORK_BYTES_FREE = 64 * 1024;
 /** Bytes that a database backup may send over the network: the steps of Fig. 5 alone. */
 const DATABASE_NETWORK_BYTES_MAX = 64 * 1024;
 
@@ -58,7 +60,7 @@ export function channelTable(rows: readonly TableRow[]): string {
 export function channelProblems(backups: { file: Summary; database: Summary }): string[] {
   const problems: string[] = [];
   const share = networkShare(backups.file);
-  if (share >= NETWORK_SHARE_MAX) {
+  if (share >= NETWORK_SHARE_MAX && backups.file.channels.network.bytes >= NETWORK_BYTES_FREE) {
     problems.push(
       `${(share * 100).toFixed(1)} % of the file backup crossed the network, ` +
         `need less than ${NETWORK_SHARE_MAX * 100} %`,

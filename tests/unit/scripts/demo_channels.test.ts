@@ -29,9 +29,12 @@ describe("channelProblems()", () => {
     expect(channelProblems({ file: good, database: summaryOf(65_535, 1_000_000) })).toEqual([]);
   });
   test("says when too much of a file backup crossed the network", () => {
-    expect(channelProblems({ file: summaryOf(2_000, 98_000), database: good })).toEqual([
+    expect(channelProblems({ file: summaryOf(200_000, 9_800_000), database: good })).toEqual([
       "2.0 % of the file backup crossed the network, need less than 2 %",
     ]);
+  });
+  test("says nothing when a small directory is less than the set-up", () => {
+    expect(channelProblems({ file: summaryOf(7_800, 476), database: good })).toEqual([]);
   });
   test("says when too much of a database backup crossed the network", () => {
     expect(channelProblems({ file: good, database: summaryOf(65_536, 1e9) })).toEqual([

@@ -14,6 +14,7 @@ import {
 import { runClientDatabase, runClientFilesystem } from "./client/mod.ts";
 import { composeJob, type JobParts } from "./compose.ts";
 import type { FromWorker, ToWorker, WorkerResult, WorkerTask } from "./job/mod.ts";
+import { operatingError } from "./operating_error.ts";
 import { runServerDatabase, runServerFilesystem, runServerVerify } from "./server/mod.ts";
 
 const runtime = await currentRuntime();
@@ -42,17 +43,23 @@ async function runJob(
   let end: WorkerResult | { readonly error: ReturnType<typeof toErrorRecord> };
   try {
     end = await runTask(parts, task);
-  } catch (error) {
-    if (error instanceof AssertionFailure) {
-      post({ type: "assertion", message: error.stack ?? error.message });
-      return;
-    }
+  } catch (thrown) {
+    if (thrown instanceof AssertionFailure) return assertionFailed(thrown, post);
+    const error = operatingError(thrown, `finish job "${task.identity.job}"`);
     end = { error: toErrorRecord(error instanceof AgentError ? error : withStack(error)) };
   }
-  await session[Symbol.asyncDispose]();
-  const channels = session.channels();
-  parts.close();
-  post({ type: "end", result: end, channels });
+  try {
+    await session[Symbol.asyncDispose]();
+    parts.close();
+  } catch (error) {
+    // What cannot be closed in order ends with the thread; the job's own end stands.
+    if (error instanceof AssertionFailure) return assertionFailed(error, post);
+  }
+  post({ type: "end", result: end, channels: session.channels() });
+}
+
+function assertionFailed(error: AssertionFailure, post: (message: FromWorker) => void): void {
+  post({ type: "assertion", message: error.stack ?? error.message });
 }
 
 function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {

@@ -5,6 +5,7 @@ import { createOutput, runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
 import { EXIT_INTERNAL } from "./exit_code.ts";
+import { operatingError } from "./operating_error.ts";
 import { runDaemon } from "./run_daemon.ts";
 
 /**
@@ -20,7 +21,10 @@ export async function runProgram(entryUrl: string): Promise<void> {
       out: createOutput(runtime.process),
       version: VERSION,
       offline: offlineOperations(runtime),
-      runDaemon: (options) => runDaemon(runtime, { ...options, workerUrl }),
+      runDaemon: (options) =>
+        runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
+          throw operatingError(error, `run agent --role ${options.role}`);
+        }),
     });
     runtime.process.exit(code);
   } catch (error) {

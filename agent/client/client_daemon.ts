@@ -45,7 +45,8 @@ export class ClientDaemon extends DaemonBase {
     const stgParts = { clock, random, hostName: config.name, openVolumes: parts.openVolumes };
     const stgs = await StgService.open(stgParts, config.stgs);
     const { files } = parts.runtime;
-    clearSpool(files, { directory: config.spool, client: config.name });
+    const left = clearSpool(files, { directory: config.spool, client: config.name });
+    if (left.length > 0) parts.log("warning", `cannot remove old snapshots: ${left.join(", ")}`);
     const daemon = new ClientDaemon(config, parts, stgs);
     try {
       await daemon.#listen();

@@ -32,13 +32,25 @@ export class SpoolFile implements Disposable {
   }
 }
 
-/** Removes what earlier processes of this client left; a directory that is missing has nothing. */
-export function clearSpool(files: Files, place: SpoolPlace): void {
+/**
+ * Removes what earlier processes of this client left; a directory that is missing has nothing.
+ * @returns what could not be removed, for the log: it is in the way of nobody
+ */
+export function clearSpool(files: Files, place: SpoolPlace): string[] {
   const prefix = prefixOf(place.client);
-  for (const name of namesIn(files, place.directory)) {
-    if (!name.startsWith(prefix) || !name.includes(SUFFIX)) continue;
-    removeIfThere(files, `${place.directory}/${name}`);
+  const names = namesIn(files, place.directory)
+    .filter((name) => name.startsWith(prefix) && name.includes(SUFFIX));
+  const left: string[] = [];
+  for (const name of names) {
+    const path = `${place.directory}/${name}`;
+    try {
+      removeIfThere(files, path);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      left.push(`"${path}" (${error.errno})`);
+    }
   }
+  return left;
 }
 
 function prefixOf(client: string): string {

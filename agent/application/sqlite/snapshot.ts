@@ -31,9 +31,7 @@ export interface SnapshotSqliteOptions {
 export function snapshotSqlite(options: SnapshotSqliteOptions): void {
   const { files, source, spool } = options;
   statSource(files, source);
-  removeIfThere(files, spool);
-  const flags = { access: "write", create: true, exclusive: true, noFollow: true } as const;
-  files.close(files.open(AT_CWD, spool, { ...flags, mode: 0o600 }));
+  makeSpool(files, spool);
   try {
     const database = new DatabaseSync(source, { readOnly: true });
     let journalMode: unknown;
@@ -48,6 +46,24 @@ export function snapshotSqlite(options: SnapshotSqliteOptions): void {
   } catch (error) {
     removeIfThere(files, spool);
     throw fromSqlite(error, `back up database "${source}"`);
+  }
+}
+
+/** An empty file that only we may read, for SQLite to fill. */
+function makeSpool(files: Files, spool: string): void {
+  const flags = { access: "write", create: true, exclusive: true, noFollow: true } as const;
+  try {
+    removeIfThere(files, spool);
+    files.close(files.open(AT_CWD, spool, { ...flags, mode: 0o600 }));
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const full = cause.errno === "ENOSPC" || cause.errno === "EDQUOT";
+    const message = `Cannot make snapshot "${spool}": found ${cause.errno}, need ` +
+      (full ? "free space" : "a directory that can be written to");
+    const hint = full
+      ? "Free space there, or set the key `spool` of the client to another directory."
+      : "Set the key `spool` of the client to such a directory.";
+    throw new AgentError(full ? "no_space" : "failed", message, { cause, hint });
   }
 }
 

@@ -143,4 +143,21 @@ describe("SQLite", () => {
     expect(() => snapshotSqlite({ files, source, spool })).toThrow("Cannot back up database");
     expect(existsSync(spool)).toBe(false);
   });
+
+  test("snapshotSqlite() names the spool and its key when it cannot be written", () => {
+    shell(folder, "sqlite3 app.db 'CREATE TABLE t(x)'");
+    const missing = join(folder, "none/spool");
+    let error: unknown;
+    try {
+      snapshotSqlite({ files, source, spool: missing });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({
+      code: "failed",
+      message: `Cannot make snapshot "${missing}": found ENOENT, need a directory that can be ` +
+        "written to",
+      hint: "Set the key `spool` of the client to such a directory.",
+    });
+  });
 });

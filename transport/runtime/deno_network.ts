@@ -68,7 +68,7 @@ function denoSocket(conn: Deno.TcpConn, reset: TcpReset): TcpSocket {
     closeWrite: () => conn.closeWrite(),
     close: () => conn.close(),
     reset: () => {
-      reset.send({ localPort: local.port, remotePort: remote.port });
+      reset.send({ local, remote });
       conn.close();
     },
   };

@@ -53,6 +53,18 @@ describe("Network connect()", () => {
   });
 });
 
+describe("Conn abort()", () => {
+  test("resets an IPv6 connection too", async () => {
+    await using listener = await runtime.network.listen({ address: "::1", port: 0 });
+    const target = { address: "::1", port: portOf(listener), timeoutMs: 5000 };
+    const [near, far] = await Promise.all([runtime.network.connect(target), listener.accept()]);
+    near.abort("the test says so");
+    const thrown: unknown = await far.read(new Uint8Array(1)).catch((e: unknown) => e);
+    expect((thrown as AgentError).code).toBe("reset");
+    far.abort("done");
+  });
+});
+
 describe("networkError()", () => {
   test("maps codes and Deno's names, and keeps the cause", () => {
     const cases = [

@@ -53,8 +53,8 @@ class Incoming {
       this.#wakeReader?.();
     });
     socket.on("error", (thrown) => this.fail(thrown));
+    // Writes must not wait for ever; what has come can still be read, and then the end.
     socket.on("close", () => {
-      if (this.#ended && this.#bytes > 0) return;
       this.fail(new AgentError("reset", "Cannot use the socket: it was closed by the peer"));
     });
   }

@@ -26,7 +26,7 @@ export async function serveRelay(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
   const relay = new RelayServer(conn, port);
-  const onAbort = () => relay.abandon("the thread at its other end is gone");
+  const onAbort = () => relay.abandonWithThread();
   if (options.signal?.aborted) onAbort();
   options.signal?.addEventListener("abort", onAbort, { once: true });
   await relay.over;
@@ -59,6 +59,12 @@ class RelayServer {
   abandon(reason: string): void {
     this.#conn.abort(reason);
     this.#finish();
+  }
+
+  /** As `abandon`, when nobody is left who would close the port at its other end. */
+  abandonWithThread(): void {
+    this.abandon("the thread at its other end is gone");
+    this.#port.close();
   }
 
   #deliver(message: RelayMessage): void {

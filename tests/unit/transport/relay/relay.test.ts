@@ -40,7 +40,8 @@ describe("serveRelay()", () => {
     await served;
     const thrown: unknown = await near.read(new Uint8Array(1)).catch((e: unknown) => e);
     expect((thrown as AgentError).code).toBe("reset");
-    port1.close();
+    // The serving end has closed its port: nothing that the other says keeps it alive or comes in.
+    port2.postMessage({ kind: "end" });
     port2.close();
   });
 

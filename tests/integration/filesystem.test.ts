@@ -107,7 +107,8 @@ describe("file-system backup and restore", () => {
   test("restore --client brings the tree to another client", async () => {
     const target = bed.path("elsewhere");
     const to = ["--client", "web02", "--target", target];
-    await bed.job("server", "restore", backup, ...to);
+    const summary = await bed.job("server", "restore", backup, ...to);
+    expect(summary.fallback).toBe(null);
     expect(await differences(tree, `${target}${tree}`)).toEqual([]);
     const kinds = (await bed.jobs("client2")).map(({ kind, state }) => ({ kind, state }));
     expect(kinds).toEqual([{ kind: "restore-filesystem", state: "ok" }]);
@@ -152,6 +153,7 @@ describe("file-system backup and restore", () => {
     const made = await bed.job("server", "backup", "filesystem", "--client", "web01", data);
     const total = made.bytes ?? 0;
     expect(total).toBe(60 * 512 * 1024);
+    expect(made.fallback).toBe(null);
     expect(made.channels.network.bytes).toBeGreaterThan(0);
     expect(made.channels.network.bytes).toBeLessThan(total * 0.02);
     expect(made.channels.storage.bytes).toBeGreaterThan(total);

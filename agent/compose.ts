@@ -7,6 +7,8 @@ import {
   AgentError,
   assert,
   type Conn,
+  type ErrorRecord,
+  fromErrorRecord,
   GroupMechanism,
   type Mechanism,
   proveMedium,
@@ -67,6 +69,8 @@ export function openVolumes(
 export interface JobParts {
   readonly session: WorkerSession;
   readonly prove: Prove;
+  /** Ends the job if it uses this group, which is lost. */
+  readonly lose: (stg: string, error: ErrorRecord) => void;
   /** Gives up the volumes. */
   readonly close: () => void;
 }
@@ -86,7 +90,14 @@ export function composeJob(
     post,
   });
   const prove = (conn: Conn) => proveMedium(conn, { signal: session.signal });
-  return { session, prove, close: () => groups.close() };
+  return {
+    session,
+    prove,
+    lose: (stg, error) => {
+      if (groups.isOpen(stg)) session.fail(fromErrorRecord(error));
+    },
+    close: () => groups.close(),
+  };
 }
 
 /** The groups that a job was lent, opened when they are first named. */
@@ -116,6 +127,10 @@ class JobGroups {
     const mechanism = new StpMechanism({ ...part, volumes, clock, random });
     this.#open.set(name, mechanism);
     return Promise.resolve(mechanism);
+  }
+
+  isOpen(name: string): boolean {
+    return this.#open.has(name);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 // What the daemons of both roles share: jobs and their views, status, groups, stopping. The roles
 // add what they listen for and which requests they accept.
 
-import { AgentError, ConnectLayer } from "../transport/mod.ts";
+import { AgentError, ConnectLayer, toErrorRecord } from "../transport/mod.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -40,6 +40,10 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     const { startThread, onAssertion } = parts;
     const onTrouble = (message: string) => parts.log("warning", message);
     this.runner = new JobRunner({ clock, random, startThread, onAssertion, onTrouble });
+    stgService.onLost((name, error) => {
+      parts.log("error", `stg "${name}" is lost: ${error.message}`);
+      this.runner.lose(name, toErrorRecord(error));
+    });
   }
 
   abstract startJob(request: JobRequest): JobView;

@@ -30,6 +30,7 @@ function serveJob(runtime: Runtime, parent: Thread): void {
       parts = composeJob(runtime, message.task, post);
       void runJob(parts, message.task, post);
     } else if (message.type === "connection") parts?.session.adopt(message.connection);
+    else if (message.type === "lost") parts?.lose(message.stg, message.error);
     else parts?.session.cancel();
   });
 }

@@ -4,6 +4,7 @@
 import {
   AgentError,
   type Clock,
+  type ErrorRecord,
   type Random,
   type Thread,
   toErrorRecord,
@@ -86,6 +87,11 @@ export class JobRunner {
     const job = this.board.find(prefix);
     this.#threads.get(job.start.id)?.cancel();
     return job;
+  }
+
+  /** Fails the jobs that use a group which is lost. */
+  lose(stg: string, error: ErrorRecord): void {
+    for (const thread of this.#threads.values()) thread.lose(stg, error);
   }
 
   /** Cancels every job and waits until their workers are gone. */

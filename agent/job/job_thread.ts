@@ -76,6 +76,11 @@ export class JobThread {
     void this.#endAfterGrace();
   }
 
+  /** Tells the job that it must not use this group any more. */
+  lose(stg: string, error: ErrorRecord): void {
+    if (!this.job.ended) this.#send({ type: "lost", stg, error });
+  }
+
   async #endAfterGrace(): Promise<void> {
     try {
       await this.#parts.clock.sleep(CANCEL_GRACE_MS, { signal: this.#grace.signal });

@@ -124,6 +124,8 @@ export interface RelayedConnection {
 export type ToWorker =
   | { readonly type: "task"; readonly task: WorkerTask }
   | { readonly type: "connection"; readonly connection: RelayedConnection }
+  /** A group is lost for this host: its id may be another's now, so nobody may write to it. */
+  | { readonly type: "lost"; readonly stg: string; readonly error: ErrorRecord }
   | { readonly type: "cancel" };
 
 /** What a job did, as its worker counts it. */

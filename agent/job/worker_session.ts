@@ -63,7 +63,7 @@ export class WorkerSession implements AsyncDisposable {
     if (task.steps.length > 0) this.#post({ type: "steps", steps: task.steps });
   }
 
-  /** Fires when the job is cancelled. */
+  /** Fires when the job is cancelled, or fails from outside. */
   get signal(): AbortSignal {
     return this.#cancel.signal;
   }
@@ -73,7 +73,12 @@ export class WorkerSession implements AsyncDisposable {
     this.#cancel.abort(new AgentError("cancelled", message));
   }
 
-  /** @throws AgentError `cancelled` */
+  /** Ends the job with this error, as a cancellation does. */
+  fail(error: AgentError): void {
+    this.#cancel.abort(error);
+  }
+
+  /** @throws AgentError `cancelled`, or the reason of `fail` */
   throwIfCancelled(): void {
     if (this.signal.aborted) throw cancellation(this.signal);
   }

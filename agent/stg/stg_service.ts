@@ -59,6 +59,7 @@ export class StgService implements AsyncDisposable {
   readonly #groups: readonly Group[];
   readonly #stop = new AbortController();
   readonly #loops: Promise<void>[] = [];
+  #onLost: (name: string, error: AgentError) => void = () => {};
 
   private constructor(parts: StgServiceParts, configs: readonly StgConfig[]) {
     this.#parts = parts;
@@ -76,6 +77,11 @@ export class StgService implements AsyncDisposable {
     }
     service.#loops.push(service.#watch());
     return service;
+  }
+
+  /** Calls `handler` when a group that was up is lost: jobs must not use it any more. */
+  onLost(handler: (name: string, error: AgentError) => void): void {
+    this.#onLost = handler;
   }
 
   views(): StgView[] {
@@ -149,6 +155,7 @@ export class StgService implements AsyncDisposable {
         group.reason = error.message;
         group.joined = null;
         opened?.close();
+        this.#onLost(config.name, error);
       });
       this.#loops.push(opened.serve(this.#stop.signal));
     } catch (error) {

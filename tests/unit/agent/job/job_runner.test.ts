@@ -127,6 +127,15 @@ describe("JobRunner", () => {
     expect([job.view().state, job.view().summary?.channels]).toEqual(["cancelled", channels]);
   });
 
+  test("tells the workers of a lost group, but not of jobs that ended", () => {
+    runner.run(create(), TASK, giveBack);
+    const error = { code: "volume", message: "Cannot keep host id 1" } as const;
+    runner.lose("stg0", error);
+    thread.say(END);
+    runner.lose("stg0", error);
+    expect(thread.sent).toEqual(["task", "lost"]);
+  });
+
   test("lets a job that publishes end by itself, whatever the grace time", async () => {
     const job = create();
     const { ended } = runner.run(job, TASK, giveBack);

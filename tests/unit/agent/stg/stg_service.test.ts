@@ -20,6 +20,7 @@ function config(name: string, host: number): StgConfig {
 /** A formatted group on one volume in memory; the array of any other name cannot be opened. */
 async function bed(name: string) {
   const medium = new MemoryMedium(VOLUME_BYTES);
+  const path = { cut: false };
   const { uuid } = await formatStg({ name, volumes: [medium.open("v0")], random });
   const parts: StgServiceParts = {
     clock,
@@ -29,10 +30,14 @@ async function bed(name: string) {
       if (source.kind === "raw" || source.directory !== name) {
         throw new AgentError("volume", "Cannot open the volumes: no such array");
       }
-      return { volumes: [medium.open("v0")], serve: () => Promise.resolve(), close: () => {} };
+      return {
+        volumes: [medium.open("v0", { path })],
+        serve: () => Promise.resolve(),
+        close: () => {},
+      };
     },
   };
-  return { parts, uuid };
+  return { parts, uuid, path };
 }
 
 describe("StgService", () => {
@@ -63,6 +68,20 @@ describe("StgService", () => {
     expect(first.views()[0]?.state).toBe("up");
     await using other = await StgService.open(parts, [config("stg0", 2)]);
     expect(other.views()[0]?.host).toBe(2);
+  });
+
+  test("onLost() tells of a group whose volumes are out of reach; it is down then", async () => {
+    const { parts, path } = await bed("stg0");
+    const short = { ...config("stg0", 1), heartbeatMs: 50, deadTimeMs: 300 };
+    await using service = await StgService.open(parts, [short]);
+    const lost = Promise.withResolvers<[string, AgentError]>();
+    service.onLost((name, error) => lost.resolve([name, error]));
+    path.cut = true;
+    const [name, error] = await lost.promise;
+    expect([name, error.code]).toEqual(["stg0", "reset"]);
+    const [view] = service.views();
+    expect([view?.state, view?.reason]).toEqual(["down", error.message]);
+    expect(service.lend("stg0")).toEqual({ unusable: error.message });
   });
 
   test("lend() runs out of endpoints, release() brings them back", async () => {

@@ -105,7 +105,7 @@ function readText(files: Files, file: string): string {
   } catch (error) {
     if (error instanceof AgentError) throw error;
     if (error instanceof SystemError) {
-      throw new AgentError("usage", unreadable(file, error.errno), {
+      throw new AgentError("usage", unreadable(file, UNREADABLE[error.errno] ?? error.errno), {
         hint: "Give the path of a readable file with --config FILE.",
         cause: error,
       });
@@ -116,6 +116,13 @@ function readText(files: Files, file: string): string {
     });
   }
 }
+
+/** What the usual refusals of the system mean, in words. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "found no such file",
+  EACCES: "found no permission to read it",
+  EISDIR: "found a directory",
+};
 
 function unreadable(file: string, found: string): string {
   return `Cannot read configuration "${file}": ${found}, need a readable YAML file`;

@@ -71,7 +71,10 @@ export function verifyError(reports: readonly VerifyReport[]): AgentError | null
   const count = bad.reduce((sum, report) => sum + report.findingCount, 0);
   const [first] = bad.flatMap((report) => report.findings);
   const names = bad.map((report) => report.backup).join(", ");
-  const message = `Cannot vouch for backup "${names}": ${count} damages found, need none` +
+  const message =
+    `Cannot vouch for backup "${names}": found ${count} damaged part${
+      count === 1 ? "" : "s"
+    }, need none` +
     (first === undefined ? "" : `; the first: ${first.what}`);
   return new AgentError("damaged", message, {
     hint: "Make a new full backup; what is not named as damaged can still be restored.",

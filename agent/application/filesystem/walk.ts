@@ -88,7 +88,8 @@ function requirePath(files: Files, path: string): void {
     files.stat(AT_CWD, path, { follow: false });
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    throw new AgentError("failed", `Cannot back up "${path}": found ${cause.errno}, need a path`, {
+    const found = cause.errno === "ENOENT" ? "no such file or directory" : cause.errno;
+    throw new AgentError("failed", `Cannot back up "${path}": found ${found}, need a path`, {
       cause,
       hint: "Name a path that exists on the client.",
     });

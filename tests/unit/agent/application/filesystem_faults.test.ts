@@ -172,7 +172,7 @@ describe("produceFilesystem()", () => {
         onWarning: () => {},
       })
         .next();
-    expect(() => run(join(folder, "missing"))).toThrow("found ENOENT");
+    expect(() => run(join(folder, "missing"))).toThrow("found no such file or directory");
     expect(() => run("relative")).toThrow("need one with a leading");
     expect(() => run("/a/../b")).toThrow("Cannot back up");
   });

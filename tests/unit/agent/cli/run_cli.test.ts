@@ -50,7 +50,7 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["array create a --volumes 1 --size big", 2, "a size such as 64MiB"],
   ["status --control tcp:1", 2, "need unix:PATH or http://HOST:PORT"],
   ["status --control unix:none.sock", 15, "Start it with: agent --role server"],
-  ["config check none.yaml", 2, "ENOENT"],
+  ["config check none.yaml", 2, "found no such file"],
   ["show zz", 10, "See backups."],
   ["job zz", 10, "Cannot find job"],
   ["backup filesystem --client nobody /x", 10, "See clients."],

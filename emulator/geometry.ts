@@ -96,24 +96,6 @@ export function trackOffset(
   return cylinder * CYLINDER_BYTES + (place.track % TRACKS_PER_CYLINDER) * TRACK_BYTES;
 }
 
-/** The device that cylinder `cylinder` of the array belongs to. */
-export function deviceOfCylinder(
-  geometry: ArrayGeometry,
-  cylinder: number,
-): DeviceGeometry | undefined {
-  let low = 0;
-  let high = geometry.devices.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const device = geometry.devices[middle];
-    if (device === undefined) return undefined;
-    if (cylinder < device.firstCylinder) high = middle - 1;
-    else if (cylinder >= device.firstCylinder + device.cylinders) low = middle + 1;
-    else return device;
-  }
-  return undefined;
-}
-
 function checkRange(what: string, found: number, least: number, most: number): void {
   if (Number.isSafeInteger(found) && found >= least && found <= most) return;
   throw new AgentError(

@@ -22,6 +22,7 @@ import { DaemonBase } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import type { ClientDatabaseTask, JobThread, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
+import { requireRestoreAllowed } from "./receive_restore.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
 
@@ -62,6 +63,7 @@ export class ClientDaemon extends DaemonBase {
       return this.#startDatabase(request, request.database, { type: "backup" });
     }
     if (request.kind === "restore-database") {
+      requireRestoreAllowed(this.#config.allowRestore, request.target ?? request.database);
       const { backup, target } = request;
       return this.#startDatabase(request, request.database, { type: "restore", backup, target });
     }

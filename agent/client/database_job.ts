@@ -1,7 +1,14 @@
 // A database job on the client's worker thread. The client initiates it by Fig. 5; control, records
 // and errors all travel on the one connection that the flow made.
 
-import { AgentError, connectDatabase, fromErrorRecord } from "../../transport/mod.ts";
+import {
+  AgentError,
+  AT_CWD,
+  connectDatabase,
+  type Files,
+  fromErrorRecord,
+  SystemError,
+} from "../../transport/mod.ts";
 import { produceSqlite, snapshotSqlite, SqliteRestorer } from "../application/mod.ts";
 import {
   type ClientDatabaseTask,
@@ -91,10 +98,12 @@ async function restore(
   link: JobLink,
   { database, backup, target }: RestoreRequest,
 ): Promise<WorkerResult> {
+  const { files } = session.runtime;
+  if (target !== null) requireEmpty(files, target);
   const name = database.path.slice(database.path.lastIndexOf("/") + 1);
   const warnings = new WarningQueue();
   const consumer = new SqliteRestorer({
-    files: session.runtime.files,
+    files,
     destination: target === null ? database.path : `${target}/${name}`,
     onWarning: warnings.add,
   });
@@ -114,6 +123,25 @@ async function restore(
     consumer.abort();
     throw error;
   }
+}
+
+/** @throws AgentError `failed` when there is something in the directory */
+function requireEmpty(files: Files, target: string): void {
+  let descriptor: number;
+  try {
+    descriptor = files.open(AT_CWD, target, { access: "read", directory: true });
+  } catch (error) {
+    // What is not there is made; what is no directory fails there, with its name.
+    if (error instanceof SystemError) return;
+    throw error;
+  }
+  const entries = files.list(descriptor).length;
+  files.close(descriptor);
+  if (entries === 0) return;
+  const message = `Cannot restore to "${target}": found files in it, need it empty`;
+  throw new AgentError("failed", message, {
+    hint: "Name an empty directory, or leave out --target to replace the database in place.",
+  });
 }
 
 /** Waits for a document of one type; takes the peer's trace on the way. */

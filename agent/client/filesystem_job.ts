@@ -26,7 +26,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { decodeRedirects, receiveRestore } from "./receive_restore.ts";
+import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 
 type Request = Extract<LinkDocument, { type: "backup-filesystem" | "restore-filesystem" }>;
@@ -136,13 +136,7 @@ async function restore(
   link: JobLink,
   { task, request }: Asked<"restore-filesystem">,
 ): Promise<WorkerResult> {
-  if (!task.allowRestore) {
-    throw new AgentError(
-      "auth",
-      `Cannot restore to "${request.target}": found "allow_restore: false", need true`,
-      { hint: "Set `allow_restore: true` in this client's configuration." },
-    );
-  }
+  requireRestoreAllowed(task.allowRestore, request.target);
   const warnings = new WarningQueue();
   let incomplete = false;
   const onWarning = (warning: ApplicationWarning) => {

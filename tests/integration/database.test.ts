@@ -98,6 +98,15 @@ describe("database backup and restore", () => {
     expect(facts.counter).toBe(facts.lastNumber);
   }, TIMEOUT_MS);
 
+  test("restore --target refuses a directory that is not empty", async () => {
+    const target = bed.path("restored");
+    const how = ["--database", "app", "--target", target];
+    const result = await bed.json("client", "restore", backup, ...how);
+    expect(result.code).toBe(1);
+    expect(result.error?.message).toContain("need it empty");
+    expect(readdirSync(target)).toEqual(["app.db"]);
+  }, TIMEOUT_MS);
+
   test("restore in place is refused while an application has the database open", async () => {
     const before = readDatabase(bed.path("app.db")).lastNumber;
     const result = await bed.json("client", "restore", backup, "--database", "app");

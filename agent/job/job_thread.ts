@@ -2,8 +2,9 @@
 // what it reports into the job, and ends it.
 //
 // The job ends exactly once: by the worker's own word, by its crash, or after the grace time of a
-// cancellation, unless it is publishing: cut there, the backup would be told as cancelled and
-// still be adopted by the next start. `ended` resolves when the thread is gone and its leases can be given back.
+// cancellation, unless it is publishing: cut there, the backup would be told as cancelled and still
+// be adopted by the next start. `ended` resolves when the thread is gone and its leases can be
+// given back.
 
 import {
   type Clock,

@@ -30,12 +30,12 @@ const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   crash: {
     about: "daemons are killed at random moments of backups and restores",
     file: "tests/integration/crash.test.ts",
-    env: (seed) => ({ CRASH_SEED: String(seed), SOAK: "1" }),
+    env: (seed) => ({ CRASH_SEED: String(seed) }),
   },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
-    file: "tests/integration/memory.test.ts",
-    env: () => ({ SOAK: "1" }),
+    file: "tests/soak/memory.test.ts",
+    env: () => ({}),
   },
 };
 

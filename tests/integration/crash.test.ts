@@ -20,8 +20,11 @@ const SEED = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 **
 /** Milliseconds: jobs here take about this long, so that some rounds hit each part of them. */
 const MOMENT_MS_MAX = 700;
 
-/** Milliseconds until the survivor must have given its job up: the bed's dead time, and slack. */
-const NOTICE_MS = 2500 + 5000;
+/**
+ * Milliseconds until the survivor must have given its job up: the bed's dead time, then its tries
+ * to tell the peer (2 s) and to hand over what it sent (5 s), and slack.
+ */
+const NOTICE_MS = 2500 + 2000 + 5000 + 2500;
 
 const ENDED = ["ok", "incomplete", "failed", "cancelled"];
 
@@ -91,12 +94,20 @@ describe("killing a process in the middle of a job", () => {
     };
   }
 
-  /** Every job of a daemon has ended. */
-  function quiet(side: string): Promise<JobView[]> {
-    return until(NOTICE_MS, `the end of the jobs of ${side}`, async () => {
+  /** Every job of a daemon has ended. @throws Error that shows those that have not */
+  async function quiet(side: string): Promise<JobView[]> {
+    let running: JobView[] = [];
+    const ended = until(NOTICE_MS, `the end of the jobs of ${side}`, async () => {
       const jobs = await bed.jobs(side);
-      return jobs.every(({ state }) => ENDED.includes(state)) ? jobs : null;
+      running = jobs.filter(({ state }) => !ENDED.includes(state));
+      return running.length === 0 ? jobs : null;
     });
+    try {
+      return await ended;
+    } catch (error) {
+      const trace = await bed.json(side, "trace", running[0]?.job ?? "");
+      throw new Error(`${error}\n${JSON.stringify(running)}\n${trace.stdout}`);
+    }
   }
 
   /** What is published is whole, nothing else lies in the vault, and the array is sound. */

@@ -157,9 +157,11 @@ clients:
       const command = ["stg", "format", "stg0", "--config", bed.path("server2.yaml")];
       const { code, stderr } = await bed.run(command);
       expect(code).toBe(14);
-    expect(stderr).toMatch(/has 1048576 bytes, need \d+/);
-    expect(stderr).toContain("hint: ");
-  }, TIMEOUT_MS);
+      expect(stderr).toMatch(/has 1048576 bytes, need \d+/);
+      expect(stderr).toContain("hint: ");
+    },
+    TIMEOUT_MS,
+  );
 
   test("a group whose uuid differs between the hosts is not used", async () => {
     const bed = await make({ wait: "200ms" });

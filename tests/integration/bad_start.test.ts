@@ -163,6 +163,18 @@ clients:
     TIMEOUT_MS,
   );
 
+  test("storage-only fails with the reason when the group is down", async () => {
+    const bed = await make({ channel: "storage-only", wait: "200ms" });
+    unlinkSync(bed.path("array", "v0.dev"));
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    const paths = ["--client", "web01", fileOf(bed)];
+    const result = await bed.json("server", "backup", "filesystem", ...paths);
+    expect(result.code).toBe(1);
+    expect(result.error?.message).toMatch(/v0/);
+    expect(result.summary).toMatchObject({ status: "failed", backup: null });
+    expect((await bed.json("server", "backups")).lines).toEqual([]);
+  }, TIMEOUT_MS);
+
   test("a group whose uuid differs between the hosts is not used", async () => {
     const bed = await make({ wait: "200ms" });
     await bed.makeArray("array2", "64MiB");

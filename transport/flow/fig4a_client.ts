@@ -77,7 +77,15 @@ export async function acceptStorage(
       await exchange.exchangeHello(options.identity);
     };
     const { prove } = options;
-    return await offerStp(context, { figure: "4A", group, token, steps: STP_STEPS, tell, prove });
+    return await offerStp(context, {
+      figure: "4A",
+      network: descriptor,
+      group,
+      token,
+      steps: STP_STEPS,
+      tell,
+      prove,
+    });
   } finally {
     await layer.close(descriptor);
     trace.done("4A", "", `close(${descriptor})`);

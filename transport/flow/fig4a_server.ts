@@ -57,7 +57,14 @@ export async function connectStorage(
     exchange.done("140", `recv(${descriptor}) = STP port ${port.port}, token`);
     await exchange.exchangeHello(identity);
     const { prove } = options;
-    return await connectStp(context, { figure: "4A", group, port, steps: CONNECT_STEPS, prove });
+    return await connectStp(context, {
+      figure: "4A",
+      network: descriptor,
+      group,
+      port,
+      steps: CONNECT_STEPS,
+      prove,
+    });
   } finally {
     await layer.close(descriptor);
     trace.done("4A", "", `close(${descriptor})`);

@@ -171,7 +171,15 @@ async function chooseMechanism(
       { type: "port", host: group.host, port, token },
     );
   const { prove } = options;
-  const offer = { figure: "5", group, token, steps: STP_STEPS, tell, prove } as const;
+  const offer = {
+    figure: "5",
+    network: dynamic,
+    group,
+    token,
+    steps: STP_STEPS,
+    tell,
+    prove,
+  } as const;
   const stp = await offerStp(context, offer);
   await layer.close(dynamic);
   trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);

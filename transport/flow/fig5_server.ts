@@ -114,7 +114,14 @@ export async function connectBack(
   }
   exchange.done("238", `recv(${dynamic}) = STP port ${port.port}, token`);
   const { prove } = options;
-  const stp = await connectStp(context, { figure: "5", group, port, steps: CONNECT_STEPS, prove });
+  const stp = await connectStp(context, {
+    figure: "5",
+    network: dynamic,
+    group,
+    port,
+    steps: CONNECT_STEPS,
+    prove,
+  });
   await layer.close(dynamic);
   trace.done("5", "246", `close(${dynamic}), the dynamic network socket`);
   return { mechanism: "storage", descriptor: stp, reason: null };

@@ -4,7 +4,7 @@
 
 import type { Address, Conn } from "../conn.ts";
 import { withDeadline } from "../ground/deadline.ts";
-import { toErrorRecord } from "../ground/error.ts";
+import { AgentError, toErrorRecord } from "../ground/error.ts";
 import { decodeHex } from "../ground/hex.ts";
 import type { FlowContext } from "./flow_exchange.ts";
 import type { PortMessage } from "./flow_messages.ts";
@@ -22,6 +22,8 @@ export interface StorageGroup {
 
 export interface StpOfferOptions {
   readonly figure: Figure;
+  /** The network connection of the set-up: it ends at once when the peer's process dies. */
+  readonly network: number;
   readonly group: StorageGroup;
   /** Hex of the connection token that the connecting side must show. */
   readonly token: string;
@@ -45,7 +47,7 @@ export interface StpOfferOptions {
  * @returns the descriptor of the connection
  */
 export async function offerStp(context: FlowContext, options: StpOfferOptions): Promise<number> {
-  const { layer, clock, trace, signal } = context;
+  const { layer, clock, trace } = context;
   const { figure, group, steps } = options;
   const listener = layer.socket("AF_STP", "STREAM", "STP");
   try {
@@ -59,11 +61,12 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
     trace.done(figure, steps.getsockname, call);
     await options.tell(address.port);
     const action = `accept the storage connection at step ${steps.accept}`;
-    const stp = await withDeadline(
-      clock,
-      { timeoutMs: STEP_TIMEOUT_MS, action, signal },
-      (signal) => layer.accept(listener, { signal }),
-    );
+    const stp = await whilePeerStays(context, options.network, (signal) =>
+      withDeadline(
+        clock,
+        { timeoutMs: STEP_TIMEOUT_MS, action, signal },
+        (signal) => layer.accept(listener, { signal }),
+      ));
     trace.done(figure, steps.accept, `STPaccept(${listener}) = ${stp}`);
     await layer.close(listener);
     return await proveStp(context, stp, options);
@@ -75,6 +78,8 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
 
 export interface StpConnectOptions {
   readonly figure: Figure;
+  /** The network connection of the set-up: it ends at once when the peer's process dies. */
+  readonly network: number;
   readonly group: StorageGroup;
   readonly port: Extract<PortMessage, { type: "port" }>;
   readonly steps: { readonly socket: string; readonly bind: string; readonly connect: string };
@@ -91,7 +96,7 @@ export async function connectStp(
   context: FlowContext,
   options: StpConnectOptions,
 ): Promise<number> {
-  const { layer, trace, signal } = context;
+  const { layer, trace } = context;
   const { figure, group, port, steps } = options;
   const descriptor = layer.socket("AF_STP", "STREAM", "STP");
   try {
@@ -100,13 +105,44 @@ export async function connectStp(
     trace.done(figure, steps.bind, `STPbind(${descriptor}, ${group.name}, dynamic port)`);
     const peer: Address = { family: "AF_STP", stg: group.name, host: port.host, port: port.port };
     const token = decodeHex(port.token);
-    await layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal });
+    await whilePeerStays(
+      context,
+      options.network,
+      (signal) => layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal }),
+    );
     trace.done(figure, steps.connect, `STPconnect(${descriptor}, ${showAddress(peer)})`);
   } catch (error) {
     await layer.close(descriptor);
     throw error;
   }
   return await proveStp(context, descriptor, options);
+}
+
+/**
+ * Waits for something on the storage while the network connection of the set-up stands. Nothing
+ * is sent on that connection meanwhile: its end is the quickest word of a peer that is gone.
+ * @throws AgentError `reset` when it ends first
+ */
+async function whilePeerStays<T>(
+  context: FlowContext,
+  network: number,
+  wait: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const done = new AbortController();
+  const gone = new AbortController();
+  const onEnd = () => {
+    if (done.signal.aborted) return;
+    const message = "Cannot set up the storage connection: the peer ended the set-up";
+    gone.abort(new AgentError("reset", message));
+  };
+  const watch = context.layer.conn(network).read(new Uint8Array(1), { signal: done.signal })
+    .then(onEnd, onEnd);
+  try {
+    return await wait(AbortSignal.any([context.signal, gone.signal]));
+  } finally {
+    done.abort();
+    await watch;
+  }
 }
 
 async function proveStp(

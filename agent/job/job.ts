@@ -109,7 +109,7 @@ export class Job {
     this.#append(body);
   }
 
-  /** Ends the job: reports the error, if any, and the summary. */
+  /** Ends the job: reports the error, if there is one, and the summary. */
   end(end: JobEnd, nowMs: number): void {
     if (this.ended) return;
     const job = this.start.id;

@@ -43,6 +43,10 @@ export class ChannelAdapter implements Volume {
     return undefined;
   }
 
+  allocate(bytes: number): Uint8Array {
+    return new Uint8Array(bytes);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

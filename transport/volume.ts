@@ -11,6 +11,8 @@
 //     no unit larger than nothing is atomic. Users prove their blocks by checksum.
 //  4. Synchronous volumes finish inside the call and return undefined; asynchronous ones return a
 //     promise. Callers write `const pending = v.read(…); if (pending) await pending;`.
+//  5. Several operations may be under way at once; they complete in any order. A buffer belongs to
+//     the volume until its operation is complete.
 
 /** Undefined when the operation is already complete (synchronous volume), else its promise. */
 export type Completion = Promise<void> | undefined;
@@ -31,6 +33,8 @@ export interface Volume {
    * @throws (or rejects) VolumeError when the medium cannot be written
    */
   write(offsetBytes: number, from: Uint8Array): Completion;
+  /** Memory that `read` and `write` take as it is; any other may cost them a copy. */
+  allocate(bytes: number): Uint8Array;
   /** Gives up the handle. Idempotent. */
   close(): void;
 }

@@ -105,6 +105,10 @@ export class SimVolume implements Volume {
     });
   }
 
+  allocate(bytes: number): Uint8Array {
+    return new Uint8Array(bytes);
+  }
+
   close(): void {}
 
   #check(offsetBytes: number, buffer: Uint8Array): void {

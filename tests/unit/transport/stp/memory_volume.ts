@@ -63,6 +63,10 @@ class MemoryVolume implements Volume {
     });
   }
 
+  allocate(bytes: number): Uint8Array {
+    return new Uint8Array(bytes);
+  }
+
   close(): void {}
 
   #run(offsetBytes: number, lengthBytes: number, operation: () => void): Completion {

@@ -23,6 +23,8 @@ export interface HostClaim {
   readonly hostName: string;
   /** Grows with each claim of the id. */
   readonly generation: number;
+  /** Random, 16 hexadecimal digits: tells two claims of one generation apart. */
+  readonly claim: string;
 }
 
 export interface StgMediumOptions {

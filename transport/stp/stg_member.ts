@@ -47,7 +47,8 @@ export class StgMember implements AsyncDisposable {
   private constructor(medium: StgMedium, block: HostBlock) {
     this.#medium = medium;
     this.#block = block;
-    this.claim = { hostId: block.hostId, hostName: block.name, generation: block.generation };
+    const { hostId, name: hostName, generation, claim } = block;
+    this.claim = { hostId, hostName, generation, claim };
     this.#leases = new LeaseBook(medium.identity.name, medium.identity.layout.endpointsPerHost);
     this.#observer = new HostsObserver(medium.timing);
     this.#beatMs = medium.clock.monotonicMs();

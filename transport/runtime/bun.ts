@@ -1,8 +1,10 @@
 // The runtime seam filled by Bun: node:net, libc by bun:ffi, web workers.
 
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { openBunLibc } from "./bun_libc.ts";
 import { BunNetwork } from "./bun_network.ts";
+import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import type { Libc } from "./libc.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
@@ -62,5 +64,12 @@ function bunProcess(libc: Libc): Process {
     isTerminal: (stream) => STREAMS[stream]().isTTY === true,
     columns: () => process.stdout.columns ?? 80,
     residentBytes: () => process.memoryUsage.rss(),
+    cpuSeconds,
+    command: (entryUrl) =>
+      Bun.isStandaloneExecutable
+        ? [process.execPath]
+        : [process.execPath, "run", fileURLToPath(entryUrl)],
+    start: startChildProcess,
+    onInputEnd,
   };
 }

@@ -1,5 +1,7 @@
 // The runtime seam filled by Deno: own TCP, libc by Deno.dlopen, web workers.
 
+import { fileURLToPath } from "node:url";
+import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { openDenoLibc } from "./deno_libc.ts";
 import { DenoNetwork } from "./deno_network.ts";
@@ -45,6 +47,11 @@ interface WorkerScope {
 
 const STREAMS = [() => Deno.stdin, () => Deno.stdout, () => Deno.stderr] as const;
 
+/** As scripts/agent starts the sources; the configuration beside them is found by itself. */
+function runSource(): readonly string[] {
+  return [Deno.execPath(), "run", "--quiet", "--allow-all", "--no-prompt"];
+}
+
 function denoProcess(libc: Libc): Process {
   return {
     args: Deno.args,
@@ -62,6 +69,11 @@ function denoProcess(libc: Libc): Process {
     isTerminal: (stream) => STREAMS[stream]().isTerminal(),
     columns: () => terminalColumns(),
     residentBytes: () => Deno.memoryUsage().rss,
+    cpuSeconds,
+    command: (entryUrl) =>
+      Deno.build.standalone ? [Deno.execPath()] : [...runSource(), fileURLToPath(entryUrl)],
+    start: startChildProcess,
+    onInputEnd,
   };
 }
 

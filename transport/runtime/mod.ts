@@ -12,6 +12,8 @@ export {
   SystemError,
 } from "./files.ts";
 export type {
+  ChildProcess,
+  ChildProcessOptions,
   Clock,
   Network,
   Process,

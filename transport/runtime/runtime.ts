@@ -66,6 +66,20 @@ export interface Thread {
   terminate(): void | Promise<void>;
 }
 
+/** A process that this one started. Its standard error is ours. */
+export interface ChildProcess {
+  /** Exit code: 127 when it could not be started, 128 and the signal's number after a signal. */
+  readonly ended: Promise<number>;
+  /** Ends its standard input, which it may take as the word to stop. */
+  endInput(): void;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+export interface ChildProcessOptions {
+  /** Told each line of its standard output. */
+  readonly onLine: (line: string) => void;
+}
+
 /** The process around us: arguments, signals, exit, standard streams. */
 export interface Process {
   readonly args: readonly string[];
@@ -83,6 +97,14 @@ export interface Process {
   columns(): number;
   /** Resident memory of this process in bytes. */
   residentBytes(): number;
+  /** User and system time that this process has used, all threads. */
+  cpuSeconds(): number;
+  /** The command that starts the program of this entry module again; its arguments follow. */
+  command(entryUrl: string): readonly string[];
+  /** Starts another process; `command` is the program and its arguments. */
+  start(command: readonly string[], options: ChildProcessOptions): ChildProcess;
+  /** Calls `handler` when our standard input ends. @returns stops watching */
+  onInputEnd(handler: () => void): () => void;
 }
 
 export interface Runtime {

@@ -48,6 +48,11 @@ export class Bed implements AsyncDisposable {
     this.folder = mkdtempSync(join(tmpdir(), "agent-bed-"));
   }
 
+  /** A bed of a folder alone, for tests that bring storage and configurations of their own. */
+  static empty(): Bed {
+    return new Bed();
+  }
+
   /** Makes the folder, the array, the group and the configurations; starts nothing. */
   static async make(options: BedOptions = {}): Promise<Bed> {
     const bed = new Bed();

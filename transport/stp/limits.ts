@@ -88,6 +88,9 @@ export const YIELD_POLLS_MAX = 2000;
 export const SLEEP_MS_FIRST = 1;
 export const SLEEP_MS_MAX = 25;
 
+/** Longest dead time that is believed of a host block, in ms: a wait that follows it ends. */
+export const DEAD_MS_MAX = 3_600_000;
+
 /** Continuous traffic gives up the thread at least this often, in ms. */
 export const TURN_MS_MAX = 2;
 

@@ -1,10 +1,15 @@
-// Judges whether a host is alive from its host block: pure, fed with samples and our own clock.
+// Judges whether a host is alive from its host block on each volume: pure, fed with samples and
+// our own clock.
 //
 // Invariants:
-//  1. Clocks are never compared: only a change of the counter counts, timed by the observer.
-//  2. An observer that did not look for a while starts its watch anew: its own pause is not the
+//  1. Clocks are never compared: only a change of a counter counts, timed by the observer.
+//  2. Any volume is enough to be alive: a host is dead only when its counter stands still on every
+//     volume that can be read. Each volume's counter is compared with itself, for a host beats on
+//     its volumes independently and one of them may be ahead.
+//  3. An observer that did not look for a while starts its watch anew: its own pause is not the
 //     peer's death.
-//  3. Another claim, generation or a detached block is the end of the host we knew, at once.
+//  4. Another claim of the same or a later generation, or a detached block, is the end of the host
+//     we knew, at once. An earlier generation is old content or a late write, and says nothing.
 
 import type { HostBlock } from "./host_block.ts";
 
@@ -16,12 +21,13 @@ export type Liveness =
   | "detached" // left in order, or never was there
   | "replaced"; // another claim or generation holds the id
 
-/** What an observer of one host id saw; a block that could not be read is null. */
+/** What an observer saw of one host id on one volume; a block that could not be read is null. */
 export type HostSample = HostBlock | null;
 
 export class LivenessJudge {
-  #claim: string | null = null;
-  #heartbeat = -1;
+  #known: HostBlock | null = null;
+  /** Per volume; undefined until the block of the known claim was seen there. */
+  #heartbeats: (number | undefined)[] = [];
   #changedAtMs = 0;
   #observedAtMs = 0;
   #verdict: Liveness = "detached";
@@ -37,32 +43,29 @@ export class LivenessJudge {
     return this.#verdict;
   }
 
-  /** Milliseconds since the counter changed, or null while no change was seen. */
+  /** Milliseconds since a counter changed, or null while no change was seen. */
   heartbeatAgeMs(nowMs: number): number | null {
     return this.#moved ? nowMs - this.#changedAtMs : null;
   }
 
-  /** Takes a sample; null means that no block could be read. */
-  observe(sample: HostSample, nowMs: number, deadMs: number): Liveness {
+  /** Takes one sample per volume, in the order of the volumes. */
+  observe(samples: readonly HostSample[], nowMs: number, deadMs: number): Liveness {
     if (this.#verdict === "replaced") return this.#verdict;
     const unwatchedMs = nowMs - this.#observedAtMs;
     this.#observedAtMs = nowMs;
-    if (sample !== null && !sample.attached) {
-      this.#claim = this.#followsClaims ? null : this.#claim;
+    const newest = newestOf(samples);
+    const known = this.#known;
+    if (newest !== null && (known === null || isAnother(newest, known))) {
+      if (known !== null && !this.#followsClaims) return this.#verdict = "replaced";
+      this.#begin(newest, samples, nowMs);
+      return this.#verdict;
+    }
+    if (known === null) return this.#verdict;
+    if (samples.some((sample) => sample?.claim === known.claim && !sample.attached)) {
       this.#moved = false;
       return this.#verdict = "detached";
     }
-    if (sample !== null && sample.claim !== this.#claim) {
-      if (this.#claim !== null && !this.#followsClaims) return this.#verdict = "replaced";
-      this.#claim = sample.claim;
-      this.#heartbeat = sample.heartbeat;
-      this.#changedAtMs = nowMs;
-      this.#moved = false;
-      return this.#verdict = "unknown";
-    }
-    if (sample === null && this.#claim === null && this.#followsClaims) return this.#verdict;
-    if (sample !== null && sample.heartbeat !== this.#heartbeat) {
-      this.#heartbeat = sample.heartbeat;
+    if (this.#sawChange(samples, known.claim)) {
       this.#changedAtMs = nowMs;
       this.#moved = true;
       return this.#verdict = "live";
@@ -73,4 +76,38 @@ export class LivenessJudge {
     else if (stillMs >= deadMs / 2) this.#verdict = "suspect";
     return this.#verdict;
   }
+
+  #begin(newest: HostBlock, samples: readonly HostSample[], nowMs: number): void {
+    this.#known = newest;
+    this.#heartbeats = samples.map((sample) =>
+      sample?.claim === newest.claim ? sample.heartbeat : undefined
+    );
+    this.#changedAtMs = nowMs;
+    this.#moved = false;
+    this.#verdict = newest.attached ? "unknown" : "detached";
+  }
+
+  #sawChange(samples: readonly HostSample[], claim: string): boolean {
+    let changed = false;
+    samples.forEach((sample, index) => {
+      if (sample === null || sample.claim !== claim) return;
+      const before = this.#heartbeats[index];
+      if (before !== undefined && before !== sample.heartbeat) changed = true;
+      this.#heartbeats[index] = sample.heartbeat;
+    });
+    return changed;
+  }
+}
+
+/** The block of the latest generation. */
+function newestOf(samples: readonly HostSample[]): HostSample {
+  let newest: HostSample = null;
+  for (const sample of samples) {
+    if (sample !== null && sample.generation > (newest?.generation ?? -1)) newest = sample;
+  }
+  return newest;
+}
+
+function isAnother(found: HostBlock, known: HostBlock): boolean {
+  return found.claim !== known.claim && found.generation >= known.generation;
 }

@@ -1,40 +1,51 @@
 // Looks at the host block of a connection's peer while the connection waits, and says when that
 // host is gone.
 //
-// Invariants: any volume that can be read is good enough. The verdict is `LivenessJudge`'s: only
-// a change of the counter counts.
+// Invariants:
+//  1. The verdict is `LivenessJudge`'s: only a change of a counter counts, on any volume.
+//  2. A volume that does not answer does not hold up the look at the others: its read stays under
+//     way, and its answer counts at the next look.
 
+import { AgentError } from "../ground/error.ts";
 import type { EndpointId } from "./control_block.ts";
 import { readHostBlock } from "./host_table.ts";
-import { LivenessJudge } from "./liveness.ts";
+import { DEAD_MS_MAX } from "./limits.ts";
+import { type HostSample, LivenessJudge } from "./liveness.ts";
 import type { StgMedium } from "./stg_medium.ts";
-
-/** Bounds of a published dead time that we believe, in ms. */
-const DEAD_MS_MAX = 3_600_000;
 
 export class PeerWatch {
   readonly #medium: StgMedium;
   readonly #peer: EndpointId;
   readonly #judge = new LivenessJudge({ followsClaims: false });
+  /** Per volume: the last answer, and the read that is under way. */
+  readonly #samples: HostSample[];
+  readonly #reads: (Promise<void> | undefined)[] = [];
+  readonly #failures: unknown[] = [];
+  #answers = 0;
+  /** Since when looks go unanswered; -1 when the last one was answered. */
+  #unansweredMs = -1;
   #deadMs: number;
-  #turn = 0;
 
   constructor(medium: StgMedium, peer: EndpointId) {
     this.#medium = medium;
     this.#peer = peer;
+    this.#samples = medium.volumes.map(() => null);
     this.#deadMs = medium.timing.deadMs;
   }
 
   /** One look. @returns why the peer's host is gone, or null. @throws AgentError `volume` */
   async look(): Promise<string | null> {
+    await this.#readAny();
     const { identity, clock } = this.#medium;
-    const host = await this.#readAny();
-    const who = `host ${this.#peer.host}${host === null ? "" : ` "${host.name}"`}`;
+    const { host: hostId, boot } = this.#peer;
+    const newer = this.#samples.find((sample) => sample !== null && sample.generation > boot);
+    // Of an earlier generation: old content, or a late write of a process that lost the id.
+    const samples = this.#samples.map((sample) => sample?.generation === boot ? sample : null);
+    const host = samples.find((sample) => sample !== null) ?? newer ?? null;
+    const who = `host ${hostId}${host === null ? "" : ` "${host.name}"`}`;
+    if (newer !== undefined) return `${who} was started again`;
     if (host !== null && host.deadMs > 0) this.#deadMs = Math.min(host.deadMs, DEAD_MS_MAX);
-    if (host !== null && host.generation !== this.#peer.boot) {
-      return `${who} was started again`;
-    }
-    switch (this.#judge.observe(host, clock.monotonicMs(), this.#deadMs)) {
+    switch (this.#judge.observe(samples, clock.monotonicMs(), this.#deadMs)) {
       case "dead":
         return `${who} gave no sign of life for ${this.#deadMs} ms`;
       case "detached":
@@ -46,19 +57,54 @@ export class PeerWatch {
     }
   }
 
-  /** Another volume each time: one slow volume does not decide. */
-  async #readAny() {
-    const { identity, volumes } = this.#medium;
-    let failure: unknown;
-    for (let i = 0; i < volumes.length; i++) {
-      const volume = volumes[this.#turn++ % volumes.length];
-      if (volume === undefined) continue;
-      try {
-        return await readHostBlock(identity, volume, this.#peer.host);
-      } catch (error) {
-        failure = error;
-      }
+  /** Waits for the first answer; all volumes that fail, or a long silence, are the failure. */
+  async #readAny(): Promise<void> {
+    const { clock, timing, volumes } = this.#medium;
+    const answers = this.#answers;
+    if (this.#unansweredMs < 0) this.#unansweredMs = clock.monotonicMs();
+    volumes.forEach((_, index) => this.#startRead(index));
+    const timer = new AbortController();
+    const late = clock.sleep(timing.deadMs / 4, { signal: timer.signal }).catch(() => {});
+    let patient = true;
+    void late.then(() => patient = false);
+    while (this.#answers === answers && patient) {
+      const reads = this.#reads.filter((read) => read !== undefined);
+      if (reads.length === 0) break;
+      await Promise.race([...reads, late]);
     }
-    throw failure;
+    timer.abort();
+    if (this.#answers > answers) this.#unansweredMs = -1;
+    else this.#judgeSilence();
+  }
+
+  /** @throws what the volumes failed with, or AgentError `volume` when they do not answer */
+  #judgeSilence(): void {
+    if (this.#reads.every((read) => read === undefined)) {
+      throw this.#failures.find((failure) => failure !== undefined);
+    }
+    const silentMs = this.#medium.clock.monotonicMs() - this.#unansweredMs;
+    if (silentMs < this.#deadMs) return;
+    const names = this.#medium.volumes.map((volume) => `"${volume.name}"`).join(", ");
+    throw new AgentError(
+      "volume",
+      `Cannot read volume ${names}: no answer for ${Math.round(silentMs)} ms, need one`,
+      { hint: "Check the path to the storage with `agent stg status`." },
+    );
+  }
+
+  #startRead(index: number): void {
+    const { identity, volumes } = this.#medium;
+    const volume = volumes[index];
+    if (volume === undefined || this.#reads[index] !== undefined) return;
+    this.#failures[index] = undefined;
+    this.#reads[index] = readHostBlock(identity, volume, this.#peer.host).then(
+      (sample) => {
+        if (sample !== null) this.#samples[index] = sample;
+        this.#answers++;
+      },
+      (error: unknown) => {
+        this.#failures[index] = error;
+      },
+    ).finally(() => this.#reads[index] = undefined);
   }
 }

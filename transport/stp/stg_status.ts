@@ -82,7 +82,7 @@ export class HostsObserver {
     for (const host of this.#hosts) {
       const judge = this.#judges.get(host.hostId) ?? new LivenessJudge({ followsClaims: true });
       this.#judges.set(host.hostId, judge);
-      judge.observe(host, nowMs, host.deadMs || this.#timing.deadMs);
+      judge.observe([host], nowMs, host.deadMs || this.#timing.deadMs);
     }
   }
 

@@ -154,27 +154,59 @@ describe("LivenessJudge", () => {
 
   test("calls a host dead when its counter stands still, by our clock only", () => {
     const judge = new LivenessJudge({ followsClaims: false });
-    expect(judge.observe(host(), 100, 1000)).toBe("unknown");
-    expect(judge.observe(host({ heartbeat: 2 }), 400, 1000)).toBe("live");
-    expect(judge.observe(host({ heartbeat: 2 }), 800, 1000)).toBe("live");
-    expect(judge.observe(null, 1000, 1000)).toBe("suspect");
-    expect(judge.observe(host({ heartbeat: 2 }), 1400, 1000)).toBe("dead");
+    expect(judge.observe([host()], 100, 1000)).toBe("unknown");
+    expect(judge.observe([host({ heartbeat: 2 })], 400, 1000)).toBe("live");
+    expect(judge.observe([host({ heartbeat: 2 })], 800, 1000)).toBe("live");
+    expect(judge.observe([null], 1000, 1000)).toBe("suspect");
+    expect(judge.observe([host({ heartbeat: 2 })], 1400, 1000)).toBe("dead");
   });
 
   test("does not take its own pause for the peer's death", () => {
     const judge = new LivenessJudge({ followsClaims: false });
-    judge.observe(host(), 100, 1000);
-    expect(judge.observe(host(), 5000, 1000)).toBe("unknown");
+    judge.observe([host()], 100, 1000);
+    expect(judge.observe([host()], 5000, 1000)).toBe("unknown");
   });
 
   test("sees another claim and an orderly end at once", () => {
     const judge = new LivenessJudge({ followsClaims: false });
-    judge.observe(host(), 100, 1000);
-    expect(judge.observe(host({ attached: false }), 200, 1000)).toBe("detached");
-    expect(judge.observe(host({ claim: "b" }), 300, 1000)).toBe("replaced");
+    judge.observe([host()], 100, 1000);
+    expect(judge.observe([host({ attached: false })], 200, 1000)).toBe("detached");
+    expect(judge.observe([host({ claim: "b" })], 300, 1000)).toBe("replaced");
     const following = new LivenessJudge({ followsClaims: true });
-    following.observe(host(), 100, 1000);
-    expect(following.observe(host({ claim: "b" }), 300, 1000)).toBe("unknown");
+    following.observe([host()], 100, 1000);
+    expect(following.observe([host({ claim: "b" })], 300, 1000)).toBe("unknown");
+  });
+
+  test("takes a beat on any volume for life, and death only from all that can be read", () => {
+    const judge = new LivenessJudge({ followsClaims: false });
+    judge.observe([host(), host({ heartbeat: 7 })], 0, 1000);
+    for (let ms = 250, beat = 8; ms <= 3000; ms += 250) {
+      expect(judge.observe([host(), host({ heartbeat: beat++ })], ms, 1000)).toBe("live");
+      expect(judge.observe([null, host({ heartbeat: beat++ })], ms, 1000)).toBe("live");
+    }
+    for (let ms = 3250; ms < 4000; ms += 250) judge.observe([host(), null], ms, 1000);
+    expect(judge.observe([host(), null], 4000, 1000)).toBe("dead");
+  });
+
+  test("is not fooled by volumes of which one is a beat ahead when the host dies", () => {
+    const judge = new LivenessJudge({ followsClaims: false });
+    const ahead = host({ heartbeat: 2 });
+    judge.observe([host(), ahead], 0, 1000);
+    // Each look reads only one of them, as when the other is slow.
+    for (let ms = 100; ms < 1000; ms += 100) {
+      expect(judge.observe(ms % 200 === 0 ? [host(), null] : [null, ahead], ms, 1000))
+        .not.toBe("live");
+    }
+    expect(judge.observe([host(), ahead], 1000, 1000)).toBe("dead");
+  });
+
+  test("ignores the block of an earlier generation: old content, or a late write", () => {
+    const judge = new LivenessJudge({ followsClaims: false });
+    judge.observe([host({ generation: 2, claim: "b" })], 100, 1000);
+    expect(judge.observe([host()], 200, 1000)).toBe("unknown");
+    expect(judge.observe([host({ generation: 2, claim: "b", heartbeat: 2 })], 300, 1000))
+      .toBe("live");
+    expect(judge.observe([host({ generation: 3, claim: "c" })], 400, 1000)).toBe("replaced");
   });
 });
 

@@ -7,30 +7,13 @@ import * as acts from "./demonstration/acts.ts";
 import { AgentCalls } from "./demonstration/agent_calls.ts";
 import { channelProblems, channelTable } from "./demonstration/channel_table.ts";
 import { runTool } from "./demonstration/run_tool.ts";
+import { headline, say, verdictLine } from "./demonstration/say.ts";
 import { chooseSource } from "./demonstration/source_tree.ts";
 import { Stage } from "./demonstration/stage.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 const USAGE = "Usage: scripts/demo [--binary] [--keep] [DIRECTORY]";
-
-/** Differences shown of each comparison: the first ones say what is wrong. */
-const SHOWN_MAX = 20;
-
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-function headline(text: string): void {
-  say(`\n── ${text} ${"─".repeat(Math.max(3, 76 - text.length))}`);
-}
-
-function verdictLine(what: string, problems: readonly string[]): boolean {
-  say(`${problems.length === 0 ? "✔" : "✘"} ${what}`);
-  for (const problem of problems.slice(0, SHOWN_MAX)) say(`    ${problem}`);
-  if (problems.length > SHOWN_MAX) say(`    and ${problems.length - SHOWN_MAX} more`);
-  return problems.length === 0;
-}
 
 async function hasCommand(name: string): Promise<boolean> {
   return (await runTool([name, "--version"])).code === 0;

@@ -4,7 +4,8 @@ import type { BackupView, JobKind, JobView, Summary } from "../../agent/control/
 import { needTool, runTool } from "./run_tool.ts";
 import type { Stage } from "./stage.ts";
 
-export type Side = "server" | "client";
+/** A daemon of the stage; "server-lan" is a second server, of the two-host demo. */
+export type Side = "server" | "server-lan" | "client";
 
 /** A command that did its work, with the job behind it. */
 export interface DoneJob {

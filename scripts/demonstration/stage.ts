@@ -41,10 +41,13 @@ export class Stage {
   readonly #actors: Actor[] = [];
   #array: string | null = null;
 
-  constructor(agent: readonly string[], options: { readonly keep: boolean }) {
+  constructor(
+    agent: readonly string[],
+    options: { readonly keep: boolean; readonly parent?: string },
+  ) {
     this.agent = agent;
     this.#keep = options.keep;
-    this.folder = mkdtempSync(join(tmpdir(), "agent-demo-"));
+    this.folder = mkdtempSync(join(options.parent ?? tmpdir(), "agent-demo-"));
   }
 
   /** A path inside the stage's folder. */

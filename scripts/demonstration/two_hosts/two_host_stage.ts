@@ -1,0 +1,103 @@
+// The stage with two hosts on it: namespaces and link, the LUN, certificates, configurations, a
+// formatted group, and the daemons, each on its host.
+
+import { existsSync, statfsSync, writeFileSync } from "node:fs";
+import { AgentCalls, type Side } from "../agent_calls.ts";
+import { CLIENT } from "../configurations.ts";
+import { Stage } from "../stage.ts";
+import { waitReady } from "../wait_ready.ts";
+import {
+  clientConfiguration,
+  GROUP,
+  lanServerConfiguration,
+  SERVER,
+  serverConfiguration,
+} from "./configurations.ts";
+import { HostPair } from "./host_pair.ts";
+import { SharedLun } from "./shared_lun.ts";
+
+/** Bytes of the LUN: a group of some connections needs little. */
+const LUN_BYTES = 256 * 1024 * 1024;
+
+/** Where data lie in memory, and bytes that must be free there: else a disk is measured too. */
+const MEMORY_FOLDER = "/dev/shm";
+const MEMORY_BYTES_MIN = 6e9;
+
+/** Waits shorter than the defaults, so that nobody watches them for long. */
+const TIMES = "heartbeat: 500ms, dead_time: 5s";
+
+export interface TwoHostStageOptions {
+  readonly keep: boolean;
+  readonly signal: AbortSignal;
+  /** Show the commands that prepare the stage. */
+  readonly show: boolean;
+}
+
+function memoryFolder(): string | null {
+  if (!existsSync(MEMORY_FOLDER)) return null;
+  const { bavail, bsize } = statfsSync(MEMORY_FOLDER);
+  return bavail * bsize >= MEMORY_BYTES_MIN ? MEMORY_FOLDER : null;
+}
+
+/** Two hosts, ready to work. Disposing leaves nothing on the machine. */
+export class TwoHostStage implements AsyncDisposable {
+  readonly stage: Stage;
+  readonly calls: AgentCalls;
+  readonly pair: HostPair;
+  readonly lun: SharedLun;
+
+  private constructor(stage: Stage, calls: AgentCalls, hosts: { pair: HostPair; lun: SharedLun }) {
+    this.stage = stage;
+    this.calls = calls;
+    this.pair = hosts.pair;
+    this.lun = hosts.lun;
+  }
+
+  /** @throws Error where namespaces or loop devices are not permitted */
+  static async make(
+    agent: readonly string[],
+    options: TwoHostStageOptions,
+  ): Promise<TwoHostStage> {
+    await using undo = new AsyncDisposableStack();
+    const pair = undo.use(await HostPair.make());
+    const lun = undo.use(await SharedLun.make(LUN_BYTES));
+    const parent = memoryFolder();
+    const stage = new Stage(agent, { keep: options.keep, ...parent === null ? {} : { parent } });
+    undo.defer(() => stage.clear());
+    const made = new TwoHostStage(stage, new AgentCalls(stage, options.signal), { pair, lun });
+    await made.#prepare(options.show);
+    undo.move();
+    return made;
+  }
+
+  /** Certificates, configurations, the group. */
+  async #prepare(show: boolean): Promise<void> {
+    const { stage, pair, lun } = this;
+    const run = (...args: readonly string[]): Promise<void> =>
+      show ? this.calls.show("offline", ...args) : this.calls.offline(...args);
+    const pki = stage.path("pki");
+    await run("pki", "init", pki);
+    await run("pki", "issue", pki, SERVER, "--address", pair.address("server"));
+    await run("pki", "issue", pki, CLIENT, "--address", pair.address("client"));
+    const surroundings = { pair, lun: lun.path, times: TIMES };
+    writeFileSync(stage.path("server.yaml"), serverConfiguration(surroundings));
+    writeFileSync(stage.path("server-lan.yaml"), lanServerConfiguration(surroundings));
+    writeFileSync(stage.path("client.yaml"), clientConfiguration(surroundings));
+    await run("stg", "format", GROUP, "--config", stage.path("server.yaml"));
+  }
+
+  /** Starts a daemon on its host and waits until it is ready. */
+  async start(side: Side): Promise<void> {
+    const { stage, pair } = this;
+    const role = side === "client" ? "client" : "server";
+    const config = stage.path(`${side}.yaml`);
+    stage.start(side, [...pair.enter(role), ...stage.agent, "--role", role, "--config", config]);
+    await waitReady(stage.path(`${side}.sock`), () => stage.assertRunning(side));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stage.clear();
+    this.lun[Symbol.dispose]();
+    await this.pair[Symbol.asyncDispose]();
+  }
+}

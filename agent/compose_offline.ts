@@ -9,13 +9,22 @@ import {
   destageArray,
   removeArray,
 } from "../emulator/mod.ts";
-import { formatStg, readStgIdentity, readStgStatus, type Runtime } from "../transport/mod.ts";
+import {
+  decodeHex,
+  formatStg,
+  readStgIdentity,
+  readStgStatus,
+  type Runtime,
+  type Volume,
+} from "../transport/mod.ts";
+import { runBenchPeer, runStgBench } from "./bench/mod.ts";
 import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
 import { arrayParts, openVolumes } from "./compose.ts";
 import type { StgConfig } from "./config/mod.ts";
 import { type OpenVolumes, sourceOf, timingOf } from "./stg/mod.ts";
 
-export function offlineOperations(runtime: Runtime): OfflineOperations {
+/** @param entryUrl URL of the program's entry module: some operations start a second process */
+export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOperations {
   const parts = arrayParts(runtime);
   return {
     arrayCreate: ({ directory, volumes, volumeBytes, boards, cacheBytes }) => {
@@ -60,7 +69,28 @@ export function offlineOperations(runtime: Runtime): OfflineOperations {
           connections: status.connections,
         };
       }),
+    stgBench: (stg, { second, ...options }) =>
+      withVolumes(runtime, stg, ({ volumes }) =>
+        runStgBench(runtime, {
+          ...options,
+          host: benchHost(runtime, stg, volumes),
+          command: (token) => [...runtime.process.command(entryUrl), ...second(token)],
+        })),
+    stgBenchSecond: (stg, { token, signal }) =>
+      withVolumes(runtime, stg, ({ volumes }) =>
+        runBenchPeer(runtime, {
+          host: benchHost(runtime, stg, volumes),
+          token: decodeHex(token),
+          connections: 1,
+          signal,
+        })),
   };
+}
+
+function benchHost(runtime: Runtime, stg: StgConfig, volumes: readonly Volume[]) {
+  const { clock, random } = runtime;
+  const { name, host: ownHost } = stg;
+  return { name, volumes, timing: timingOf(stg), clock, random, ownHost };
 }
 
 async function withVolumes<T>(

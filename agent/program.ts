@@ -20,7 +20,7 @@ export async function runProgram(entryUrl: string): Promise<void> {
       runtime,
       out: createOutput(runtime.process),
       version: VERSION,
-      offline: offlineOperations(runtime),
+      offline: offlineOperations(runtime, entryUrl),
       runDaemon: (options) =>
         runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
           throw operatingError(error, `run agent --role ${options.role}`);

@@ -17,6 +17,8 @@ export interface OptionSpec {
   readonly many?: boolean;
   readonly required?: boolean;
   readonly choices?: readonly string[];
+  /** For the program's own use: no help names it. */
+  readonly hidden?: true;
 }
 
 export interface ArgumentSpec {

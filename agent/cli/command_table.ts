@@ -18,6 +18,7 @@ import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { restore } from "./commands/restore.ts";
 import { role } from "./commands/role.ts";
 import { stgFormat, stgStatus } from "./commands/stg.ts";
+import { stgBench } from "./commands/stg_bench.ts";
 import { verify } from "./commands/verify.ts";
 
 export const ROOT_COMMAND: Command = role;
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   arrayRemove,
   stgFormat,
   stgStatus,
+  stgBench,
   backupFilesystem,
   backupDatabase,
   backups,
@@ -48,7 +50,6 @@ export const COMMANDS: readonly Command[] = [
 
 /** Commands of the contract that this version does not have. */
 export const LATER_COMMANDS: readonly string[] = [
-  "stg bench",
   "validate",
   "find",
   "diff",

@@ -38,7 +38,8 @@ export function commandHelp(spec: CommandSpec): string {
   if (spec.details !== undefined) parts.push(`${spec.details}\n`);
   const args = spec.arguments.map((argument) => [argument.name, argument.help] as const);
   if (args.length > 0) parts.push(`Arguments:\n${columns(args)}`);
-  const options = [...spec.options, HELP_OPTION].map((option) =>
+  const shown = spec.options.filter((option) => option.hidden !== true);
+  const options = [...shown, HELP_OPTION].map((option) =>
     [optionText(option), optionHelp(option)] as const
   );
   parts.push(`Options:\n${columns(options)}`);

@@ -3,6 +3,7 @@
 // The composition root fills them in, because only it may import the emulator. All values are
 // plain data and go out as JSON as they are.
 
+import type { StgBenchFigures } from "../bench/mod.ts";
 import type { StgView } from "../control/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
 
@@ -70,4 +71,17 @@ export interface OfflineOperations {
   stgFormat(stg: StgConfig, options: { readonly force: boolean }): Promise<FormatReport>;
   /** Reads the volumes; claims nothing. */
   stgStatus(stg: StgConfig): Promise<StgView>;
+  /** Measures the group with a second process; claims two free host ids meanwhile. */
+  stgBench(stg: StgConfig, options: {
+    readonly frameBytes: number;
+    readonly seconds: number;
+    /** Arguments that make the program the second process of this benchmark. */
+    readonly second: (token: string) => readonly string[];
+    readonly signal: AbortSignal;
+  }): Promise<StgBenchFigures>;
+  /** Is the second process of a benchmark. @returns its exit code */
+  stgBenchSecond(
+    stg: StgConfig,
+    options: { readonly token: string; readonly signal: AbortSignal },
+  ): Promise<number>;
 }

@@ -15,6 +15,7 @@ export const ROOMS: readonly string[] = [
   "transport/flow",
   "emulator",
   "agent/application",
+  "agent/bench",
   "agent/catalog",
   "agent/cli",
   "agent/client",

@@ -13,8 +13,8 @@ import {
 import { printable } from "../output.ts";
 import { renderStg } from "../render_backup.ts";
 
-const NAME: ArgumentSpec = { name: "NAME", help: "Name of the group", required: true };
-const CONFIG: OptionSpec = {
+export const STG_NAME: ArgumentSpec = { name: "NAME", help: "Name of the group", required: true };
+export const STG_CONFIG: OptionSpec = {
   name: "config",
   value: "FILE",
   help: "Configuration that defines the group",
@@ -24,9 +24,9 @@ const CONFIG: OptionSpec = {
 export const stgFormat: Command = {
   name: "stg format",
   summary: "Lay out a group on its volumes; what they hold is lost",
-  arguments: [NAME],
+  arguments: [STG_NAME],
   options: [
-    CONFIG,
+    STG_CONFIG,
     { name: "force", value: null, help: "Also over a file system, partition or other signature" },
     JSON_OPTION,
   ],
@@ -48,8 +48,8 @@ export const stgFormat: Command = {
 export const stgStatus: Command = {
   name: "stg status",
   summary: "Show a group's hosts, ports, connections and heartbeat ages",
-  arguments: [NAME],
-  options: [CONFIG, JSON_OPTION],
+  arguments: [STG_NAME],
+  options: [STG_CONFIG, JSON_OPTION],
   examples: ["agent stg status stg0 --config /etc/agent/server.yaml"],
   async run(context) {
     const { offline, json, out } = context;
@@ -59,7 +59,8 @@ export const stgStatus: Command = {
   },
 };
 
-function findStg({ given, runtime, absolute }: CommandContext): StgConfig {
+/** The group that NAME and --config mean. @throws AgentError `usage` */
+export function findStg({ given, runtime, absolute }: CommandContext): StgConfig {
   const name = given.requiredArgument("NAME");
   const { stgs } = requireConfig(loadConfig(runtime.files, absolute(given.required("config"))));
   const found = stgs.find((stg) => stg.name === name);

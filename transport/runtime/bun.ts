@@ -6,6 +6,7 @@ import { openBunLibc } from "./bun_libc.ts";
 import { BunNetwork } from "./bun_network.ts";
 import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
+import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
@@ -29,6 +30,7 @@ export function bunRuntime(): Runtime {
     files,
     network: new BunNetwork(clock),
     memories: new LibcSharedMemories(libc, files),
+    directIo: new LibcDirectIo(libc),
     process: bunProcess(libc),
     startThread: (moduleUrl) => startWebThread(moduleUrl, { files, clock }),
     parentThread: () =>

@@ -37,6 +37,8 @@ const SYMBOLS = {
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
+  syscall: { args: ["i64", "u64", "u64", "u64", "u64", "u64"], returns: "i32" },
   mmap: { args: ["u64", "u64", "i32", "i32", "i32", "i64"], returns: "i64" },
   munmap: { args: ["ptr", "u64"], returns: "i32" },
 } as const;
@@ -88,6 +90,9 @@ export function openBunLibc(): Libc {
     connect: (descriptor, address, size) => c.connect(descriptor, ptr(address), size),
     getsockname: (fd, into, size) => c.getsockname(fd, ptr(into), ptr(size)),
     getpeername: (fd, into, size) => c.getpeername(fd, ptr(into), ptr(size)),
+    ioctl: (descriptor, request, into) => c.ioctl(descriptor, request, ptr(into)),
+    syscall: c.syscall,
+    addressOf: (bytes) => ptr(bytes),
     mapShared(descriptor, sizeBytes): Mapping | null {
       const at = Number(c.mmap(0, sizeBytes, PROT_READ_WRITE, MAP_SHARED, descriptor, 0));
       if (at === MAP_FAILED) return null;

@@ -5,6 +5,7 @@ import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { openDenoLibc } from "./deno_libc.ts";
 import { DenoNetwork } from "./deno_network.ts";
+import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
@@ -29,6 +30,7 @@ export function denoRuntime(): Runtime {
     files,
     network: new DenoNetwork(clock, new TcpReset(libc, files)),
     memories: new LibcSharedMemories(libc, files),
+    directIo: new LibcDirectIo(libc),
     process: denoProcess(libc),
     startThread: (moduleUrl) => startWebThread(moduleUrl, { files, clock }),
     parentThread: () =>

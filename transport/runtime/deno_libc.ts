@@ -33,6 +33,11 @@ const SYMBOLS = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  syscall: {
+    parameters: ["isize", "usize", "usize", "usize", "usize", "usize"],
+    result: "i32",
+  },
   mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
 } as const;
@@ -83,6 +88,21 @@ function fileCalls(c: Symbols) {
       c.connect(descriptor, address, size),
     getsockname: (fd: number, into: Uint8Array, size: Uint8Array) => c.getsockname(fd, into, size),
     getpeername: (fd: number, into: Uint8Array, size: Uint8Array) => c.getpeername(fd, into, size),
+    ioctl: (descriptor: number, request: number, into: Uint8Array) =>
+      c.ioctl(descriptor, BigInt(request), into),
+    syscall: (number: number, ...words: readonly [number, number, number, number, number]) =>
+      c.syscall(
+        BigInt(number),
+        BigInt(words[0]),
+        BigInt(words[1]),
+        BigInt(words[2]),
+        BigInt(words[3]),
+        BigInt(words[4]),
+      ),
+    addressOf(bytes: Uint8Array): number {
+      const pointer = Deno.UnsafePointer.of(bytes);
+      return pointer === null ? 0 : Number(Deno.UnsafePointer.value(pointer));
+    },
     mapShared(descriptor: number, sizeBytes: number): Mapping | null {
       const size = BigInt(sizeBytes);
       const at = c.mmap(0n, size, PROT_READ_WRITE, MAP_SHARED, descriptor, 0n);

@@ -39,6 +39,11 @@ export interface Libc {
   connect(descriptor: number, address: Uint8Array, size: number): number;
   getsockname(descriptor: number, into: Uint8Array, size: Uint8Array): number;
   getpeername(descriptor: number, into: Uint8Array, size: Uint8Array): number;
+  ioctl(descriptor: number, request: number, into: Uint8Array): number;
+  /** Any system call, for those without a function; addresses go in as numbers. */
+  syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
+  /** Where the bytes lie. Only memory of an ArrayBuffer of its own stays there. */
+  addressOf(bytes: Uint8Array): number;
   /** The file mapped shared and writable, or null when the kernel refuses (then `errno()`). */
   mapShared(descriptor: number, sizeBytes: number): Mapping | null;
 }

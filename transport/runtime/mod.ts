@@ -1,6 +1,8 @@
 // The door of the runtime seam.
 
 export { currentRuntime } from "./current_runtime.ts";
+export type { DirectIo, DirectQueue, DirectRequest, OnCompletion } from "./direct_io.ts";
+export { errnoName } from "./errno.ts";
 export {
   AT_CWD,
   type DirectoryEntry,

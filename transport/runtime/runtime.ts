@@ -2,6 +2,7 @@
 // other product code gets an instance handed in by the composition root and names no runtime.
 
 import type { Conn, Listener, WaitOptions } from "../conn.ts";
+import type { DirectIo } from "./direct_io.ts";
 import type { Files } from "./files.ts";
 
 /** Time. `monotonicMs` is the only clock that protocols may use; wall time is for labels. */
@@ -114,6 +115,7 @@ export interface Runtime {
   readonly files: Files;
   readonly network: Network;
   readonly memories: SharedMemories;
+  readonly directIo: DirectIo;
   readonly process: Process;
   /** Starts a thread from a module URL made by the program's entry (compile facts: flat path). */
   startThread(moduleUrl: URL): Thread;

@@ -12,6 +12,7 @@ export class ChannelAdapter implements Volume {
   readonly name: string;
   readonly sizeBytes: number;
   readonly blockBytes = RECORD_BYTES;
+  readonly retains: boolean;
   readonly #device: DeviceGeometry;
   readonly #director: ChannelDirector;
   readonly #onClose: (adapter: ChannelAdapter) => void;
@@ -24,6 +25,7 @@ export class ChannelAdapter implements Volume {
   ) {
     this.name = device.name;
     this.sizeBytes = device.sizeBytes;
+    this.retains = !director.faulty;
     this.#device = device;
     this.#director = director;
     this.#onClose = onClose;

@@ -49,6 +49,11 @@ export class ChannelDirector {
     return { ...this.#counters };
   }
 
+  /** True when faults are injected: what was written may be lost or damaged. */
+  get faulty(): boolean {
+    return this.#faults !== undefined;
+  }
+
   /** Fills `into`; range and alignment are checked by the adapter. @throws AgentError */
   read(device: DeviceGeometry, offsetBytes: number, into: Uint8Array): void {
     const bytes = into.length;

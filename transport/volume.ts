@@ -24,6 +24,12 @@ export interface Volume {
   /** Smallest unit and alignment of reads and writes, in bytes (a power of two, at most 4096). */
   readonly blockBytes: number;
   /**
+   * True when a write that completed is there until it is overwritten: the medium is memory of
+   * this machine. False when it can lose or damage what it took, so that users keep a copy of
+   * what they may have to write again.
+   */
+  readonly retains: boolean;
+  /**
    * Fills `into` from `offsetBytes`.
    * @throws (or rejects) VolumeError when the medium cannot be read
    */

@@ -1,108 +1,51 @@
-// A shared medium that does what real ones do: operations take time, reads and writes tear, reads
-// return old bytes, writes get lost, bits flip. All by the seed.
+// One process's handle on a simulated volume: synchronous or asynchronous, with the faults that
+// real storage has.
 //
-// Invariant: with every probability at zero it keeps the volume contract.
+// Invariants: without faults it keeps the volume contract. A process that crashed never hears of
+// its operations again; what it had under way lands or not.
 
-import { assert } from "../../transport/ground/assert.ts";
 import type { Completion, Volume } from "../../transport/volume.ts";
+import { type FaultInjector, REACH } from "./fault_plan.ts";
+import type { WriteRules } from "./write_rules.ts";
 import type { SimClock } from "./sim_clock.ts";
+import { flipBit, type SimMedium } from "./sim_medium.ts";
+import type { SimProcess } from "./sim_process.ts";
 
-/** Probabilities per operation. */
-export interface SimFaults {
-  readonly torn: number;
-  readonly stale: number;
-  readonly lost: number;
-  readonly flipped: number;
-}
+const SECTOR_BYTES = 512;
+/** Parts of a torn operation. */
+const PARTS_MAX = 5;
+/** A write under way when its process crashed lands with this probability. */
+const LANDS_AFTER_CRASH = 0.5;
 
-export const NO_FAULTS: SimFaults = { torn: 0, stale: 0, lost: 0, flipped: 0 };
-
-/** How old a stale read may be, in ms. */
-const STALE_MS = 2;
-const LATENCY_MS = 0.2;
-const UNIT = 512;
-
-interface Change {
-  readonly atMs: number;
-  readonly offset: number;
-  readonly before: Uint8Array;
-}
-
-export class SimMedium {
-  faults = NO_FAULTS;
-  readonly bytes: Uint8Array;
+export interface SimVolumeOptions {
+  readonly index: number;
+  /** Of the host; it decides which dead volumes it sees. */
+  readonly hostName: string;
+  readonly synchronous: boolean;
+  readonly medium: SimMedium;
   readonly clock: SimClock;
-  /** Numbers in [0, 1). */
-  readonly chance: () => number;
-  #changes: Change[] = [];
-
-  constructor(sizeBytes: number, clock: SimClock, chance: () => number) {
-    this.bytes = new Uint8Array(sizeBytes);
-    this.clock = clock;
-    this.chance = chance;
-  }
-
-  apply(offset: number, from: Uint8Array): void {
-    const atMs = this.clock.monotonicMs();
-    this.#changes = this.#changes.filter((change) => change.atMs > atMs - STALE_MS);
-    this.#changes.push({ atMs, offset, before: this.bytes.slice(offset, offset + from.length) });
-    this.bytes.set(from, offset);
-  }
-
-  /** What stood at `offset` at `sinceMs`. */
-  fetch(offset: number, into: Uint8Array, sinceMs: number): void {
-    into.set(this.bytes.subarray(offset, offset + into.length));
-    for (const change of this.#changes.toReversed()) {
-      if (change.atMs <= sinceMs) break;
-      const start = Math.max(offset, change.offset);
-      const end = Math.min(offset + into.length, change.offset + change.before.length);
-      if (start >= end) continue;
-      into.set(
-        change.before.subarray(start - change.offset, end - change.offset),
-        start - offset,
-      );
-    }
-  }
+  readonly process: SimProcess;
+  readonly faults: FaultInjector;
+  readonly rules: WriteRules;
 }
 
-/** One host's handle on a medium. A crashed host's handle never completes anything again. */
-export class SimVolume implements Volume {
-  crashed = false;
-  readonly name: string;
-  readonly blockBytes = UNIT;
-  readonly #medium: SimMedium;
+type Part = readonly [start: number, end: number];
 
-  constructor(medium: SimMedium, name: string) {
-    this.#medium = medium;
-    this.name = name;
+export class SimVolume implements Volume {
+  readonly name: string;
+  readonly blockBytes = SECTOR_BYTES;
+  readonly retains = false;
+  readonly #options: SimVolumeOptions;
+  /** When the newest operation completes, on a volume that keeps their order. */
+  #lastMs = 0;
+
+  constructor(options: SimVolumeOptions) {
+    this.#options = options;
+    this.name = `v${options.index}`;
   }
 
   get sizeBytes(): number {
-    return this.#medium.bytes.length;
-  }
-
-  read(offsetBytes: number, into: Uint8Array): Completion {
-    this.#check(offsetBytes, into);
-    const { clock, chance, faults } = this.#medium;
-    const stale = chance() < faults.stale;
-    return this.#inParts(into, faults.torn, (start, end) => {
-      const sinceMs = stale ? clock.monotonicMs() - chance() * STALE_MS : Infinity;
-      this.#medium.fetch(offsetBytes + start, into.subarray(start, end), sinceMs);
-    });
-  }
-
-  write(offsetBytes: number, from: Uint8Array): Completion {
-    this.#check(offsetBytes, from);
-    const { chance, faults } = this.#medium;
-    const image = from.slice();
-    if (chance() < faults.flipped) {
-      const bit = Math.floor(chance() * image.length * 8);
-      image[bit >> 3] = (image[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    }
-    const lost = chance() < faults.lost;
-    return this.#inParts(image, faults.torn, (start, end) => {
-      if (!lost) this.#medium.apply(offsetBytes + start, image.subarray(start, end));
-    });
+    return this.#options.medium.bytes.length;
   }
 
   allocate(bytes: number): Uint8Array {
@@ -111,30 +54,158 @@ export class SimVolume implements Volume {
 
   close(): void {}
 
-  #check(offsetBytes: number, buffer: Uint8Array): void {
-    assert(offsetBytes % UNIT === 0 && buffer.length % UNIT === 0, "whole blocks");
-    assert(offsetBytes + buffer.length <= this.sizeBytes, "inside the volume");
+  read(offsetBytes: number, into: Uint8Array): Completion {
+    this.#checkRange(offsetBytes, into);
+    const { faults, synchronous } = this.#options;
+    const error = this.#errorOf("read");
+    const takesMs = this.#takesMs();
+    if (synchronous) {
+      this.#options.clock.spend(takesMs);
+      if (error !== null) throw error;
+      this.#fetch(offsetBytes, into, faults.strikes("torn_read") ? REACH.tornMs : 0);
+      return undefined;
+    }
+    const torn = faults.strikes("torn_read");
+    for (const part of torn ? this.#parts(into.length) : [[0, into.length] as const]) {
+      this.#options.clock.after(faults.random.between(0, takesMs), () => {
+        this.#fetch(offsetBytes + part[0], into.subarray(...part), 0);
+      });
+    }
+    return this.#completed(takesMs, error);
   }
 
-  /** Performs the operation in one part or, torn, in several at different times, in any order. */
-  async #inParts(
-    buffer: Uint8Array,
-    torn: number,
-    perform: (start: number, end: number) => void,
-  ): Promise<void> {
-    const { clock, chance } = this.#medium;
-    const units = buffer.length / UNIT;
-    const count = chance() < torn ? Math.min(units, 4) : 1;
-    const cuts = Array.from({ length: count + 1 }, (_, i) => Math.floor(units * i / count) * UNIT);
-    const parts = cuts.slice(0, count).map((start, i) => ({ start, end: cuts[i + 1] ?? 0 }));
-    while (parts.length > 0) {
-      const [part] = parts.splice(Math.floor(chance() * parts.length), 1);
-      assert(part !== undefined, "a part is left");
-      await clock.sleep(chance() * LATENCY_MS);
-      // A write under way when its host crashed may still land, or not.
-      if (this.crashed && chance() < 0.5) continue;
-      perform(part.start, part.end);
+  write(offsetBytes: number, from: Uint8Array): Completion {
+    this.#checkRange(offsetBytes, from);
+    const { faults, synchronous, rules, process, index } = this.#options;
+    const sent = from.slice();
+    const tell = rules.submit({ process, volumeIndex: index, offsetBytes, image: sent });
+    const error = this.#errorOf("write");
+    const takesMs = this.#takesMs();
+    const flipped = faults.strikes("flip_medium");
+    const image = flipped ? sent.slice() : sent;
+    if (flipped) flipBit(image, faults.random.below(image.length * 8));
+    this.#land(offsetBytes, image, { takesMs, failed: error !== null });
+    if (!synchronous) {
+      return this.#completed(takesMs, error, () => {
+        rules.checkUntouched(process, from, sent);
+        if (error === null) tell();
+      });
     }
-    if (this.crashed) await new Promise<never>(() => {});
+    this.#options.clock.spend(takesMs);
+    if (error !== null) throw error;
+    tell();
+    return undefined;
+  }
+
+  #land(
+    offsetBytes: number,
+    image: Uint8Array,
+    state: { readonly takesMs: number; readonly failed: boolean },
+  ): void {
+    const { faults, synchronous } = this.#options;
+    const { random } = faults;
+    if (state.failed) {
+      if (faults.active("late")) this.#landLater(offsetBytes, image, random.below(REACH.lateMs));
+      return;
+    }
+    if (faults.strikes("lost")) return;
+    if (faults.strikes("duplicate")) {
+      this.#landLater(offsetBytes, image, state.takesMs + random.below(REACH.duplicateMs));
+    }
+    if (faults.strikes("torn_write")) {
+      const reachMs = synchronous ? REACH.tornMs : state.takesMs;
+      const parts = this.#parts(image.length);
+      for (const [start, end] of parts) {
+        const atMs = random.between(0, reachMs);
+        this.#landLater(offsetBytes + start, image.subarray(start, end), atMs);
+      }
+      return;
+    }
+    const slow = synchronous && (faults.strikes("delay") || faults.strikes("reorder"));
+    if (slow) this.#landLater(offsetBytes, image, random.between(0, REACH.delayMs));
+    else if (synchronous) this.#options.medium.land(offsetBytes, image);
+    else this.#landLater(offsetBytes, image, random.between(0, state.takesMs));
+  }
+
+  #landLater(offsetBytes: number, image: Uint8Array, ms: number): void {
+    const { clock, process, faults, medium, rules, index } = this.#options;
+    clock.after(ms, () => {
+      const cut = process.state === "crashed" && !faults.random.chance(LANDS_AFTER_CRASH);
+      if (cut) return;
+      rules.landed(index, offsetBytes, image);
+      medium.land(offsetBytes, image);
+    });
+  }
+
+  #fetch(offsetBytes: number, into: Uint8Array, mixMs: number): void {
+    const { faults, medium, clock } = this.#options;
+    const { random } = faults;
+    const stale = faults.strikes("stale") ? random.between(0, REACH.staleMs) : 0;
+    const atMs = stale > 0 ? clock.nowMs - stale : Infinity;
+    medium.fetch(offsetBytes, into, atMs);
+    if (mixMs > 0) {
+      for (const [start, end] of this.#parts(into.length)) {
+        const partMs = clock.nowMs - random.between(0, mixMs);
+        medium.fetch(offsetBytes + start, into.subarray(start, end), partMs);
+      }
+    }
+    if (faults.strikes("flip_transit")) flipBit(into, random.below(into.length * 8));
+  }
+
+  /** What this operation fails with, or null. */
+  #errorOf(verb: string): Error | null {
+    const { faults, index, hostName } = this.#options;
+    if (faults.isDead(index, hostName)) return new Error("no such device");
+    if (verb === "write" && faults.strikes("late")) return new Error("timed out");
+    return faults.strikes("io_error") ? new Error("input/output error") : null;
+  }
+
+  #takesMs(): number {
+    const { faults, synchronous, index } = this.#options;
+    const { random } = faults;
+    const slow = faults.active("slow_volume") && index === faults.slowVolume;
+    if (synchronous) return slow ? random.between(0.2, 1) : 0.003;
+    let ms = random.between(0.03, 0.2) * (slow ? 30 : 1);
+    if (faults.strikes("delay")) ms += random.between(0, REACH.delayMs);
+    if (faults.active("reorder")) return ms + random.between(0, REACH.reorderMs);
+    return ms;
+  }
+
+  #completed(
+    takesMs: number,
+    error: Error | null,
+    before: () => void = () => {},
+  ): Promise<void> {
+    const { clock, process, faults } = this.#options;
+    let atMs = clock.nowMs + takesMs;
+    if (!faults.active("reorder")) this.#lastMs = atMs = Math.max(atMs, this.#lastMs);
+    return new Promise((resolve, reject) => {
+      clock.after(atMs - clock.nowMs, () =>
+        process.deliver(() => {
+          before();
+          if (error === null) resolve();
+          else reject(error);
+        }));
+    });
+  }
+
+  /** Cuts `bytes` at random sectors, in random order. */
+  #parts(bytes: number): Part[] {
+    const { random } = this.#options.faults;
+    const sectors = bytes / SECTOR_BYTES;
+    const cuts = new Set([0, sectors]);
+    for (let i = 1; i < PARTS_MAX; i++) cuts.add(random.below(sectors));
+    const sorted = [...cuts].sort((a, b) => a - b);
+    return sorted.slice(1).map((end, i) =>
+      [(sorted[i] ?? 0) * SECTOR_BYTES, end * SECTOR_BYTES] as const
+    );
+  }
+
+  #checkRange(offsetBytes: number, buffer: Uint8Array): void {
+    const whole = offsetBytes % SECTOR_BYTES === 0 && buffer.length % SECTOR_BYTES === 0;
+    const inside = offsetBytes >= 0 && offsetBytes + buffer.length <= this.sizeBytes;
+    if (whole && inside && buffer.length > 0) return;
+    const { rules, process } = this.#options;
+    rules.fail(process, `${buffer.length} bytes at ${offsetBytes} of ${this.name}: no whole blocks`);
   }
 }

@@ -14,6 +14,10 @@ export class MemoryMedium {
   /** Called before each operation; tests change bytes here, or count. */
   onRead: (offsetBytes: number, lengthBytes: number) => void = () => {};
   onWrite: (offsetBytes: number, lengthBytes: number) => void = () => {};
+  /** True for a write that is acknowledged and never lands. */
+  losesWrite: (offsetBytes: number, lengthBytes: number) => boolean = () => false;
+  /** How long an operation of an asynchronous handle takes: it happens at the end. */
+  delay: (offsetBytes: number, lengthBytes: number) => Promise<void> = () => Promise.resolve();
 
   constructor(sizeBytes: number) {
     this.bytes = new Uint8Array(sizeBytes);
@@ -30,6 +34,7 @@ export class MemoryMedium {
 class MemoryVolume implements Volume {
   readonly name: string;
   readonly blockBytes = 512;
+  readonly retains = true;
   readonly #medium: MemoryMedium;
   readonly #asynchronous: boolean;
   readonly #path: HostPath;
@@ -59,6 +64,7 @@ class MemoryVolume implements Volume {
   write(offsetBytes: number, from: Uint8Array): Completion {
     return this.#run(offsetBytes, from.length, () => {
       this.#medium.onWrite(offsetBytes, from.length);
+      if (this.#medium.losesWrite(offsetBytes, from.length)) return;
       this.#medium.bytes.set(from, offsetBytes);
     });
   }
@@ -81,6 +87,6 @@ class MemoryVolume implements Volume {
       perform();
       return undefined;
     }
-    return Promise.resolve().then(perform);
+    return this.#medium.delay(offsetBytes, lengthBytes).then(perform);
   }
 }

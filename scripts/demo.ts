@@ -13,7 +13,7 @@ import { Stage } from "./demonstration/stage.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
-const USAGE = "Usage: scripts/demo [--binary] [--keep] [DIRECTORY]";
+const USAGE = "Usage: scripts/demo [--two-hosts] [--binary] [--keep] [DIRECTORY]";
 
 async function hasCommand(name: string): Promise<boolean> {
   return (await runTool([name, "--version"])).code === 0;

@@ -29,8 +29,6 @@ const TIMES = "heartbeat: 500ms, dead_time: 5s";
 export interface TwoHostStageOptions {
   readonly keep: boolean;
   readonly signal: AbortSignal;
-  /** Show the commands that prepare the stage. */
-  readonly show: boolean;
 }
 
 function memoryFolder(): string | null {
@@ -60,21 +58,18 @@ export class TwoHostStage implements AsyncDisposable {
   ): Promise<TwoHostStage> {
     await using undo = new AsyncDisposableStack();
     const pair = undo.use(await HostPair.make());
-    const lun = undo.use(await SharedLun.make(LUN_BYTES));
+    const lun = await SharedLun.make(LUN_BYTES);
     const parent = memoryFolder();
     const stage = new Stage(agent, { keep: options.keep, ...parent === null ? {} : { parent } });
-    undo.defer(() => stage.clear());
-    const made = new TwoHostStage(stage, new AgentCalls(stage, options.signal), { pair, lun });
-    await made.#prepare(options.show);
     undo.move();
-    return made;
+    return new TwoHostStage(stage, new AgentCalls(stage, options.signal), { pair, lun });
   }
 
-  /** Certificates, configurations, the group. */
-  async #prepare(show: boolean): Promise<void> {
+  /** Certificates, configurations, the group; `silent` does not show the commands. */
+  async prepare(options: { readonly silent: boolean } = { silent: false }): Promise<void> {
     const { stage, pair, lun } = this;
     const run = (...args: readonly string[]): Promise<void> =>
-      show ? this.calls.show("offline", ...args) : this.calls.offline(...args);
+      options.silent ? this.calls.offline(...args) : this.calls.show("offline", ...args);
     const pki = stage.path("pki");
     await run("pki", "init", pki);
     await run("pki", "issue", pki, SERVER, "--address", pair.address("server"));

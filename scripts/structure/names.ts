@@ -8,6 +8,7 @@ import { type Finding, isProduct, type Tree } from "./finding.ts";
 export const ROOMS: readonly string[] = [
   "transport/runtime",
   "transport/tcp",
+  "transport/raw",
   "transport/stp",
   "transport/memory",
   "transport/relay",

@@ -1,0 +1,51 @@
+// Limits of raw volumes: sizes, queues and waits, each with its unit and reason.
+
+import { assert } from "../ground/assert.ts";
+
+/** Units in bytes that are tried, from the finest: sectors of old disks, then of new ones. */
+export const UNITS_BYTES: readonly number[] = [512, 4096];
+
+/** Largest unit: the records of the storage transport are blocks of 4096 bytes. */
+export const UNIT_BYTES_MAX = 4096;
+
+/** Requests in flight of one queue: rings of eight connections, each with eight frames. */
+export const REQUESTS_MAX = 64;
+
+/** Requests that wait for a place in the queue: more is a caller that does not wait for answers. */
+export const WAITING_MAX = 1024;
+
+/** A bounce buffer, in bytes: the largest frame goes in one request. */
+export const BOUNCE_BYTES = 256 * 1024;
+
+/** Bounce buffers of one queue: 4 MiB at most, made when first needed. */
+export const BOUNCE_BUFFERS_MAX = 16;
+
+/**
+ * A request that is not answered for so long fails, in ms. Path failover of multipath disks and
+ * recovery of iSCSI sessions take 5 to 20 s; quarantine of space must last longer than this.
+ */
+export const IO_TIMEOUT_MS = 30_000;
+
+/** How often requests that are late are looked for, in ms. */
+export const LATE_CHECK_MS = 100;
+
+/** A wait for an answer inside the kernel, in microseconds: the thread is held up so long. */
+export const WAIT_US = 100;
+
+/** Without an answer for so long, in ms, the thread sleeps between looks. */
+export const AWAKE_MS = 2;
+
+/** First and longest such sleep, in ms: a disk that takes 10 ms is noticed within 1.1 ms. */
+export const SLEEP_MS_FIRST = 1;
+export const SLEEP_MS_MAX = 16;
+
+/** The event loop runs at least this often while answers come in, in ms. */
+export const TURN_MS_MAX = 2;
+
+/** Microtasks that run before a look, so that callers who got their answer ask again first. */
+export const MICROTASKS_PER_LOOK = 8;
+
+assert(UNITS_BYTES.at(-1) === UNIT_BYTES_MAX, "the last unit tried is the largest");
+assert(BOUNCE_BYTES % UNIT_BYTES_MAX === 0, "a bounce buffer is whole units");
+assert(BOUNCE_BUFFERS_MAX <= REQUESTS_MAX, "each bounce buffer can be in flight");
+assert(WAIT_US / 1000 < TURN_MS_MAX, "a look is shorter than a turn");

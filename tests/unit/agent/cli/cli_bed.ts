@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pc from "picocolors";
+import type { StgBenchFigures } from "../../../../agent/bench/mod.ts";
 import {
   createControlApp,
   serveControl,
@@ -13,6 +14,22 @@ import {
 import { type OfflineOperations, type Output, runCli } from "../../../../agent/cli/mod.ts";
 import { currentRuntime, type Runtime } from "../../../../transport/runtime/mod.ts";
 import { FakeDaemon, STG } from "../control/fake_daemon.ts";
+
+const BENCH: StgBenchFigures = {
+  hosts: [8, 7],
+  volumes: 2,
+  payloadBytes: 262_144,
+  ringBytes: 2_097_152,
+  frameBytes: 262_144,
+  stream: {
+    bytes: 7.5e9,
+    seconds: 3,
+    bytesPerSecond: 2.5e9,
+    cpuSecondsPerGigabyte: 0.61234,
+    smallestShare: 1,
+  },
+  trips: { medianUs: 8.1234, p99Us: 30.5, trips: 5000 },
+};
 
 export interface Ran {
   readonly code: number;
@@ -26,6 +43,8 @@ export class CliBed {
   readonly offlineCalls: unknown[] = [];
   readonly daemonRuns: unknown[] = [];
   readonly env = new Map<string, string>();
+  /** What `stg bench` does; the default ends at once. */
+  bench: (signal: AbortSignal) => Promise<StgBenchFigures> = () => Promise.resolve(BENCH);
   terminal = false;
   stdout = "";
   stderr = "";
@@ -138,6 +157,11 @@ export class CliBed {
       stgFormat: (stg, options) =>
         Promise.resolve(note([stg.name, options], { stg: stg.name, uuid: "u", volumes: ["v0"] })),
       stgStatus: (stg) => Promise.resolve(note(stg.name, STG)),
+      stgBench: (stg, { frameBytes, seconds, second, signal }) => {
+        note([stg.name, frameBytes, seconds, second("00ff")], undefined);
+        return this.bench(signal);
+      },
+      stgBenchSecond: (stg, { token }) => Promise.resolve(note([stg.name, token], 1)),
     };
   }
 }

@@ -1,0 +1,100 @@
+// The pure parts of the benchmark: messages, percentiles, free host ids, lines of the second
+// process.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  decodeOrder,
+  decodeReport,
+  encodeOrder,
+  encodeReport,
+} from "../../../../agent/bench/bench_message.ts";
+import { freeHosts } from "../../../../agent/bench/free_hosts.ts";
+import { median, quantile } from "../../../../agent/bench/latency.ts";
+import { decodePeerLine, encodePeerLine } from "../../../../agent/bench/peer_line.ts";
+
+describe("orders and reports", () => {
+  test("decode to what was encoded", () => {
+    for (
+      const order of [
+        { kind: "stream", messageBytes: 262_144 },
+        { kind: "trips", messageBytes: 64 },
+        { kind: "usage", messageBytes: 0 },
+        { kind: "end", messageBytes: 0 },
+      ] as const
+    ) {
+      expect(decodeOrder(encodeOrder(order))).toEqual(order);
+    }
+    const report = { bytes: 7.5e9, seconds: 3.25, cpuSeconds: 0.125 };
+    expect(decodeReport(encodeReport(report))).toEqual(report);
+  });
+
+  test("decodeOrder() takes no size that would not fit its buffer", () => {
+    const order = encodeOrder({ kind: "stream", messageBytes: 64 });
+    for (const size of [0, 4 * 1024 * 1024 + 1, 0xffff_ffff]) {
+      new DataView(order.buffer).setUint32(8, size, true);
+      expect(() => decodeOrder(order)).toThrow("no order");
+    }
+  });
+
+  test("decodeOrder() and decodeReport() refuse or understand any bytes", () => {
+    fc.assert(fc.property(fc.uint8Array({ minLength: 24, maxLength: 24 }), (bytes) => {
+      for (const decode of [decodeOrder, decodeReport]) {
+        try {
+          decode(bytes);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "reset" });
+        }
+      }
+    }));
+  });
+});
+
+describe("quantile() and median()", () => {
+  test("are members of the samples in order", () => {
+    const samples = Array.from({ length: 100 }, (_, index) => 100 - index);
+    expect([quantile(samples, 0.5), quantile(samples, 0.99), quantile(samples, 1)]).toEqual([
+      50,
+      99,
+      100,
+    ]);
+    expect(quantile([], 0.5)).toBeNaN();
+    expect([median([3, 1, 2]), median([4, 1, 3, 2])]).toEqual([2, 2.5]);
+  });
+});
+
+describe("freeHosts()", () => {
+  test("gives ids from the highest down, left ones last, live and own ones never", () => {
+    const seen = [
+      { host: 2, attached: true, live: true },
+      { host: 6, attached: true, live: false },
+      { host: 7, attached: false, live: false },
+    ];
+    expect(freeHosts({ maxHosts: 8, seen }, 1)).toEqual([8, 7, 5, 4, 3, 6]);
+  });
+
+  test("gives none when all beat", () => {
+    const seen = [1, 2, 3].map((host) => ({ host, attached: true, live: true }));
+    expect(freeHosts({ maxHosts: 4, seen }, 4)).toEqual([]);
+  });
+});
+
+describe("lines of the second process", () => {
+  test("decode to what was encoded", () => {
+    for (
+      const line of [
+        { type: "listening", host: 7, port: 49_152 },
+        { type: "error", error: { code: "busy", message: "Cannot", hint: "Stop." } },
+        { type: "error", error: { code: "internal", message: "Cannot" } },
+      ] as const
+    ) {
+      expect(decodePeerLine(encodePeerLine(line).trim())).toEqual(line);
+    }
+  });
+
+  test("anything else is refused", () => {
+    for (const text of ["", "hello", "{}", '{"type":"listening","host":1,"port":0}']) {
+      expect(() => decodePeerLine(text)).toThrow("second process printed");
+    }
+  });
+});

@@ -69,7 +69,7 @@ export function openVolumes(
 export interface JobParts {
   readonly session: WorkerSession;
   readonly prove: Prove;
-  /** Ends the job if it uses this group, which is lost. */
+  /** This host lost the group: the job must not use it any more. */
   readonly lose: (stg: string, error: ErrorRecord) => void;
   /** Gives up the volumes. */
   readonly close: () => void;
@@ -93,8 +93,9 @@ export function composeJob(
   return {
     session,
     prove,
-    lose: (stg, error) => {
-      if (groups.isOpen(stg)) session.fail(fromErrorRecord(error));
+    lose: (stg, record) => {
+      const error = fromErrorRecord(record);
+      if (groups.lose(stg, error)) session.loseStorage(error);
     },
     close: () => groups.close(),
   };
@@ -107,6 +108,7 @@ class JobGroups {
   readonly #lent: ReadonlyMap<string, StgAccess>;
   readonly #open = new Map<string, Mechanism>();
   readonly #opened: OpenVolumes[] = [];
+  readonly #lost = new Map<string, AgentError>();
 
   constructor(runtime: Runtime, task: WorkerTask) {
     this.#runtime = runtime;
@@ -115,6 +117,8 @@ class JobGroups {
   }
 
   open(name: string): Promise<Mechanism> {
+    const lost = this.#lost.get(name);
+    if (lost !== undefined) return Promise.reject(lost);
     const known = this.#open.get(name);
     if (known !== undefined) return Promise.resolve(known);
     const access = this.#lent.get(name);
@@ -129,7 +133,9 @@ class JobGroups {
     return Promise.resolve(mechanism);
   }
 
-  isOpen(name: string): boolean {
+  /** Opens the group no more. @returns true when the job uses it already */
+  lose(name: string, error: AgentError): boolean {
+    this.#lost.set(name, error);
     return this.#open.has(name);
   }
 

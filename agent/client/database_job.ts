@@ -16,6 +16,7 @@ import {
   groupOf,
   JobLink,
   type LinkDocument,
+  NOT_CONFIGURED,
   type Prove,
   type WorkerResult,
   type WorkerSession,
@@ -37,11 +38,12 @@ export async function runClientDatabase(
     server: task.server,
     listen: task.listen,
     identity: session.identity,
-    group: (name) => groupOf(task.stgs[name] ?? { unusable: "it is not configured here" }),
+    group: (name) => groupOf(task.stgs[name] ?? NOT_CONFIGURED, "client"),
     random: session.runtime.random,
     prove,
   });
   session.running(task.action.type === "backup" ? "backup-database" : "restore-database");
+  session.settleDatabase(connection);
   const conn = session.layer.conn(connection.descriptor);
   const link = new JobLink({ control: conn, errors: null }, {
     signal: session.signal,
@@ -49,12 +51,9 @@ export async function runClientDatabase(
   });
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
-    const fallback = connection.reason;
-    if (task.action.type === "backup") {
-      return { ...await backUp(session, link, { task, database }), fallback };
-    }
+    if (task.action.type === "backup") return await backUp(session, link, { task, database });
     const { backup, target } = task.action;
-    return { ...await restore(session, link, { database, backup, target }), fallback };
+    return await restore(session, link, { database, backup, target });
   });
 }
 

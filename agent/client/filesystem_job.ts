@@ -1,13 +1,7 @@
 // A file-system job on the client's worker thread. The server initiates it: the main thread has
 // accepted the connections of Fig. 4 and relays them; the set-up of Fig. 4A runs here beside them.
 
-import {
-  acceptStorage,
-  AgentError,
-  assert,
-  fromErrorRecord,
-  toErrorRecord,
-} from "../../transport/mod.ts";
+import { AgentError, fromErrorRecord, setupFallback } from "../../transport/mod.ts";
 import {
   type ApplicationWarning,
   FilesystemRestorer,
@@ -18,7 +12,6 @@ import {
 import {
   type ClientFilesystemTask,
   finishLink,
-  groupOf,
   JobLink,
   type LinkDocument,
   type Prove,
@@ -28,6 +21,7 @@ import {
 } from "../job/mod.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
+import { StorageAcceptance } from "./storage_acceptance.ts";
 
 type Request = Extract<LinkDocument, { type: "backup-filesystem" | "restore-filesystem" }>;
 
@@ -36,8 +30,7 @@ export async function runClientFilesystem(
   task: ClientFilesystemTask,
   prove: Prove,
 ): Promise<WorkerResult> {
-  const settled = new AbortController();
-  const storage = acceptStorageChannel(session, { task, prove, settled: settled.signal });
+  const storage = new StorageAcceptance(session, { task, prove });
   const control = await session.relayed("control");
   const errors = session.identity.connections === 2 ? await session.relayed("errors") : null;
   const link = new JobLink(
@@ -49,9 +42,9 @@ export async function runClientFilesystem(
   );
   return await finishLink(session, link, async () => {
     const request = await receiveRequest(session, link);
-    if (request.channel === "storage") link.attachData(session.layer.conn(await storage));
-    else settled.abort();
-    storage.catch(() => {}); // On the network channel nobody needs it.
+    if (request.channel === "network") storage.abandon();
+    else await attachStorage(session, { link, request, storage });
+    if (request.fallback !== null) session.fellBack(request.fallback);
     session.running(request.type);
     await link.send(session.ownSteps());
     if (request.type === "backup-filesystem") return await backUp(session, link, { task, request });
@@ -59,36 +52,30 @@ export async function runClientFilesystem(
   });
 }
 
-interface StorageChannelOptions {
-  readonly task: ClientFilesystemTask;
-  readonly prove: Prove;
-  /** Fires when the server chose the network. */
-  readonly settled: AbortSignal;
+interface Attachment {
+  readonly link: JobLink;
+  readonly request: Request;
+  readonly storage: StorageAcceptance;
 }
 
-/** Serves set-ups of Fig. 4A until one succeeds: the server may try again while it waits. */
-async function acceptStorageChannel(
+/** The server counts on the storage channel: if it is lost here already, the job falls back. */
+async function attachStorage(
   session: WorkerSession,
-  { task, prove, settled }: StorageChannelOptions,
-): Promise<number> {
-  const signal = AbortSignal.any([session.signal, settled]);
-  while (true) {
-    const { descriptor, setup } = await session.relayed("storage-setup", signal);
-    assert(setup !== null, "a storage set-up carries its message");
-    const access = task.stgs[setup.message.name] ?? { unusable: "it is not configured here" };
-    try {
-      return await acceptStorage(session.flow(signal), {
-        descriptor,
-        identity: session.identity,
-        message: setup.message,
-        group: groupOf(access),
-        random: session.runtime.random,
-        prove,
-      });
-    } catch (error) {
-      if (signal.aborted || !(error instanceof AgentError)) throw error;
-      session.warn({ code: "storage", message: toErrorRecord(error).message, path: null });
-    }
+  { link, request, storage }: Attachment,
+): Promise<void> {
+  const options = {
+    side: "client",
+    direction: request.type === "backup-filesystem" ? "send" : "receive",
+    mayFallBack: request.mayFallBack,
+    lost: session.storageLost,
+    onFallback: session.fellBack,
+  } as const;
+  try {
+    link.attachStorage(session.layer.conn(await storage.settle()), options);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    session.throwIfCancelled();
+    link.attachStorage(setupFallback(error, "client"), options);
   }
 }
 

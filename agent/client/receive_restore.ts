@@ -59,7 +59,7 @@ export async function receiveRestore(
       files,
       bytes,
     });
-    return { status, backup: null, files, bytes, fallback: null };
+    return { status, backup: null, files, bytes };
   } catch (error) {
     consumer.abort();
     throw error;
@@ -86,6 +86,7 @@ async function feedAll(
     }
     consumer.feed(message.record);
     records += 1;
+    await link.acknowledge(null);
     await warnings.sendAll(link);
     const counts = { phase: "writing", ...consumer.written(), ...totals } as const;
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });

@@ -63,7 +63,7 @@ export async function sendBackup(
         await sendRecords(session, producer, { ...options, signal });
       },
     );
-    return { backup, status, files, bytes, fallback: null };
+    return { backup, status, files, bytes };
   } finally {
     producer.return({ files: 0, bytes: 0 });
   }

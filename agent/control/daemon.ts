@@ -4,6 +4,7 @@
 // and daemon.ts's implementers (server, client) hold the jobs. Shapes with `type` and snake-case
 // free keys are the JSON of the contract (DESIGN 8.1): they go out as they are.
 
+import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
 
@@ -42,7 +43,7 @@ export interface Summary {
   readonly seconds: number;
   readonly channels: ChannelBytes;
   /** Why data went over the network although storage was preferred; else null. */
-  readonly fallback: string | null;
+  readonly fallback: FallbackReason | null;
 }
 
 export interface Progress {

@@ -4,6 +4,7 @@
 // each job since the last scrape, also after the daemon forgot old jobs.
 
 import { Counter, Gauge, Registry } from "prom-client";
+import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { Daemon, JobState, JobView } from "./daemon.ts";
 
@@ -28,7 +29,7 @@ export class DaemonMetrics {
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #registry = new Registry();
   readonly #bytes: Counter<"channel">;
-  readonly #fallbacks: Counter;
+  readonly #fallbacks: Counter<"reason">;
   readonly #jobs: Gauge<"state">;
   readonly #age: Gauge<"client" | "kind" | "database">;
   readonly #resident: Gauge;
@@ -47,9 +48,11 @@ export class DaemonMetrics {
     });
     this.#fallbacks = new Counter({
       name: "agent_fallbacks_total",
-      help: "Jobs that used the network although storage was preferred",
+      help: "Jobs that used the network although storage was preferred, by reason",
+      labelNames: ["reason"],
       registers,
     });
+    for (const reason of FALLBACK_CODES) this.#fallbacks.inc({ reason }, 0);
     this.#jobs = new Gauge({
       name: "agent_jobs",
       help: "Jobs the daemon knows, by state",
@@ -94,11 +97,11 @@ export class DaemonMetrics {
       const channels = (job.summary ?? job.progress)?.channels;
       const network = Math.max(before.network, channels?.network.bytes ?? 0);
       const storage = Math.max(before.storage, channels?.storage.bytes ?? 0);
-      const fellBack = before.fellBack || (job.summary?.fallback ?? null) !== null;
+      const fallback = job.summary?.fallback ?? null;
       this.#bytes.inc({ channel: "network" }, network - before.network);
       this.#bytes.inc({ channel: "storage" }, storage - before.storage);
-      if (fellBack && !before.fellBack) this.#fallbacks.inc();
-      seen.set(job.job, { network, storage, fellBack });
+      if (fallback !== null && !before.fellBack) this.#fallbacks.inc({ reason: fallback });
+      seen.set(job.job, { network, storage, fellBack: fallback !== null });
     }
     this.#seen = seen;
   }

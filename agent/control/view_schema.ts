@@ -16,6 +16,7 @@ import type {
   Summary,
   TraceStep,
 } from "./daemon.ts";
+import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { jobRequestSchema } from "./request_schema.ts";
 
@@ -40,7 +41,7 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   bytes: count.nullable(),
   seconds: count,
   channels,
-  fallback: z.string().nullable(),
+  fallback: z.enum(FALLBACK_CODES).nullable(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({

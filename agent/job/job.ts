@@ -5,7 +5,7 @@
 //  2. Events are numbered 1, 2, 3, …; a watcher that resumes after n misses none but old progress.
 //  3. A job ends once: what arrives afterwards is dropped.
 
-import type { ErrorRecord } from "../../transport/mod.ts";
+import type { ErrorRecord, Fallback, FallbackReason } from "../../transport/mod.ts";
 import type {
   ChannelBytes,
   JobEvent,
@@ -38,7 +38,6 @@ export interface JobEnd {
   readonly files: number | null;
   readonly bytes: number | null;
   readonly channels: ChannelBytes;
-  readonly fallback: string | null;
   readonly error: ErrorRecord | null;
 }
 
@@ -54,6 +53,7 @@ export class Job {
   #summary: Summary | null = null;
   #lastEvent = 0;
   #backup: string | null = null;
+  #fallback: FallbackReason | null = null;
 
   constructor(start: JobStart) {
     this.start = start;
@@ -103,6 +103,14 @@ export class Job {
     this.#backup = backup;
   }
 
+  /** The job uses the network although it prefers the storage; its code goes into the summary. */
+  setFallback({ reason, detail }: Fallback): void {
+    if (this.ended) return;
+    this.#fallback = reason;
+    const message = `falls back to the network, ${reason}: ${detail}`;
+    this.#append({ type: "warning", job: this.start.id, code: "fallback", message, path: null });
+  }
+
   report(body: JobEventBody): void {
     if (this.ended) return;
     if (body.type === "progress") this.#progress = body;
@@ -127,7 +135,7 @@ export class Job {
       bytes: end.bytes,
       seconds: Math.round(nowMs - this.start.startedMs) / 1000,
       channels: end.channels,
-      fallback: end.fallback,
+      fallback: this.#fallback,
     };
     this.#append(this.#summary);
   }

@@ -20,7 +20,7 @@ export interface JobRunnerParts {
   readonly random: Random;
   readonly startThread: () => Thread;
   readonly onAssertion: (message: string) => void;
-  /** Told what went wrong after a job's end, for the log. */
+  /** Told what went wrong with a job, or after its end, for the log. */
   readonly onTrouble: (message: string) => void;
 }
 
@@ -89,7 +89,7 @@ export class JobRunner {
     return job;
   }
 
-  /** Fails the jobs that use a group which is lost. */
+  /** Tells the jobs that this host lost a group. */
   lose(stg: string, error: ErrorRecord): void {
     for (const thread of this.#threads.values()) thread.lose(stg, error);
   }
@@ -126,7 +126,6 @@ function neverRan(error: unknown): JobEnd {
     files: null,
     bytes: null,
     channels: { network: { bytes: 0 }, storage: { bytes: 0 } },
-    fallback: null,
     error: toErrorRecord(error),
   };
 }

@@ -10,6 +10,7 @@ import {
   type Clock,
   type Conn,
   type ErrorRecord,
+  type Fallback,
   serveRelay,
   type Thread,
 } from "../../transport/mod.ts";
@@ -23,6 +24,8 @@ export interface JobThreadParts {
   readonly startThread: () => Thread;
   /** Ends the process: one of our own invariants broke. */
   readonly onAssertion: (message: string) => void;
+  /** Told what happened to a job that its operator should know, for the log. */
+  readonly onTrouble: (message: string) => void;
 }
 
 /** Of a job that ended without a report of its own. */
@@ -77,7 +80,7 @@ export class JobThread {
     void this.#endAfterGrace();
   }
 
-  /** Tells the job that it must not use this group any more. */
+  /** Tells the job that its host lost this group: it goes on without, if it can. */
   lose(stg: string, error: ErrorRecord): void {
     if (!this.job.ended) this.#send({ type: "lost", stg, error });
   }
@@ -102,9 +105,17 @@ export class JobThread {
     else if (message.type === "running") job.setRunning(message.kind);
     else if (message.type === "backup") job.setBackup(message.backup);
     else if (message.type === "report") job.report(message.body);
+    else if (message.type === "fallback") this.#fallBack(message.fallback);
     else if (message.type === "committing") this.#committing = true;
     else if (message.type === "assertion") this.#parts.onAssertion(message.message);
     else this.#end(message);
+  }
+
+  #fallBack(fallback: Fallback): void {
+    const { reason, detail } = fallback;
+    this.job.setFallback(fallback);
+    const id = this.job.start.id;
+    this.#parts.onTrouble(`job "${id}" falls back to the network, ${reason}: ${detail}`);
   }
 
   #end({ result, channels }: Extract<FromWorker, { type: "end" }>): void {
@@ -112,14 +123,13 @@ export class JobThread {
       this.#fail(result.error, channels);
       return;
     }
-    const { status, backup, files, bytes, fallback } = result;
+    const { status, backup, files, bytes } = result;
     this.job.end({
       state: status,
       backup,
       files,
       bytes,
       channels,
-      fallback,
       error: null,
     }, this.#parts.clock.monotonicMs());
     void this.#close();
@@ -134,7 +144,6 @@ export class JobThread {
       files: null,
       bytes: null,
       channels,
-      fallback: null,
       error,
     }, this.#parts.clock.monotonicMs());
     void this.#close();

@@ -1,5 +1,7 @@
 // Limits of jobs and their links, with unit and reason.
 
+import { assert } from "../../transport/ground/assert.ts";
+
 /** Tar bytes in one frame; the media format promises independent frames of at most this. */
 export const FRAME_TAR_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -33,8 +35,23 @@ export const CANCEL_GRACE_MS = 5_000;
 /** Time that the first pass over the source may take to count files for the progress bar. */
 export const SCAN_LIMIT_MS = 1_500;
 
-/** Records between two cursors that the server sends back. */
-export const RECORDS_PER_CURSOR = 16;
+/**
+ * Records, and their bytes, that a sender keeps while they may be lost with the storage channel.
+ * It is several times what the channel and the receiver hold at once, so that it never stalls a
+ * receiver that keeps up.
+ */
+export const WINDOW_RECORDS_MAX = 256;
+export const WINDOW_BYTES_MAX = 32 * 1024 * 1024;
+
+/** A receiver says how far it got after so many records, or so many bytes of them. */
+export const CURSOR_RECORDS = 16;
+export const CURSOR_BYTES = 4 * 1024 * 1024;
 
 /** Time to tell the peer why a job failed. */
 export const TELL_TIMEOUT_MS = 2_000;
+
+/** Characters of the detail of a fallback that a peer sends. */
+export const DETAIL_LENGTH_MAX = 4096;
+
+assert(CURSOR_RECORDS * 4 <= WINDOW_RECORDS_MAX, "several cursors come back within a window");
+assert(CURSOR_BYTES * 4 <= WINDOW_BYTES_MAX, "several cursors come back within a window");

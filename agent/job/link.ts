@@ -10,109 +10,38 @@
 //     `receive`.
 //  2. Nothing is read ahead of `receive` but one message a connection, so a slow receiver slows
 //     the sender down through the transport.
+//  3. Records are handed out in the order 0, 1, 2, …, also when the storage channel dies and the
+//     rest comes over the network (storage_lane.ts).
 
 import {
   AgentError,
   type Clock,
   type Conn,
   type ErrorRecord,
+  type Fallback,
   fromErrorRecord,
-  readFull,
-  readFullOrEnd,
+  orCancelled,
   type WaitOptions,
   withDeadline,
-  writeAll,
 } from "../../transport/mod.ts";
 import type { DataRecord, RestoreRecord } from "../record.ts";
-import { decodeDocument, encodeDocument, type LinkDocument } from "./link_document.ts";
-import { LINK_DOCUMENT_BYTES_MAX, TELL_TIMEOUT_MS } from "./limits.ts";
+import { CURSOR_BYTES, CURSOR_RECORDS, TELL_TIMEOUT_MS } from "./limits.ts";
+import { LinkConn, type LinkMessage, type Outgoing, type Received } from "./link_conn.ts";
+import type { LinkDocument } from "./link_document.ts";
 import {
   dataRecordBytes,
-  decodeDataRecord,
-  decodeHeader,
-  decodeRestoreRecord,
   encodeDataRecord,
-  encodeHeader,
   encodeRestoreRecord,
-  HEADER_BYTES,
   restoreRecordBytes,
 } from "./link_frame.ts";
+import { type LaneOptions, StorageLane } from "./storage_lane.ts";
 
-export type LinkMessage =
-  | { readonly kind: "document"; readonly document: LinkDocument }
-  | { readonly kind: "data"; readonly record: DataRecord }
-  | { readonly kind: "restore"; readonly record: RestoreRecord };
+export type { LinkMessage } from "./link_conn.ts";
 
-/** One connection of the link: sends one after the other, receives into a buffer of its own. */
-class LinkConn {
-  readonly conn: Conn;
-  #sending: Promise<void> = Promise.resolve();
-  #outgoing = new Uint8Array(64 * 1024);
-  #incoming = new Uint8Array(64 * 1024);
-  /** True while a message is sent, and after one was cut: what follows would not be understood. */
-  #cut = false;
-  /** The message being received or waiting to be taken. */
-  pending: Promise<{ from: LinkConn; message: LinkMessage | null }> | null = null;
-
-  constructor(conn: Conn) {
-    this.conn = conn;
-  }
-
-  /** Queues a message behind those being sent; `fill` writes it into the buffer it is given. */
-  send(totalBytes: number, fill: (into: Uint8Array) => void, options: WaitOptions): Promise<void> {
-    const turn = this.#sending.then(async () => {
-      if (this.#cut) throw new AgentError("reset", "Cannot send: an earlier message was cut");
-      if (this.#outgoing.length < totalBytes) this.#outgoing = new Uint8Array(totalBytes);
-      const message = this.#outgoing.subarray(0, totalBytes);
-      fill(message);
-      this.#cut = true;
-      await writeAll(this.conn, message, options);
-      this.#cut = false;
-    });
-    this.#sending = turn.catch(() => {}); // The sender of that message hears of the failure.
-    return turn;
-  }
-
-  /** @throws AgentError `failed` for a document that the peer would not take */
-  async sendDocument(document: LinkDocument, options: WaitOptions): Promise<void> {
-    const payload = encodeDocument(document);
-    if (payload.length > LINK_DOCUMENT_BYTES_MAX) {
-      throw new AgentError(
-        "failed",
-        `Cannot send a "${document.type}" message: it has ${payload.length} bytes, ` +
-          `need at most ${LINK_DOCUMENT_BYTES_MAX}`,
-        { hint: "Back up or restore fewer paths at once." },
-      );
-    }
-    await this.send(HEADER_BYTES + payload.length, (into) => {
-      encodeHeader("document", payload.length, into);
-      into.set(payload, HEADER_BYTES);
-    }, options);
-  }
-
-  /** Begins to receive the next message; null at the end of the stream. */
-  begin(options: WaitOptions): Promise<{ from: LinkConn; message: LinkMessage | null }> {
-    this.pending ??= this.#receive(options).then((message) => ({ from: this, message }));
-    return this.pending;
-  }
-
-  async #receive(options: WaitOptions): Promise<LinkMessage | null> {
-    const headerBytes = new Uint8Array(HEADER_BYTES);
-    if (!await readFullOrEnd(this.conn, headerBytes, options)) return null;
-    const header = decodeHeader(headerBytes);
-    if (this.#incoming.length < header.length) this.#incoming = new Uint8Array(header.length);
-    const payload = this.#incoming.subarray(0, header.length);
-    await readFull(this.conn, payload, options);
-    if (header.kind === "data") return { kind: "data", record: decodeDataRecord(payload) };
-    if (header.kind === "restore") {
-      return { kind: "restore", record: decodeRestoreRecord(payload) };
-    }
-    return { kind: "document", document: decodeDocument(payload) };
-  }
-}
-
-export interface LinkOptions extends WaitOptions {
+export interface LinkOptions {
   readonly clock: Clock;
+  /** Ends every wait of the link. */
+  readonly signal: AbortSignal;
 }
 
 export interface LinkConns {
@@ -121,26 +50,46 @@ export interface LinkConns {
   readonly errors: Conn | null;
 }
 
+/** What a connection brought, or how it failed. */
+type Arrival = Received | { readonly from: LinkConn; readonly failure: unknown };
+
 export class JobLink {
   readonly #control: LinkConn;
   readonly #errors: LinkConn;
-  #data: LinkConn;
   readonly #open: Set<LinkConn>;
   readonly #options: LinkOptions;
+  #lane: StorageLane | null = null;
   #taken: LinkConn | null = null;
+  /** Records handed out, and of them what no cursor has told the peer. */
+  #received = 0;
+  #untoldRecords = 0;
+  #untoldBytes = 0;
 
   constructor(conns: LinkConns, options: LinkOptions) {
     this.#control = new LinkConn(conns.control);
     this.#errors = conns.errors === null ? this.#control : new LinkConn(conns.errors);
-    this.#data = this.#control;
     this.#open = new Set([this.#control, this.#errors]);
     this.#options = options;
   }
 
-  /** From now on records travel on `conn`; without this they travel on the control connection. */
-  attachData(conn: Conn): void {
-    this.#data = new LinkConn(conn);
-    this.#open.add(this.#data);
+  /**
+   * Records travel on `conn` while the storage lives; without this, on the control connection.
+   * @param conn or why this side has none, although the peer counts on it
+   */
+  attachStorage(conn: Conn | Fallback, options: LaneOptions): void {
+    const data = "reason" in conn ? null : new LinkConn(conn);
+    const { clock, signal } = this.#options;
+    const received = () => this.#received;
+    this.#lane = new StorageLane({
+      ...options,
+      data,
+      control: this.#control,
+      clock,
+      signal,
+      received,
+    });
+    if ("reason" in conn) this.#lane.lose(conn);
+    if (data !== null) this.#open.add(data);
   }
 
   /** Sends a document on the connection that it belongs to. */
@@ -150,14 +99,27 @@ export class JobLink {
     return (status ? this.#errors : this.#control).sendDocument(document, this.#options);
   }
 
+  /** The record's bytes must stay as they are: they may be sent again. */
   sendData(record: DataRecord): Promise<void> {
     const fill = (into: Uint8Array) => encodeDataRecord(record, into);
-    return this.#data.send(dataRecordBytes(record), fill, this.#options);
+    return this.#sendRecord({ totalBytes: dataRecordBytes(record), fill });
   }
 
+  /** The record's bytes must stay as they are: they may be sent again. */
   sendRestore(record: RestoreRecord): Promise<void> {
     const fill = (into: Uint8Array) => encodeRestoreRecord(record, into);
-    return this.#data.send(restoreRecordBytes(record), fill, this.#options);
+    return this.#sendRecord({ totalBytes: restoreRecordBytes(record), fill });
+  }
+
+  /**
+   * Tells the sender how many records are here, when that is due; to be called after each.
+   * @param synced count of records that are safe on disk, null when that has no meaning
+   */
+  async acknowledge(synced: number | null): Promise<void> {
+    if (this.#untoldRecords < CURSOR_RECORDS && this.#untoldBytes < CURSOR_BYTES) return;
+    this.#untoldRecords = 0;
+    this.#untoldBytes = 0;
+    await this.send({ type: "cursor", received: this.#received, synced });
   }
 
   /**
@@ -168,21 +130,76 @@ export class JobLink {
   async receive(): Promise<LinkMessage> {
     if (this.#taken !== null) this.#taken.pending = null;
     this.#taken = null;
+    try {
+      return await this.#next();
+    } catch (error) {
+      this.#lane?.end(error); // Whoever sends would wait for words that nobody reads.
+      throw error;
+    }
+  }
+
+  async #next(): Promise<LinkMessage> {
     while (this.#open.size > 0) {
-      const begun = [...this.#open].map((conn) => conn.begin(this.#options));
-      const { from, message } = await Promise.race(begun).catch(async (error) => {
-        throw await this.#reasonOf(error);
-      });
-      if (message !== null) {
+      const arrival = await this.#arrival();
+      const { from } = arrival;
+      if (!this.#isLive(from)) this.#open.delete(from);
+      else if ("failure" in arrival) await this.#failed(from, arrival.failure);
+      else if (arrival.message === null) {
+        this.#open.delete(from);
+        if (from === this.#control) break;
+      } else if (this.#isForLane(arrival.message)) from.pending = null;
+      else {
         this.#taken = from;
-        return message;
+        this.#count(arrival.message);
+        return arrival.message;
       }
-      this.#open.delete(from);
-      if (from === this.#control) break;
     }
     throw await this.#reasonOf(
       new AgentError("reset", "Cannot go on with the job: the peer ended the connection"),
     );
+  }
+
+  async #arrival(): Promise<Arrival> {
+    const arrivals = [...this.#open].map((from): Promise<Arrival> =>
+      from.begin(this.#options).catch((failure: unknown) => ({ from, failure }))
+    );
+    return await orCancelled(
+      Promise.race(arrivals),
+      this.#lane?.signal ?? this.#options.signal,
+    );
+  }
+
+  /** False for a storage channel that was given up: what it brings now was sent again. */
+  #isLive(from: LinkConn): boolean {
+    return from === this.#control || from === this.#errors || from === this.#lane?.data;
+  }
+
+  async #failed(from: LinkConn, failure: unknown): Promise<void> {
+    if (this.#lane === null || from !== this.#lane.data) throw await this.#reasonOf(failure);
+    this.#lane.fail(failure);
+  }
+
+  #isForLane(message: LinkMessage): boolean {
+    return message.kind === "document" && (this.#lane?.take(message.document) ?? false);
+  }
+
+  #count(message: LinkMessage): void {
+    if (message.kind === "document") {
+      if (message.document.type === "cursor") this.#lane?.acknowledge(message.document.received);
+      return;
+    }
+    const { sequence, frame } = message.record;
+    if (sequence !== this.#received) {
+      const found = `record ${sequence}, need ${this.#received}`;
+      throw new AgentError("damaged", `Cannot go on with the job: the peer sent ${found}`);
+    }
+    this.#received += 1;
+    this.#untoldRecords += 1;
+    this.#untoldBytes += frame.length;
+  }
+
+  #sendRecord(record: Outgoing): Promise<void> {
+    return this.#lane?.send(record) ?? this.#control.send(record, this.#options);
   }
 
   /** A peer that fails says why on a connection that may be read later than the broken one. */
@@ -212,11 +229,13 @@ export class JobLink {
 
   /** Closes every connection after what was sent. */
   async finish(): Promise<void> {
+    this.#lane?.end(new AgentError("closed", "Cannot use the link: the job is done"));
     for (const { conn } of this.#conns()) await conn.close();
   }
 
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */
   async fail(error: ErrorRecord): Promise<void> {
+    this.#lane?.end(fromErrorRecord(error));
     const action = "tell the peer of the failure";
     // On each connection, so that whichever the peer reads next says it.
     const telling = [...this.#conns()].map((conn) =>
@@ -230,6 +249,7 @@ export class JobLink {
   }
 
   #conns(): Set<LinkConn> {
-    return new Set([this.#data, this.#errors, this.#control]);
+    const data = this.#lane?.data ?? null;
+    return new Set([...(data === null ? [] : [data]), this.#errors, this.#control]);
   }
 }

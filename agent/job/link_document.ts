@@ -2,7 +2,8 @@
 // it ended. Each is checked when it arrives; byte strings (paths) travel as base64.
 
 import { z } from "zod";
-import { AgentError, ERROR_CODES } from "../../transport/mod.ts";
+import { AgentError, ERROR_CODES, FALLBACK_CODES } from "../../transport/mod.ts";
+import { DETAIL_LENGTH_MAX } from "./limits.ts";
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const bytes = z.base64();
@@ -26,21 +27,30 @@ const step = z.object({
 
 const redirect = z.object({ member: bytes, writeAs: bytes });
 
+/** Why the storage is not used, or not any more. */
+const fallback = { reason: z.enum(FALLBACK_CODES), detail: z.string().max(DETAIL_LENGTH_MAX) };
+
 /** Which channel carries the records: the server decides, and tells before the first. */
-const channel = z.enum(["storage", "network"]);
+const channel = {
+  channel: z.enum(["storage", "network"]),
+  /** Null when the storage is used, or the policy wants the network. */
+  fallback: z.object(fallback).nullable(),
+  /** False when the policy forbids the network: the loss of the storage ends the job. */
+  mayFallBack: z.boolean(),
+};
 
 const document = z.discriminatedUnion("type", [
   // Server to client: back up these paths.
   z.object({
     type: z.literal("backup-filesystem"),
-    channel,
+    ...channel,
     paths: z.array(path).min(1),
     exclude: z.array(path),
   }),
   // Server to client: write the records that follow below `target`.
   z.object({
     type: z.literal("restore-filesystem"),
-    channel,
+    ...channel,
     target: path,
     overwrite: z.enum(["refuse", "never", "always"]),
     redirects: z.array(redirect),
@@ -78,8 +88,12 @@ const document = z.discriminatedUnion("type", [
   }),
   // No more of them follow; the last ones may still be on their way on another connection.
   z.object({ type: z.literal("end"), records: count, warnings: count.optional() }),
-  // Server to client: records received, and records safe on disk.
-  z.object({ type: z.literal("cursor"), received: count, synced: count }),
+  // From the receiver of records: how many are here, and how many of them safe on disk.
+  z.object({ type: z.literal("cursor"), received: count, synced: count.nullable() }),
+  // From the sender of records: the storage channel is lost, where shall it go on?
+  z.object({ type: z.literal("storage-lost"), ...fallback }),
+  // From the receiver of records: go on over the network after this many.
+  z.object({ type: z.literal("fall-back"), received: count, ...fallback }),
   // The side that finished the job tells how, and of how many warnings the other side must hear.
   z.object({
     type: z.literal("result"),

@@ -4,11 +4,12 @@ export { finishLink } from "./finish_link.ts";
 export { Job } from "./job.ts";
 export { JobRunner } from "./job_runner.ts";
 export { JobThread } from "./job_thread.ts";
-export { ENDPOINTS_PER_JOB, RECORDS_PER_CURSOR, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
+export { ENDPOINTS_PER_JOB, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
 export { JobLink } from "./link.ts";
 export type { LinkDocument } from "./link_document.ts";
+export type { LaneOptions } from "./storage_lane.ts";
 export { sendForResult } from "./send_for_result.ts";
-export { groupOf, type Prove } from "./storage_access.ts";
+export { groupOf, NOT_CONFIGURED, type Prove } from "./storage_access.ts";
 export type {
   ClientDatabaseTask,
   ClientFilesystemTask,

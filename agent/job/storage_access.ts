@@ -1,13 +1,24 @@
 // A group as the flows name it, from what the daemon handed to the worker.
 
-import type { Conn, StorageGroup } from "../../transport/mod.ts";
+import type { Conn, Side, StorageGroup, UnusableGroup } from "../../transport/mod.ts";
 import type { StgAccess } from "./worker_protocol.ts";
+
+/** What a host has that does not know the group. */
+export const NOT_CONFIGURED: StgAccess = {
+  unusable: "down",
+  detail: "it is not configured here",
+};
 
 /** Proves on every volume of the group that both ends of `conn` see the same medium. */
 export type Prove = (conn: Conn) => Promise<void>;
 
-export function groupOf(access: StgAccess): StorageGroup | { readonly unusable: string } {
-  if ("unusable" in access) return access;
+/** @param side whose group it is: the reason why it cannot be used names it */
+export function groupOf(access: StgAccess, side: Side): StorageGroup | UnusableGroup {
+  if ("unusable" in access) {
+    const { detail } = access;
+    const down = access.unusable === "down";
+    return { unusable: { reason: down ? `${side}_stg_down` : "no_endpoint", detail } };
+  }
   const { identity, claim } = access.part;
   const { name, uuid, volumeUuids } = identity;
   return { name, uuid, volumeUuids, host: claim.hostId };

@@ -8,6 +8,7 @@ import type {
   Address,
   EndpointLease,
   ErrorRecord,
+  Fallback,
   FlowIdentity,
   FlowStep,
   HostClaim,
@@ -33,8 +34,14 @@ export interface StgPart {
   readonly timing: StpTiming;
 }
 
+/** Why a host cannot use a group: it is not up, or lends no more endpoints. */
+export interface StgUnusable {
+  readonly unusable: "down" | "no_endpoint";
+  readonly detail: string;
+}
+
 /** A group as a job may use it, or why it cannot. */
-export type StgAccess = { readonly part: StgPart } | { readonly unusable: string };
+export type StgAccess = { readonly part: StgPart } | StgUnusable;
 
 interface TaskBase {
   readonly identity: FlowIdentity;
@@ -134,7 +141,6 @@ export interface WorkerResult {
   readonly backup: string | null;
   readonly files: number | null;
   readonly bytes: number | null;
-  readonly fallback: string | null;
 }
 
 export type FromWorker =
@@ -144,6 +150,8 @@ export type FromWorker =
   | { readonly type: "backup"; readonly backup: string }
   /** The job publishes and ends by itself: its thread must not be ended for a cancellation. */
   | { readonly type: "committing" }
+  /** The job uses the network although it prefers the storage. */
+  | { readonly type: "fallback"; readonly fallback: Fallback }
   | { readonly type: "report"; readonly body: Progress | Warning }
   | {
     readonly type: "end";

@@ -6,6 +6,8 @@ import {
   AgentError,
   cancellation,
   ConnectLayer,
+  type DatabaseConnection,
+  type Fallback,
   type FlowContext,
   type FlowIdentity,
   type FlowStep,
@@ -48,6 +50,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly #meter: ProgressMeter;
   readonly #arrived = new Map<Role, Adopted>();
   readonly #waiting = new Map<Role, (adopted: Adopted) => void>();
+  readonly #storageLost = new AbortController();
+  #fallback: Fallback | null = null;
 
   constructor(options: WorkerSessionOptions) {
     const { runtime, task } = options;
@@ -81,6 +85,37 @@ export class WorkerSession implements AsyncDisposable {
   /** @throws AgentError `cancelled`, or the reason of `fail` */
   throwIfCancelled(): void {
     if (this.signal.aborted) throw cancellation(this.signal);
+  }
+
+  /** Fires when this host lost the group that the job uses: nobody may write to it any more. */
+  get storageLost(): AbortSignal {
+    return this.#storageLost.signal;
+  }
+
+  loseStorage(error: AgentError): void {
+    this.#storageLost.abort(error);
+  }
+
+  /** Why the job uses the network although it prefers the storage; null while it does not. */
+  get fallback(): Fallback | null {
+    return this.#fallback;
+  }
+
+  /** Tells that the job uses the network; the first reason stands. */
+  readonly fellBack = (fallback: Fallback): void => {
+    if (this.#fallback !== null) return;
+    this.#fallback = fallback;
+    this.#post({ type: "fallback", fallback });
+  };
+
+  /** What the set-up of a database job came to; on the storage it stands and falls with that. */
+  settleDatabase({ mechanism, fallback }: DatabaseConnection): void {
+    if (fallback !== null) this.fellBack(fallback);
+    if (mechanism === "network") return;
+    const { storageLost } = this;
+    const onLost = () => this.fail(cancellation(storageLost));
+    if (storageLost.aborted) onLost();
+    else storageLost.addEventListener("abort", onLost, { once: true });
   }
 
   flow(signal: AbortSignal = this.signal): FlowContext {

@@ -1,7 +1,7 @@
 // A database job on the server's worker thread: Fig. 5 from step 228, then whatever the client asks
 // for. Control, records and errors all travel on the one connection that the flow made.
 
-import { AgentError, connectBack, type DatabaseConnection } from "../../transport/mod.ts";
+import { AgentError, connectBack } from "../../transport/mod.ts";
 import {
   finishLink,
   groupOf,
@@ -26,12 +26,11 @@ export async function runServerDatabase(
   const connection = await connectBack(session.flow(), {
     client: task.address,
     identity: session.identity,
-    group: client.channel === "network-only"
-      ? { unusable: "channel: network-only" }
-      : groupOf(task.stg),
+    group: client.channel === "network-only" ? null : groupOf(task.stg, "server"),
     storageOnly: client.channel === "storage-only",
     prove,
   });
+  session.settleDatabase(connection);
   const conn = session.layer.conn(connection.descriptor);
   const link = new JobLink({ control: conn, errors: null }, {
     signal: session.signal,
@@ -41,16 +40,14 @@ export async function runServerDatabase(
     await link.send(session.ownSteps());
     const request = await receiveRequest(session, link);
     session.running(request.type);
-    const fallback = client.channel === "network-only" ? null : connection.reason;
     if (request.type === "restore-database") {
-      return await restoreDatabase(session, { task, link, request, connection });
+      return await restoreDatabase(session, { task, link, request });
     }
     session.setBackup(task.newBackup);
     await link.send({ type: "started", backup: task.newBackup });
     return await receiveBackup(session, {
       link,
       vault: task.vault,
-      fallback,
       label: {
         backup: task.newBackup,
         client: client.name,
@@ -69,12 +66,11 @@ interface DatabaseRestore {
   readonly task: ServerDatabaseTask;
   readonly link: JobLink;
   readonly request: Extract<LinkDocument, { type: "restore-database" }>;
-  readonly connection: DatabaseConnection;
 }
 
 async function restoreDatabase(
   session: WorkerSession,
-  { task, link, request, connection }: DatabaseRestore,
+  { task, link, request }: DatabaseRestore,
 ): Promise<WorkerResult> {
   using reader = VaultReader.open({ directory: task.vault, files: session.runtime.files });
   const found = reader.backup(request.backup);
@@ -95,7 +91,7 @@ async function restoreDatabase(
     totalBytes: plan.bytes,
   });
   const restored = await sendRestore(session, link, { plan, reader });
-  return { ...restored, backup: found.backup, fallback: connection.reason };
+  return { ...restored, backup: found.backup };
 }
 
 async function receiveRequest(

@@ -28,9 +28,10 @@ export async function runServerFilesystem(
   const planned = action.type === "restore" && reader !== null
     ? { reader, plan: reader.planRestore(action.backup, action.include) }
     : null;
-  const group = groupOf(task.stg);
-  const opened = await openFilesystemLink(session, { client, group, prove });
-  const { link, channel, fallback } = opened;
+  const group = groupOf(task.stg, "server");
+  const direction = action.type === "backup" ? "receive" : "send";
+  const opened = await openFilesystemLink(session, { client, group, direction, prove });
+  const { link, channel, fallback, mayFallBack } = opened;
   session.running(action.type === "backup" ? "backup-filesystem" : "restore-filesystem");
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
@@ -41,6 +42,8 @@ export async function runServerFilesystem(
     await link.send({
       type: "restore-filesystem",
       channel,
+      fallback,
+      mayFallBack,
       target: action.target,
       overwrite: action.overwrite,
       redirects: encodeRedirects(plan.redirects),
@@ -48,7 +51,7 @@ export async function runServerFilesystem(
       totalBytes: plan.bytes,
     });
     const restored = await sendRestore(session, link, planned);
-    return { ...restored, backup: action.backup, fallback };
+    return { ...restored, backup: action.backup };
   });
 }
 
@@ -59,11 +62,13 @@ async function backup(
   opened: OpenedLink,
 ): Promise<WorkerResult> {
   const { paths, exclude } = action;
-  const { link, channel, fallback } = opened;
+  const { link, channel, fallback, mayFallBack } = opened;
   session.setBackup(action.backup);
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,
+    fallback,
+    mayFallBack,
     paths: [...paths],
     exclude: [...exclude],
   };
@@ -71,7 +76,6 @@ async function backup(
   return await receiveBackup(session, {
     link,
     vault: task.vault,
-    fallback,
     label: {
       backup: action.backup,
       client: task.client.name,

@@ -7,16 +7,21 @@ import {
   type Conn,
   connectFileSystem,
   connectStorage,
+  type Fallback,
+  setupFallback,
+  StorageError,
   type StorageGroup,
-  storageRequired,
   toErrorRecord,
+  type UnusableGroup,
 } from "../../transport/mod.ts";
 import type { ClientEntry } from "../config/mod.ts";
 import { JobLink, type WorkerSession } from "../job/mod.ts";
 
 export interface FilesystemLinkOptions {
   readonly client: ClientEntry;
-  readonly group: StorageGroup | { readonly unusable: string };
+  readonly group: StorageGroup | UnusableGroup;
+  /** Which way this side moves records. */
+  readonly direction: "send" | "receive";
   readonly prove: (conn: Conn) => Promise<void>;
 }
 
@@ -24,7 +29,9 @@ export interface FilesystemLinkOptions {
 export interface OpenedLink {
   readonly link: JobLink;
   readonly channel: "storage" | "network";
-  readonly fallback: string | null;
+  readonly fallback: Fallback | null;
+  /** False when the policy forbids the network. */
+  readonly mayFallBack: boolean;
 }
 
 /** Between two tries for the storage channel while `wait` lasts. */
@@ -53,16 +60,24 @@ export async function openFilesystemLink(
       },
       { signal: session.signal, clock: session.runtime.clock },
     );
+    const mayFallBack = client.channel !== "storage-only";
     if (typeof storage === "number") {
-      link.attachData(session.layer.conn(storage));
-      return { link, channel: "storage", fallback: null };
+      link.attachStorage(session.layer.conn(storage), {
+        side: "server",
+        direction: options.direction,
+        mayFallBack,
+        lost: session.storageLost,
+        onFallback: session.fellBack,
+      });
+      return { link, channel: "storage", fallback: null, mayFallBack };
     }
-    if (client.channel === "storage-only") {
-      const error = storageRequired(storage.reason ?? "no reason");
+    if (!mayFallBack && storage !== null) {
+      const error = new StorageError(storage);
       await link.send({ type: "error", error: toErrorRecord(error) });
       throw error;
     }
-    return { link, channel: "network", fallback: storage.reason };
+    if (storage !== null) session.fellBack(storage);
+    return { link, channel: "network", fallback: storage, mayFallBack };
   } catch (error) {
     both.abort(error);
     throw withClientHint(error, client);
@@ -74,21 +89,23 @@ async function tryStorage(
   session: WorkerSession,
   options: FilesystemLinkOptions,
   signal: AbortSignal,
-): Promise<number | { readonly reason: string | null }> {
+): Promise<number | Fallback | null> {
   const { client, group } = options;
   if (client.channel === "network-only") {
     session.flow().trace.skipped("4A", "132-146", "channel: network-only");
-    return { reason: null };
+    return null;
   }
   if ("unusable" in group) {
-    session.flow().trace.skipped("4A", "132-146", group.unusable);
-    return { reason: group.unusable };
+    session.flow().trace.skipped("4A", "132-146", group.unusable.detail);
+    return group.unusable;
   }
   const { clock } = session.runtime;
   const endMs = clock.monotonicMs() + client.waitMs;
+  const { storageLost } = session;
+  const flow = session.flow(AbortSignal.any([signal, storageLost]));
   while (true) {
     try {
-      return await connectStorage(session.flow(signal), {
+      return await connectStorage(flow, {
         client: networkAddress(client, client.port + 1),
         identity: session.identity,
         group,
@@ -96,11 +113,18 @@ async function tryStorage(
       });
     } catch (error) {
       if (signal.aborted || !(error instanceof AgentError)) throw error;
-      const permanent = error.code === "mismatch" || error.code === "auth";
-      if (permanent || clock.monotonicMs() >= endMs) return { reason: error.message };
+      if (storageLost.aborted) return { reason: "server_stg_lost", detail: error.message };
+      const fallback = setupFallback(error, "server");
+      if (isPermanent(error, fallback) || clock.monotonicMs() >= endMs) return fallback;
       await clock.sleep(RETRY_PAUSE_MS, { signal });
     }
   }
+}
+
+/** What another try cannot mend: one host says that it cannot, or refuses. */
+function isPermanent(error: AgentError, { reason }: Fallback): boolean {
+  if (error instanceof StorageError) return reason !== "no_endpoint";
+  return error.code === "mismatch" || error.code === "auth";
 }
 
 function networkAddress(client: ClientEntry, port: number): Address {

@@ -6,7 +6,6 @@ import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import {
   JobLink,
   type LinkDocument,
-  RECORDS_PER_CURSOR,
   WARNINGS_MAX,
   type WorkerResult,
   type WorkerSession,
@@ -19,7 +18,6 @@ export interface ReceiveBackupOptions {
   readonly link: JobLink;
   readonly vault: string;
   readonly label: MediaLabel;
-  readonly fallback: string | null;
 }
 
 /**
@@ -46,7 +44,7 @@ export async function receiveBackup(
     bytes: receipt.bytes,
     seconds: (clock.monotonicMs() - startMs) / 1000,
     channels: session.channels(),
-    fallback: options.fallback,
+    fallback: session.fallback?.reason ?? null,
     skipped: receipt.skipped,
     skippedCount: receipt.skippedCount,
   });
@@ -55,7 +53,6 @@ export async function receiveBackup(
     backup: published.backup,
     files: receipt.files,
     bytes: receipt.bytes,
-    fallback: options.fallback,
   };
   const { backup, files: fileCount, bytes } = published;
   try {
@@ -119,9 +116,7 @@ class Receipt {
       bytes: this.bytes,
       ...this.#totals,
     });
-    if (this.#records % RECORDS_PER_CURSOR !== 0) return;
-    const cursor = { received: this.#records, synced: this.#writer.syncedSequence + 1 };
-    await this.#link.send({ type: "cursor", ...cursor });
+    await this.#link.acknowledge(this.#writer.syncedSequence + 1);
   }
 
   #read(document: LinkDocument): void {

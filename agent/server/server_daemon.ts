@@ -208,7 +208,9 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #lend(client: ClientEntry): StgAccess {
-    if (client.stg === null) return { unusable: "this client has no storage transport group" };
+    if (client.stg === null) {
+      return { unusable: "down", detail: "this client has no storage transport group" };
+    }
     return this.stgService.lend(client.stg);
   }
 

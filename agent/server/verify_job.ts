@@ -38,7 +38,7 @@ export async function runServerVerify(
   }
   const damage = verifyError(reports);
   if (damage !== null) throw damage;
-  return { status: "ok", backup: null, files: references.length, bytes, fallback: null };
+  return { status: "ok", backup: null, files: references.length, bytes };
 }
 
 function reportFinding(session: WorkerSession, finding: Finding): void {

@@ -19,7 +19,12 @@ import {
 } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
 import type { StgView } from "../control/daemon.ts";
-import { ENDPOINTS_PER_JOB, type StgAccess, type VolumeSource } from "../job/mod.ts";
+import {
+  ENDPOINTS_PER_JOB,
+  NOT_CONFIGURED,
+  type StgAccess,
+  type VolumeSource,
+} from "../job/mod.ts";
 import { STATUS_INTERVAL_MS } from "./limits.ts";
 
 /** Volumes of a group as one thread has them open. */
@@ -91,9 +96,11 @@ export class StgService implements AsyncDisposable {
   /** What a job on this group gets; the caller gives it back by `release`. */
   lend(name: string): StgAccess {
     const group = this.#groups.find((group) => group.config.name === name);
-    if (group === undefined) return { unusable: "it is not configured here" };
+    if (group === undefined) return NOT_CONFIGURED;
     const { joined, config } = group;
-    if (joined === null) return { unusable: group.reason ?? "it is not up yet" };
+    if (joined === null) {
+      return { unusable: "down", detail: group.reason ?? "it is not up yet" };
+    }
     try {
       return {
         part: {
@@ -106,8 +113,9 @@ export class StgService implements AsyncDisposable {
         },
       };
     } catch (error) {
-      if (error instanceof AgentError) return { unusable: error.message };
-      throw error;
+      if (!(error instanceof AgentError)) throw error;
+      const unusable = error.code === "busy" ? "no_endpoint" : "down";
+      return { unusable, detail: error.message };
     }
   }
 

@@ -20,6 +20,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { failure } from "../unit/transport/connect/failure.ts";
 import {
+  down,
   FIG4,
   FIG4A,
   FlowBed,
@@ -29,6 +30,9 @@ import {
   outOfOrder,
   runtime,
 } from "../unit/transport/flow/flow_bed.ts";
+
+/** Which way the server of these tests moves records. */
+const RECEIVING = { direction: "receive" } as const;
 
 /** Tries to find two free ports in a row. */
 const PORT_TRIES = 30;
@@ -160,7 +164,7 @@ function serverSession(bed: FlowBed, client: ClientEntry): WorkerSession {
       identity: IDENTITY,
       steps: [],
       client,
-      stg: { unusable: "the test hands the group in" },
+      stg: { unusable: "down", detail: "the test hands the group in" },
       vault: "",
       action: { type: "backup", backup: "b", paths: ["/"], exclude: [] },
     },
@@ -189,7 +193,12 @@ describe("the flows of a file-system job", () => {
     const client = entryOf(side.port);
     await using session = serverSession(bed, client);
     const { group } = bed.server;
-    const opened = await openFilesystemLink(session, { client, group, prove: bed.prove });
+    const opened = await openFilesystemLink(session, {
+      client,
+      group,
+      ...RECEIVING,
+      prove: bed.prove,
+    });
     expect([opened.channel, opened.fallback]).toEqual(["storage", null]);
     const far = await side.session.wait;
     const stp = await side.storage.wait;
@@ -216,7 +225,7 @@ describe("the flows of a file-system job", () => {
     const client = entryOf(side.port);
     await using session = serverSession(bed, client);
     const { group } = bed.server;
-    const opening = openFilesystemLink(session, { client, group, prove: bed.prove });
+    const opening = openFilesystemLink(session, { client, group, ...RECEIVING, prove: bed.prove });
     await side.reached4a.wait;
     stepped.fulfil();
     expect((await opening).channel).toBe("storage");
@@ -229,7 +238,12 @@ describe("the flows of a file-system job", () => {
     const client = entryOf(side.port, { channel: "network-only" });
     await using session = serverSession(bed, client);
     const { group } = bed.server;
-    const opened = await openFilesystemLink(session, { client, group, prove: bed.prove });
+    const opened = await openFilesystemLink(session, {
+      client,
+      group,
+      ...RECEIVING,
+      prove: bed.prove,
+    });
     expect([opened.channel, opened.fallback]).toEqual(["network", null]);
     const skipped = bed.log.filter((one) => one.skipped);
     expect(skipped.map((one) => [one.figure, one.step])).toEqual([["4A", "132-146"]]);
@@ -237,16 +251,21 @@ describe("the flows of a file-system job", () => {
   });
 
   test("a group that is down falls back with the reason; storage-only fails with it", async () => {
-    const group = { unusable: "stg0 is down" };
+    const group = down("stg0 is down");
     for (const channel of ["prefer-storage", "storage-only"] as const) {
       await using bed = await FlowBed.open();
       const side = await ClientSide.listen(bed, () => ({}));
       const client = entryOf(side.port, { channel });
       await using session = serverSession(bed, client);
-      const opening = openFilesystemLink(session, { client, group, prove: bed.prove });
+      const opening = openFilesystemLink(session, {
+        client,
+        group,
+        ...RECEIVING,
+        prove: bed.prove,
+      });
       if (channel === "prefer-storage") {
         const { fallback, channel } = await opening;
-        expect([channel, fallback]).toEqual(["network", "stg0 is down"]);
+        expect([channel, fallback]).toEqual(["network", group.unusable]);
       } else {
         const error = await failure(() => opening);
         expect(error.message).toContain("stg0 is down");
@@ -262,7 +281,7 @@ describe("the flows of a file-system job", () => {
     const client = entryOf(port);
     await using session = serverSession(bed, client);
     const { group } = bed.server;
-    const opening = openFilesystemLink(session, { client, group, prove: bed.prove });
+    const opening = openFilesystemLink(session, { client, group, ...RECEIVING, prove: bed.prove });
     const error = await failure(() => opening);
     expect(error.code).toBe("unreachable");
     expect(error.message).toContain(`client "web01" at 127.0.0.1:${port}`);

@@ -7,15 +7,16 @@
 
 import type { Conn } from "../conn.ts";
 import { encodeHex } from "../ground/hex.ts";
-import { AgentError, toErrorRecord } from "../ground/error.ts";
+import { AgentError } from "../ground/error.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import type { Clock, Random } from "../runtime/runtime.ts";
+import { setupFallback, StorageError } from "./fallback_reason.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import { decodeStgMessage, type StgMessage } from "./flow_messages.ts";
 import type { FlowStep } from "./flow_trace.ts";
 import { TOKEN_BYTES } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
-import { offerStp, type StorageGroup } from "./stp_steps.ts";
+import { offerStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
 
 /** A set-up connection whose job is known. */
 export interface StorageSetup {
@@ -48,7 +49,7 @@ export interface AcceptStorageOptions {
   readonly identity: FlowIdentity;
   readonly message: StgMessage;
   /** The group of that name as this host has it, or why it cannot be used. */
-  readonly group: StorageGroup | { readonly unusable: string };
+  readonly group: StorageGroup | UnusableGroup;
   readonly random: Random;
   readonly prove: (conn: Conn) => Promise<void>;
 }
@@ -57,7 +58,7 @@ export interface AcceptStorageOptions {
  * Steps 162 to 172: opens the STP socket, tells its port, accepts, proves the medium, and closes
  * the network connection.
  * @returns the STP descriptor
- * @throws AgentError `mismatch` when the group is not usable here, and what the steps throw
+ * @throws StorageError when the group is not usable here, and what the steps throw
  */
 export async function acceptStorage(
   context: FlowContext,
@@ -108,29 +109,31 @@ async function usableGroup(
   try {
     return checkGroup(options.message, options.group);
   } catch (error) {
-    const reason = toErrorRecord(error).message;
+    if (!(error instanceof AgentError)) throw error;
+    const { reason: code, detail: reason } = setupFallback(error, "client");
     await exchange.sendDocument(
       { step: "170", call: `send(${exchange.descriptor}, no port: ${reason})` },
-      { type: "no-port", reason },
+      { type: "no-port", code, reason },
     );
     throw error;
   }
 }
 
-/** @throws AgentError `mismatch` unless both hosts mean the same group on the same volumes */
+/** @throws StorageError unless both hosts mean the same group on the same volumes */
 export function checkGroup(
   message: StgMessage,
-  group: StorageGroup | { readonly unusable: string },
+  group: StorageGroup | UnusableGroup,
 ): StorageGroup {
-  const action = `Cannot use storage transport group "${message.name}"`;
-  if ("unusable" in group) throw new AgentError("mismatch", `${action}: ${group.unusable}`);
+  if ("unusable" in group) {
+    const { reason, detail } = group.unusable;
+    throw new StorageError({ reason, detail: `group "${message.name}" on the client: ${detail}` });
+  }
   const same = group.uuid === message.uuid &&
     group.volumeUuids.length === message.volumeUuids.length &&
     group.volumeUuids.every((uuid, index) => uuid === message.volumeUuids[index]);
   if (same) return group;
-  throw new AgentError(
-    "mismatch",
-    `${action}: it has uuid ${group.uuid} here and ${message.uuid} at the peer, need the same`,
-    { hint: "Make both configurations list the same volumes of one formatted group." },
-  );
+  const detail = `group "${message.name}" has uuid ${group.uuid} on the client and ` +
+    `${message.uuid} on the server, need the same volumes of one formatted group in both ` +
+    "configurations";
+  throw new StorageError({ reason: "stg_mismatch", detail });
 }

@@ -4,7 +4,7 @@
 // Then both prove that they see the same medium, and the network connection closes.
 
 import type { Address, Conn } from "../conn.ts";
-import { AgentError } from "../ground/error.ts";
+import { StorageError } from "./fallback_reason.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import { decodePortMessage } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
@@ -52,7 +52,7 @@ export async function connectStorage(
     );
     const port = decodePortMessage(await exchange.receiveDocument("the STP port"));
     if (port.type === "no-port") {
-      throw new AgentError("mismatch", `Cannot use the storage channel: ${port.reason}`);
+      throw new StorageError({ reason: port.code ?? "setup_refused", detail: port.reason });
     }
     exchange.done("140", `recv(${descriptor}) = STP port ${port.port}, token`);
     await exchange.exchangeHello(identity);

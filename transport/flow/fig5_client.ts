@@ -14,6 +14,7 @@ import { encodeHex } from "../ground/hex.ts";
 import { AgentError, toErrorRecord } from "../ground/error.ts";
 import { withDeadline } from "../ground/deadline.ts";
 import type { Random } from "../runtime/runtime.ts";
+import { type Fallback, setupFallback, StorageError } from "./fallback_reason.ts";
 import { checkGroup } from "./fig4a_client.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import {
@@ -26,7 +27,7 @@ import {
 } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
-import { offerStp, type StorageGroup } from "./stp_steps.ts";
+import { offerStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
 
 export interface ConnectDatabaseOptions {
   /** The server's well-known port. */
@@ -35,7 +36,7 @@ export interface ConnectDatabaseOptions {
   readonly listen: Address;
   readonly identity: FlowIdentity;
   /** The groups of this host by name, or why one cannot be used. */
-  readonly group: (name: string) => StorageGroup | { readonly unusable: string };
+  readonly group: (name: string) => StorageGroup | UnusableGroup;
   readonly random: Random;
   readonly prove: (conn: Conn) => Promise<void>;
 }
@@ -44,8 +45,8 @@ export interface ConnectDatabaseOptions {
 export interface DatabaseConnection {
   readonly mechanism: "storage" | "network";
   readonly descriptor: number;
-  /** Why the job stays on the network; null on storage. */
-  readonly reason: string | null;
+  /** Why the job stays on the network; null on storage, and when the policy wants the network. */
+  readonly fallback: Fallback | null;
 }
 
 /** @throws AgentError `refused` | `timeout` | `reset` | `mismatch` | `auth` | `port_in_use` */
@@ -157,9 +158,10 @@ async function chooseMechanism(
   try {
     group = checkGroup(message, options.group(message.name));
   } catch (error) {
-    const reason = toErrorRecord(error).message;
+    if (!(error instanceof AgentError)) throw error;
+    const { reason: code, detail: reason } = setupFallback(error, "client");
     const step = { step: "210", call: `send(${dynamic}, no port: ${reason})` };
-    await exchange.sendDocument(step, { type: "no-port", reason });
+    await exchange.sendDocument(step, { type: "no-port", code, reason });
     const second = decodeTag(await exchange.receive("the mechanism", 4));
     if (second === "AF_STP") throw error;
     return await withoutStorage(context, exchange, second);
@@ -183,7 +185,7 @@ async function chooseMechanism(
   const stp = await offerStp(context, offer);
   await layer.close(dynamic);
   trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);
-  return { mechanism: "storage", descriptor: stp, reason: null };
+  return { mechanism: "storage", descriptor: stp, fallback: null };
 }
 
 const STP_STEPS = {
@@ -201,16 +203,15 @@ async function withoutStorage(
   tag: "AF_INET" | "refused",
 ): Promise<DatabaseConnection> {
   const answer = decodePortMessage(await exchange.receiveDocument("the reason"));
-  const reason = answer.type === "no-port" ? answer.reason : "the server gave no reason";
-  if (tag === "refused") throw storageRequired(reason);
+  if (answer.type !== "no-port") {
+    throw new AgentError("reset", "Cannot set up the connection: found a port, need a reason");
+  }
+  const { code, reason } = answer;
+  if (tag === "refused") {
+    throw new StorageError({ reason: code ?? "setup_refused", detail: reason });
+  }
   exchange.done("200", `recv(${exchange.descriptor}) = AF_INET: ${reason}`);
   context.trace.skipped("5", "202-214", `the job stays on the network: ${reason}`);
-  return { mechanism: "network", descriptor: exchange.descriptor, reason };
-}
-
-/** The error of a job that may only use the storage and cannot. */
-export function storageRequired(reason: string): AgentError {
-  return new AgentError("failed", `Cannot use the storage channel: ${reason}`, {
-    hint: "Mend the storage transport group, or set `channel: prefer-storage` for this client.",
-  });
+  const fallback = code === null ? null : { reason: code, detail: reason };
+  return { mechanism: "network", descriptor: exchange.descriptor, fallback };
 }

@@ -9,7 +9,8 @@
 import type { Address, Conn } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import type { Clock } from "../runtime/runtime.ts";
-import { type DatabaseConnection, storageRequired } from "./fig5_client.ts";
+import { type Fallback, StorageError } from "./fallback_reason.ts";
+import type { DatabaseConnection } from "./fig5_client.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import {
   ACKNOWLEDGEMENT,
@@ -23,7 +24,7 @@ import {
 import { type FlowStep, showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
-import { connectStp, type StorageGroup } from "./stp_steps.ts";
+import { connectStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
 
 /** A database job that a client announced on the well-known port. */
 export interface DatabaseAnnouncement {
@@ -67,8 +68,8 @@ export interface ConnectBackOptions {
   /** The client's configured address with the announced dynamic port. */
   readonly client: Address;
   readonly identity: FlowIdentity;
-  /** The group to use, or why the job has to stay on the network. */
-  readonly group: StorageGroup | { readonly unusable: string };
+  /** The group to use, why it cannot be used, or null when the policy wants the network. */
+  readonly group: StorageGroup | UnusableGroup | null;
   /** True when the policy forbids the network for this client's data. */
   readonly storageOnly: boolean;
   readonly prove: (conn: Conn) => Promise<void>;
@@ -92,6 +93,7 @@ export async function connectBack(
   trace.done("5", "234", `connect(${dynamic}, ${showAddress(client)})`);
   const exchange = new FlowExchange(context, "5", dynamic);
   await exchange.exchangeHello(identity);
+  if (group === null) return await stayOnNetwork(context, exchange, options, null);
   if ("unusable" in group) return await stayOnNetwork(context, exchange, options, group.unusable);
   await exchange.send(
     { step: "236", call: `send(${dynamic}, AF_STP), send(${dynamic}, length, STG ${group.name})` },
@@ -110,7 +112,8 @@ export async function connectBack(
   const port = decodePortMessage(await exchange.receiveDocument("the STP port"));
   if (port.type === "no-port") {
     exchange.done("238", `recv(${dynamic}) = no port: ${port.reason}`);
-    return await stayOnNetwork(context, exchange, options, port.reason);
+    const fallback = { reason: port.code ?? "setup_refused", detail: port.reason } as const;
+    return await stayOnNetwork(context, exchange, options, fallback);
   }
   exchange.done("238", `recv(${dynamic}) = STP port ${port.port}, token`);
   const { prove } = options;
@@ -124,7 +127,7 @@ export async function connectBack(
   });
   await layer.close(dynamic);
   trace.done("5", "246", `close(${dynamic}), the dynamic network socket`);
-  return { mechanism: "storage", descriptor: stp, reason: null };
+  return { mechanism: "storage", descriptor: stp, fallback: null };
 }
 
 const CONNECT_STEPS = { socket: "240", bind: "242", connect: "244" } as const;
@@ -134,18 +137,20 @@ async function stayOnNetwork(
   context: FlowContext,
   exchange: FlowExchange,
   options: ConnectBackOptions,
-  reason: string,
+  fallback: Fallback | null,
 ): Promise<DatabaseConnection> {
   const { descriptor } = exchange;
+  const code = fallback?.reason ?? null;
+  const reason = fallback?.detail ?? "channel: network-only";
   const tag = options.storageOnly ? "refused" : "AF_INET";
   await exchange.send(
     { step: "236", call: `send(${descriptor}, ${tag}: ${reason})` },
-    [encodeTag(tag), ...encodeDocument({ type: "no-port", reason })],
+    [encodeTag(tag), ...encodeDocument({ type: "no-port", code, reason })],
   );
-  if (options.storageOnly) {
+  if (options.storageOnly && fallback !== null) {
     await context.layer.close(descriptor);
-    throw storageRequired(reason);
+    throw new StorageError(fallback);
   }
   context.trace.skipped("5", "238-246", `the job stays on the network: ${reason}`);
-  return { mechanism: "network", descriptor, reason };
+  return { mechanism: "network", descriptor, fallback };
 }

@@ -12,6 +12,7 @@
 // Everything that comes from the peer is checked here, before anything uses it.
 
 import { AgentError } from "../ground/error.ts";
+import { type FallbackReason, isFallbackReason } from "./fallback_reason.ts";
 import {
   MESSAGE_BYTES_MAX,
   NAME_LENGTH_MAX,
@@ -58,7 +59,14 @@ export type PortMessage =
     /** Hex; an STP connect without it is refused. */
     readonly token: string;
   }
-  | { readonly type: "no-port"; readonly reason: string };
+  /** The code is null when the policy wants the network. */
+  | NoPortMessage;
+
+export interface NoPortMessage {
+  readonly type: "no-port";
+  readonly code: FallbackReason | null;
+  readonly reason: string;
+}
 
 export function encodeU32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -151,7 +159,9 @@ export function decodeStgMessage(body: Uint8Array): StgMessage {
 export function decodePortMessage(body: Uint8Array): PortMessage {
   const fields = decodeObject(body, null);
   if (fields["type"] === "no-port") {
-    return { type: "no-port", reason: text(fields, "reason", REASON_LENGTH_MAX) };
+    const code = fields["code"];
+    if (code !== null && !isFallbackReason(code)) throw malformed("an unknown code", "a known one");
+    return { type: "no-port", code, reason: text(fields, "reason", REASON_LENGTH_MAX) };
   }
   if (fields["type"] !== "port") throw malformed("no port message", "one");
   return {

@@ -9,11 +9,22 @@ export {
   receiveStorageSetup,
   type StorageSetup,
 } from "./fig4a_client.ts";
-export { connectDatabase, type DatabaseConnection, storageRequired } from "./fig5_client.ts";
+export { connectDatabase, type DatabaseConnection } from "./fig5_client.ts";
 export { connectBack, type DatabaseAnnouncement, receiveAnnouncement } from "./fig5_server.ts";
 export { checkSameJob, type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
 export type { Hello, StgMessage } from "./flow_messages.ts";
 export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";
 export { type Accepted, ListeningPort } from "./listening_port.ts";
+export {
+  type Fallback,
+  FALLBACK_CODES,
+  FALLBACK_REASONS,
+  type FallbackReason,
+  isFallbackReason,
+  isVolumeFailure,
+  lossFallback,
+  setupFallback,
+  StorageError,
+} from "./fallback_reason.ts";
 export { TOKEN_BYTES } from "./limits.ts";
-export type { StorageGroup } from "./stp_steps.ts";
+export type { StorageGroup, UnusableGroup } from "./stp_steps.ts";

@@ -6,6 +6,7 @@ import type { Address, Conn } from "../conn.ts";
 import { withDeadline } from "../ground/deadline.ts";
 import { AgentError, toErrorRecord } from "../ground/error.ts";
 import { decodeHex } from "../ground/hex.ts";
+import type { Fallback } from "./fallback_reason.ts";
 import type { FlowContext } from "./flow_exchange.ts";
 import type { PortMessage } from "./flow_messages.ts";
 import { type Figure, showAddress } from "./flow_trace.ts";
@@ -18,6 +19,11 @@ export interface StorageGroup {
   readonly volumeUuids: readonly string[];
   /** Our host id in the group. */
   readonly host: number;
+}
+
+/** A group that a host cannot use, and why. */
+export interface UnusableGroup {
+  readonly unusable: Fallback;
 }
 
 export interface StpOfferOptions {

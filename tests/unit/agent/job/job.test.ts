@@ -42,7 +42,6 @@ const end = (change: Partial<JobEnd> = {}): JobEnd => ({
   files: 3,
   bytes: 4,
   channels: CHANNELS,
-  fallback: null,
   error: null,
   ...change,
 });

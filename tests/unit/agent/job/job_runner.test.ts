@@ -20,7 +20,7 @@ const TASK: ServerVerifyTask = {
 };
 const END: FromWorker = {
   type: "end",
-  result: { status: "ok", backup: "b1", files: 1, bytes: 2, fallback: null },
+  result: { status: "ok", backup: "b1", files: 1, bytes: 2 },
   channels: { network: { bytes: 3 }, storage: { bytes: 4 } },
 };
 

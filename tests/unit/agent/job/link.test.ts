@@ -29,8 +29,8 @@ for (const count of [1, 2, 3] as const) {
       const { near, far } = linkBed(count);
       await near.sendData(dataRecord(0));
       expect(await far.receive()).toEqual({ kind: "data", record: dataRecord(0) });
-      await far.sendRestore(restoreRecord(5));
-      expect(await near.receive()).toEqual({ kind: "restore", record: restoreRecord(5) });
+      await far.sendRestore(restoreRecord(0));
+      expect(await near.receive()).toEqual({ kind: "restore", record: restoreRecord(0) });
       for (
         const document of [{ type: "cursor", received: 1, synced: 0 }, {
           type: "error",
@@ -58,7 +58,7 @@ for (const count of [1, 2, 3] as const) {
             });
           }
         }
-        await near.send({ type: "cursor", received: 50, synced: 0 });
+        await near.send({ type: "end", records: 50 });
       };
       const sending = send();
       const records: string[] = [];
@@ -69,8 +69,8 @@ for (const count of [1, 2, 3] as const) {
           records.push(show(message));
           const { frame, sequence } = message.record;
           expect(frame.every((byte) => byte === sequence)).toBe(true);
-        } else if (message.kind === "document" && message.document.type === "cursor") {
-          announced = message.document.received;
+        } else if (message.kind === "document" && message.document.type === "end") {
+          announced = message.document.records;
         } else warnings++;
       }
       await sending;
@@ -128,7 +128,7 @@ describe("JobLink when a connection breaks", () => {
   test("receive() throws the peer's reason although another connection breaks first", async () => {
     const { far, pairs } = linkBed(3);
     const receiving = failure(() => far.receive());
-    pairs[2]?.[0].abort("the disk is full");
+    pairs[0]?.[0].abort("the disk is full");
     const errors = pairs[1]?.[0];
     const payload = new TextEncoder().encode(JSON.stringify({ type: "error", error: ERROR }));
     if (errors !== undefined) {
@@ -143,7 +143,7 @@ describe("JobLink when a connection breaks", () => {
     const clock = new HandClock();
     const { far, pairs } = linkBed(3, { clock });
     const receiving = failure(() => far.receive());
-    pairs[2]?.[0].abort("gone");
+    pairs[0]?.[0].abort("gone");
     await clock.ring(TELL_TIMEOUT_MS);
     expect((await receiving).code).toBe("reset");
   });

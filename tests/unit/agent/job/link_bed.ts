@@ -1,6 +1,7 @@
 // Two ends of a job's link over in-memory connections, one to three of them.
 
 import { JobLink } from "../../../../agent/job/link.ts";
+import type { LaneOptions } from "../../../../agent/job/storage_lane.ts";
 import type { DataRecord, RestoreRecord } from "../../../../agent/record.ts";
 import type { Address } from "../../../../transport/conn.ts";
 import { type MemoryConn, memoryPair } from "../../../../transport/memory/mod.ts";
@@ -8,6 +9,8 @@ import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import type { Clock } from "../../../../transport/runtime/runtime.ts";
 
 export const { clock } = await currentRuntime();
+
+const NEVER = new AbortController().signal;
 
 const at = (port: number): Address => ({ family: "AF_MEMORY", address: "test", port });
 
@@ -19,6 +22,8 @@ export interface LinkBed {
 }
 
 export interface LinkBedOptions {
+  /** What the ends do when the third connection, which carries records, dies. */
+  readonly lanes?: readonly [Partial<LaneOptions>, Partial<LaneOptions>];
   readonly capacityBytes?: number;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
@@ -26,14 +31,24 @@ export interface LinkBedOptions {
 
 /** `count` connections: 1 is control, 2 adds errors, 3 adds one for the records. */
 export function linkBed(count: 1 | 2 | 3, options: LinkBedOptions = {}): LinkBed {
-  const { signal, ...rest } = options;
+  const { signal, lanes, ...rest } = options;
   const pairs = Array.from({ length: count }, (_, index) => memoryPair(at(index), at(9), rest));
   const end = (side: 0 | 1): JobLink => {
     const [control, errors, data] = pairs.map((pair) => pair[side]);
     if (control === undefined) throw new Error("one connection at least");
-    const waits = { clock: options.clock ?? clock, signal };
+    const waits = { clock: options.clock ?? clock, signal: signal ?? NEVER };
     const link = new JobLink({ control, errors: errors ?? null }, waits);
-    if (data !== undefined) link.attachData(data);
+    const near = side === 0;
+    if (data !== undefined) {
+      link.attachStorage(data, {
+        side: near ? "client" : "server",
+        direction: near ? "send" : "receive",
+        mayFallBack: true,
+        lost: NEVER,
+        onFallback: () => {},
+        ...lanes?.[side],
+      });
+    }
     return link;
   };
   return { near: end(0), far: end(1), pairs };

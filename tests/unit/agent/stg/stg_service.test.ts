@@ -48,8 +48,11 @@ describe("StgService", () => {
     expect([up?.state, up?.uuid, up?.reason]).toEqual(["up", uuid, null]);
     expect([down?.state, down?.uuid]).toEqual(["down", null]);
     expect(down?.reason).toContain("no such array");
-    expect(service.lend("gone")).toEqual({ unusable: down?.reason ?? "" });
-    expect(service.lend("none")).toEqual({ unusable: "it is not configured here" });
+    expect(service.lend("gone")).toEqual({ unusable: "down", detail: down?.reason ?? "" });
+    expect(service.lend("none")).toEqual({
+      unusable: "down",
+      detail: "it is not configured here",
+    });
     expect(Object.keys(service.lendAll())).toEqual(["stg0", "gone"]);
   });
 
@@ -81,7 +84,7 @@ describe("StgService", () => {
     expect([name, error.code]).toEqual(["stg0", "reset"]);
     const [view] = service.views();
     expect([view?.state, view?.reason]).toEqual(["down", error.message]);
-    expect(service.lend("stg0")).toEqual({ unusable: error.message });
+    expect(service.lend("stg0")).toEqual({ unusable: "down", detail: error.message });
   });
 
   test("lend() runs out of endpoints, release() brings them back", async () => {
@@ -94,7 +97,7 @@ describe("StgService", () => {
       access = service.lend("stg0");
     }
     expect(lent.length > 0 && lent.length < 100).toBe(true);
-    expect("unusable" in access).toBe(true);
+    expect(access).toMatchObject({ unusable: "no_endpoint" });
     const [back] = lent;
     if (back !== undefined) await service.release(back);
     expect("part" in service.lend("stg0")).toBe(true);

@@ -6,12 +6,15 @@ import {
   acceptStorage,
   connectStorage,
   receiveStorageSetup,
+  StorageError,
   type StorageGroup,
+  type UnusableGroup,
 } from "../../../../transport/flow/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import type { Conn } from "../../../../transport/conn.ts";
 import { failure } from "../connect/failure.ts";
 import {
+  down,
   FIG4A,
   FlowBed,
   type FlowHost,
@@ -30,7 +33,7 @@ const CLIENT_STEPS = [
 const CLIENT_IDENTITY = { ...IDENTITY, name: "web01" };
 
 interface ClientOptions {
-  readonly group?: StorageGroup | { readonly unusable: string };
+  readonly group?: StorageGroup | UnusableGroup;
   readonly token?: string;
   readonly prove?: (conn: Conn) => Promise<void>;
 }
@@ -119,7 +122,7 @@ describe("Fig. 4A refusals", () => {
       volumeUuids: [...group.volumeUuids, other],
     })],
     ["a group of fewer volumes", (group: StorageGroup) => ({ ...group, volumeUuids: [] })],
-    ["a group that is down", () => ({ unusable: "volume v0 cannot be read" })],
+    ["a group that is down", () => down("volume v0 cannot be read")],
   ] as const;
   for (const [what, change] of cases) {
     test(`the client refuses ${what} by a reason that reaches the server`, async () => {
@@ -127,9 +130,10 @@ describe("Fig. 4A refusals", () => {
       const group = change(bed.client.group);
       const serving = await serveStorage(bed, { group });
       const error = await failure(() => connect(bed, serving));
-      expect(error.code).toBe("mismatch");
-      expect(error.message).toContain('storage transport group "stg0"');
-      const found = "unusable" in group ? group.unusable : group.uuid;
+      const code = "unusable" in group ? "client_stg_down" : "stg_mismatch";
+      expect(error instanceof StorageError && error.fallback.reason).toBe(code);
+      expect(error.message).toContain('group "stg0"');
+      const found = "unusable" in group ? group.unusable.detail : group.uuid;
       expect(error.message).toContain(found);
       expect(numbers(bed.log, "4A", "server")).toEqual(["132", "134", "136", "138"]);
       expect(openDescriptors(bed.server.layer)).toEqual([]);
@@ -139,9 +143,9 @@ describe("Fig. 4A refusals", () => {
 
   test("a reason that is too long for its message still arrives, cut", async () => {
     await using bed = await FlowBed.open();
-    const serving = await serveStorage(bed, { group: { unusable: "x".repeat(50_000) } });
+    const serving = await serveStorage(bed, { group: down("x".repeat(50_000)) });
     const error = await failure(() => connect(bed, serving));
-    expect(error.code).toBe("mismatch");
+    expect(error.code).toBe("failed");
     expect(error.message.length < 1200).toBe(true);
   });
 

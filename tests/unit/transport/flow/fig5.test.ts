@@ -7,11 +7,13 @@ import {
   type DatabaseConnection,
   receiveAnnouncement,
   type StorageGroup,
+  type UnusableGroup,
 } from "../../../../transport/flow/mod.ts";
 import type { ConnectBackOptions } from "../../../../transport/flow/fig5_server.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { failure } from "../connect/failure.ts";
 import {
+  down,
   FIG5,
   FlowBed,
   IDENTITY,
@@ -69,7 +71,7 @@ type Serving = Awaited<ReturnType<typeof serveDatabase>>;
 function connect(
   bed: FlowBed,
   serving: Serving,
-  group: StorageGroup | { readonly unusable: string } = bed.client.group,
+  group: StorageGroup | UnusableGroup = bed.client.group,
 ): Promise<DatabaseConnection> {
   return connectDatabase(bed.client.context, {
     server: serving.address,
@@ -105,7 +107,7 @@ describe("Fig. 5", () => {
     expect(outOfOrder(bed.log, pairs)).toEqual([]);
     expect(bed.log.filter((one) => one.skipped)).toEqual([]);
     expect([near.mechanism, far.mechanism]).toEqual(["storage", "storage"]);
-    expect([near.reason, far.reason]).toEqual([null, null]);
+    expect([near.fallback, far.fallback]).toEqual([null, null]);
   });
 
   test("closes the WKP connection and the dynamic listener, then both ends at 214 and 246", async () => {
@@ -132,11 +134,11 @@ describe("Fig. 5", () => {
 describe("Fig. 5 without storage", () => {
   test("tag AF_INET keeps the job on the dynamic connection, later steps traced as skipped", async () => {
     await using bed = await FlowBed.open();
-    const serving = await serveDatabase(bed, { group: { unusable: "stg0 is down" } });
+    const serving = await serveDatabase(bed, { group: down("stg0 is down") });
     const near = await connect(bed, serving);
     const far = made(await serving.outcome);
     for (const end of [near, far]) {
-      expect([end.mechanism, end.reason]).toEqual(["network", "stg0 is down"]);
+      expect([end.mechanism, end.fallback]).toEqual(["network", down("stg0 is down").unusable]);
     }
     const skipped = bed.log.filter((one) => one.skipped);
     expect(skipped.map((one) => [one.side, one.step]).sort()).toEqual([
@@ -151,23 +153,24 @@ describe("Fig. 5 without storage", () => {
   test("a client that cannot use the group says why, and the job stays on the network", async () => {
     await using bed = await FlowBed.open();
     const serving = await serveDatabase(bed);
-    const near = await connect(bed, serving, { unusable: "it is not configured here" });
+    const near = await connect(bed, serving, down("it is not configured here"));
     const far = made(await serving.outcome);
     expect([near.mechanism, far.mechanism]).toEqual(["network", "network"]);
-    expect(far.reason).toContain("it is not configured here");
+    expect(far.fallback?.reason).toBe("client_stg_down");
+    expect(far.fallback?.detail).toContain("it is not configured here");
     expect(outOfOrder(bed.log, [["210", "238"]])).toEqual([]);
   });
 
   test("storage-only refuses both ways with the reason on both sides", async () => {
-    for (const down of ["server", "client"] as const) {
+    for (const side of ["server", "client"] as const) {
       await using bed = await FlowBed.open();
-      const unusable = { unusable: "stg0 is down" };
+      const unusable = down("stg0 is down");
       const serving = await serveDatabase(bed, {
         storageOnly: true,
-        ...(down === "server" ? { group: unusable } : {}),
+        ...(side === "server" ? { group: unusable } : {}),
       });
       const near = await failure(() =>
-        connect(bed, serving, down === "client" ? unusable : bed.client.group)
+        connect(bed, serving, side === "client" ? unusable : bed.client.group)
       );
       const far = await serving.outcome;
       expect(near.message).toContain("stg0 is down");

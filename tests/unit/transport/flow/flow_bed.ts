@@ -13,6 +13,7 @@ import {
   ListeningPort,
   type Side,
   type StorageGroup,
+  type UnusableGroup,
 } from "../../../../transport/flow/mod.ts";
 import type { ListeningSteps } from "../../../../transport/flow/listening_port.ts";
 import type { ErrorRecord } from "../../../../transport/ground/error.ts";
@@ -63,6 +64,11 @@ export interface FlowHost {
   readonly layer: ConnectLayer;
   readonly context: FlowContext;
   readonly group: StorageGroup;
+}
+
+/** A group that the client cannot use. */
+export function down(detail: string): UnusableGroup {
+  return { unusable: { reason: "client_stg_down", detail } };
 }
 
 export class FlowBed implements AsyncDisposable {

@@ -118,9 +118,11 @@ describe("flow documents", () => {
       expect(decodeLength(length ?? new Uint8Array(4))).toBe(body?.length ?? 0);
       expect(decode(body ?? new Uint8Array())).toEqual(document);
     }
-    const none = encodeDocument({ type: "no-port", reason: "x".repeat(REASON_LENGTH_MAX + 9) })[1];
+    const reason = "x".repeat(REASON_LENGTH_MAX + 9);
+    const none = encodeDocument({ type: "no-port", code: "no_endpoint", reason })[1];
     expect(decodePortMessage(none ?? new Uint8Array())).toEqual({
       type: "no-port",
+      code: "no_endpoint",
       reason: "x".repeat(REASON_LENGTH_MAX),
     });
   });
@@ -151,7 +153,10 @@ describe("flow documents", () => {
     expect(() => decodeStgMessage(bytes({ ...STG, volumeUuids: [1] }))).toThrow("uuids");
     expect(() => decodePortMessage(bytes({ ...PORT, port: 0 }))).toThrow("port");
     expect(() => decodePortMessage(bytes({ ...PORT, host: 0 }))).toThrow("host");
-    expect(() => decodePortMessage(bytes({ type: "no-port" }))).toThrow("reason");
+    const none = { type: "no-port", code: null, reason: "x" };
+    for (const change of [{ reason: 1 }, { code: "because" }, { code: undefined }]) {
+      expect(() => decodePortMessage(bytes({ ...none, ...change }))).toThrow("need");
+    }
     expect(() => decodePortMessage(bytes(STG))).toThrow("port");
   });
 

@@ -1,0 +1,89 @@
+// The records that a sender keeps until the receiver has them: what a storage channel that dies
+// takes with it is sent again from here, for a lost volume cannot be read again.
+//
+// Pure. Records are counted 0, 1, 2, … as they are pushed.
+//
+// Invariants:
+//  1. It holds exactly the records from `acknowledged` up to `pushed`, in order.
+//  2. An acknowledgement that goes back is old and ignored; one beyond `pushed` is refused.
+//  3. It takes one record more than it has room for, so that a record of any size can be sent.
+
+import { AgentError, assert } from "../../transport/mod.ts";
+import { WINDOW_BYTES_MAX, WINDOW_RECORDS_MAX } from "./limits.ts";
+
+export interface WindowLimits {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+}
+
+interface Kept<R> {
+  readonly record: R;
+  readonly bytes: number;
+}
+
+export class RecordWindow<R> {
+  readonly #limits: WindowLimits;
+  #kept: Kept<R>[] = [];
+  #acknowledged = 0;
+  #bytes = 0;
+
+  constructor(
+    limits: WindowLimits = { maxRecords: WINDOW_RECORDS_MAX, maxBytes: WINDOW_BYTES_MAX },
+  ) {
+    this.#limits = limits;
+  }
+
+  /** Count of records that the receiver has. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  /** Count of records that were pushed. */
+  get pushed(): number {
+    return this.#acknowledged + this.#kept.length;
+  }
+
+  /** True when the next record has to wait for an acknowledgement. */
+  get isFull(): boolean {
+    const { maxRecords, maxBytes } = this.#limits;
+    return this.#kept.length >= maxRecords || this.#bytes >= maxBytes;
+  }
+
+  push(record: R, bytes: number): void {
+    assert(!this.isFull, "a record waits while the window is full");
+    this.#kept.push({ record, bytes });
+    this.#bytes += bytes;
+  }
+
+  /**
+   * The receiver has the first `received` records.
+   * @returns true when room was made
+   * @throws AgentError `damaged` for more records than were pushed
+   */
+  acknowledge(received: number): boolean {
+    if (received > this.pushed) {
+      throw new AgentError(
+        "damaged",
+        `Cannot go on with the job: the peer acknowledged ${received} records, ` +
+          `need at most the ${this.pushed} that were sent`,
+      );
+    }
+    const count = received - this.#acknowledged;
+    if (count <= 0) return false;
+    for (const { bytes } of this.#kept.splice(0, count)) this.#bytes -= bytes;
+    this.#acknowledged = received;
+    return true;
+  }
+
+  /** The records that the receiver may lack, oldest first. */
+  unacknowledged(): R[] {
+    return this.#kept.map(({ record }) => record);
+  }
+
+  /** Drops everything, once nothing can be lost any more. */
+  clear(): void {
+    this.#acknowledged = this.pushed;
+    this.#kept = [];
+    this.#bytes = 0;
+  }
+}

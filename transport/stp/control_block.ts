@@ -7,7 +7,8 @@
 //   16   16  this endpoint: host, endpoint, generation of the host, of the connection (u32 each)
 //   32   16  the peer's, the same four
 //   48   4   local port            52  4  peer's port
-//   56   4   flags: 1 blocked (no credit), 2 FIN sent, 4 FIN acknowledged
+//   56   4   flags: 1 blocked (no credit), 2 FIN sent, 4 FIN acknowledged, 8 undrained (of an
+//            aborted or free block: a write to the endpoint's slots may still land)
 //   60   4   frames found bad      64  4  blocks found bad     68  4  cursors found bad
 //   72   8   produced frames       80  8  produced bytes
 //   88   8   consumed frames       96  8  consumed bytes
@@ -16,7 +17,13 @@
 //   120  32  proof that the connector has the token (zero without one)
 //   152  4   count of refusals, then 8 x 20 bytes: host, endpoint, both generations, reason
 //   316  4   length of the reason, then 128 bytes of it (320 .. 447)
-//   448  8   frame asked for again: kept zero until retransmission is spoken
+//   448  8   frame asked for again, plus one; 0: none
+//   456  4   requests so far: a request is new when this grew
+//   460  4   of the frames found bad: torn  464  4  zombie  468  4  stale  472  4  damaged
+//   476  4   of the cursors found bad: moved back  480  4  beyond what is possible
+//   484  4   frames sent again
+//   488  8   first frame of the ring's lap  496  4  slots of the lap; 0: the whole ring
+//   500  4   what this end understands: 1 laps and requests (0 in blocks of older programs)
 //   508  4   CRC-32 of bytes 0 .. 507
 //
 // Invariants: cursors are monotone within a generation. The decoder fills a record that the
@@ -40,6 +47,7 @@ const MAGIC = magicBytes("STPCTRL1");
 const KINDS = ["free", "listening", "connecting", "established", "closing", "aborted"] as const;
 const REASONS = ["auth", "refused"] as const;
 const TOKEN_PROOF_BYTES = 32;
+const LAPS_AND_REQUESTS = 1;
 
 export type ControlKind = typeof KINDS[number];
 export type RefusalReason = typeof REASONS[number];
@@ -76,9 +84,26 @@ export class ControlBlock {
   blocked = false;
   finSent = false;
   finAcked = false;
+  /** A write to the endpoint's slots failed or is under way: it may land later. */
+  undrained = false;
   badFrames = 0;
   badBlocks = 0;
   badCursors = 0;
+  /** Frame that the owner could not read, plus one; 0 when there is none. */
+  askedFrame = 0;
+  /** Grows with each request. */
+  requests = 0;
+  tornFrames = 0;
+  zombieFrames = 0;
+  staleFrames = 0;
+  damagedFrames = 0;
+  cursorsBack = 0;
+  cursorsBeyond = 0;
+  sentAgain = 0;
+  lapFrame = 0;
+  lapSlots = 0;
+  /** The owner follows laps of the ring; programs before that did not. */
+  followsLaps = true;
   producedFrames = 0;
   producedBytes = 0;
   consumedFrames = 0;
@@ -102,8 +127,7 @@ export function encodeControlBlock(from: ControlBlock, block: Uint8Array, view: 
   writeEndpoint(view, 32, from.peer);
   view.setUint32(48, from.localPort, true);
   view.setUint32(52, from.peerPort, true);
-  const flags = (from.blocked ? 1 : 0) | (from.finSent ? 2 : 0) | (from.finAcked ? 4 : 0);
-  view.setUint32(56, flags, true);
+  view.setUint32(56, encodeFlags(from), true);
   view.setUint32(60, from.badFrames, true);
   view.setUint32(64, from.badBlocks, true);
   view.setUint32(68, from.badCursors, true);
@@ -122,7 +146,43 @@ export function encodeControlBlock(from: ControlBlock, block: Uint8Array, view: 
   });
   if (from.kind === "aborted") writeText(block, 316, REASON_BYTES_MAX, from.reason);
   else view.setUint32(316, 0, true);
+  encodeRecovery(from, view);
   sealRecord(block, view, MAGIC);
+}
+
+function encodeFlags(from: ControlBlock): number {
+  return (from.blocked ? 1 : 0) | (from.finSent ? 2 : 0) | (from.finAcked ? 4 : 0) |
+    (from.undrained ? 8 : 0);
+}
+
+function encodeRecovery(from: ControlBlock, view: DataView): void {
+  writeU64(view, 448, from.askedFrame);
+  view.setUint32(456, from.requests, true);
+  view.setUint32(460, from.tornFrames, true);
+  view.setUint32(464, from.zombieFrames, true);
+  view.setUint32(468, from.staleFrames, true);
+  view.setUint32(472, from.damagedFrames, true);
+  view.setUint32(476, from.cursorsBack, true);
+  view.setUint32(480, from.cursorsBeyond, true);
+  view.setUint32(484, from.sentAgain, true);
+  writeU64(view, 488, from.lapFrame);
+  view.setUint32(496, from.lapSlots, true);
+  view.setUint32(500, from.followsLaps ? LAPS_AND_REQUESTS : 0, true);
+}
+
+function decodeRecovery(view: DataView, into: ControlBlock): void {
+  into.askedFrame = readU64(view, 448);
+  into.requests = view.getUint32(456, true);
+  into.tornFrames = view.getUint32(460, true);
+  into.zombieFrames = view.getUint32(464, true);
+  into.staleFrames = view.getUint32(468, true);
+  into.damagedFrames = view.getUint32(472, true);
+  into.cursorsBack = view.getUint32(476, true);
+  into.cursorsBeyond = view.getUint32(480, true);
+  into.sentAgain = view.getUint32(484, true);
+  into.lapFrame = readU64(view, 488);
+  into.lapSlots = view.getUint32(496, true);
+  into.followsLaps = (view.getUint32(500, true) & LAPS_AND_REQUESTS) !== 0;
 }
 
 /** Fills `into` when the block is good ("ok"); otherwise `into` keeps what it had. */
@@ -145,6 +205,7 @@ export function decodeControlBlock(
   into.blocked = (flags & 1) !== 0;
   into.finSent = (flags & 2) !== 0;
   into.finAcked = (flags & 4) !== 0;
+  into.undrained = (flags & 8) !== 0;
   into.badFrames = view.getUint32(60, true);
   into.badBlocks = view.getUint32(64, true);
   into.badCursors = view.getUint32(68, true);
@@ -154,6 +215,7 @@ export function decodeControlBlock(
   into.consumedBytes = readU64(view, 96);
   into.finFrames = readU64(view, 104);
   into.changes = readU64(view, 112);
+  decodeRecovery(view, into);
   if (kind === "connecting") into.tokenProof.set(block.subarray(120, 120 + TOKEN_PROOF_BYTES));
   into.refusals.length = 0;
   for (let i = 0; i < refusals; i++) {

@@ -47,7 +47,8 @@ export class EndpointPool {
     }
   }
 
-  release(own: OwnControl): void {
+  /** `drained`: no write to the endpoint's slots can land any more. */
+  release(own: OwnControl, _drained: boolean): void {
     this.#free.push(own.self.endpoint);
   }
 

@@ -50,8 +50,19 @@ export const PAYLOAD_BYTES_MIN = 64 * 1024;
 /** Smallest volume that can be formatted, whatever the count of volumes. */
 export const VOLUME_BYTES_MIN = 16 * 1024 * 1024;
 
-/** Frames up to this many bytes are composed by copying: one write costs less than two. */
+/**
+ * Frames up to this many bytes have any length and are read in one piece with their header; larger
+ * ones are whole blocks, so that their payload can be read straight into the reader's buffer.
+ */
 export const COMPOSE_BYTES_MAX = 32 * 1024;
+
+/**
+ * An announced frame that does not prove itself is read again this long, in ms, before the writer
+ * is asked for it: longer than a path shows old bytes after a write was complete. Each further
+ * request waits twice as long, up to the maximum.
+ */
+export const ASK_MS_FIRST = 20;
+export const ASK_MS_MAX = 1000;
 
 /** Refusals a listening block can show at once; the oldest goes first. */
 export const REFUSALS_MAX = 8;

@@ -12,6 +12,8 @@ import {
   encodeControlBlock,
   type EndpointId,
 } from "./control_block.ts";
+import type { CursorVerdict } from "./cursors.ts";
+import type { FrameVerdict } from "./frame_header.ts";
 import { BLOCK_BYTES } from "./limits.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
@@ -23,8 +25,8 @@ export class OwnControl {
   readonly self: EndpointId;
   readonly #volume: Volume;
   readonly #offsetBytes: number;
-  readonly #bytes = new Uint8Array(BLOCK_BYTES);
-  readonly #view = viewOf(this.#bytes);
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   #writing: Promise<void> | undefined;
   #again = false;
 
@@ -34,6 +36,34 @@ export class OwnControl {
     this.block.self = self;
     this.#volume = volume;
     this.#offsetBytes = controlBlockOffset(layout, self.host, self.endpoint);
+    this.#bytes = volume.allocate(BLOCK_BYTES).fill(0);
+    this.#view = viewOf(this.#bytes);
+  }
+
+  /** Counts a frame of the peer that did not prove itself. */
+  countFrame(verdict: Exclude<FrameVerdict, "ok">): void {
+    this.block.badFrames++;
+    switch (verdict) {
+      case "torn":
+        this.block.tornFrames++;
+        return;
+      case "zombie":
+        this.block.zombieFrames++;
+        return;
+      case "stale":
+        this.block.staleFrames++;
+        return;
+      case "damaged":
+        this.block.damagedFrames++;
+    }
+  }
+
+  /** Counts a cursor of the peer that was ignored. */
+  countCursor(verdict: CursorVerdict): void {
+    if (verdict !== "back" && verdict !== "beyond") return;
+    this.block.badCursors++;
+    if (verdict === "back") this.block.cursorsBack++;
+    else this.block.cursorsBeyond++;
   }
 
   /** Writes the block as it is now. @throws (or rejects) AgentError `volume` */

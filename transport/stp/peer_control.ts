@@ -16,13 +16,15 @@ export class PeerControl {
   state: RecordState = "empty";
   readonly #volume: Volume;
   readonly #offsetBytes: number;
-  readonly #bytes = new Uint8Array(BLOCK_BYTES);
-  readonly #view = viewOf(this.#bytes);
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   #reading: Promise<void> | undefined;
 
   constructor(volume: Volume, layout: StgLayout, peer: EndpointId) {
     this.#volume = volume;
     this.#offsetBytes = controlBlockOffset(layout, peer.host, peer.endpoint);
+    this.#bytes = volume.allocate(BLOCK_BYTES);
+    this.#view = viewOf(this.#bytes);
   }
 
   /** @throws (or rejects) AgentError `volume` */

@@ -9,7 +9,8 @@
 // A slot is one header block and `payloadBytes` of payload.
 //
 // Invariants: each block has one writer, the host in whose region it lies (block 0: the
-// formatter). Frame `seq` lies on volume `seq mod n`, in slot `(seq div n) mod S`.
+// formatter). Place `p` of a transmit ring is slot `p div n` on volume `p mod n`; cursors.ts says
+// which frame lies at which place.
 
 import { assert } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
@@ -103,12 +104,14 @@ export function extentOffset(layout: StgLayout, hostId: number, endpoint: number
   return metadataBytes(layout) + endpointIndex(layout, hostId, endpoint) * extentBytes;
 }
 
-export function volumeOfFrame(layout: StgLayout, seq: number): number {
-  return seq % layout.volumeCount;
+/** Index of the volume on which a place of the ring lies. */
+export function volumeOfPlace(layout: StgLayout, place: number): number {
+  return place % layout.volumeCount;
 }
 
-export function slotOfFrame(layout: StgLayout, seq: number): number {
-  return Math.floor(seq / layout.volumeCount) % layout.slotsPerVolume;
+/** Slot of a place on its volume. */
+export function slotOfPlace(layout: StgLayout, place: number): number {
+  return Math.floor(place / layout.volumeCount) % layout.slotsPerVolume;
 }
 
 /** Bytes that the layout takes on each volume. */

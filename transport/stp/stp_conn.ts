@@ -1,15 +1,18 @@
 // A connected STP socket as a byte stream.
 //
+// frame_sender.ts and frame_receiver.ts are its two halves, stp_link.ts what they share.
+//
 // Invariants: those of conn.ts. Bytes are accepted or delivered only at the end of a call, so a
-// cancelled wait loses nothing. The connection polls only while somebody waits on it.
+// cancelled wait loses nothing. The connection polls while somebody waits on it, and now and then
+// while the peer has not confirmed all that was written: it may ask for a frame again.
 
 import type { Address, Conn, WaitOptions } from "../conn.ts";
 import { assert, AssertionFailure } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
 import type { ConnectionIds } from "./control_block.ts";
-import { FrameReader } from "./frame_reader.ts";
-import { FrameWriter } from "./frame_writer.ts";
+import { FrameReceiver } from "./frame_receiver.ts";
+import { FrameSender } from "./frame_sender.ts";
 import { IdleLadder } from "./idle_ladder.ts";
 import { SLEEP_MS_MAX } from "./limits.ts";
 import type { StgMedium } from "./stg_medium.ts";
@@ -25,8 +28,8 @@ export class StpConn implements Conn {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
   readonly #link: StpLink;
-  readonly #writer: FrameWriter;
-  readonly #reader: FrameReader;
+  readonly #sender: FrameSender;
+  readonly #receiver: FrameReceiver;
   readonly #readLadder = new IdleLadder();
   readonly #writeLadder = new IdleLadder();
   readonly #counters = { sentBytes: 0, receivedBytes: 0 };
@@ -35,7 +38,6 @@ export class StpConn implements Conn {
   #closing: Promise<void> | null = null;
   #ackTimer = false;
   #tending = false;
-  #badFrameSinceMs = -1;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -43,8 +45,8 @@ export class StpConn implements Conn {
     this.localAddr = options.localAddr;
     this.remoteAddr = options.remoteAddr;
     this.#link = new StpLink(options);
-    this.#writer = new FrameWriter(options.medium, options.ids);
-    this.#reader = new FrameReader(options.medium, options.ids);
+    this.#sender = new FrameSender(this.#link);
+    this.#receiver = new FrameReceiver(this.#link);
   }
 
   get counters(): { readonly sentBytes: number; readonly receivedBytes: number } {
@@ -100,6 +102,7 @@ export class StpConn implements Conn {
 
   async closeWrite(): Promise<void> {
     await this.#writing?.catch(() => {});
+    await this.#finishFrames();
     await this.#guarded(() => this.#link.dispatch({ type: "close-write" }));
     this.#tendLater();
   }
@@ -126,66 +129,29 @@ export class StpConn implements Conn {
     for (;;) {
       this.#checkUsable();
       if (into.length === 0) return 0;
-      if (this.#reader.heldBytes > 0) return this.#deliver(this.#reader.serve(into));
+      if (this.#receiver.heldBytes > 0) return this.#deliver(this.#receiver.serve(into));
       if (receive.available === 0) {
         const polled = this.#link.poll();
         if (polled !== undefined) await polled;
         this.#checkUsable();
       }
       if (receive.available > 0) {
-        const count = await this.#takeFrame(into);
+        const taken = this.#receiver.take(into);
+        const count = typeof taken === "number" ? taken : await taken;
+        if (!this.#ackTimer && receive.available === 0) this.#acknowledgeLater();
+        const turn = this.#link.turns.due();
+        if (turn !== undefined) await turn;
+        // The peer may have aborted, or we, meanwhile: then nothing is delivered.
+        this.#checkUsable();
         if (count > 0) return this.#deliver(count);
       } else {
         if (this.#link.state.ended) return null;
-        const acked = this.#acknowledge(this.#readLadder.idle);
+        const acked = this.#receiver.acknowledge(this.#readLadder.idle);
         if (acked !== undefined) await acked;
       }
       const paused = this.#link.pause(this.#readLadder, signal);
       if (paused !== undefined) await paused;
     }
-  }
-
-  /** @returns count of bytes put into `into`, 0 when the frame is not readable yet */
-  async #takeFrame(into: Uint8Array): Promise<number> {
-    const { receive, turns } = this.#link;
-    const verdict = await this.#reader.read({
-      seq: receive.frames,
-      streamOffset: receive.bytes,
-      lengthHint: receive.nextLengthBytes,
-    }, into);
-    if (verdict !== "ok") {
-      await this.#takeBadFrame(verdict);
-      return 0;
-    }
-    this.#badFrameSinceMs = -1;
-    receive.consume(this.#reader.lengthBytes);
-    const acked = this.#acknowledge(false);
-    if (acked !== undefined) await acked;
-    const turn = turns.due();
-    if (turn !== undefined) await turn;
-    // The peer may have aborted, or we, while the frame was read: then nothing is delivered.
-    this.#checkUsable();
-    return this.#reader.heldBytes > 0 ? this.#reader.serve(into) : this.#reader.lengthBytes;
-  }
-
-  /** Not there yet, or damaged: read again until `healMs` is over, then end. */
-  async #takeBadFrame(verdict: string): Promise<void> {
-    const { clock, timing } = this.medium;
-    this.#link.countBadFrame();
-    const nowMs = clock.monotonicMs();
-    if (this.#badFrameSinceMs < 0) this.#badFrameSinceMs = nowMs;
-    if (nowMs - this.#badFrameSinceMs > timing.healMs) {
-      const seq = this.#link.receive.frames;
-      this.#link.fault(`frame ${seq} on ${this.#reader.place(seq)} stayed unreadable (${verdict})`);
-    }
-    await this.#link.poll();
-  }
-
-  #acknowledge(idle: boolean): Completion {
-    const { receive, peerBlocked } = this.#link;
-    if (receive.ackDue({ peerBlocked, idle })) return this.#link.publish();
-    if (!this.#ackTimer && receive.available === 0) this.#acknowledgeLater();
-    return undefined;
   }
 
   /** A reader that stopped at what it wanted never goes idle: tell the peer a little later. */
@@ -202,77 +168,76 @@ export class StpConn implements Conn {
 
   /**
    * A program that wrote and now does something else does not poll: should the medium have lost
-   * the last write of our control block, it is written again from here.
+   * a frame or our control block, the peer asks and is served, and the block is written again,
+   * from here.
    */
   async #tendLater(): Promise<void> {
     if (this.#tending) return;
     this.#tending = true;
     const { clock, timing } = this.medium;
+    let frames = this.#link.send.frames;
+    let pauseMs = SLEEP_MS_MAX;
     while (this.#link.unconfirmed) {
-      await clock.sleep(timing.watchMs);
+      await clock.sleep(pauseMs);
       if (this.#link.unconfirmed) await this.#guarded(() => this.#link.tend());
+      pauseMs = this.#link.send.frames > frames
+        ? SLEEP_MS_MAX
+        : Math.min(pauseMs * 2, timing.watchMs);
+      frames = this.#link.send.frames;
     }
     this.#tending = false;
   }
 
   async #writeSome(from: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
-    const { send } = this.#link;
     this.#writeLadder.reset();
     for (;;) {
       this.#checkWritable();
       if (from.length === 0) return 0;
-      if (send.credit > 0) break;
+      if (this.#sender.credit > 0) break;
       const polled = this.#link.poll();
       if (polled !== undefined) await polled;
-      if (send.credit > 0) continue;
+      if (this.#sender.credit > 0) continue;
       if (this.#link.setBlocked(true)) await this.#link.publish();
       const paused = this.#link.pause(this.#writeLadder, signal);
       if (paused !== undefined) await paused;
     }
-    let count = 0;
-    while (count < from.length && send.credit > 0) {
-      const length = this.#writer.frameBytes(from.length - count);
-      await this.#writeFrame(from.subarray(count, count + length));
-      count += length;
+    const guarded = this.#link.guard();
+    if (guarded !== undefined) {
+      await guarded;
+      this.#checkWritable();
     }
+    const count = this.#sender.send(from);
+    this.#counters.sentBytes += count;
+    if (!this.#tending) this.#tendLater();
+    const turn = this.#link.turns.due();
+    if (turn !== undefined) await turn;
     return count;
   }
 
-  async #writeFrame(payload: Uint8Array): Promise<void> {
-    const { send, turns } = this.#link;
-    this.#link.beginWrite();
-    try {
-      const pending = this.#writer.write(send.frames, send.bytes, payload);
-      if (pending !== undefined) await pending;
-    } finally {
-      this.#link.endWrite();
+  /** Waits until every frame is on its volume, or the connection failed. */
+  async #finishFrames(): Promise<void> {
+    const ladder = new IdleLadder();
+    while (this.#sender.busy && this.#link.failure === null) {
+      await this.#guarded(() => this.#link.pause(ladder, undefined));
     }
-    this.#checkWritable();
-    send.produce(payload.length);
-    this.#counters.sentBytes += payload.length;
-    this.#link.setBlocked(false);
-    if (!this.#tending) this.#tendLater();
-    const published = this.#link.publish();
-    if (published !== undefined) await published;
-    const turn = turns.due();
-    if (turn !== undefined) await turn;
   }
 
   async #close(): Promise<void> {
     // A write that waits for credit ends with `closed`; one that is on its way completes.
     await this.#writing?.catch(() => {});
+    await this.#finishFrames();
     await this.#guarded(() => this.#link.dispatch({ type: "close" }));
     const { clock, timing } = this.medium;
     const ladder = new IdleLadder();
-    let ackedFrames = this.#link.send.ackedFrames;
+    let progress = this.#link.progress;
     let progressMs = clock.monotonicMs();
     while (this.#link.state.phase === "closing") {
       await this.#guarded(() => this.#link.poll());
       if (this.#link.state.phase !== "closing") break;
       const nowMs = clock.monotonicMs();
       const { send } = this.#link;
-      if (send.ackedFrames !== ackedFrames) progressMs = nowMs;
-      ackedFrames = send.ackedFrames;
+      if (this.#link.progress !== progress) progressMs = nowMs;
+      progress = this.#link.progress;
       const limitMs = send.ackedFrames === send.frames ? timing.finMs : timing.lingerMs;
       if (nowMs - progressMs > limitMs) await this.#guarded(() => this.#endLinger());
       await this.#guarded(() => this.#link.pause(ladder, undefined));

@@ -16,6 +16,7 @@ import type { StgMedium } from "./stg_medium.ts";
 import { StpConn } from "./stp_conn.ts";
 import type { ThreadTurns } from "./thread_turns.ts";
 import { tokenProof } from "./token_proof.ts";
+import type { WriteFence } from "./write_fence.ts";
 
 export type StpAddress = Extract<Address, { family: "AF_STP" }>;
 
@@ -23,6 +24,7 @@ export interface StpConnectOptions {
   readonly medium: StgMedium;
   readonly pool: EndpointPool;
   readonly turns: ThreadTurns;
+  readonly fence: WriteFence;
   readonly localPort: number;
   readonly to: StpAddress;
   readonly timeoutMs: number;
@@ -35,7 +37,7 @@ export interface StpConnectOptions {
  *   `auth` (token), `timeout`, `cancelled`, `busy` (no endpoint left), `volume`
  */
 export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
-  const { medium, pool, to, turns } = options;
+  const { medium, pool, to, turns, fence } = options;
   const deadlineMs = medium.clock.monotonicMs() + options.timeoutMs;
   const area = new ControlArea(medium);
   const boot = await attachedGeneration(medium, to);
@@ -56,7 +58,8 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
       own,
       ids: { local: own.self, peer },
       turns,
-      release: () => pool.release(own),
+      fence,
+      release: (drained) => pool.release(own, drained),
       localAddr: local,
       remoteAddr: to,
     });
@@ -68,7 +71,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
     } catch {
       // The medium is gone: the first error says so, or why else nobody waits any more.
     }
-    pool.release(own);
+    pool.release(own, true);
     throw error;
   }
 }

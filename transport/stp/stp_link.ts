@@ -6,15 +6,18 @@
 // Invariants:
 //  1. Everything from the peer's block is checked before it is used; what is impossible is
 //     ignored and counted.
-//  2. The endpoint is released only when no write of ours to its extent is under way.
+//  2. The endpoint is released only when no write of ours to its extent or block is under way, and
+//     nothing is written after that. Who takes it back is told whether all writes are known to
+//     have landed ("drained").
 //  3. A failure is kept: every later call rejects with it.
+//  4. Nothing is written, not even the end, when the fence says that our host may count as dead.
 
 import { assert } from "../ground/assert.ts";
 import { cancellation } from "../ground/cancellation.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
 import { type ConnectionIds, type EndpointId, sameEndpoint } from "./control_block.ts";
-import { type CursorVerdict, ReceiveWindow, SendWindow } from "./cursors.ts";
+import { ReceiveWindow, SendWindow } from "./cursors.ts";
 import {
   type EndpointEvent,
   type EndpointState,
@@ -30,6 +33,7 @@ import { PeerWatch } from "./peer_watch.ts";
 import { ringSlots } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import type { ThreadTurns } from "./thread_turns.ts";
+import type { WriteFence } from "./write_fence.ts";
 
 const KIND_OF_PHASE = {
   open: "established",
@@ -44,8 +48,9 @@ export interface StpLinkOptions {
   readonly own: OwnControl;
   readonly ids: ConnectionIds;
   readonly turns: ThreadTurns;
-  /** Gives the endpoint back, once. */
-  readonly release: () => void;
+  readonly fence: WriteFence;
+  /** Gives the endpoint back, once; `drained` when no write of ours can land any more. */
+  readonly release: (drained: boolean) => void;
 }
 
 export class StpLink {
@@ -56,15 +61,23 @@ export class StpLink {
   readonly medium: StgMedium;
   /** True when the peer said that it waits for credit, until we published our cursor. */
   peerBlocked = false;
-  readonly #own: OwnControl;
+  /** Called when the peer asks for a frame that it did not acknowledge. */
+  onAsked: (seq: number) => void = () => {};
+  readonly own: OwnControl;
   readonly #peer: PeerControl;
   readonly #watch: PeerWatch;
-  readonly #release: () => void;
+  readonly #fence: WriteFence;
+  readonly #release: (drained: boolean) => void;
   #state: EndpointState = OPEN;
   #failure: AgentError | null = null;
-  #busyWrites = 0;
+  /** Writes under way to our slots, and to our control block. */
+  #slotWrites = 0;
+  #blockWrites = 0;
+  #slotWriteFailed = false;
   #releaseDue = false;
+  #released = false;
   #seenChanges = 0;
+  #seenRequests = 0;
   /** Since when the peer's block cannot be read or is old; -1 when it is good. */
   #badSinceMs = -1;
   #newsMs: number;
@@ -78,7 +91,8 @@ export class StpLink {
     this.turns = options.turns;
     this.send = new SendWindow(ringSlots(layout));
     this.receive = new ReceiveWindow(ringSlots(layout), layout.payloadBytes);
-    this.#own = options.own;
+    this.own = options.own;
+    this.#fence = options.fence;
     this.#release = options.release;
     this.#peer = new PeerControl(medium.controlVolume, layout, ids.peer);
     this.#watch = new PeerWatch(medium, ids.peer);
@@ -101,27 +115,88 @@ export class StpLink {
 
   /** Says that we wait for credit; the next `publish` tells the peer. @returns true when new */
   setBlocked(blocked: boolean): boolean {
-    const changed = this.#own.block.blocked !== blocked;
-    this.#own.block.blocked = blocked;
+    const changed = this.own.block.blocked !== blocked;
+    this.own.block.blocked = blocked;
     return changed;
   }
 
-  /** One write that tells the peer everything. @throws (or rejects) AgentError `volume` */
+  /** True once the peer's block showed that it follows laps of our ring. */
+  get peerFollowsLaps(): boolean {
+    return this.#seenChanges > 0 && this.#peer.block.followsLaps;
+  }
+
+  /** Grows when the peer took or asked for something: for a `close` that waits for it. */
+  get progress(): number {
+    return this.send.ackedFrames + this.#seenRequests;
+  }
+
+  /**
+   * Before each batch of writes. Costs a comparison on most calls.
+   * @throws (or rejects) AgentError `reset` when this host may count as dead, `volume`
+   */
+  guard(): Completion {
+    try {
+      const pending = this.#fence.guard(this.medium.clock.monotonicMs());
+      if (pending === undefined) return undefined;
+      return pending.catch((error: unknown) => {
+        throw this.#fenced(error);
+      });
+    } catch (error) {
+      throw this.#fenced(error);
+    }
+  }
+
+  #fenced(error: unknown): unknown {
+    if (!(error instanceof AgentError)) return error;
+    this.fault(error.message, error);
+    return this.#failure ?? error;
+  }
+
+  /** One write that tells the peer everything. @throws (or rejects) AgentError `volume`, `reset` */
   publish(): Completion {
-    const block = this.#own.block;
+    const guarded = this.guard();
+    if (guarded === undefined) return this.#publish();
+    return guarded.then(() => this.#publish());
+  }
+
+  /** Asks the peer to write frame `seq` again. @throws (or rejects) AgentError `volume` */
+  askAgain(seq: number): Completion {
+    this.own.block.askedFrame = seq + 1;
+    this.own.block.requests++;
+    return this.publish();
+  }
+
+  #publish(): Completion {
+    if (this.#released) return undefined;
+    const { block } = this.own;
     block.kind = KIND_OF_PHASE[this.#state.phase];
     block.peer = this.ids.peer;
     block.finSent = this.#state.finSent;
     block.finAcked = this.#state.ended;
     block.finFrames = this.#state.finSent ? this.send.frames : 0;
     block.reason = this.#state.failure;
-    block.producedFrames = this.send.frames;
-    block.producedBytes = this.send.bytes;
+    block.undrained = this.#state.phase === "failed" && this.#undrained;
+    if (block.askedFrame <= this.receive.frames) block.askedFrame = 0;
+    block.producedFrames = this.send.doneFrames;
+    block.producedBytes = this.send.doneBytes;
+    block.lapFrame = this.send.lapFrame;
+    block.lapSlots = this.send.lapSlots;
     block.consumedFrames = this.receive.frames;
     block.consumedBytes = this.receive.bytes;
     this.receive.publishedFrames = this.receive.frames;
     this.peerBlocked = false;
-    return this.#own.publish();
+    const pending = this.own.publish();
+    return pending === undefined ? undefined : this.#publishing(pending);
+  }
+
+  async #publishing(pending: Promise<void>): Promise<void> {
+    this.#blockWrites++;
+    try {
+      await pending;
+    } finally {
+      this.#blockWrites--;
+      if (this.#releaseDue) this.#releaseWhenQuiet();
+    }
   }
 
   /** Takes an event of the life cycle and performs what follows from it. */
@@ -156,26 +231,31 @@ export class StpLink {
       (this.#state.finSent && !this.#peer.block.finAcked);
   }
 
-  /** Publishes again, judges the peer's host, and polls. @throws (rejects) AgentError `volume` */
+  /**
+   * Polls; when the peer is silent for long, publishes again and judges its host.
+   * @throws (or rejects) AgentError `volume`
+   */
   async tend(): Promise<void> {
-    await this.#look(this.medium.clock.monotonicMs());
+    const nowMs = this.medium.clock.monotonicMs();
+    if (this.#lookDue(nowMs)) await this.#look(nowMs);
     await this.poll();
   }
 
-  /** Counts a frame that did not prove itself. */
-  countBadFrame(): void {
-    this.#own.block.badFrames++;
-  }
-
-  /** Around every write to our extent. */
+  /** Around every write to our slots. */
   beginWrite(): void {
-    this.#busyWrites++;
+    this.#slotWrites++;
   }
 
-  endWrite(): void {
-    this.#busyWrites--;
-    assert(this.#busyWrites >= 0, "each write begins before it ends");
+  /** What failed may still land. */
+  endWrite(end: "landed" | "failed"): void {
+    this.#slotWrites--;
+    assert(this.#slotWrites >= 0, "each write begins before it ends");
+    if (end === "failed") this.#slotWriteFailed = true;
     if (this.#releaseDue) this.#releaseWhenQuiet();
+  }
+
+  get #undrained(): boolean {
+    return this.#slotWrites > 0 || this.#slotWriteFailed;
   }
 
   /** Reads the peer's block and takes what it says. @throws (or rejects) AgentError `volume` */
@@ -209,8 +289,9 @@ export class StpLink {
       this.peerBlocked = block.blocked;
       this.#newsMs = this.medium.clock.monotonicMs();
     }
-    this.#countCursor(this.send.acknowledge(block.consumedFrames, block.consumedBytes));
-    this.#countCursor(this.receive.announce(block.producedFrames, block.producedBytes));
+    this.own.countCursor(this.send.acknowledge(block.consumedFrames, block.consumedBytes));
+    this.own.countCursor(this.receive.announce(block));
+    if (block.requests !== this.#seenRequests) this.#takeRequest(block.askedFrame - 1);
     const life = this.#takeFin(block.finSent, block.finFrames, block.finAcked);
     const event = peerEvent(block, this.ids);
     return event.type === "peer-open" ? life : this.dispatch(event) ?? life;
@@ -227,7 +308,7 @@ export class StpLink {
 
   /** A block that is torn or old may become good; not for ever. */
   #takeBadPeer(): undefined {
-    this.#own.block.badBlocks++;
+    this.own.block.badBlocks++;
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#badSinceMs < 0) this.#badSinceMs = nowMs;
     if (nowMs - this.#badSinceMs > this.medium.timing.healMs) {
@@ -237,8 +318,9 @@ export class StpLink {
     return undefined;
   }
 
-  #countCursor(verdict: CursorVerdict): void {
-    if (verdict === "back" || verdict === "beyond") this.#own.block.badCursors++;
+  #takeRequest(seq: number): void {
+    this.#seenRequests = this.#peer.block.requests;
+    if (seq >= this.send.ackedFrames && seq < this.send.doneFrames) this.onAsked(seq);
   }
 
   #lookDue(nowMs: number): boolean {
@@ -262,8 +344,12 @@ export class StpLink {
       `Cannot use storage connection "${name}": ${this.#state.failure}, need a peer that is there`,
       { cause },
     );
+    return this.#tell();
+  }
+
+  /** Best effort: on a lost volume, or behind the fence, the peer finds out by itself. */
+  #tell(): Completion {
     try {
-      // Best effort: on a lost volume the peer finds out by itself.
       return this.publish()?.catch(() => {});
     } catch {
       return undefined;
@@ -271,8 +357,19 @@ export class StpLink {
   }
 
   #releaseWhenQuiet(): void {
-    this.#releaseDue = this.#busyWrites > 0;
-    if (!this.#releaseDue) this.#release();
+    this.#releaseDue = this.#slotWrites > 0 || this.#blockWrites > 0;
+    if (this.#releaseDue || this.#released) return;
+    if (this.own.block.undrained && !this.#slotWriteFailed) {
+      // The writes that were under way at the end have landed: the block says so before it goes.
+      this.own.block.undrained = false;
+      const pending = this.#tell();
+      if (pending !== undefined) {
+        pending.finally(() => this.#releaseWhenQuiet());
+        return;
+      }
+    }
+    this.#released = true;
+    this.#release(!this.#slotWriteFailed);
   }
 }
 

@@ -21,6 +21,7 @@ import type { StgMedium } from "./stg_medium.ts";
 import { StpConn } from "./stp_conn.ts";
 import type { ThreadTurns } from "./thread_turns.ts";
 import { sameProof, tokenProof } from "./token_proof.ts";
+import type { WriteFence } from "./write_fence.ts";
 
 /** How often the listener looks which hosts are attached, in ms. */
 const HOST_TABLE_MS = 200;
@@ -29,6 +30,7 @@ export interface StpListenerOptions {
   readonly medium: StgMedium;
   readonly pool: EndpointPool;
   readonly turns: ThreadTurns;
+  readonly fence: WriteFence;
   readonly own: OwnControl;
   readonly port: number;
   readonly backlog: number;
@@ -112,7 +114,7 @@ export class StpListener implements Listener {
     } catch {
       // The volume is gone: nobody can connect through it either.
     }
-    pool.release(own);
+    pool.release(own, true);
   }
 
   async #poll(): Promise<void> {
@@ -194,7 +196,7 @@ export class StpListener implements Listener {
   }
 
   async #establish(peer: EndpointId, peerPort: number): Promise<StpConn> {
-    const { medium, pool, port, turns } = this.#options;
+    const { medium, pool, port, turns, fence } = this.#options;
     const own = await pool.acquire();
     own.block.kind = "established";
     own.block.peer = peer;
@@ -203,7 +205,7 @@ export class StpListener implements Listener {
     try {
       await own.publish();
     } catch (error) {
-      pool.release(own);
+      pool.release(own, true);
       throw error;
     }
     return new StpConn({
@@ -211,7 +213,8 @@ export class StpListener implements Listener {
       own,
       ids: { local: own.self, peer },
       turns,
-      release: () => pool.release(own),
+      fence,
+      release: (drained) => pool.release(own, drained),
       localAddr: this.addr,
       remoteAddr: { family: "AF_STP", stg: medium.identity.name, host: peer.host, port: peerPort },
     });

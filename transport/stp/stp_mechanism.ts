@@ -19,6 +19,7 @@ import { connectStp } from "./stp_connect.ts";
 import { StpListener } from "./stp_listener.ts";
 import { type StpCalls, StpSocket } from "./stp_socket.ts";
 import { ThreadTurns } from "./thread_turns.ts";
+import { WriteFence } from "./write_fence.ts";
 
 export interface StpMechanismOptions extends StgMediumOptions {
   readonly claim: HostClaim;
@@ -31,6 +32,7 @@ export class StpMechanism implements Mechanism, StpCalls {
   readonly #claim: HostClaim;
   readonly #pool: EndpointPool;
   readonly #turns: ThreadTurns;
+  readonly #fence: WriteFence;
   readonly #boundPorts = new Set<number>();
 
   constructor(options: StpMechanismOptions) {
@@ -38,6 +40,7 @@ export class StpMechanism implements Mechanism, StpCalls {
     this.#claim = options.claim;
     this.#pool = new EndpointPool(this.#medium, options.claim, options.lease);
     this.#turns = new ThreadTurns(options.clock);
+    this.#fence = new WriteFence(this.#medium, options.claim);
   }
 
   socket(): StpSocket {
@@ -79,13 +82,14 @@ export class StpMechanism implements Mechanism, StpCalls {
         medium: this.#medium,
         pool: this.#pool,
         turns: this.#turns,
+        fence: this.#fence,
         own,
         port: state.addr.port,
         backlog: options.backlog,
         token: options.token,
       });
     } catch (error) {
-      this.#pool.release(own);
+      this.#pool.release(own, true);
       throw error;
     }
     if (closedMeanwhile(socket)) {
@@ -119,6 +123,7 @@ export class StpMechanism implements Mechanism, StpCalls {
       medium: this.#medium,
       pool: this.#pool,
       turns: this.#turns,
+      fence: this.#fence,
       localPort: state.addr.port,
       to: address,
       timeoutMs: options.timeoutMs,

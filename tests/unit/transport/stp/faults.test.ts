@@ -1,5 +1,5 @@
 // What goes wrong on shared storage, one test per kind: each must be noticed, none may deliver a
-// wrong byte.
+// wrong byte. Frames: recovery.test.ts.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { AgentError } from "../../../../transport/ground/error.ts";
@@ -11,12 +11,7 @@ import {
   decodeControlBlock,
 } from "../../../../transport/stp/control_block.ts";
 import { proveMedium, type StpConn } from "../../../../transport/stp/mod.ts";
-import {
-  controlBlockOffset,
-  extentOffset,
-  ringSlots,
-  slotBytes,
-} from "../../../../transport/stp/stg_layout.ts";
+import { controlBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { MemoryMedium } from "./memory_volume.ts";
 import {
   connectPair,
@@ -59,14 +54,6 @@ function medium(bed: MemoryBed, index = 0): MemoryMedium {
   return found;
 }
 
-/** The bytes of slot `slot` of the ring that `conn` writes. */
-function slotOf(bed: MemoryBed, conn: StpConn, slot: number): Uint8Array {
-  const { layout } = bed.identity;
-  const { host, endpoint } = conn.ids.local;
-  const start = extentOffset(layout, host, endpoint) + slot * slotBytes(layout);
-  return medium(bed).bytes.subarray(start, start + slotBytes(layout));
-}
-
 /** Changes the control block that `conn` published, as a bad medium or peer might. */
 function forge(bed: MemoryBed, conn: StpConn, change: (block: ControlBlock) => void): void {
   const { host, endpoint } = conn.ids.local;
@@ -77,67 +64,6 @@ function forge(bed: MemoryBed, conn: StpConn, change: (block: ControlBlock) => v
   change(block);
   bytes.set(controlBlockImage(block));
 }
-
-describe("a frame", () => {
-  test("with a flipped bit ends the connection, naming volume and slot", async () => {
-    const bed = await memoryBed();
-    const [a, b] = await connectPair(bed);
-    await writeWhole(a, new Uint8Array(1000).fill(1));
-    const slot = slotOf(bed, a, 0);
-    slot[4096 + 500] = 3;
-    const reset = await failure(b.read(new Uint8Array(1000)));
-    expect(reset.code).toBe("reset");
-    expect(reset.message).toContain(`frame 0 on volume "v0" slot 0 stayed unreadable (torn)`);
-    expect((await failure(a.read(new Uint8Array(1)))).message).toContain("stayed unreadable");
-    expect((await bed.hosts[0].member.status()).errors.badFrames).toBeGreaterThan(1);
-  });
-
-  test("that is torn is read again until it is whole", async () => {
-    const bed = await memoryBed();
-    const [a, b] = await connectPair(bed);
-    const bytes = random.bytes(64 * 1024);
-    await writeWhole(a, bytes);
-    const slot = slotOf(bed, a, 0);
-    const whole = slot.slice();
-    slot.fill(0, 30_000);
-    let reads = 0;
-    const start = slot.byteOffset;
-    medium(bed).onRead = (offset) => {
-      if (offset === start && ++reads === 8) slot.set(whole);
-    };
-    expect(await readCount(b, bytes.length)).toEqual(bytes);
-    expect(reads).toBe(8);
-  });
-
-  test("of the previous lap is not taken", async () => {
-    const bed = await memoryBed();
-    const [a, b] = await connectPair(bed);
-    const slots = ringSlots(bed.identity.layout);
-    await writeWhole(a, Uint8Array.of(0));
-    await readCount(b, 1);
-    const previous = slotOf(bed, a, 0).slice();
-    for (let seq = 1; seq < slots; seq++) {
-      await writeWhole(a, Uint8Array.of(seq));
-      await readCount(b, 1);
-    }
-    await writeWhole(a, Uint8Array.of(99));
-    slotOf(bed, a, 0).set(previous);
-    expect((await failure(b.read(new Uint8Array(1)))).message).toContain("(stale)");
-  });
-
-  test("of an earlier connection is not taken", async () => {
-    const bed = await memoryBed();
-    const [a, b] = await connectPair(bed);
-    await writeWhole(a, Uint8Array.of(7));
-    const zombie = slotOf(bed, a, 0).slice();
-    const other = await connectPair(bed);
-    await writeWhole(other[0], Uint8Array.of(8));
-    slotOf(bed, other[0], 0).set(zombie);
-    expect((await failure(other[1].read(new Uint8Array(1)))).message).toContain("(zombie)");
-    a.abort("done");
-    b.abort("done");
-  });
-});
 
 describe("a control block", () => {
   test("whose cursors move back or too far is ignored and counted", async () => {

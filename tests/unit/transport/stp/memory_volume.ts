@@ -9,6 +9,12 @@ export interface HostPath {
   cut: boolean;
 }
 
+export interface MemoryVolumeOptions {
+  readonly asynchronous?: boolean;
+  readonly path?: HostPath;
+  readonly retains?: boolean;
+}
+
 export class MemoryMedium {
   readonly bytes: Uint8Array;
   /** Called before each operation; tests change bytes here, or count. */
@@ -25,7 +31,7 @@ export class MemoryMedium {
 
   open(
     name: string,
-    options: { readonly asynchronous?: boolean; readonly path?: HostPath } = {},
+    options: MemoryVolumeOptions = {},
   ): Volume {
     return new MemoryVolume(this, name, options);
   }
@@ -34,7 +40,8 @@ export class MemoryMedium {
 class MemoryVolume implements Volume {
   readonly name: string;
   readonly blockBytes = 512;
-  readonly retains = true;
+  /** The medium loses what a test tells it to: senders keep their copies. */
+  readonly retains: boolean;
   readonly #medium: MemoryMedium;
   readonly #asynchronous: boolean;
   readonly #path: HostPath;
@@ -42,11 +49,12 @@ class MemoryVolume implements Volume {
   constructor(
     medium: MemoryMedium,
     name: string,
-    options: { readonly asynchronous?: boolean; readonly path?: HostPath },
+    options: MemoryVolumeOptions,
   ) {
     this.#medium = medium;
     this.name = name;
     this.#asynchronous = options.asynchronous ?? false;
+    this.retains = options.retains ?? false;
     this.#path = options.path ?? { cut: false };
   }
 

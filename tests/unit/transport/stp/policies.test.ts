@@ -29,8 +29,8 @@ import {
   proofBlockOffset,
   ringSlots,
   slotBytes,
-  slotOfFrame,
-  volumeOfFrame,
+  slotOfPlace,
+  volumeOfPlace,
 } from "../../../../transport/stp/stg_layout.ts";
 
 const MIB = 1024 * 1024;
@@ -91,19 +91,21 @@ describe("planLayout()", () => {
     const layout = planLayout(3, 64 * MIB);
     const places = Array.from(
       { length: ringSlots(layout) },
-      (_, seq) => `${volumeOfFrame(layout, seq)}:${slotOfFrame(layout, seq)}`,
+      (_, seq) => `${volumeOfPlace(layout, seq)}:${slotOfPlace(layout, seq)}`,
     );
     expect(new Set(places).size).toBe(ringSlots(layout));
-    expect(volumeOfFrame(layout, ringSlots(layout))).toBe(0);
-    expect(slotOfFrame(layout, ringSlots(layout))).toBe(0);
+    expect(volumeOfPlace(layout, ringSlots(layout))).toBe(0);
+    expect(slotOfPlace(layout, ringSlots(layout))).toBe(0);
   });
 });
 
 describe("cursors", () => {
   test("give credit only by the reader's cursor", () => {
     const send = new SendWindow(2);
-    send.produce(10);
-    send.produce(10);
+    for (const seq of [0, 1]) {
+      send.produce(10);
+      send.complete(seq);
+    }
     expect(send.credit).toBe(0);
     expect(() => send.produce(1)).toThrow("credit");
     expect(send.acknowledge(1, 10)).toBe("moved");
@@ -114,20 +116,56 @@ describe("cursors", () => {
     expect(send.credit).toBe(1);
   });
 
+  test("publish only what is on the volumes without a gap", () => {
+    fc.assert(fc.property(
+      fc.uniqueArray(fc.nat({ max: 7 }), { minLength: 8, maxLength: 8 }),
+      (order) => {
+        const send = new SendWindow(8);
+        for (let seq = 0; seq < 8; seq++) send.produce(seq + 1);
+        const done = new Set<number>();
+        for (const seq of order) {
+          const before = send.doneFrames;
+          done.add(seq);
+          const moved = send.complete(seq);
+          let prefix = 0;
+          while (done.has(prefix)) prefix++;
+          expect(send.doneFrames).toBe(prefix);
+          expect(send.doneBytes).toBe(prefix * (prefix + 1) / 2);
+          expect(moved).toBe(prefix > before);
+          expect(send.acknowledge(prefix + 1, 1000)).toBe("beyond");
+        }
+        expect(send.unfinished).toBe(0);
+      },
+    ));
+  });
+
+  const announced = (
+    producedFrames: number,
+    producedBytes: number,
+    lapFrame = 0,
+    lapSlots = 0,
+  ) => ({
+    producedFrames,
+    producedBytes,
+    lapFrame,
+    lapSlots,
+  });
+
   test("ignore a producer that moves back or past the ring", () => {
     const receive = new ReceiveWindow(4, 100);
-    expect(receive.announce(2, 150)).toBe("moved");
-    expect(receive.announce(1, 100)).toBe("back");
-    expect(receive.announce(5, 200)).toBe("beyond");
-    expect(receive.announce(3, 400)).toBe("beyond");
-    expect(receive.announce(3, 150)).toBe("beyond");
-    expect(receive.announce(NaN, NaN)).toBe("beyond");
+    expect(receive.announce(announced(2, 150))).toBe("moved");
+    expect(receive.announce(announced(1, 100))).toBe("back");
+    expect(receive.announce(announced(5, 200))).toBe("beyond");
+    expect(receive.announce(announced(3, 400))).toBe("beyond");
+    expect(receive.announce(announced(3, 150))).toBe("beyond");
+    expect(receive.announce(announced(NaN, NaN))).toBe("beyond");
     expect(receive.available).toBe(2);
+    expect(receive.lengthBytesMax).toBe(100);
   });
 
   test("acknowledge at half of the ring, when idle, or when the peer waits", () => {
     const receive = new ReceiveWindow(4, 100);
-    receive.announce(3, 300);
+    receive.announce(announced(3, 300));
     const busy = { peerBlocked: false, idle: false };
     expect(receive.ackDue({ peerBlocked: true, idle: true })).toBe(false);
     receive.consume(100);
@@ -136,6 +174,37 @@ describe("cursors", () => {
     expect(receive.ackDue({ ...busy, idle: true })).toBe(true);
     receive.consume(100);
     expect(receive.ackDue(busy)).toBe(true);
+  });
+
+  test("change the length of a lap only when nothing is in flight", () => {
+    const send = new SendWindow(8);
+    send.produce(10);
+    send.complete(0);
+    send.resize(2);
+    expect(send.credit).toBe(0);
+    expect(send.lapSlots).toBe(8);
+    expect(send.acknowledge(1, 10)).toBe("moved");
+    send.resize(2);
+    expect([send.credit, send.lapFrame, send.place(1), send.place(2), send.place(3)])
+      .toEqual([2, 1, 0, 1, 0]);
+    send.resize(100);
+    expect(send.lapSlots).toBe(8);
+  });
+
+  test("follow a lap only from where everything was taken", () => {
+    const receive = new ReceiveWindow(8, 100);
+    receive.announce(announced(2, 200));
+    expect(receive.announce(announced(3, 300, 2, 2))).toBe("beyond"); // frame 0 was not taken
+    receive.consume(100);
+    receive.consume(100);
+    expect(receive.announce(announced(3, 300, 2, 2))).toBe("beyond"); // nor told
+    receive.publishedFrames = 2;
+    expect(receive.announce(announced(3, 300, 2, 9))).toBe("beyond");
+    expect(receive.announce(announced(5, 500, 2, 2))).toBe("beyond");
+    expect(receive.announce(announced(4, 400, NaN, 2))).toBe("beyond");
+    expect(receive.announce(announced(4, 400, 2, 2))).toBe("moved");
+    expect([receive.place(2), receive.place(3)]).toEqual([0, 1]);
+    expect(receive.announce(announced(5, 500, 0, 8))).toBe("back");
   });
 });
 
@@ -149,6 +218,7 @@ describe("LivenessJudge", () => {
     heartbeat: 1,
     deadMs: 1000,
     name: "h",
+    process: null,
     ...change,
   });
 

@@ -58,7 +58,9 @@ const HOST: HostBlock = {
   heartbeat: 2 ** 40 + 5,
   deadMs: 10_000,
   name: "wéb01",
+  process: null,
 };
+const PROCESS = { machine: "00112233445566778899aabbccddeeff", pid: 4711, startTicks: 2 ** 33 };
 
 function control(): ControlBlock {
   const block = new ControlBlock();
@@ -79,6 +81,28 @@ function control(): ControlBlock {
   block.refusals = [{ to: PEER, reason: "auth" }];
   block.reason = "the disk is full";
   return block;
+}
+
+/** What programs before laps and requests wrote: zeros there. */
+function earlierControl(): ControlBlock {
+  return Object.assign(control(), { followsLaps: false });
+}
+
+function recoveringControl(): ControlBlock {
+  return Object.assign(control(), {
+    undrained: true,
+    askedFrame: 2 ** 34,
+    requests: 3,
+    tornFrames: 4,
+    zombieFrames: 5,
+    staleFrames: 6,
+    damagedFrames: 7,
+    cursorsBack: 8,
+    cursorsBeyond: 9,
+    sentAgain: 10,
+    lapFrame: 2 ** 35,
+    lapSlots: 4,
+  });
 }
 
 function frameHeader(): Uint8Array {
@@ -108,18 +132,26 @@ describe("records", () => {
     };
     expectGolden("superblock", encodeSuperblock(SUPERBLOCK).subarray(0, RECORD_BYTES));
     expectGolden("host_block", encodeHostBlock(HOST).subarray(0, RECORD_BYTES));
-    expectGolden("control_block", controlBlockImage(control()).subarray(0, RECORD_BYTES));
+    const image = (block: ControlBlock) => controlBlockImage(block).subarray(0, RECORD_BYTES);
+    const known = { ...HOST, process: PROCESS };
+    expectGolden("host_block_process", encodeHostBlock(known).subarray(0, RECORD_BYTES));
+    expectGolden("control_block", image(earlierControl()));
+    expectGolden("control_block_recovery", image(recoveringControl()));
     expectGolden("proof_block", encodeProofBlock(proof).subarray(0, RECORD_BYTES));
     expectGolden("frame_header", frameHeader());
   });
 
   test("decode to what was encoded", () => {
     expect(decodeSuperblock(encodeSuperblock(SUPERBLOCK))).toEqual(SUPERBLOCK);
-    expect(decodeHostBlock(encodeHostBlock(HOST), { hostId: 2, stgUuid: UUID })).toEqual(HOST);
-    const image = controlBlockImage(control());
-    const into = new ControlBlock();
-    expect(decodeControlBlock(image, viewOf(image), into)).toBe("ok");
-    expect(into).toEqual(control());
+    for (const host of [HOST, { ...HOST, process: PROCESS }]) {
+      expect(decodeHostBlock(encodeHostBlock(host), { hostId: 2, stgUuid: UUID })).toEqual(host);
+    }
+    for (const block of [control(), earlierControl(), recoveringControl()]) {
+      const image = controlBlockImage(block);
+      const into = new ControlBlock();
+      expect(decodeControlBlock(image, viewOf(image), into)).toBe("ok");
+      expect(into).toEqual(block);
+    }
     const proof = { volumeIndex: 0, volumeUuid: UUID, by: PEER, nonce: new Uint8Array(32).fill(8) };
     expect(decodeProofBlock(encodeProofBlock(proof))).toEqual(proof);
   });

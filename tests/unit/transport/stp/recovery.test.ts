@@ -1,0 +1,201 @@
+// Frames that were lost, damaged or overwritten on the medium: they are noticed, asked for and
+// written again, to the byte; what stays damaged ends the connection by name.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { viewOf } from "../../../../transport/stp/block_fields.ts";
+import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
+import type { StpConn } from "../../../../transport/stp/mod.ts";
+import {
+  controlBlockOffset,
+  extentOffset,
+  ringSlots,
+  slotBytes,
+} from "../../../../transport/stp/stg_layout.ts";
+import { MemoryMedium } from "./memory_volume.ts";
+import {
+  connectPair,
+  type MemoryBed,
+  openMemoryBed,
+  readCount,
+  SHORT,
+  writeWhole,
+} from "./stp_bed.ts";
+
+const { clock, random } = await currentRuntime();
+const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
+/** Longer than any test takes on a busy machine: what heals must not end before. */
+const PATIENT = { ...SHORT, healMs: 20_000, lingerMs: 20_000, deadMs: 20_000 };
+
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+});
+
+interface BedOptions {
+  readonly volumeCount?: number;
+  readonly asynchronous?: boolean;
+  readonly timing?: typeof SHORT;
+}
+
+async function memoryBed(options: BedOptions = {}): Promise<MemoryBed> {
+  const bed = await openMemoryBed({ clock, random, timing: PATIENT, format: FORMAT, ...options });
+  opened.push(bed);
+  return bed;
+}
+
+function medium(bed: MemoryBed, index = 0): MemoryMedium {
+  const found = bed.media[index];
+  if (found === undefined) throw new Error("no such medium");
+  return found;
+}
+
+function slotStart(bed: MemoryBed, conn: StpConn, slot: number): number {
+  const { layout } = bed.identity;
+  const { host, endpoint } = conn.ids.local;
+  return extentOffset(layout, host, endpoint) + slot * slotBytes(layout);
+}
+
+/** The bytes of slot `slot` of the ring that `conn` writes, on volume 0. */
+function slotOf(bed: MemoryBed, conn: StpConn, slot: number): Uint8Array {
+  const start = slotStart(bed, conn, slot);
+  return medium(bed).bytes.subarray(start, start + slotBytes(bed.identity.layout));
+}
+
+/** The control block that `conn` published last. */
+function blockOf(bed: MemoryBed, conn: StpConn): ControlBlock {
+  const { host, endpoint } = conn.ids.local;
+  const offset = controlBlockOffset(bed.identity.layout, host, endpoint);
+  const bytes = medium(bed).bytes.slice(offset, offset + 4096);
+  const block = new ControlBlock();
+  expect(decodeControlBlock(bytes, viewOf(bytes), block)).toBe("ok");
+  return block;
+}
+
+async function failure(attempt: Promise<unknown>): Promise<AgentError> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof AgentError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}
+
+for (const asynchronous of [false, true]) {
+  describe(`a frame on ${asynchronous ? "asynchronous" : "synchronous"} volumes`, () => {
+    test("with a flipped bit is written again with the same bytes", async () => {
+      const bed = await memoryBed({ asynchronous });
+      const [a, b] = await connectPair(bed);
+      const bytes = random.bytes(1000);
+      await writeWhole(a, bytes);
+      await settled(a);
+      const slot = slotOf(bed, a, 0);
+      const whole = slot.slice();
+      slot[4096 + 500] = (slot[4096 + 500] ?? 0) ^ 2;
+      expect(await readCount(b, bytes.length)).toEqual(bytes);
+      expect(slotOf(bed, a, 0)).toEqual(whole);
+      expect(blockOf(bed, b)).toMatchObject({ requests: 1 });
+      expect(blockOf(bed, b).tornFrames).toBeGreaterThan(0);
+      await writeWhole(a, Uint8Array.of(1)); // publishes the count
+      await readCount(b, 1);
+      expect(blockOf(bed, a).sentAgain).toBe(1);
+      expect(blockOf(bed, b).askedFrame).toBe(0);
+    });
+
+    test("of the previous lap, or of another connection, is asked for again", async () => {
+      const bed = await memoryBed({ asynchronous });
+      const [a, b] = await connectPair(bed);
+      const slots = ringSlots(bed.identity.layout);
+      for (let seq = 0; seq < slots; seq++) {
+        await writeWhole(a, Uint8Array.of(seq));
+        await readCount(b, 1);
+      }
+      const previous = slotOf(bed, a, 0).slice();
+      await writeWhole(a, Uint8Array.of(99));
+      await settled(a);
+      slotOf(bed, a, 0).set(previous);
+      expect([...await readCount(b, 1)]).toEqual([99]);
+      expect(blockOf(bed, b).staleFrames).toBeGreaterThan(0);
+
+      const [c, d] = await connectPair(bed);
+      await writeWhole(c, Uint8Array.of(8));
+      await settled(c);
+      slotOf(bed, c, 0).set(previous);
+      expect([...await readCount(d, 1)]).toEqual([8]);
+      expect(blockOf(bed, d).zombieFrames).toBeGreaterThan(0);
+    });
+
+    test("that never landed is written again, on each volume of three", async () => {
+      const bed = await memoryBed({ asynchronous, volumeCount: 3 });
+      const [a, b] = await connectPair(bed);
+      for (const index of [0, 1, 2]) {
+        let lost = 0;
+        const start = slotStart(bed, a, 0);
+        medium(bed, index).losesWrite = (offset) => offset >= start && lost++ === 1;
+      }
+      const bytes = random.bytes(64 * 1024 * 20);
+      const [got] = await Promise.all([readCount(b, bytes.length), writeWhole(a, bytes)]);
+      expect(got).toEqual(bytes);
+    });
+
+    test("that was lost is served while its writer waits in close", async () => {
+      const bed = await memoryBed({ asynchronous });
+      const [a, b] = await connectPair(bed);
+      const start = slotStart(bed, a, 0);
+      let lost = 0;
+      medium(bed).losesWrite = (offset) => offset >= start && lost++ === 0;
+      const bytes = random.bytes(70_000);
+      const reading = readCount(b, bytes.length + 1);
+      await writeWhole(a, bytes);
+      await a.close();
+      expect(await reading).toEqual(bytes);
+    });
+
+    test("that stays damaged ends the connection, naming volume and slot", async () => {
+      const timing = { ...SHORT, deadMs: 20_000 };
+      const bed = await memoryBed({ asynchronous, timing });
+      const [a, b] = await connectPair(bed);
+      const start = slotStart(bed, a, 0);
+      medium(bed).losesWrite = (offset) => offset === start;
+      await writeWhole(a, random.bytes(1000));
+      const reset = await failure(b.read(new Uint8Array(1000)));
+      expect(reset.code).toBe("reset");
+      expect(reset.message).toContain(`frame 0 on volume "v0" slot 0 stayed unreadable (torn)`);
+      expect((await failure(a.read(new Uint8Array(1)))).message).toContain("stayed unreadable");
+      // Asked after 20, 60, 140 and 300 ms.
+      const { requests } = blockOf(bed, b);
+      expect(requests).toBeGreaterThanOrEqual(1);
+      expect(requests).toBeLessThanOrEqual(4);
+      const { errors } = await bed.hosts[0].member.status();
+      expect(errors.badFrames).toBeGreaterThan(1);
+    });
+  });
+}
+
+describe("a frame", () => {
+  test("that is torn is read again until it is whole, and not asked for at once", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    const bytes = random.bytes(64 * 1024);
+    await writeWhole(a, bytes);
+    const slot = slotOf(bed, a, 0);
+    const whole = slot.slice();
+    slot.fill(0, 30_000);
+    let reads = 0;
+    const start = slot.byteOffset;
+    medium(bed).onRead = (offset) => {
+      if (offset === start && ++reads === 8) slot.set(whole);
+    };
+    expect(await readCount(b, bytes.length)).toEqual(bytes);
+    expect(reads).toBe(8);
+    expect(blockOf(bed, b).requests).toBe(0);
+  });
+});
+
+/** Resolves when every frame that was written is announced. */
+async function settled(conn: StpConn): Promise<void> {
+  const { medium: { clock } } = conn;
+  for (let turn = 0; turn < 20; turn++) await clock.yield();
+}

@@ -13,6 +13,7 @@ export {
   type PathBytes,
   SystemError,
 } from "./files.ts";
+export { type ProcessIdentity, type ProcessTable, ProcProcessTable } from "./process_table.ts";
 export type {
   ChildProcess,
   ChildProcessOptions,

@@ -12,8 +12,12 @@
 //   48   8   heartbeat: grows by one each interval
 //   56   4   dead time in ms
 //   64   4   length of the name, then 64 bytes of it (68 .. 131)
+//   132  4   process number of the holder
+//   136  16  its machine: hash of the kernel's boot and of the process namespace; zero: not known
+//   152  8   its start, in clock ticks since the boot
 //   508  4   CRC-32 of bytes 0 .. 507
 
+import type { ProcessIdentity } from "../runtime/process_table.ts";
 import {
   checkRecord,
   magicBytes,
@@ -30,6 +34,7 @@ import {
 import { BLOCK_BYTES, NAME_BYTES_MAX } from "./limits.ts";
 
 const MAGIC = magicBytes("STPHOST1");
+const NO_MACHINE = "0".repeat(32);
 
 export interface HostBlock {
   readonly hostId: number;
@@ -41,6 +46,8 @@ export interface HostBlock {
   readonly heartbeat: number;
   readonly deadMs: number;
   readonly name: string;
+  /** Which process holds the id: on its own machine one can see that it is gone. */
+  readonly process: ProcessIdentity | null;
 }
 
 export function encodeHostBlock(host: HostBlock): Uint8Array {
@@ -54,6 +61,9 @@ export function encodeHostBlock(host: HostBlock): Uint8Array {
   writeU64(view, 48, host.heartbeat);
   view.setUint32(56, host.deadMs, true);
   writeText(block, 64, NAME_BYTES_MAX, host.name);
+  view.setUint32(132, host.process?.pid ?? 0, true);
+  writeUuid(block, 136, host.process?.machine ?? NO_MACHINE);
+  writeU64(view, 152, host.process?.startTicks ?? 0);
   sealRecord(block, view, MAGIC);
   return block;
 }
@@ -81,5 +91,13 @@ export function decodeHostBlock(
     heartbeat,
     deadMs: view.getUint32(56, true),
     name,
+    process: readProcess(block, view),
   };
+}
+
+function readProcess(block: Uint8Array, view: DataView): ProcessIdentity | null {
+  const machine = readUuid(block, 136).replaceAll("-", "");
+  const startTicks = readU64(view, 152);
+  if (machine === NO_MACHINE || Number.isNaN(startTicks)) return null;
+  return { machine, pid: view.getUint32(132, true), startTicks };
 }

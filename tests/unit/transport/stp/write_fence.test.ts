@@ -42,6 +42,7 @@ class Bed {
       heartbeat: 1,
       deadMs: DEAD_MS,
       name: CLAIM.hostName,
+      process: null,
     };
   }
 

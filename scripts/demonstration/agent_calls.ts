@@ -13,6 +13,10 @@ export interface DoneJob {
   readonly summary: Summary;
 }
 
+function linesOf(output: Uint8Array): string[] {
+  return new TextDecoder().decode(output).split("\n").filter((line) => line !== "");
+}
+
 /** Calls the program on one stage. */
 export class AgentCalls {
   readonly #stage: Stage;
@@ -32,6 +36,12 @@ export class AgentCalls {
     await needTool([...this.#stage.agent, ...args], { signal: this.#signal });
   }
 
+  /** The same, for what it prints: its lines. */
+  async offlineLines(...args: readonly string[]): Promise<string[]> {
+    const command = [...this.#stage.agent, ...args];
+    return linesOf(await needTool(command, { signal: this.#signal }));
+  }
+
   /** Shows the command and its output, progress included. @throws Error when it fails */
   async show(side: Side | "offline", ...args: readonly string[]): Promise<void> {
     const control = side === "offline" ? [] : this.#control(side);
@@ -45,8 +55,12 @@ export class AgentCalls {
   /** Objects that a listing prints with --json. */
   async #lines(side: Side, ...args: readonly string[]): Promise<string[]> {
     const command = [...this.#stage.agent, ...args, "--json", ...this.#control(side)];
-    const output = new TextDecoder().decode(await needTool(command, { signal: this.#signal }));
-    return output.split("\n").filter((line) => line !== "");
+    return linesOf(await needTool(command, { signal: this.#signal }));
+  }
+
+  /** Runs a job's command without showing it. @throws Error when it fails */
+  async job(side: Side, ...args: readonly string[]): Promise<Summary> {
+    return JSON.parse((await this.#lines(side, ...args)).at(-1) ?? "null");
   }
 
   /** Shows a command that runs a job, and finds that job's summary. */

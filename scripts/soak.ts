@@ -11,11 +11,17 @@ interface Campaign {
   env(seed: number): Readonly<Record<string, string>>;
 }
 
-const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
+/** A campaign whose runs are so short that one process does them all. */
+interface Program {
+  readonly about: string;
+  /** Takes --seeds N and --from S, and options of its own. */
+  readonly program: string;
+}
+
+const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
   stp: {
-    about: "storage sockets on a simulated volume and clock",
-    file: "tests/simulation/stp_simulation.test.ts",
-    env: (seed) => ({ STP_SEED: String(seed) }),
+    about: "storage sockets on simulated volumes and clock [--faults a,b] [--trace]",
+    program: "tests/simulation/run_seeds.ts",
   },
   array: {
     about: "random reads, writes and attachments against a model of the array",
@@ -53,19 +59,29 @@ async function runOnce(campaign: Campaign, seed: number): Promise<boolean> {
   return false;
 }
 
-const { values, positionals } = parseArgs({
-  args: Deno.args,
-  options: { runs: { type: "string", default: "1" }, seed: { type: "string" } },
-  allowPositionals: true,
-});
-const campaign = CAMPAIGNS[positionals[0] ?? ""];
-if (campaign === undefined) {
-  for (const [name, { about }] of Object.entries(CAMPAIGNS)) say(`${name.padEnd(8)} ${about}`);
-  Deno.exit(positionals.length === 0 ? 0 : 2);
+/** The options that all campaigns share, under the names that a program knows; the others as is. */
+async function runProgram({ program }: Program, args: readonly string[]): Promise<number> {
+  const named = args.map((arg) =>
+    arg.replace(/^--runs(?==|$)/, "--seeds").replace(/^--seed(?==|$)/, "--from")
+  );
+  const run = ["run", "-A", "--no-prompt", "--no-check", program, ...named];
+  return (await new Deno.Command(Deno.execPath(), { args: run }).spawn().status).code;
 }
+
+const [name = "", ...rest] = Deno.args;
+const campaign = CAMPAIGNS[name];
+if (campaign === undefined) {
+  for (const [known, { about }] of Object.entries(CAMPAIGNS)) say(`${known.padEnd(8)} ${about}`);
+  Deno.exit(name === "" ? 0 : 2);
+}
+if ("program" in campaign) Deno.exit(await runProgram(campaign, rest));
+const { values } = parseArgs({
+  args: rest,
+  options: { runs: { type: "string", default: "1" }, seed: { type: "string" } },
+});
 const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const runs = Number(values.runs);
 for (let run = 0; run < runs; run += 1) {
   if (!await runOnce(campaign, first + run)) Deno.exit(1);
 }
-say(`${runs} runs of ${positionals[0]} from seed ${first}: no failure`);
+say(`${runs} runs of ${name} from seed ${first}: no failure`);

@@ -1,85 +1,96 @@
-// A clock that only moves when nothing else is left to do: one seed gives one run.
+// The time of a simulated run: it moves when nothing else is left to do, and a little with each
+// look at it, so that code that waits by looking comes to an end.
 //
 // Invariants: timers fire in order of time, then of creation. Between two timers every microtask
 // has run. A run that has no timer left and is not finished is a deadlock.
 
 import { setImmediate } from "node:timers";
-import type { WaitOptions } from "../../transport/conn.ts";
-import { cancellation } from "../../transport/ground/cancellation.ts";
-import type { Clock } from "../../transport/runtime/runtime.ts";
 
-/** A turn of the simulated event loop, in ms. */
-const TURN_MS = 0.02;
+/** What a look at the clock costs, in ms: about a poll of a control block. */
+const LOOK_MS = 0.004;
 
-interface Timer {
+/** Timers that may be waiting at once: more is a loop that starts timers without end. */
+const TIMERS_MAX = 10_000;
+
+export interface Timer {
   readonly atMs: number;
   readonly order: number;
   readonly fire: () => void;
 }
 
-export class SimClock implements Clock {
+export class SimClock {
   readonly #timers: Timer[] = [];
   #nowMs = 1000;
   #order = 0;
+  #steps = 0;
 
-  monotonicMs(): number {
+  /** Now, without the cost of a look. */
+  get nowMs(): number {
     return this.#nowMs;
   }
 
-  wallMs(): number {
-    return this.#nowMs;
+  /** Steps so far: timers that fired. */
+  get steps(): number {
+    return this.#steps;
   }
 
-  yield(): Promise<void> {
-    return this.sleep(TURN_MS);
+  get timerCount(): number {
+    return this.#timers.length;
   }
 
-  sleep(ms: number, options: WaitOptions = {}): Promise<void> {
-    const { signal } = options;
-    if (signal?.aborted) return Promise.reject(cancellation(signal));
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        this.#timers.splice(this.#timers.indexOf(timer), 1);
-        if (signal !== undefined) reject(cancellation(signal));
-      };
-      const fire = () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      };
-      const timer = this.#add(ms, fire);
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+  /** Now, as a program sees it. */
+  look(): number {
+    return this.#nowMs += LOOK_MS;
   }
 
-  /** Calls `fire` when `ms` have passed. */
-  after(ms: number, fire: () => void): void {
-    this.#add(ms, fire);
+  /** Lets time pass inside a step, as a synchronous operation does. */
+  spend(ms: number): void {
+    this.#nowMs += ms;
   }
 
-  /** Runs until `main` settles. @throws when it deadlocks or takes longer than `limitMs` */
-  async run<T>(main: Promise<T>, limitMs: number): Promise<T> {
-    let settled = false;
-    const done = () => {
-      settled = true;
-    };
-    main.then(done, done);
-    const endMs = this.#nowMs + limitMs;
-    for (;;) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      if (settled) return await main;
-      const timer = this.#timers.shift();
-      if (timer === undefined) throw new Error("deadlock: nothing is left to happen");
-      if (timer.atMs > endMs) throw new Error(`not finished after ${limitMs} simulated ms`);
-      this.#nowMs = Math.max(this.#nowMs, timer.atMs);
-      timer.fire();
-    }
-  }
-
-  #add(ms: number, fire: () => void): Timer {
+  after(ms: number, fire: () => void): Timer {
+    if (this.#timers.length >= TIMERS_MAX) throw new Error("too many timers");
     const timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, fire };
     let at = this.#timers.length;
     while (at > 0 && (this.#timers[at - 1]?.atMs ?? 0) > timer.atMs) at--;
     this.#timers.splice(at, 0, timer);
     return timer;
   }
+
+  cancel(timer: Timer): void {
+    const at = this.#timers.indexOf(timer);
+    if (at >= 0) this.#timers.splice(at, 1);
+  }
+
+  /**
+   * Runs until `main` settles; after each step `check` may throw.
+   * @throws when it deadlocks or is not finished at `limitMs`
+   */
+  async run<T>(main: Promise<T>, options: RunOptions): Promise<T> {
+    let settled = false;
+    const done = () => {
+      settled = true;
+    };
+    main.then(done, done);
+    for (;;) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      options.check();
+      if (settled) return await main;
+      const timer = this.#timers.shift();
+      if (timer === undefined) throw new Error("deadlock: nothing is left to happen");
+      const limitMs = options.limitMs();
+      if (timer.atMs > limitMs) {
+        throw new Error(`not finished at ${Math.round(limitMs)} simulated ms`);
+      }
+      this.#nowMs = Math.max(this.#nowMs, timer.atMs);
+      this.#steps++;
+      timer.fire();
+    }
+  }
+}
+
+export interface RunOptions {
+  /** Simulated time by which `main` must have settled. */
+  readonly limitMs: () => number;
+  readonly check: () => void;
 }

@@ -206,6 +206,9 @@ export class SimVolume implements Volume {
     const inside = offsetBytes >= 0 && offsetBytes + buffer.length <= this.sizeBytes;
     if (whole && inside && buffer.length > 0) return;
     const { rules, process } = this.#options;
-    rules.fail(process, `${buffer.length} bytes at ${offsetBytes} of ${this.name}: no whole blocks`);
+    rules.fail(
+      process,
+      `${buffer.length} bytes at ${offsetBytes} of ${this.name}: no whole blocks`,
+    );
   }
 }

@@ -1,29 +1,58 @@
-// Seeded runs of storage sockets: five fixed seeds, five fresh ones. A failure names its seed;
-// replay it with STP_SEED=<seed>.
+// Seeded runs of storage sockets: fixed seeds, each class of faults alone, and fresh seeds. A
+// failure names its seed and the command that repeats it; STP_SEED=<seed> runs that one here.
 
 import { describe, expect, test } from "bun:test";
 import { env } from "node:process";
-import { simulateStp } from "./stp_simulation.ts";
+import { FAULT_CLASSES, isFaultClass } from "./fault_plan.ts";
+import { type SimOptions, simulateStp } from "./stp_simulation.ts";
 
-const FIXED = [1, 2, 3, 4, 5];
+const FIXED = 40;
+const FRESH = 40;
+const PER_CLASS = 8;
+const BASE = 1000;
 
-function seeds(): number[] {
-  const chosen = env["STP_SEED"];
-  if (chosen !== undefined) return [Number(chosen)];
-  const fresh = Array.from({ length: 5 }, () => Math.floor(Math.random() * 2 ** 31));
-  return [...FIXED, ...fresh];
+function range(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => from + index);
+}
+
+async function runAll(seeds: readonly number[], options: SimOptions = {}): Promise<number> {
+  let delivered = 0;
+  for (const seed of seeds) delivered += (await simulateStp(seed, options)).deliveredBytes;
+  return delivered;
 }
 
 describe("storage sockets, simulated", () => {
-  for (const seed of seeds()) {
-    test(`keep their rules with seed ${seed}`, { timeout: 120_000 }, async () => {
-      const result = await simulateStp(seed);
-      expect(result.connections).toBeGreaterThan(0);
-      if (result.profile === "soft") expect(result.failures).toBe(0);
+  const chosen = env["STP_SEED"];
+  if (chosen !== undefined) {
+    const only = env["STP_FAULTS"]?.split(",").filter(isFaultClass);
+    test(`keep their rules with seed ${chosen}`, { timeout: 120_000 }, async () => {
+      await simulateStp(Number(chosen), { only });
+    });
+    return;
+  }
+
+  test("keep their rules with fixed seeds", { timeout: 120_000 }, async () => {
+    expect(await runAll(range(1, FIXED))).toBeGreaterThan(0);
+  });
+
+  const fresh = Math.floor(Math.random() * 2 ** 31);
+  test(`keep their rules with ${FRESH} seeds from ${fresh}`, { timeout: 120_000 }, async () => {
+    expect(await runAll(range(fresh, FRESH))).toBeGreaterThan(0);
+  });
+
+  for (const fault of FAULT_CLASSES) {
+    test(`keep their rules with ${fault} alone`, { timeout: 120_000 }, async () => {
+      expect(await runAll(range(BASE, PER_CLASS), { only: [fault] })).toBeGreaterThan(0);
     });
   }
 
-  test("give one run for one seed", { timeout: 120_000 }, async () => {
-    expect(await simulateStp(1)).toEqual(await simulateStp(1));
+  test("deliver everything when nothing fails", { timeout: 120_000 }, async () => {
+    expect(await runAll(range(BASE, PER_CLASS), { only: [] })).toBeGreaterThan(0);
+  });
+
+  test("do the same for the same seed, and another for another", { timeout: 120_000 }, async () => {
+    const first = await simulateStp(7);
+    expect(await simulateStp(7)).toEqual(first);
+    expect((await simulateStp(8)).hash).not.toBe(first.hash);
   });
 });

@@ -11,6 +11,7 @@ import {
   fromErrorRecord,
   GroupMechanism,
   type Mechanism,
+  openRawVolumes,
   proveMedium,
   type Runtime,
   StpMechanism,
@@ -38,14 +39,28 @@ export function openVolumes(
   runtime: Runtime,
   source: VolumeSource,
   hostName: string,
+): OpenVolumes | Promise<OpenVolumes> {
+  return source.kind === "raw"
+    ? openRaw(runtime, source.paths)
+    : openArray(runtime, source, hostName);
+}
+
+async function openRaw(runtime: Runtime, paths: readonly string[]): Promise<OpenVolumes> {
+  const volumes = await openRawVolumes(paths, runtime);
+  return {
+    volumes,
+    serve: () => Promise.resolve(), // A disk serves itself.
+    close: () => {
+      for (const volume of volumes) volume.close();
+    },
+  };
+}
+
+function openArray(
+  runtime: Runtime,
+  source: VolumeSource & { readonly kind: "array" },
+  hostName: string,
 ): OpenVolumes {
-  if (source.kind === "raw") {
-    throw new AgentError(
-      "unsupported",
-      `Cannot open volume "${source.paths[0] ?? ""}": this version uses emulated arrays only`,
-      { hint: "Give the group an `array:` made by `agent array create`." },
-    );
-  }
   const array = attachArray(source.directory, { hostName }, arrayParts(runtime));
   try {
     const volumes: Volume[] = source.names.map((name) => array.volume(name));
@@ -106,9 +121,10 @@ class JobGroups {
   readonly #runtime: Runtime;
   readonly #hostName: string;
   readonly #lent: ReadonlyMap<string, StgAccess>;
-  readonly #open = new Map<string, Mechanism>();
+  readonly #open = new Map<string, Promise<Mechanism>>();
   readonly #opened: OpenVolumes[] = [];
   readonly #lost = new Map<string, AgentError>();
+  #closed = false;
 
   constructor(runtime: Runtime, task: WorkerTask) {
     this.#runtime = runtime;
@@ -120,17 +136,28 @@ class JobGroups {
     const lost = this.#lost.get(name);
     if (lost !== undefined) return Promise.reject(lost);
     const known = this.#open.get(name);
-    if (known !== undefined) return Promise.resolve(known);
+    if (known !== undefined) return known;
+    const opening = this.#openNew(name);
+    this.#open.set(name, opening);
+    // A device that comes back may be tried again.
+    opening.catch(() => this.#open.delete(name));
+    return opening;
+  }
+
+  async #openNew(name: string): Promise<Mechanism> {
     const access = this.#lent.get(name);
     assert(access !== undefined && "part" in access, `group ${name} was lent to this job`);
     const { part } = access;
-    const opened = openVolumes(this.#runtime, part.source, this.#hostName);
+    const opened = await openVolumes(this.#runtime, part.source, this.#hostName);
+    const lost = this.#lost.get(name);
+    if (this.#closed || lost !== undefined) {
+      opened.close();
+      throw lost ?? new AgentError("closed", `Cannot use group "${name}": the job has ended`);
+    }
     this.#opened.push(opened);
     const { clock, random } = this.#runtime;
     const { volumes } = opened;
-    const mechanism = new StpMechanism({ ...part, volumes, clock, random });
-    this.#open.set(name, mechanism);
-    return Promise.resolve(mechanism);
+    return new StpMechanism({ ...part, volumes, clock, random });
   }
 
   /** Opens the group no more. @returns true when the job uses it already */
@@ -140,6 +167,7 @@ class JobGroups {
   }
 
   close(): void {
+    this.#closed = true;
     for (const opened of this.#opened) opened.close();
   }
 }

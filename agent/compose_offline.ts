@@ -98,7 +98,7 @@ async function withVolumes<T>(
   stg: StgConfig,
   use: (opened: OpenVolumes) => Promise<T>,
 ): Promise<T> {
-  const opened = openVolumes(runtime, sourceOf(stg), "agent");
+  const opened = await openVolumes(runtime, sourceOf(stg), "agent");
   try {
     return await use(opened);
   } finally {

@@ -8,7 +8,10 @@ export interface DaemonParts {
   readonly runtime: Runtime;
   /** The network mechanism of the main thread. */
   readonly network: Mechanism;
-  readonly openVolumes: (source: VolumeSource, hostName: string) => OpenVolumes;
+  readonly openVolumes: (
+    source: VolumeSource,
+    hostName: string,
+  ) => OpenVolumes | Promise<OpenVolumes>;
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */

@@ -7,6 +7,7 @@ export * from "./ground/mod.ts";
 export * from "./runtime/mod.ts";
 export * from "./connect/mod.ts";
 export * from "./flow/mod.ts";
+export * from "./raw/mod.ts";
 export { RelayConn, serveRelay } from "./relay/mod.ts";
 export { TcpMechanism } from "./tcp/mod.ts";
 export * from "./stp/mod.ts";

@@ -40,7 +40,10 @@ export interface StgServiceParts {
   readonly random: Random;
   /** This host's name, for the host table. */
   readonly hostName: string;
-  readonly openVolumes: (source: VolumeSource, hostName: string) => OpenVolumes;
+  readonly openVolumes: (
+    source: VolumeSource,
+    hostName: string,
+  ) => OpenVolumes | Promise<OpenVolumes>;
 }
 
 /** A group that is up. */
@@ -145,7 +148,7 @@ export class StgService implements AsyncDisposable {
     const { clock, random, hostName } = this.#parts;
     let opened: OpenVolumes | null = null;
     try {
-      opened = this.#parts.openVolumes(sourceOf(config), hostName);
+      opened = await this.#parts.openVolumes(sourceOf(config), hostName);
       const { volumes } = opened;
       const identity = await readStgIdentity({ name: config.name, volumes });
       const member = await StgMember.join({

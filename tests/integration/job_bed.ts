@@ -1,0 +1,258 @@
+// A server's and a client's file-system job in one thread: their real code from the flows to the
+// vault and the restored files, TCP over the loopback, STP over volumes in memory whose paths a
+// test can cut. What daemons do around their workers is done here by hand.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runClientFilesystem } from "../../agent/client/mod.ts";
+import { SetupRoom } from "../../agent/client/setup_room.ts";
+import type { ClientEntry } from "../../agent/config/mod.ts";
+import {
+  type ClientFilesystemTask,
+  type FromWorker,
+  type ServerFilesystemTask,
+  type StgAccess,
+  type WorkerResult,
+  WorkerSession,
+  type WorkerTask,
+} from "../../agent/job/mod.ts";
+import type { RelayedConnection } from "../../agent/job/worker_protocol.ts";
+import { runServerFilesystem } from "../../agent/server/mod.ts";
+import { Vault } from "../../agent/vault/mod.ts";
+import { ConnectLayer } from "../../transport/connect/mod.ts";
+import {
+  type Accepted,
+  type Fallback,
+  FileSystemDoor,
+  type FileSystemSession,
+  ListeningPort,
+  receiveStorageSetup,
+  type StorageSetup,
+} from "../../transport/flow/mod.ts";
+import { serveRelay } from "../../transport/relay/mod.ts";
+import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
+import { TcpMechanism } from "../../transport/tcp/mod.ts";
+import { FIG4, FIG4A, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
+import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_bed.ts";
+
+/** How one side's job ended. */
+export interface JobOutcome {
+  readonly result: WorkerResult | null;
+  readonly error: Error | null;
+  readonly fallback: Fallback | null;
+  readonly channels: { readonly network: number; readonly storage: number };
+}
+
+export interface JobBedOptions {
+  readonly channel?: ClientEntry["channel"];
+  readonly volumeCount?: number;
+}
+
+export class JobBed implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "agent-job-"));
+  readonly stp: MemoryBed;
+  readonly #options: JobBedOptions;
+
+  private constructor(stp: MemoryBed, options: JobBedOptions) {
+    this.stp = stp;
+    this.#options = options;
+    Vault.open({ directory: this.path("vault"), ...runtime }).close();
+  }
+
+  static async open(options: JobBedOptions = {}): Promise<JobBed> {
+    const { clock, random } = runtime;
+    const { volumeCount = 1 } = options;
+    const stp = await openMemoryBed({ clock, random, timing: SHORT, volumeCount });
+    return new JobBed(stp, options);
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  /** A file of bytes that do not compress. */
+  writeFile(name: string, bytes: number): void {
+    const content = new Uint8Array(bytes);
+    const slice = 65536;
+    for (let at = 0; at < bytes; at += slice) {
+      crypto.getRandomValues(content.subarray(at, Math.min(at + slice, bytes)));
+    }
+    writeFileSync(this.path(name), content);
+  }
+
+  /** Runs one job on both sides. */
+  async run(action: ServerFilesystemTask["action"]): Promise<readonly [JobOutcome, JobOutcome]> {
+    await using ports = await ClientPorts.open();
+    const client: ClientEntry = {
+      name: "web01",
+      address: "127.0.0.1",
+      port: ports.port,
+      stg: "stg0",
+      channel: this.#options.channel ?? "prefer-storage",
+      waitMs: 0,
+      connections: 2,
+    };
+    const server = this.#session(0, {
+      kind: "server-filesystem",
+      identity: IDENTITY,
+      steps: [],
+      client,
+      stg: this.#access(0),
+      vault: this.path("vault"),
+      action,
+    });
+    const task: ClientFilesystemTask = {
+      kind: "client-filesystem",
+      identity: { ...IDENTITY, name: "web01" },
+      steps: [],
+      stgs: { stg0: this.#access(1) },
+      compressionLevel: 1,
+      allowRestore: true,
+    };
+    const far = this.#session(1, task);
+    ports.serve(far.session);
+    return await Promise.all([
+      server.end(() => runServerFilesystem(server.session, server.task, proveMedium)),
+      far.end(() => runClientFilesystem(far.session, task, proveMedium)),
+    ]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stp.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A group that is lent out; the session gets its mechanism ready-made. */
+  #access(host: 0 | 1): StgAccess {
+    const { identity, hosts } = this.stp;
+    const lease = { leaseId: 0, endpoints: [], ports: [] };
+    const source = { kind: "raw", paths: [] } as const;
+    const timing = stpTiming(SHORT);
+    const { claim } = hosts[host].member;
+    return { part: { name: "stg0", source, identity, claim, lease, timing } };
+  }
+
+  #session<T extends WorkerTask>(host: 0 | 1, task: T): RunningJob<T> {
+    const job = new RunningJob(task, this.stp.hosts[host].mechanism);
+    this.stp.hosts[host].member.onLost((error) => job.session.loseStorage(error));
+    return job;
+  }
+}
+
+/** One side's session, and how its job ended. */
+class RunningJob<T extends WorkerTask> {
+  readonly task: T;
+  readonly session: WorkerSession;
+
+  constructor(task: T, storage: MemoryBed["hosts"][0]["mechanism"]) {
+    this.task = task;
+    const network = new TcpMechanism(runtime.network);
+    const post = (_message: FromWorker) => {};
+    this.session = new WorkerSession({ runtime, task, network, storage, post });
+  }
+
+  async end(run: () => Promise<WorkerResult>): Promise<JobOutcome> {
+    let result: WorkerResult | null = null;
+    let error: Error | null = null;
+    try {
+      result = await run();
+    } catch (thrown) {
+      error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    }
+    await this.session[Symbol.asyncDispose]();
+    const { network, storage } = this.session.channels();
+    const channels = { network: network.bytes, storage: storage.bytes };
+    return { result, error, fallback: this.session.fallback, channels };
+  }
+}
+
+/** The client's two ports, as its daemon has them, for one job. */
+class ClientPorts implements AsyncDisposable {
+  readonly #layer = new ConnectLayer({
+    network: new TcpMechanism(runtime.network),
+    storage: null,
+  });
+  readonly #gone = new AbortController();
+  readonly #ports: ListeningPort[] = [];
+  readonly #room = new SetupRoom(runtime.clock, (setup) => {
+    this.#layer.abort(setup.descriptor, "late");
+  });
+  #session: WorkerSession | null = null;
+  port = 0;
+
+  static async open(): Promise<ClientPorts> {
+    const ports = new ClientPorts();
+    const { clock } = runtime;
+    const door = new FileSystemDoor({
+      layer: ports.#layer,
+      clock,
+      name: "web01",
+      connections: 2,
+      signal: ports.#gone.signal,
+      onSession: (session) => ports.#enter(session),
+    });
+    for (;;) {
+      const first = await ports.#listen(0, FIG4, (accepted) => door.enter(accepted));
+      try {
+        await ports.#listen(first + 1, FIG4A, (accepted) => ports.#bring(accepted));
+        ports.port = first;
+        return ports;
+      } catch {
+        continue; // The next port is taken: another pair.
+      }
+    }
+  }
+
+  /** The session that the job of these ports runs in. */
+  serve(session: WorkerSession): void {
+    this.#session = session;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#gone.abort();
+    this.#room.clear();
+    for (const port of this.#ports) await port[Symbol.asyncDispose]();
+    await this.#layer[Symbol.asyncDispose]();
+  }
+
+  async #listen(
+    port: number,
+    steps: typeof FIG4,
+    onAccepted: (accepted: Accepted) => Promise<void>,
+  ): Promise<number> {
+    const listening = await ListeningPort.open({
+      layer: this.#layer,
+      clock: runtime.clock,
+      address: inet(port),
+      steps,
+      onAccepted,
+      onRefused: () => {},
+    });
+    this.#ports.push(listening);
+    return listening.address.port;
+  }
+
+  #enter({ hello, control, errors }: FileSystemSession): void {
+    this.#relay(control, { role: "control", setup: null });
+    if (errors !== null) this.#relay(errors, { role: "errors", setup: null });
+    this.#room.enter(hello, (setup: StorageSetup) => {
+      const { message, steps, descriptor } = setup;
+      this.#relay(descriptor, { role: "storage-setup", setup: { message, steps } });
+    });
+  }
+
+  async #bring(accepted: Accepted): Promise<void> {
+    const { clock } = runtime;
+    const signal = this.#gone.signal;
+    this.#room.bring(await receiveStorageSetup(accepted, { layer: this.#layer, clock, signal }));
+  }
+
+  #relay(descriptor: number, details: Pick<RelayedConnection, "role" | "setup">): void {
+    const conn = this.#layer.conn(descriptor);
+    const { port1, port2 } = new MessageChannel();
+    void serveRelay(conn, port1, { signal: this.#gone.signal });
+    const { localAddr, remoteAddr } = conn;
+    this.#session?.adopt({ ...details, port: port2, localAddr, remoteAddr, alreadyBytes: 0 });
+  }
+}

@@ -6,17 +6,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { runTool } from "../../scripts/demonstration/run_tool.ts";
 import { HostPair } from "../../scripts/demonstration/two_hosts/host_pair.ts";
-import { whyNotTwoHosts } from "../../scripts/demonstration/two_hosts/permission.ts";
 import { SharedLun } from "../../scripts/demonstration/two_hosts/shared_lun.ts";
 import { until } from "./deadline.ts";
 import { scriptCommand, Started } from "./program.ts";
+import { canHaveTwoHosts, titleOf } from "./two_hosts_bed.ts";
 
 const TIMEOUT_MS = 60_000;
 const GONE_MS = 10_000;
 const MIB = 1024 * 1024;
-
-const whyNot = await whyNotTwoHosts();
-const title = whyNot === null ? "two-host bed" : `two-host bed (not on this machine: ${whyNot})`;
 
 /** The file behind a loop device; null when it has none. */
 function backingOf(device: string): string | null {
@@ -36,7 +33,7 @@ async function access(device: string, how: "read" | "write"): Promise<number> {
   return (await runTool(["dd", ...ends, "bs=1M", "count=1"])).code;
 }
 
-(whyNot === null ? describe : describe.skip)(title, () => {
+(canHaveTwoHosts ? describe : describe.skip)(titleOf("two-host bed"), () => {
   test("nothing is left when the process that made it is killed", async () => {
     const script = scriptCommand("tests/integration/two_hosts_holder.ts");
     await using holder = new Started(script);

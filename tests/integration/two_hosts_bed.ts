@@ -4,6 +4,8 @@
 // Commands run in the namespace of the tests: they reach the daemons by Unix sockets, which do not
 // cross the LAN.
 
+import { mkdirSync } from "node:fs";
+import type { Summary } from "../../agent/control/daemon.ts";
 import { CLIENT } from "../../scripts/demonstration/configurations.ts";
 import {
   clientConfiguration,
@@ -14,13 +16,25 @@ import {
   type Surroundings,
 } from "../../scripts/demonstration/two_hosts/configurations.ts";
 import { type HostName, HostPair } from "../../scripts/demonstration/two_hosts/host_pair.ts";
+import { whyNotTwoHosts } from "../../scripts/demonstration/two_hosts/permission.ts";
 import { SharedLun } from "../../scripts/demonstration/two_hosts/shared_lun.ts";
 import { Bed } from "./bed.ts";
 import { STG_TIMES } from "./bed_config.ts";
+import { differences } from "./odd_tree.ts";
 import type { Program } from "./program.ts";
 
 /** Bytes of the LUN: a group of some connections needs little. */
 const LUN_BYTES = 128 * 1024 * 1024;
+
+const whyNot = await whyNotTwoHosts();
+
+/** True where this machine lets us have two hosts; else the tests on them are skipped. */
+export const canHaveTwoHosts = whyNot === null;
+
+/** The name of a group of tests, with the reason when they are skipped. */
+export function titleOf(name: string): string {
+  return whyNot === null ? name : `${name} (not on this machine: ${whyNot})`;
+}
 
 export type TwoHostsOptions = Pick<Surroundings, "channel">;
 
@@ -86,6 +100,21 @@ export class TwoHosts implements AsyncDisposable {
   /** Starts a daemon on its host; "server-lan" is the server that has the LAN alone. */
   start(side: "server" | "server-lan" | "client"): Promise<Program> {
     return this.bed.start(side, { wrapper: this.pair.enter(side === "client" ? side : "server") });
+  }
+
+  /** Starts a backup of `path` by the server; takes its result, or its failure, later. */
+  backUp(path: string, side: "server" | "server-lan" = "server"): Promise<Summary> {
+    const running = this.bed.job(side, "backup", "filesystem", "--client", CLIENT, path);
+    running.catch(() => {}); // Whoever awaits it sees it.
+    return running;
+  }
+
+  /** Restores the newest backup elsewhere; every difference to `tree`, where it came from. */
+  async restoreAndCompare(tree: string): Promise<string[]> {
+    const { bed } = this;
+    mkdirSync(bed.path("restored"));
+    await bed.job("server", "restore", "latest", "--target", bed.path("restored"));
+    return await differences(tree, bed.path("restored") + tree);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,81 @@
+// Backup and restore through raw block devices between two real processes: a group striped over
+// two devices with different logical blocks, and a second group of each host on another one.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { freePorts } from "../../scripts/demonstration/free_ports.ts";
+import { LoopDevice, whyNoLoop } from "../unit/transport/raw/loop_device.ts";
+import { Bed } from "./bed.ts";
+import { clientYaml, serverYaml, STG_TIMES, stgLine } from "./bed_config.ts";
+import { differences, makeOddTree } from "./odd_tree.ts";
+
+const TIMEOUT_MS = 120_000;
+const SIZE_BYTES = 64 * 1024 * 1024;
+
+const title = whyNoLoop === null
+  ? "backup through raw block devices"
+  : `backup through raw block devices (${whyNoLoop})`;
+
+(whyNoLoop === null ? describe : describe.skip)(title, () => {
+  let bed: Bed;
+  const devices: LoopDevice[] = [];
+
+  /** The `stgs:` items of a host. */
+  const groups = (host: number): string => {
+    const [first, second, third] = devices.map(({ path }) => path);
+    return `{ name: stg0, host: ${host}, volumes: [${first}, ${second}], ${STG_TIMES} }, ` +
+      `{ name: stg1, host: ${host}, volumes: [${third}], ${STG_TIMES} }`;
+  };
+
+  beforeAll(async () => {
+    for (const sectorBytes of [512, 4096, 512] as const) {
+      devices.push(new LoopDevice({ sizeBytes: SIZE_BYTES, sectorBytes }));
+    }
+    bed = Bed.empty();
+    bed.ports = { server: await freePorts(2), client: await freePorts(2) };
+    const server = serverYaml(bed.ports).replace(`\n  - ${stgLine(1)}`, ` [ ${groups(1)} ]`);
+    bed.write("server.yaml", server);
+    bed.write("client.yaml", clientYaml(bed.ports).replace(stgLine(2), groups(2)));
+    for (const name of ["stg0", "stg1"]) {
+      await bed.expectOk("stg", "format", name, "--config", bed.path("server.yaml"));
+    }
+    await Promise.all([bed.start("server"), bed.start("client")]);
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await bed?.[Symbol.asyncDispose]();
+    for (const device of devices) device[Symbol.dispose]();
+  });
+
+  test("all groups of a host are up", async () => {
+    for (const side of ["server", "client"]) {
+      const views = await bed.get<{ name: string; state: string }[]>(side, "/v1/stgs");
+      expect(views.map(({ name, state }) => [name, state])).toEqual([["stg0", "up"], [
+        "stg1",
+        "up",
+      ]]);
+    }
+  });
+
+  test("what is restored is what was backed up, and went through the devices", async () => {
+    const tree = bed.path("tree");
+    await makeOddTree(tree);
+    const saved = await bed.job("server", "backup", "filesystem", "--client", "web01", tree);
+    expect(saved).toMatchObject({ status: "ok", fallback: null });
+    const { network, storage } = saved.channels;
+    expect(storage.bytes).toBeGreaterThan((saved.bytes ?? 0) / 2);
+    expect(network.bytes).toBeLessThan(storage.bytes / 50);
+    const target = bed.path("restored");
+    const back = await bed.job("server", "restore", saved.backup ?? "", "--target", target);
+    expect(back).toMatchObject({ status: "ok", fallback: null });
+    expect(await differences(tree, `${target}${tree}`)).toEqual([]);
+  }, TIMEOUT_MS);
+
+  test("format of a group in use is refused, also by force", async () => {
+    const words = ["stg", "format", "stg1", "--config", bed.path("server.yaml"), "--json"];
+    const plain = await bed.run(words);
+    expect([plain.code, plain.error?.code]).toEqual([11, "busy"]);
+    const forced = await bed.run([...words, "--force"]);
+    expect([forced.code, forced.error?.code]).toEqual([11, "busy"]);
+    expect(forced.error?.message).toContain("need a group without live hosts");
+  }, TIMEOUT_MS);
+});

@@ -41,6 +41,7 @@ export async function runClientDatabase(
     group: (name) => groupOf(task.stgs[name] ?? NOT_CONFIGURED, "client"),
     random: session.runtime.random,
     prove,
+    lost: session.storageLost,
   });
   session.running(task.action.type === "backup" ? "backup-database" : "restore-database");
   session.settleDatabase(connection);

@@ -29,6 +29,7 @@ export async function runServerDatabase(
     group: client.channel === "network-only" ? null : groupOf(task.stg, "server"),
     storageOnly: client.channel === "storage-only",
     prove,
+    lost: session.storageLost,
   });
   session.settleDatabase(connection);
   const conn = session.layer.conn(connection.descriptor);

@@ -67,10 +67,12 @@ export async function acceptStorage(
   const { layer, trace } = context;
   const { descriptor } = options;
   const exchange = new FlowExchange(context, "4A", descriptor);
+  let told = false;
   try {
     const group = await usableGroup(exchange, options);
     const token = encodeHex(options.random.bytes(TOKEN_BYTES));
     const tell = async (port: number) => {
+      told = true;
       await exchange.sendDocument(
         { step: "170", call: `send(${descriptor}, STP port ${port}, token)` },
         { type: "port", host: group.host, port, token },
@@ -80,17 +82,28 @@ export async function acceptStorage(
     const { prove } = options;
     return await offerStp(context, {
       figure: "4A",
-      network: descriptor,
+      exchange,
       group,
       token,
       steps: STP_STEPS,
       tell,
       prove,
+      quietProof: false,
     });
+  } catch (error) {
+    if (told && error instanceof AgentError) await sayWhyNot(exchange, error);
+    throw error;
   } finally {
     await layer.close(descriptor);
     trace.done("4A", "", `close(${descriptor})`);
   }
+}
+
+/** The server learns our reason from the connection that is about to close. */
+async function sayWhyNot(exchange: FlowExchange, error: AgentError): Promise<void> {
+  const { reason: code, detail: reason } = setupFallback(error, "client");
+  const step = { step: "", call: `send(${exchange.descriptor}, no storage: ${reason})` };
+  await exchange.sendDocument(step, { type: "no-port", code, reason }).catch(() => {}); // It left.
 }
 
 const STP_STEPS = {

@@ -4,12 +4,13 @@
 // Then both prove that they see the same medium, and the network connection closes.
 
 import type { Address, Conn } from "../conn.ts";
+import { AgentError } from "../ground/error.ts";
 import { StorageError } from "./fallback_reason.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import { decodePortMessage } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS } from "./limits.ts";
-import { connectStp, type StorageGroup } from "./stp_steps.ts";
+import { connectStp, earlyVerdict, fallbackOf, type StorageGroup } from "./stp_steps.ts";
 
 export interface ConnectStorageOptions {
   /** The client's well-known port + 1. */
@@ -52,23 +53,39 @@ export async function connectStorage(
     );
     const port = decodePortMessage(await exchange.receiveDocument("the STP port"));
     if (port.type === "no-port") {
-      throw new StorageError({ reason: port.code ?? "setup_refused", detail: port.reason });
+      throw new StorageError(fallbackOf(port));
     }
     exchange.done("140", `recv(${descriptor}) = STP port ${port.port}, token`);
     await exchange.exchangeHello(identity);
     const { prove } = options;
-    return await connectStp(context, {
+    const connecting = connectStp(context, {
       figure: "4A",
-      network: descriptor,
+      exchange,
       group,
       port,
       steps: CONNECT_STEPS,
       prove,
     });
+    return await connecting.catch(async (error) => {
+      throw await clientsReason(context, exchange, error);
+    });
   } finally {
     await layer.close(descriptor);
     trace.done("4A", "", `close(${descriptor})`);
   }
+}
+
+/** The error of the set-up: the client's reason, when it was the client that gave up. */
+async function clientsReason(
+  context: FlowContext,
+  exchange: FlowExchange,
+  error: unknown,
+): Promise<unknown> {
+  if (!(error instanceof AgentError)) return error;
+  const verdict = await earlyVerdict(context, exchange, error).catch(() => null);
+  return verdict?.type === "no-port"
+    ? new StorageError(fallbackOf(verdict), { cause: error })
+    : error;
 }
 
 const CONNECT_STEPS = { socket: "142", bind: "144", connect: "146" } as const;

@@ -7,7 +7,8 @@
 // everything of the job travels through the storage.
 //
 // When the storage cannot be used the job may stay on the dynamic connection: the server's tag
-// AF_INET says so, and 202 to 214 are traced as skipped.
+// AF_INET says so at 200, or after the client's verdict when the storage connection did not come
+// about (fig5_server.ts); what was left out, 214 at least, is traced as skipped.
 
 import type { Address, Conn } from "../conn.ts";
 import { encodeHex } from "../ground/hex.ts";
@@ -24,6 +25,8 @@ import {
   decodeTag,
   decodeU32,
   encodeU32,
+  type StgMessage,
+  type Verdict,
 } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
@@ -39,6 +42,8 @@ export interface ConnectDatabaseOptions {
   readonly group: (name: string) => StorageGroup | UnusableGroup;
   readonly random: Random;
   readonly prove: (conn: Conn) => Promise<void>;
+  /** Fires when this host lost the group. */
+  readonly lost?: AbortSignal | undefined;
 }
 
 /** The one connection of a database job. */
@@ -154,38 +159,70 @@ async function chooseMechanism(
   if (tag !== "AF_STP") return await withoutStorage(context, exchange, tag);
   const message = decodeStgMessage(await exchange.receiveDocument("the STG"));
   exchange.done("200", `recv(${dynamic}) = AF_STP, STG ${message.name} ${message.uuid}`);
-  let group: StorageGroup;
-  try {
-    group = checkGroup(message, options.group(message.name));
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const { reason: code, detail: reason } = setupFallback(error, "client");
-    const step = { step: "210", call: `send(${dynamic}, no port: ${reason})` };
-    await exchange.sendDocument(step, { type: "no-port", code, reason });
-    const second = decodeTag(await exchange.receive("the mechanism", 4));
-    if (second === "AF_STP") throw error;
-    return await withoutStorage(context, exchange, second);
+  const offer = await tryStorage(context, exchange, { ...options, message });
+  const { stp, verdict } = offer;
+  const step = verdict.type === "ready"
+    ? { step: "", call: `send(${dynamic}, ready)` }
+    : { step: offer.told ? "" : "210", call: `send(${dynamic}, no port: ${verdict.reason})` };
+  await exchange.sendDocument(step, verdict);
+  const second = decodeTag(await exchange.receive("the mechanism", 4));
+  if (second !== "AF_STP") {
+    if (stp !== null) layer.abort(stp, "the job stays on the network");
+    return await withoutStorage(context, exchange, second, offer.told ? "214" : "202-214");
   }
-  const token = encodeHex(options.random.bytes(TOKEN_BYTES));
-  const tell = (port: number) =>
-    exchange.sendDocument(
-      { step: "210", call: `send(${dynamic}, STP port ${port}, token)` },
-      { type: "port", host: group.host, port, token },
-    );
-  const { prove } = options;
-  const offer = {
-    figure: "5",
-    network: dynamic,
-    group,
-    token,
-    steps: STP_STEPS,
-    tell,
-    prove,
-  } as const;
-  const stp = await offerStp(context, offer);
+  if (stp === null) {
+    throw new AgentError("reset", "Cannot set up the connection: found AF_STP, need another way");
+  }
   await layer.close(dynamic);
   trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);
   return { mechanism: "storage", descriptor: stp, fallback: null };
+}
+
+/** The storage connection, or why there is none; `told` when the server knows a port. */
+interface Offer {
+  readonly stp: number | null;
+  readonly verdict: Verdict;
+  readonly told: boolean;
+}
+
+/** Steps 202 to 212. */
+async function tryStorage(
+  context: FlowContext,
+  exchange: FlowExchange,
+  options: ConnectDatabaseOptions & { readonly message: StgMessage },
+): Promise<Offer> {
+  const { message, lost, prove } = options;
+  const signal = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
+  const { descriptor } = exchange;
+  let told = false;
+  try {
+    const group = checkGroup(message, options.group(message.name));
+    const token = encodeHex(options.random.bytes(TOKEN_BYTES));
+    const tell = async (port: number) => {
+      told = true;
+      await exchange.sendDocument(
+        { step: "210", call: `send(${descriptor}, STP port ${port}, token)` },
+        { type: "port", host: group.host, port, token },
+      );
+    };
+    const stp = await offerStp({ ...context, signal }, {
+      figure: "5",
+      exchange,
+      group,
+      token,
+      steps: STP_STEPS,
+      tell,
+      prove,
+      quietProof: true,
+    });
+    return { stp, verdict: { type: "ready" }, told };
+  } catch (error) {
+    if (!(error instanceof AgentError) || context.signal.aborted) throw error;
+    const { reason: code, detail: reason } = lost?.aborted
+      ? { reason: "client_stg_lost", detail: error.message } as const
+      : setupFallback(error, "client");
+    return { stp: null, verdict: { type: "no-port", code, reason }, told };
+  }
 }
 
 const STP_STEPS = {
@@ -201,6 +238,7 @@ async function withoutStorage(
   context: FlowContext,
   exchange: FlowExchange,
   tag: "AF_INET" | "refused",
+  skipped = "202-214",
 ): Promise<DatabaseConnection> {
   const answer = decodePortMessage(await exchange.receiveDocument("the reason"));
   if (answer.type !== "no-port") {
@@ -211,7 +249,7 @@ async function withoutStorage(
     throw new StorageError({ reason: code ?? "setup_refused", detail: reason });
   }
   exchange.done("200", `recv(${exchange.descriptor}) = AF_INET: ${reason}`);
-  context.trace.skipped("5", "202-214", `the job stays on the network: ${reason}`);
+  context.trace.skipped("5", skipped, `the job stays on the network: ${reason}`);
   const fallback = code === null ? null : { reason: code, detail: reason };
   return { mechanism: "network", descriptor: exchange.descriptor, fallback };
 }

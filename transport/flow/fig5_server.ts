@@ -9,22 +9,32 @@
 import type { Address, Conn } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import type { Clock } from "../runtime/runtime.ts";
-import { type Fallback, StorageError } from "./fallback_reason.ts";
+import { AgentError } from "../ground/error.ts";
+import { type Fallback, setupFallback, StorageError } from "./fallback_reason.ts";
 import type { DatabaseConnection } from "./fig5_client.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
 import {
   ACKNOWLEDGEMENT,
   decodePort,
   decodePortMessage,
+  decodeVerdict,
   encodeDocument,
   encodeTag,
   encodeU32,
   type Hello,
+  type Verdict,
 } from "./flow_messages.ts";
 import { type FlowStep, showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
-import { connectStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
+import {
+  connectStp,
+  earlyVerdict,
+  fallbackOf,
+  type StorageGroup,
+  type StpConnectOptions,
+  type UnusableGroup,
+} from "./stp_steps.ts";
 
 /** A database job that a client announced on the well-known port. */
 export interface DatabaseAnnouncement {
@@ -73,6 +83,8 @@ export interface ConnectBackOptions {
   /** True when the policy forbids the network for this client's data. */
   readonly storageOnly: boolean;
   readonly prove: (conn: Conn) => Promise<void>;
+  /** Fires when this host lost the group. */
+  readonly lost?: AbortSignal | undefined;
 }
 
 /**
@@ -112,27 +124,83 @@ export async function connectBack(
   const port = decodePortMessage(await exchange.receiveDocument("the STP port"));
   if (port.type === "no-port") {
     exchange.done("238", `recv(${dynamic}) = no port: ${port.reason}`);
-    const fallback = { reason: port.code ?? "setup_refused", detail: port.reason } as const;
-    return await stayOnNetwork(context, exchange, options, fallback);
+    return await stayOnNetwork(context, exchange, options, fallbackOf(port));
   }
   exchange.done("238", `recv(${dynamic}) = STP port ${port.port}, token`);
-  const { prove } = options;
-  const stp = await connectStp(context, {
-    figure: "5",
-    network: dynamic,
-    group,
-    port,
-    steps: CONNECT_STEPS,
-    prove,
-  });
+  const tried = await tryStorage(context, exchange, { ...options, group, port });
+  if (typeof tried !== "number") return await giveUpStorage(context, exchange, options, tried);
+  const verdict = decodeVerdict(await exchange.receiveDocument("the client's verdict"));
+  if (verdict.type === "no-port") {
+    layer.abort(tried, verdict.reason);
+    const fallback = fallbackOf(verdict);
+    return await giveUpStorage(context, exchange, options, { fallback, verdict });
+  }
+  await exchange.send({ step: "", call: `send(${dynamic}, AF_STP: both ends stand)` }, [
+    encodeTag("AF_STP"),
+  ]);
   await layer.close(dynamic);
   trace.done("5", "246", `close(${dynamic}), the dynamic network socket`);
-  return { mechanism: "storage", descriptor: stp, fallback: null };
+  return { mechanism: "storage", descriptor: tried, fallback: null };
+}
+
+/** A storage connection that did not come about, and the client's verdict if it was read. */
+interface FailedStorage {
+  readonly fallback: Fallback;
+  readonly verdict: Verdict | null;
+}
+
+/** Steps 240 to 244. @returns the STP descriptor, or why there is none */
+async function tryStorage(
+  context: FlowContext,
+  exchange: FlowExchange,
+  options: Pick<ConnectBackOptions, "prove" | "lost"> & Pick<StpConnectOptions, "group" | "port">,
+): Promise<number | FailedStorage> {
+  const { group, port, prove, lost } = options;
+  const signal = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
+  try {
+    return await connectStp({ ...context, signal }, {
+      figure: "5",
+      exchange,
+      group,
+      port,
+      steps: CONNECT_STEPS,
+      prove,
+    });
+  } catch (error) {
+    if (!(error instanceof AgentError) || context.signal.aborted) throw error;
+    if (lost?.aborted) {
+      const fallback = { reason: "server_stg_lost", detail: error.message } as const;
+      return { fallback, verdict: null };
+    }
+    const verdict = await earlyVerdict(context, exchange, error);
+    const fallback = verdict?.type === "no-port"
+      ? fallbackOf(verdict)
+      : setupFallback(error, "server");
+    return { fallback, verdict };
+  }
+}
+
+/** The last steps of a set-up that failed after 238: the client's verdict is read in any case. */
+async function giveUpStorage(
+  context: FlowContext,
+  exchange: FlowExchange,
+  options: ConnectBackOptions,
+  { fallback, verdict }: FailedStorage,
+): Promise<DatabaseConnection> {
+  const { descriptor } = exchange;
+  await sendTag(exchange, options, fallback);
+  if (verdict === null) decodeVerdict(await exchange.receiveDocument("the client's verdict"));
+  if (options.storageOnly) {
+    await context.layer.close(descriptor);
+    throw new StorageError(fallback);
+  }
+  context.trace.skipped("5", "246", `the job stays on the network: ${fallback.detail}`);
+  return { mechanism: "network", descriptor, fallback };
 }
 
 const CONNECT_STEPS = { socket: "240", bind: "242", connect: "244" } as const;
 
-/** Tells the client to stay on the dynamic connection, or refuses when only storage is allowed. */
+/** Keeps the job on the dynamic connection, or refuses when only storage is allowed. */
 async function stayOnNetwork(
   context: FlowContext,
   exchange: FlowExchange,
@@ -140,17 +208,27 @@ async function stayOnNetwork(
   fallback: Fallback | null,
 ): Promise<DatabaseConnection> {
   const { descriptor } = exchange;
-  const code = fallback?.reason ?? null;
-  const reason = fallback?.detail ?? "channel: network-only";
-  const tag = options.storageOnly ? "refused" : "AF_INET";
-  await exchange.send(
-    { step: "236", call: `send(${descriptor}, ${tag}: ${reason})` },
-    [encodeTag(tag), ...encodeDocument({ type: "no-port", code, reason })],
-  );
+  const reason = await sendTag(exchange, options, fallback);
   if (options.storageOnly && fallback !== null) {
     await context.layer.close(descriptor);
     throw new StorageError(fallback);
   }
   context.trace.skipped("5", "238-246", `the job stays on the network: ${reason}`);
   return { mechanism: "network", descriptor, fallback };
+}
+
+/** Tells the client what becomes of the job without the storage. @returns the reason in words */
+async function sendTag(
+  exchange: FlowExchange,
+  options: ConnectBackOptions,
+  fallback: Fallback | null,
+): Promise<string> {
+  const code = fallback?.reason ?? null;
+  const reason = fallback?.detail ?? "channel: network-only";
+  const tag = options.storageOnly ? "refused" : "AF_INET";
+  await exchange.send(
+    { step: "236", call: `send(${exchange.descriptor}, ${tag}: ${reason})` },
+    [encodeTag(tag), ...encodeDocument({ type: "no-port", code, reason })],
+  );
+  return reason;
 }

@@ -1,11 +1,12 @@
 // One socket of a connection flow: sends and receives the flow's messages, each with a deadline,
 // and reports each step once it is done.
 
+import type { WaitOptions } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import { withDeadline } from "../ground/deadline.ts";
 import { equalBytes } from "../ground/equal_bytes.ts";
 import { AgentError } from "../ground/error.ts";
-import { readExactly } from "../ground/read_exactly.ts";
+import { readFull } from "../ground/read_exactly.ts";
 import { writeAll } from "../ground/write_all.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type Hello,
   type PortMessage,
   type StgMessage,
+  type Verdict,
 } from "./flow_messages.ts";
 import type { Figure, Tracer } from "./flow_trace.ts";
 import { negotiateVersion, VERSION_MAX, VERSION_MIN } from "./flow_version.ts";
@@ -44,8 +46,14 @@ export interface Step {
   readonly call: string;
 }
 
+/**
+ * The messages of one connection, each with the deadline of a step. `peek` looks whether the peer
+ * says something without taking it.
+ */
 export class FlowExchange {
   readonly descriptor: number;
+  /** What `peek` read ahead. */
+  #ahead: Uint8Array = new Uint8Array();
   readonly #context: FlowContext;
   readonly #figure: Figure;
 
@@ -77,7 +85,23 @@ export class FlowExchange {
   }
 
   receive(what: string, count: number): Promise<Uint8Array> {
-    return this.wait(`receive ${what}`, (signal) => readExactly(this.#conn(), count, { signal }));
+    return this.wait(`receive ${what}`, async (signal) => {
+      const ahead = this.#ahead.subarray(0, count);
+      const bytes = new Uint8Array(count);
+      bytes.set(ahead);
+      await readFull(this.#conn(), bytes.subarray(ahead.length), { signal });
+      this.#ahead = this.#ahead.subarray(ahead.length);
+      return bytes;
+    });
+  }
+
+  /** Waits until the peer has said something. @throws AgentError `reset` when it ends instead */
+  async peek(options: WaitOptions): Promise<void> {
+    if (this.#ahead.length > 0) return;
+    const first = new Uint8Array(1);
+    const count = await this.#conn().read(first, options);
+    if (count === null) throw new AgentError("reset", "Cannot set up the connection: it ended");
+    this.#ahead = first;
   }
 
   /** Receives the two messages of a document: the length, then the body of that length. */
@@ -86,7 +110,7 @@ export class FlowExchange {
     return await this.receive(what, length);
   }
 
-  async sendDocument(step: Step, document: StgMessage | PortMessage): Promise<void> {
+  async sendDocument(step: Step, document: StgMessage | PortMessage | Verdict): Promise<void> {
     await this.send(step, encodeDocument(document));
   }
 

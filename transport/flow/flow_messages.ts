@@ -5,7 +5,7 @@
 //   dynamic port (196/224)   u32, 1 to 65535
 //   acknowledgement (226/196A)     u32 = 0x004b4f41 ("AOK")
 //   mechanism tag (236/200)  u32, 1 = AF_STP, 2 = AF_INET, 3 = refused; 2 and 3 with a reason
-//   document (hello, STG 138/160 and 236/200, port 170/140 and 210/238)
+//   document (hello, STG 138/160 and 236/200, port 170/140 and 210/238, verdict before 214/246)
 //                            two messages: u32 length n, then n bytes of UTF-8 JSON;
 //                            n is at most MESSAGE_BYTES_MAX, every key is checked
 //
@@ -68,6 +68,9 @@ export interface NoPortMessage {
   readonly reason: string;
 }
 
+/** Fig. 5, after 212: whether the client has its storage connection, or why not. */
+export type Verdict = { readonly type: "ready" } | NoPortMessage;
+
 export function encodeU32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
@@ -107,7 +110,7 @@ export function decodePort(bytes: Uint8Array): number {
 }
 
 /** The two messages of a document: length, then body. */
-export function encodeDocument(document: Hello | StgMessage | PortMessage): Uint8Array[] {
+export function encodeDocument(document: Hello | StgMessage | PortMessage | Verdict): Uint8Array[] {
   const bounded = document.type === "no-port"
     ? { ...document, reason: document.reason.slice(0, REASON_LENGTH_MAX) }
     : document;
@@ -170,6 +173,14 @@ export function decodePortMessage(body: Uint8Array): PortMessage {
     port: integer(fields, "port", 1, 65535),
     token: hex(fields, "token"),
   };
+}
+
+/** @throws AgentError `reset` for what is no verdict */
+export function decodeVerdict(body: Uint8Array): Verdict {
+  if (decodeObject(body, null)["type"] === "ready") return { type: "ready" };
+  const message = decodePortMessage(body);
+  if (message.type === "no-port") return message;
+  throw malformed("a second port", "a verdict");
 }
 
 function decodeObject(body: Uint8Array, type: string | null): Readonly<Record<string, unknown>> {

@@ -9,6 +9,9 @@ export const FIRST_BYTES_TIMEOUT_MS = 5_000;
 /** One step that waits for the peer; SMC allows 6 s for a handshake, a busy host needs more. */
 export const STEP_TIMEOUT_MS = 15_000;
 
+/** A peer that gave up says why at once; a peer that is gone says nothing. */
+export const REASON_TIMEOUT_MS = 2_000;
+
 /** A message of set-up is a name, some uuids and a token; this leaves room for 16 volumes. */
 export const MESSAGE_BYTES_MAX = 16 * 1024;
 

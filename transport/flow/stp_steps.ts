@@ -6,11 +6,17 @@ import type { Address, Conn } from "../conn.ts";
 import { withDeadline } from "../ground/deadline.ts";
 import { AgentError, toErrorRecord } from "../ground/error.ts";
 import { decodeHex } from "../ground/hex.ts";
-import type { Fallback } from "./fallback_reason.ts";
-import type { FlowContext } from "./flow_exchange.ts";
-import type { PortMessage } from "./flow_messages.ts";
+import { orCancelled } from "../ground/cancellation.ts";
+import { type Fallback, isVolumeFailure, StorageError } from "./fallback_reason.ts";
+import type { FlowContext, FlowExchange } from "./flow_exchange.ts";
+import {
+  decodeVerdict,
+  type NoPortMessage,
+  type PortMessage,
+  type Verdict,
+} from "./flow_messages.ts";
 import { type Figure, showAddress } from "./flow_trace.ts";
-import { STEP_TIMEOUT_MS } from "./limits.ts";
+import { REASON_TIMEOUT_MS, STEP_TIMEOUT_MS } from "./limits.ts";
 
 /** A storage transport group as the flows name it. */
 export interface StorageGroup {
@@ -29,7 +35,7 @@ export interface UnusableGroup {
 export interface StpOfferOptions {
   readonly figure: Figure;
   /** The network connection of the set-up: it ends at once when the peer's process dies. */
-  readonly network: number;
+  readonly exchange: FlowExchange;
   readonly group: StorageGroup;
   /** Hex of the connection token that the connecting side must show. */
   readonly token: string;
@@ -42,6 +48,8 @@ export interface StpOfferOptions {
   };
   /** Tells the connecting side the port. */
   readonly tell: (port: number) => Promise<void>;
+  /** True when the peer says nothing more before our verdict, so that a word ends the proof. */
+  readonly quietProof: boolean;
   /** Proves on every volume that both ends see the same medium. */
   readonly prove: (conn: Conn) => Promise<void>;
 }
@@ -67,7 +75,7 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
     trace.done(figure, steps.getsockname, call);
     await options.tell(address.port);
     const action = `accept the storage connection at step ${steps.accept}`;
-    const stp = await whilePeerStays(context, options.network, (signal) =>
+    const stp = await whilePeerStays(context, options.exchange, (signal) =>
       withDeadline(
         clock,
         { timeoutMs: STEP_TIMEOUT_MS, action, signal },
@@ -75,7 +83,15 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
       ));
     trace.done(figure, steps.accept, `STPaccept(${listener}) = ${stp}`);
     await layer.close(listener);
-    return await proveStp(context, stp, options);
+    if (!options.quietProof) return await proveStp(context, stp, options);
+    return await whilePeerStays(
+      context,
+      options.exchange,
+      (signal) => orCancelled(proveStp(context, stp, options), signal),
+    ).catch((error) => {
+      layer.abort(stp, toErrorRecord(error).message);
+      throw error;
+    });
   } catch (error) {
     await layer.close(listener);
     throw error;
@@ -85,7 +101,7 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
 export interface StpConnectOptions {
   readonly figure: Figure;
   /** The network connection of the set-up: it ends at once when the peer's process dies. */
-  readonly network: number;
+  readonly exchange: FlowExchange;
   readonly group: StorageGroup;
   readonly port: Extract<PortMessage, { type: "port" }>;
   readonly steps: { readonly socket: string; readonly bind: string; readonly connect: string };
@@ -113,7 +129,7 @@ export async function connectStp(
     const token = decodeHex(port.token);
     await whilePeerStays(
       context,
-      options.network,
+      options.exchange,
       (signal) => layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal }),
     );
     trace.done(figure, steps.connect, `STPconnect(${descriptor}, ${showAddress(peer)})`);
@@ -125,30 +141,55 @@ export async function connectStp(
 }
 
 /**
- * Waits for something on the storage while the network connection of the set-up stands. Nothing
- * is sent on that connection meanwhile: its end is the quickest word of a peer that is gone.
- * @throws AgentError `reset` when it ends first
+ * Waits for something on the storage while the network connection of the set-up stands. The peer
+ * says nothing on that connection meanwhile but that it gives up: its end, or a word, is the
+ * quickest sign of that.
+ * @throws AgentError `reset` when the peer ends or gives up first
  */
 async function whilePeerStays<T>(
   context: FlowContext,
-  network: number,
+  exchange: FlowExchange,
   wait: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const done = new AbortController();
   const gone = new AbortController();
-  const onEnd = () => {
+  const giveUp = (why: string) => {
     if (done.signal.aborted) return;
-    const message = "Cannot set up the storage connection: the peer ended the set-up";
-    gone.abort(new AgentError("reset", message));
+    gone.abort(new AgentError("reset", `Cannot set up the storage connection: the peer ${why}`));
   };
-  const watch = context.layer.conn(network).read(new Uint8Array(1), { signal: done.signal })
-    .then(onEnd, onEnd);
+  const watch = exchange.peek({ signal: done.signal })
+    .then(() => giveUp("gave it up"), () => giveUp("ended the set-up"));
   try {
     return await wait(AbortSignal.any([context.signal, gone.signal]));
   } finally {
     done.abort();
     await watch;
   }
+}
+
+/**
+ * The client's verdict when the set-up failed here without a cause of our own: it may be the one
+ * that gave up, and then says why at once.
+ * @returns null when it says nothing
+ */
+export async function earlyVerdict(
+  { clock, signal }: FlowContext,
+  exchange: FlowExchange,
+  error: AgentError,
+): Promise<Verdict | null> {
+  if (error.code !== "reset" || isVolumeFailure(error)) return null;
+  const deadline = { timeoutMs: REASON_TIMEOUT_MS, action: "learn the peer's reason", signal };
+  try {
+    await withDeadline(clock, deadline, (signal) => exchange.peek({ signal }));
+  } catch {
+    return null;
+  }
+  return decodeVerdict(await exchange.receiveDocument("the client's verdict"));
+}
+
+/** A client's reason as a fallback. */
+export function fallbackOf({ code, reason }: NoPortMessage): Fallback {
+  return { reason: code ?? "setup_refused", detail: reason };
 }
 
 async function proveStp(
@@ -160,7 +201,8 @@ async function proveStp(
     await options.prove(layer.conn(descriptor));
   } catch (error) {
     layer.abort(descriptor, toErrorRecord(error).message);
-    throw error;
+    if (!(error instanceof AgentError) || error.code !== "mismatch") throw error;
+    throw new StorageError({ reason: "proof_failed", detail: error.message }, { cause: error });
   }
   const count = options.group.volumeUuids.length;
   trace.done(options.figure, "", `medium proved on ${count} volumes`);

@@ -36,6 +36,7 @@ const frameOf = (sequence: number, bytes: number) =>
 /** Sends records as a backup does, while what the receiver says is read. */
 async function send(link: JobLink, sizes: readonly number[], onSent: (count: number) => void) {
   const reading = readToResult(link);
+  reading.catch(() => {}); // What ends it ends the sending, too.
   for (const [sequence, bytes] of sizes.entries()) {
     await link.sendData(dataRecord(sequence, { frame: frameOf(sequence, bytes) }));
     onSent(sequence + 1);

@@ -106,6 +106,11 @@ export class FlowBed implements AsyncDisposable {
     return this.#stp.hosts[side === "server" ? 0 : 1].mechanism;
   }
 
+  /** Takes the volumes away from a side. */
+  cut(side: Side): void {
+    this.#stp.paths[side === "server" ? 0 : 1].cut = true;
+  }
+
   readonly prove = (conn: Conn): Promise<void> => proveMedium(conn);
 
   /** Count of well-known ports that are open. */

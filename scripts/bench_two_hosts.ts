@@ -10,7 +10,11 @@ import { GROUP } from "./demonstration/two_hosts/configurations.ts";
 import { lanShare, speedOf } from "./demonstration/two_hosts/lan_table.ts";
 import { measureLink } from "./demonstration/two_hosts/measure_link.ts";
 import { whyNotTwoHosts } from "./demonstration/two_hosts/permission.ts";
-import { makeRandomFiles, quietBackup } from "./demonstration/two_hosts/two_host_acts.ts";
+import {
+  makeRandomFiles,
+  quietBackup,
+  RANDOM_BYTES,
+} from "./demonstration/two_hosts/two_host_acts.ts";
 import { TwoHostStage } from "./demonstration/two_hosts/two_host_stage.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -128,13 +132,16 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => stop.abort(new Error("interrupted")));
   }
-  await using two = await TwoHostStage.make(agent, { keep: false, signal: stop.signal });
+  const wantedRuns = Number(values.runs);
+  // A vault keeps every backup: two in each run.
+  const dataBytes = (1 + 2 * (wantedRuns + TRIES_MAX)) * RANDOM_BYTES;
+  await using two = await TwoHostStage.make(agent, { keep: false, signal: stop.signal, dataBytes });
   try {
     await two.prepare({ silent: true });
     for (const side of ["server", "server-lan", "client"] as const) await two.start(side);
     const random = await makeRandomFiles(two);
     const runs: Run[] = [];
-    while (runs.length < Number(values.runs)) {
+    while (runs.length < wantedRuns) {
       stop.signal.throwIfAborted();
       const run = await runQuiet(two, random, Number(values.seconds));
       runs.push(run);

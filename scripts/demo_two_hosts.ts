@@ -11,6 +11,9 @@ import { TwoHostStage } from "./demonstration/two_hosts/two_host_stage.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
+/** Bytes that sources, media and restored files take together at most. */
+const DATA_BYTES = 6e9;
+
 /** Runs all acts. @returns true when everything is as it must be */
 async function perform(two: TwoHostStage, tree: string): Promise<boolean> {
   headline("Two hosts, a LAN of 1 Gbit/s between them, a LUN that both see");
@@ -87,7 +90,11 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => stop.abort(new Error("interrupted")));
   }
-  const two = await TwoHostStage.make(agent, { keep, signal: stop.signal });
+  const two = await TwoHostStage.make(agent, {
+    keep,
+    signal: stop.signal,
+    dataBytes: DATA_BYTES,
+  });
   try {
     const good = await perform(two, await chooseSource(ROOT));
     say(good ? "\nEverything is as it must be." : "\nSomething is not as it must be.");

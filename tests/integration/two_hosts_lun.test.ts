@@ -56,7 +56,7 @@ const MID_JOB_REASONS: readonly (FallbackReason | null)[] = [
         const { stgs } = await bed.status(side);
         return stgs[0]?.state === "down" ? stgs[0] : null;
       });
-      expect(down.reason).toContain(lun.path);
+      expect(down.reason).toContain("stg0");
     }
   }, TIMEOUT_MS);
 

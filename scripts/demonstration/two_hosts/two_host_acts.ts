@@ -16,6 +16,7 @@ import { lookAtJob, waitMoving } from "./wait_moving.ts";
 /** Files of random bytes: what is compressed away moves on no channel. */
 const RANDOM_FILES = 40;
 const RANDOM_FILE_BYTES = 16 * 1024 ** 2;
+export const RANDOM_BYTES = RANDOM_FILES * RANDOM_FILE_BYTES;
 
 /** Size of the database, and bytes of a job after which it is in its middle. */
 const LEDGER_BYTES = 600_000_000;

@@ -2,6 +2,7 @@
 // formatted group, and the daemons, each on its host.
 
 import { existsSync, statfsSync, writeFileSync } from "node:fs";
+import { freemem, tmpdir } from "node:os";
 import { AgentCalls, type Side } from "../agent_calls.ts";
 import { CLIENT } from "../configurations.ts";
 import { Stage } from "../stage.ts";
@@ -19,9 +20,8 @@ import { SharedLun } from "./shared_lun.ts";
 /** Bytes of the LUN: a group of some connections needs little. */
 const LUN_BYTES = 256 * 1024 * 1024;
 
-/** Where data lie in memory, and bytes that must be free there: else a disk is measured too. */
+/** Where data lie in memory, so that no disk is measured. */
 const MEMORY_FOLDER = "/dev/shm";
-const MEMORY_BYTES_MIN = 6e9;
 
 /** Waits shorter than the defaults, so that nobody watches them for long. */
 const TIMES = "heartbeat: 500ms, dead_time: 5s";
@@ -29,12 +29,16 @@ const TIMES = "heartbeat: 500ms, dead_time: 5s";
 export interface TwoHostStageOptions {
   readonly keep: boolean;
   readonly signal: AbortSignal;
+  /** Bytes of sources, media and restored files: they lie in memory when so much is free. */
+  readonly dataBytes: number;
 }
 
-function memoryFolder(): string | null {
-  if (!existsSync(MEMORY_FOLDER)) return null;
+/** The folder to put `dataBytes` in; half of the memory stays free for everybody else. */
+function dataFolder(dataBytes: number): string {
+  if (!existsSync(MEMORY_FOLDER)) return tmpdir();
   const { bavail, bsize } = statfsSync(MEMORY_FOLDER);
-  return bavail * bsize >= MEMORY_BYTES_MIN ? MEMORY_FOLDER : null;
+  const free = Math.min(bavail * bsize, freemem());
+  return free >= 2 * dataBytes ? MEMORY_FOLDER : tmpdir();
 }
 
 /** Two hosts, ready to work. Disposing leaves nothing on the machine. */
@@ -59,8 +63,8 @@ export class TwoHostStage implements AsyncDisposable {
     await using undo = new AsyncDisposableStack();
     const pair = undo.use(await HostPair.make());
     const lun = await SharedLun.make(LUN_BYTES);
-    const parent = memoryFolder();
-    const stage = new Stage(agent, { keep: options.keep, ...parent === null ? {} : { parent } });
+    const parent = dataFolder(options.dataBytes);
+    const stage = new Stage(agent, { keep: options.keep, parent });
     undo.move();
     return new TwoHostStage(stage, new AgentCalls(stage, options.signal), { pair, lun });
   }

@@ -13,7 +13,8 @@ export const CONN_FORMAT = {
   ringSlots: 8,
   payloadBytes: 64 * 1024,
 };
-export const CONN_TIMING = { settleMs: 1, lingerMs: 1000, finMs: 20 };
+/** A claim whose write took longer than the settle time is watched for 2.5 heartbeats more. */
+export const CONN_TIMING = { heartbeatMs: 100, settleMs: 10, lingerMs: 1000, finMs: 20 };
 export const CONN_IN_FLIGHT_BYTES = CONN_FORMAT.ringSlots * CONN_FORMAT.payloadBytes;
 
 /** What each of so many volumes needs. */

@@ -15,17 +15,18 @@ import {
   proveMedium,
   type Runtime,
   StpMechanism,
-  TcpMechanism,
   type Volume,
 } from "../transport/mod.ts";
 import {
   type FromWorker,
+  type NetworkPart,
   type Prove,
   type StgAccess,
   type VolumeSource,
   WorkerSession,
   type WorkerTask,
 } from "./job/mod.ts";
+import { networkMechanism, networkPartOfJob } from "./compose_network.ts";
 import type { OpenVolumes } from "./stg/mod.ts";
 
 /** What the array needs of the runtime. */
@@ -90,17 +91,24 @@ export interface JobParts {
   readonly close: () => void;
 }
 
+export interface ComposeJobOptions {
+  readonly network: NetworkPart;
+  readonly task: WorkerTask;
+  readonly post: (message: FromWorker) => void;
+}
+
 /** Composes a job: its layer opens a group's volumes when the flow first names the group. */
-export function composeJob(
-  runtime: Runtime,
-  task: WorkerTask,
-  post: (message: FromWorker) => void,
-): JobParts {
+export function composeJob(runtime: Runtime, options: ComposeJobOptions): JobParts {
+  const { network, task, post } = options;
   const groups = new JobGroups(runtime, task);
   const session = new WorkerSession({
     runtime,
     task,
-    network: new TcpMechanism(runtime.network),
+    network: networkMechanism(runtime, networkPartOfJob(network, task), (error) => {
+      const { code, message } = error;
+      const { job } = task.identity;
+      post({ type: "report", body: { type: "warning", job, code, message, path: null } });
+    }),
     storage: new GroupMechanism((stg) => groups.open(stg)),
     post,
   });

@@ -5,6 +5,7 @@
 
 import {
   AgentError,
+  assert,
   AssertionFailure,
   currentRuntime,
   type Runtime,
@@ -12,8 +13,8 @@ import {
   toErrorRecord,
 } from "../transport/mod.ts";
 import { runClientDatabase, runClientFilesystem } from "./client/mod.ts";
-import { composeJob, type JobParts } from "./compose.ts";
-import type { FromWorker, ToWorker, WorkerResult, WorkerTask } from "./job/mod.ts";
+import { composeJob, type ComposeJobOptions, type JobParts } from "./compose.ts";
+import type { FromWorker, NetworkPart, ToWorker, WorkerResult, WorkerTask } from "./job/mod.ts";
 import { operatingError } from "./operating_error.ts";
 import { runServerDatabase, runServerFilesystem, runServerVerify } from "./server/mod.ts";
 
@@ -22,17 +23,33 @@ serveJob(runtime, runtime.parentThread());
 
 /** Takes the task and what follows it; a worker runs one job in its life. */
 function serveJob(runtime: Runtime, parent: Thread): void {
+  let network: NetworkPart | null = null;
   let parts: JobParts | null = null;
   const post = (message: FromWorker) => parent.post(message);
   parent.onMessage((received) => {
     const message = received as ToWorker;
-    if (message.type === "task") {
-      parts = composeJob(runtime, message.task, post);
-      void runJob(parts, message.task, post);
+    if (message.type === "network") network = message.network;
+    else if (message.type === "task") {
+      assert(network !== null, "the network comes before the task");
+      parts = composed(runtime, { network, task: message.task, post });
+      if (parts !== null) void runJob(parts, message.task, post);
     } else if (message.type === "connection") parts?.session.adopt(message.connection);
     else if (message.type === "lost") parts?.lose(message.stg, message.error);
     else parts?.session.cancel();
   });
+}
+
+/** @returns null after it told that the job cannot start */
+function composed(runtime: Runtime, options: ComposeJobOptions): JobParts | null {
+  try {
+    return composeJob(runtime, options);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const result = { error: toErrorRecord(error) };
+    const channels = { network: { bytes: 0 }, storage: { bytes: 0 } };
+    options.post({ type: "end", result, channels });
+    return null;
+  }
 }
 
 async function runJob(

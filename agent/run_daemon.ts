@@ -1,9 +1,10 @@
 // A daemon in the foreground, as a systemd unit starts it: starts the role, serves its control
 // endpoint, and stops in order on SIGTERM or SIGINT.
 
-import { AgentError, type Runtime, TcpMechanism } from "../transport/mod.ts";
+import type { Runtime } from "../transport/mod.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
+import { networkMechanism, networkPartOf } from "./compose_network.ts";
 import { type Config, loadConfig, requireConfig } from "./config/mod.ts";
 import {
   createControlApp,
@@ -16,6 +17,7 @@ import {
 import type { DaemonBase } from "./daemon_base.ts";
 import type { DaemonParts } from "./daemon_parts.ts";
 import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
+import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
 import { ServerDaemon } from "./server/mod.ts";
 
@@ -29,14 +31,18 @@ export interface RunDaemonOptions {
 /** Runs until a signal stops it. @returns the exit code @throws AgentError when it cannot start */
 export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Promise<number> {
   const config = requireConfig(loadConfig(runtime.files, options.configFile, options.role));
-  refuseTls(config);
   const log = createLog(runtime.process, config.name);
   const stopped = stopSignal(runtime);
+  const network = networkPartOf(config);
   const parts: DaemonParts = {
     runtime,
-    network: new TcpMechanism(runtime.network),
+    network: networkMechanism(runtime, network, (error) => log("warning", error.message)),
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
-    startThread: () => runtime.startThread(options.workerUrl),
+    startThread: () => {
+      const thread = runtime.startThread(options.workerUrl);
+      thread.post({ type: "network", network } satisfies ToWorker);
+      return thread;
+    },
     onAssertion: (message) => {
       log("error", message);
       runtime.process.exit(EXIT_INTERNAL);
@@ -93,14 +99,4 @@ function stopSignal(runtime: Runtime): Promise<string> {
     runtime.process.onSignal("SIGTERM", () => resolve("SIGTERM"));
     runtime.process.onSignal("SIGINT", () => resolve("SIGINT"));
   });
-}
-
-/** Plain TCP is for loopback only; the configuration check holds the addresses to that. */
-function refuseTls(config: Config): void {
-  if (config.tls === null) return;
-  throw new AgentError(
-    "unsupported",
-    `Cannot start "${config.name}": found \`tls\`, need a configuration without it`,
-    { hint: "This version speaks over loopback only; remove `tls` and listen on 127.0.0.1." },
-  );
 }

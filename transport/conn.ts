@@ -32,6 +32,8 @@ export interface WaitOptions {
 export interface Conn extends AsyncDisposable {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
+  /** Name that the peer proved by its certificate; absent where the transport asks for none. */
+  readonly peerName?: string | undefined;
   /** Bytes that `write` accepted and `read` delivered so far. */
   readonly counters: { readonly sentBytes: number; readonly receivedBytes: number };
   /**

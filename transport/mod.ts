@@ -10,4 +10,5 @@ export * from "./flow/mod.ts";
 export * from "./raw/mod.ts";
 export { RelayConn, serveRelay } from "./relay/mod.ts";
 export { TcpMechanism } from "./tcp/mod.ts";
+export { secureNetwork, type SecureNetworkOptions } from "./tls/mod.ts";
 export * from "./stp/mod.ts";

@@ -3,7 +3,13 @@
 import { z } from "zod";
 import { section } from "./issue_text.ts";
 import * as limits from "./limits.ts";
-import { addressSchema, connectionsSchema, pathSchema, portSchema } from "./shared_schema.ts";
+import {
+  addressSchema,
+  connectionsSchema,
+  nameSchema,
+  pathSchema,
+  portSchema,
+} from "./shared_schema.ts";
 
 export const CLIENT_KEYS = [
   "name",
@@ -22,6 +28,7 @@ export const CLIENT_KEYS = [
 export const DEFAULT_SPOOL = "/var/tmp";
 
 export const serverEntrySchema = section({
+  name: nameSchema.optional(),
   address: addressSchema,
   port: portSchema,
   connections: connectionsSchema,

@@ -90,6 +90,8 @@ export interface ServerConfig extends CommonConfig {
 export interface ClientConfig extends CommonConfig {
   readonly role: "client";
   readonly server: {
+    /** What its certificate must carry; null only without `tls`. */
+    readonly name: string | null;
     readonly address: string;
     readonly port: number;
     readonly connections: 1 | 2;

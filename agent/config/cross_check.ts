@@ -9,16 +9,11 @@ import type { ReadPart, ReadParts, SectionReader } from "./section_reader.ts";
 import { isName, type NetworkPart, type StgPart } from "./shared_schema.ts";
 import type { ControlAddress } from "./config.ts";
 import { closestName } from "./closest_name.ts";
-
-/** True for addresses that never leave the host. */
-export function isLoopback(address: string): boolean {
-  return address === "localhost" || address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
-}
+import { checkListenAddress } from "./tls_check.ts";
 
 export interface NetworkParts {
   readonly network: NetworkPart | undefined;
   readonly control: ControlAddress | undefined;
-  readonly tlsGiven: boolean;
   /** Ports from `network.port` that this role listens on: 1 for a server, 2 for a client. */
   readonly portCount: 1 | 2;
 }
@@ -51,13 +46,7 @@ export function checkNetwork(reader: SectionReader, parts: NetworkParts): void {
       "Choose another port for control.",
     );
   }
-  if (!isLoopback(network.listen) && !parts.tlsGiven) {
-    reader.refuse(
-      ["network", "listen"],
-      `found ${network.listen} without tls, need a loopback address`,
-      "Add tls: { ca, cert, key }, or listen on 127.0.0.1.",
-    );
-  }
+  checkListenAddress(reader, network.listen);
 }
 
 /** TCP control needs a token: everybody on the host could connect. */

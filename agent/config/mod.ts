@@ -22,5 +22,5 @@ export { closestName } from "./closest_name.ts";
 export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";
 export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
 export { parseControlAddress } from "./shared_schema.ts";
-export { isLoopback } from "./cross_check.ts";
+export { isLoopback } from "./tls_check.ts";
 export { describeIssue, section } from "./issue_text.ts";

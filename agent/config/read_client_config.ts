@@ -11,6 +11,7 @@ import {
 } from "./client_schema.ts";
 import type { ClientConfig, DatabaseEntry } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
+import { checkPeerAddresses, checkServerName } from "./tls_check.ts";
 import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES } from "./limits.ts";
 import { refuseBadNames } from "./read_server_config.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
@@ -40,6 +41,8 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
       count: 1,
     });
   }
+  if (server !== undefined) checkServerName(reader, { name: server.name });
+  checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
   if (allowRestore === undefined) return undefined;
@@ -52,7 +55,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     controlToken: shared.controlToken,
     tls: shared.tls,
     stgs: shared.stgs,
-    server,
+    server: { ...server, name: server.name ?? null },
     databases: databases.parts.map((part) => databaseEntry(part, file)),
     spool: resolveBeside(file, spool),
     compression,

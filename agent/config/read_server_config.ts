@@ -7,6 +7,7 @@ import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 import { clientEntrySchema, type ClientPart, SERVER_KEYS } from "./server_schema.ts";
 import { isName, pathSchema } from "./shared_schema.ts";
+import { checkPeerAddresses } from "./tls_check.ts";
 
 /** The configuration, or undefined after its problems were recorded in `reader`. */
 export function readServerConfig(reader: SectionReader, file: string): ServerConfig | undefined {
@@ -15,6 +16,7 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
   const vault = reader.read(["vault"], pathSchema);
   const clients = reader.readMap(["clients"], clientEntrySchema, MAX_CLIENTS);
   checkClients(reader, clients, shared.stgParts);
+  checkPeerAddresses(reader, clients.parts);
   refuseBadNames(reader, clients.parts);
   const { name, network, control } = shared;
   if (network !== undefined) {

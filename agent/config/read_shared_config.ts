@@ -38,7 +38,7 @@ export function readSharedConfig(
   const token = reader.read(["control_token"], pathSchema.optional());
   const tls = reader.read(["tls"], tlsSchema.optional());
   const stgParts = reader.readList(["stgs"], stgSchema, MAX_STGS);
-  checkNetwork(reader, { network, control, tlsGiven: reader.has("tls"), portCount });
+  checkNetwork(reader, { network, control, portCount });
   checkControl(reader, { control, tokenGiven: reader.has("control_token") });
   checkStgs(reader, stgParts);
   return {

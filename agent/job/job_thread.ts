@@ -67,6 +67,7 @@ export class JobThread {
       port: port2,
       localAddr: conn.localAddr,
       remoteAddr: conn.remoteAddr,
+      peerName: conn.peerName,
       alreadyBytes: sentBytes + receivedBytes,
     };
     this.#thread.post({ type: "connection", connection } satisfies ToWorker, [port2]);

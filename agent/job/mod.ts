@@ -14,6 +14,7 @@ export type {
   ClientDatabaseTask,
   ClientFilesystemTask,
   FromWorker,
+  NetworkPart,
   ServerDatabaseTask,
   ServerFilesystemTask,
   ServerVerifyTask,

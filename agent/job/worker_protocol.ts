@@ -16,7 +16,7 @@ import type {
   StgMessage,
   StpTiming,
 } from "../../transport/mod.ts";
-import type { ClientEntry, DatabaseEntry } from "../config/mod.ts";
+import type { ClientEntry, DatabaseEntry, TlsConfig } from "../config/mod.ts";
 import type { ChannelBytes, JobKind, Progress, Warning } from "../control/daemon.ts";
 
 /** Where the volumes of a group are. */
@@ -122,13 +122,26 @@ export interface RelayedConnection {
   readonly port: MessagePort;
   readonly localAddr: Address;
   readonly remoteAddr: Address;
+  /** What the peer proved by its certificate. */
+  readonly peerName: string | undefined;
   /** Bytes that crossed it on the main thread. */
   readonly alreadyBytes: number;
   /** Of a storage set-up: what step 160 received, and the steps so far. */
   readonly setup: { readonly message: StgMessage; readonly steps: readonly FlowStep[] } | null;
 }
 
+/** How a thread reaches other hosts: plain data, each thread reads the files of `tls` itself. */
+export interface NetworkPart {
+  /** Our own name. */
+  readonly name: string;
+  readonly tls: TlsConfig | null;
+  /** Names that peers may prove; meaningless without `tls`. */
+  readonly peers: readonly string[];
+}
+
 export type ToWorker =
+  /** Comes first, once. */
+  | { readonly type: "network"; readonly network: NetworkPart }
   | { readonly type: "task"; readonly task: WorkerTask }
   | { readonly type: "connection"; readonly connection: RelayedConnection }
   /** A group is lost for this host: its id may be another's now, so nobody may write to it. */

@@ -168,8 +168,8 @@ export class WorkerSession implements AsyncDisposable {
 
   /** Takes a connection that the main thread accepted. */
   adopt(connection: RelayedConnection): void {
-    const { port, localAddr, remoteAddr, role, setup } = connection;
-    const conn = new RelayConn(port, { localAddr, remoteAddr });
+    const { port, localAddr, remoteAddr, peerName, role, setup } = connection;
+    const conn = new RelayConn(port, { localAddr, remoteAddr, peerName });
     const adopted = { descriptor: this.layer.adopt(conn, connection.alreadyBytes), setup };
     for (const step of setup?.steps ?? []) this.#record(step);
     const waiting = this.#waiting.get(role);

@@ -102,6 +102,7 @@ export class FileSystemDoor {
       );
     }
     const hello = await exchange.receiveHello();
+    this.#checkSamePeer(accepted.descriptor, named);
     checkSameJob(hello, half.hello);
     await exchange.sendHello(this.#identity(hello));
     // It may have expired, or got its second connection, while this one said who it is.
@@ -124,6 +125,17 @@ export class FileSystemDoor {
       this.#options.layer.abort(named, "the job was not taken"); // The caller ends the second.
       throw error;
     }
+  }
+
+  /** @throws AgentError `auth` unless both connections come from the host of one certificate */
+  #checkSamePeer(second: number, first: number): void {
+    const { layer } = this.#options;
+    const [found, need] = [layer.conn(second).peerName, layer.conn(first).peerName];
+    if (found === need) return;
+    throw new AgentError(
+      "auth",
+      `Cannot accept the connection: found the certificate of "${found}", need "${need}"`,
+    );
   }
 
   #identity(peer: Hello): FlowIdentity {

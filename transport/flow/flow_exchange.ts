@@ -138,6 +138,7 @@ export class FlowExchange {
 
   async receiveHello(): Promise<Hello> {
     const hello = decodeHello(await this.receiveDocument("versions, job and token"));
+    checkPeerName(hello, this.#conn().peerName);
     const version = negotiateVersion(hello);
     this.done("", `recv(${this.descriptor}) = {version ${version}, job ${hello.job}, token}`);
     return hello;
@@ -146,6 +147,16 @@ export class FlowExchange {
   #conn() {
     return this.#context.layer.conn(this.descriptor);
   }
+}
+
+/** @throws AgentError `auth` when the peer says another name than its certificate proved */
+function checkPeerName(hello: Hello, proved: string | undefined): void {
+  if (proved === undefined || hello.name === proved) return;
+  throw new AgentError(
+    "auth",
+    `Cannot use the connection of "${proved}": it says that it is "${hello.name}", need its own name`,
+    { hint: `Set \`name: ${proved}\` in the configuration of that host, as in its certificate.` },
+  );
 }
 
 /** @throws AgentError `auth` when the peer names another job or token */

@@ -15,11 +15,13 @@ import type { RelayMessage } from "./relay_message.ts";
 export interface RelayAddresses {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
+  readonly peerName?: string | undefined;
 }
 
 export class RelayConn extends ConnBase {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
+  readonly peerName: string | undefined;
   readonly #port: MessagePort;
   readonly #channel: ChunkChannel;
   readonly #over = Promise.withResolvers<void>();
@@ -32,6 +34,7 @@ export class RelayConn extends ConnBase {
     super();
     this.localAddr = addresses.localAddr;
     this.remoteAddr = addresses.remoteAddr;
+    this.peerName = addresses.peerName;
     this.#port = port;
     this.#channel = new ChunkChannel(port);
     port.onmessage = (event: MessageEvent) => this.#deliver(event.data);

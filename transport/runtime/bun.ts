@@ -12,6 +12,7 @@ import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
+import { TlsNetwork } from "./tls_network.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: one is fair to Bun's own I/O. */
@@ -29,6 +30,7 @@ export function bunRuntime(): Runtime {
     random: new SystemRandom(),
     files,
     network: new BunNetwork(clock),
+    secureNetwork: (options) => new TlsNetwork({ clock }, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
     process: bunProcess(libc),

@@ -15,6 +15,12 @@ export const TCP_BUFFER_BYTES = 256 * 1024;
 /** Connections that were accepted but not yet taken, per listener, unless it asks for fewer. */
 export const BACKLOG_COUNT = 128;
 
+/** A TLS handshake and the greeting after it, in ms: a stranger may hold a place for so long. */
+export const TLS_HANDSHAKE_MS = 5000;
+
+/** Handshakes under way at a listener; more connections are turned away at once. */
+export const TLS_HANDSHAKES_MAX = 64;
+
 /** How long `close` waits for one more byte or the end of the peer's direction, in ms. */
 export const CLOSE_IDLE_MS = 100;
 

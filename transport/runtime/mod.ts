@@ -25,4 +25,7 @@ export type {
   SharedMemories,
   SharedMemory,
   Thread,
+  TlsCredentials,
+  TlsOptions,
+  TlsPeer,
 } from "./runtime.ts";

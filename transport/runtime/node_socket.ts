@@ -6,12 +6,17 @@ import { AgentError } from "../ground/error.ts";
 import { TCP_BUFFER_BYTES } from "./limits.ts";
 import type { TcpSocket } from "./tcp_conn.ts";
 
+/** Ends a socket so that its peer sees an error. */
+export type ResetSocket = (socket: Socket) => void;
+
 /** Takes over `socket`, which must be connected and have no other listeners for data. */
-export function nodeSocket(socket: Socket): TcpSocket {
+export function nodeSocket(
+  socket: Socket,
+  reset: ResetSocket = (socket) => socket.resetAndDestroy(),
+): TcpSocket {
   const incoming = new Incoming(socket);
   return {
-    local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
-    remote: { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
+    ...socketEnds(socket),
     read: (into) => incoming.read(into),
     write: (from) =>
       incoming.whileOpen<number>((resolve) => {
@@ -29,8 +34,16 @@ export function nodeSocket(socket: Socket): TcpSocket {
     },
     reset: () => {
       incoming.fail(new AgentError("reset", "Cannot use the socket: it was aborted"));
-      socket.resetAndDestroy();
+      reset(socket);
     },
+  };
+}
+
+/** The addresses of both ends of a connected socket. */
+export function socketEnds(socket: Socket): Pick<TcpSocket, "local" | "remote"> {
+  return {
+    local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
+    remote: { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
   };
 }
 

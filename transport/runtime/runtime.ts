@@ -2,6 +2,7 @@
 // other product code gets an instance handed in by the composition root and names no runtime.
 
 import type { Conn, Listener, WaitOptions } from "../conn.ts";
+import type { AgentError } from "../ground/error.ts";
 import type { DirectIo } from "./direct_io.ts";
 import type { Files } from "./files.ts";
 
@@ -32,6 +33,38 @@ export interface Network {
   connect(
     options: { address: string; port: number; timeoutMs: number } & WaitOptions,
   ): Promise<Conn>;
+}
+
+/** PEM texts: the CA that both ends trust, and this end's certificate (with its chain) and key. */
+export interface TlsCredentials {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The other end of a finished handshake: the CA issued its certificate, and it is valid now. */
+export interface TlsPeer {
+  readonly side: "listening" | "connecting";
+  /** DER. */
+  readonly certificate: Uint8Array;
+  /** As in "127.0.0.1:7430". */
+  readonly address: string;
+  /** The first bytes of the stream; they are not counted as the connection's. */
+  read(into: Uint8Array): Promise<number | null>;
+  write(from: Uint8Array): Promise<number>;
+}
+
+/** Mutual TLS 1.3: what this end shows, and what it asks of the other. */
+export interface TlsOptions {
+  readonly credentials: TlsCredentials;
+  /**
+   * Decides on a peer before its connection is handed out, within the deadline of the handshake.
+   * @returns the name of the peer
+   * @throws AgentError `auth` to refuse it
+   */
+  readonly greet: (peer: TlsPeer) => Promise<string>;
+  /** Told of every connection that a listener turned away. */
+  readonly onRefused: (error: AgentError) => void;
 }
 
 /** A file mapped shared into this process, or the same by positional I/O where mapping fails. */
@@ -114,6 +147,11 @@ export interface Runtime {
   readonly random: Random;
   readonly files: Files;
   readonly network: Network;
+  /**
+   * The same network with TLS on every connection; each has a `peerName`.
+   * @throws AgentError `usage` when the credentials cannot be used
+   */
+  secureNetwork(options: TlsOptions): Network;
   readonly memories: SharedMemories;
   readonly directIo: DirectIo;
   readonly process: Process;

@@ -33,6 +33,7 @@ export interface TcpSocket {
 export class TcpConn extends ConnBase {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
+  readonly peerName: string | undefined;
   readonly #socket: TcpSocket;
   readonly #clock: Clock;
   readonly #name: string;
@@ -50,8 +51,10 @@ export class TcpConn extends ConnBase {
   #writeClosed: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(socket: TcpSocket, clock: Clock) {
+  /** @param peerName what the peer proved by its certificate, where it had to show one */
+  constructor(socket: TcpSocket, clock: Clock, peerName?: string) {
     super();
+    this.peerName = peerName;
     this.#socket = socket;
     this.#clock = clock;
     this.localAddr = { family: "AF_INET", ...socket.local };

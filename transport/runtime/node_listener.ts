@@ -1,0 +1,50 @@
+// A listening node:net or node:tls server as a Listener: connections wait in a queue of our own.
+
+import type { Server } from "node:net";
+import type { Conn, Listener, WaitOptions } from "../conn.ts";
+import { AcceptQueue } from "../accept_queue.ts";
+import { AgentError } from "../ground/error.ts";
+import { networkError } from "./network_error.ts";
+
+export class NodeListener implements Listener {
+  readonly addr: Extract<Listener["addr"], { family: "AF_INET" }>;
+  readonly #server: Server;
+  readonly #queue: AcceptQueue<Conn>;
+  #closed: Promise<void> | undefined;
+
+  /** @param server listens already */
+  constructor(server: Server, backlog: number) {
+    this.#server = server;
+    const bound = server.address();
+    if (bound === null || typeof bound === "string") {
+      throw new AgentError("failed", "Cannot listen: found no TCP address, need one");
+    }
+    this.addr = { family: "AF_INET", address: bound.address, port: bound.port };
+    this.#queue = new AcceptQueue(`${bound.address}:${bound.port}`, backlog);
+    server.on("error", (thrown) => {
+      this.#queue.failWaiting(networkError(`accept on "${bound.address}:${bound.port}"`, thrown));
+    });
+  }
+
+  /** Takes over a connection; one too many is aborted. */
+  offer(conn: Conn): void {
+    if (!this.#queue.push(conn)) conn.abort("the listener's backlog is full");
+  }
+
+  accept(options: WaitOptions = {}): Promise<Conn> {
+    return this.#queue.accept(options.signal);
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= new Promise((resolve) => {
+      for (const conn of this.#queue.close()) conn.abort("the listener was closed");
+      // Its callback waits for all accepted connections; ours may live on.
+      this.#server.close();
+      resolve();
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

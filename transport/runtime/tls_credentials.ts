@@ -1,0 +1,33 @@
+// Checks the certificate, key and CA of this end before they are used: Deno takes anything here and
+// would fail at the first handshake, where nobody looks.
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { AgentError } from "../ground/error.ts";
+import type { TlsCredentials } from "./runtime.ts";
+
+/** @throws AgentError `usage` that says which of the three is wrong */
+export function checkCredentials({ ca, cert, key }: TlsCredentials): void {
+  const authority = parse("ca", ca, (text) => new X509Certificate(text));
+  const certificate = parse("cert", cert, (text) => new X509Certificate(text));
+  const privateKey = parse("key", key, (text) => createPrivateKey(text));
+  if (!authority.ca) throw bad("ca", "the certificate of a host, need that of the CA");
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw bad("key", "the key of another certificate, need that of `tls.cert`");
+  }
+}
+
+function parse<T>(key: keyof TlsCredentials, text: string, read: (text: string) => T): T {
+  try {
+    return read(text);
+  } catch (error) {
+    const what = key === "key" ? "a private key" : "a certificate";
+    throw bad(key, `no ${what}, need ${what} in PEM form`, error);
+  }
+}
+
+function bad(key: keyof TlsCredentials, found: string, cause?: unknown): AgentError {
+  return new AgentError("usage", `Cannot use \`tls.${key}\`: found ${found}`, {
+    hint: "Make the files with `agent pki init` and `agent pki issue`.",
+    cause,
+  });
+}

@@ -1,0 +1,81 @@
+// Handshakes under way at a TLS listener: strangers that the kernel let in and that proved nothing
+// yet. Each has a deadline and there is a most of them.
+
+import type { Socket } from "node:net";
+import { AgentError } from "../ground/error.ts";
+import { TLS_HANDSHAKE_MS, TLS_HANDSHAKES_MAX } from "./limits.ts";
+import type { Clock } from "./runtime.ts";
+import { tlsError } from "./tls_error.ts";
+
+export class TlsHandshakes {
+  readonly #clock: Clock;
+  readonly #onRefused: (error: AgentError) => void;
+  /** By the peer's address and port: the runtimes show different objects of one socket. */
+  readonly #pending = new Map<
+    string,
+    { readonly socket: Socket; readonly timer: AbortController }
+  >();
+
+  constructor(clock: Clock, onRefused: (error: AgentError) => void) {
+    this.#clock = clock;
+    this.#onRefused = onRefused;
+  }
+
+  begin(socket: Socket): void {
+    const name = nameOf(socket);
+    if (this.#pending.size >= TLS_HANDSHAKES_MAX) {
+      socket.destroy();
+      const found = `${TLS_HANDSHAKES_MAX} handshakes are under way, need fewer`;
+      this.#onRefused(
+        new AgentError("busy", `Cannot accept the connection of "${name}": ${found}`),
+      );
+      return;
+    }
+    const timer = new AbortController();
+    this.#pending.set(name, { socket, timer });
+    void this.#expire(socket, name, timer.signal);
+  }
+
+  /** The handshake is done. @returns false when it was given up before */
+  end(socket: Socket): boolean {
+    const known = this.#forget(nameOf(socket));
+    if (!known) socket.destroy();
+    return known;
+  }
+
+  fail(socket: Socket, thrown: unknown): void {
+    const name = this.#nameOfFailed(socket);
+    this.#forget(name);
+    socket.destroy();
+    this.#onRefused(tlsError(`accept the connection of "${name}"`, thrown));
+  }
+
+  /** Deno's socket of a failed handshake knows no address any more: it is the destroyed one's. */
+  #nameOfFailed(socket: Socket): string {
+    const name = nameOf(socket);
+    if (this.#pending.has(name)) return name;
+    const destroyed = [...this.#pending].find(([, pending]) => pending.socket.destroyed);
+    return destroyed?.[0] ?? name;
+  }
+
+  #forget(name: string): boolean {
+    this.#pending.get(name)?.timer.abort();
+    return this.#pending.delete(name);
+  }
+
+  async #expire(socket: Socket, name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#clock.sleep(TLS_HANDSHAKE_MS, { signal });
+    } catch {
+      return; // It ended in time.
+    }
+    this.#pending.delete(name);
+    socket.destroy();
+    const found = `no TLS handshake within ${TLS_HANDSHAKE_MS} ms, need one`;
+    this.#onRefused(new AgentError("auth", `Cannot accept the connection of "${name}": ${found}`));
+  }
+}
+
+function nameOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`;
+}

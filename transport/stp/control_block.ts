@@ -1,5 +1,7 @@
 // The control block: one per endpoint, on volume 0. One write of its owner publishes everything
-// that the peer must know: who is connected, both cursors, flags, the end and its reason.
+// that the peer must know: who is connected, both cursors, flags, the end and its reason, and what
+// stands in the owner's slots. This file is the record, its first 512 bytes; behind it, from byte
+// 512 on, lies the frame table (frame_entry.ts).
 //
 //   0    8   magic "STPCTRL1"
 //   8    4   format version
@@ -19,11 +21,10 @@
 //   316  4   length of the reason, then 128 bytes of it (320 .. 447)
 //   448  8   frame asked for again, plus one; 0: none
 //   456  4   requests so far: a request is new when this grew
-//   460  4   of the frames found bad: torn  464  4  zombie  468  4  stale  472  4  damaged
-//   476  4   of the cursors found bad: moved back  480  4  beyond what is possible
-//   484  4   frames sent again
-//   488  8   first frame of the ring's lap  496  4  slots of the lap; 0: the whole ring
-//   500  4   what this end understands: 1 laps and requests (0 in blocks of older programs)
+//   460  4   of the frames found bad: torn  464  4  stale  468  4  damaged
+//   472  4   of the cursors found bad: moved back  476  4  beyond what is possible
+//   480  4   frames sent again
+//   484  4   frames that the owner lets be in flight now
 //   508  4   CRC-32 of bytes 0 .. 507
 //
 // Invariants: cursors are monotone within a generation. The decoder fills a record that the
@@ -47,7 +48,6 @@ const MAGIC = magicBytes("STPCTRL1");
 const KINDS = ["free", "listening", "connecting", "established", "closing", "aborted"] as const;
 const REASONS = ["auth", "refused"] as const;
 const TOKEN_PROOF_BYTES = 32;
-const LAPS_AND_REQUESTS = 1;
 
 export type ControlKind = typeof KINDS[number];
 export type RefusalReason = typeof REASONS[number];
@@ -94,16 +94,13 @@ export class ControlBlock {
   /** Grows with each request. */
   requests = 0;
   tornFrames = 0;
-  zombieFrames = 0;
   staleFrames = 0;
   damagedFrames = 0;
   cursorsBack = 0;
   cursorsBeyond = 0;
   sentAgain = 0;
-  lapFrame = 0;
-  lapSlots = 0;
-  /** The owner follows laps of the ring; programs before that did not. */
-  followsLaps = true;
+  /** Frames that the owner lets be in flight now; 0: as many as there are slots. */
+  windowFrames = 0;
   producedFrames = 0;
   producedBytes = 0;
   consumedFrames = 0;
@@ -159,30 +156,24 @@ function encodeRecovery(from: ControlBlock, view: DataView): void {
   writeU64(view, 448, from.askedFrame);
   view.setUint32(456, from.requests, true);
   view.setUint32(460, from.tornFrames, true);
-  view.setUint32(464, from.zombieFrames, true);
-  view.setUint32(468, from.staleFrames, true);
-  view.setUint32(472, from.damagedFrames, true);
-  view.setUint32(476, from.cursorsBack, true);
-  view.setUint32(480, from.cursorsBeyond, true);
-  view.setUint32(484, from.sentAgain, true);
-  writeU64(view, 488, from.lapFrame);
-  view.setUint32(496, from.lapSlots, true);
-  view.setUint32(500, from.followsLaps ? LAPS_AND_REQUESTS : 0, true);
+  view.setUint32(464, from.staleFrames, true);
+  view.setUint32(468, from.damagedFrames, true);
+  view.setUint32(472, from.cursorsBack, true);
+  view.setUint32(476, from.cursorsBeyond, true);
+  view.setUint32(480, from.sentAgain, true);
+  view.setUint32(484, from.windowFrames, true);
 }
 
 function decodeRecovery(view: DataView, into: ControlBlock): void {
   into.askedFrame = readU64(view, 448);
   into.requests = view.getUint32(456, true);
   into.tornFrames = view.getUint32(460, true);
-  into.zombieFrames = view.getUint32(464, true);
-  into.staleFrames = view.getUint32(468, true);
-  into.damagedFrames = view.getUint32(472, true);
-  into.cursorsBack = view.getUint32(476, true);
-  into.cursorsBeyond = view.getUint32(480, true);
-  into.sentAgain = view.getUint32(484, true);
-  into.lapFrame = readU64(view, 488);
-  into.lapSlots = view.getUint32(496, true);
-  into.followsLaps = (view.getUint32(500, true) & LAPS_AND_REQUESTS) !== 0;
+  into.staleFrames = view.getUint32(464, true);
+  into.damagedFrames = view.getUint32(468, true);
+  into.cursorsBack = view.getUint32(472, true);
+  into.cursorsBeyond = view.getUint32(476, true);
+  into.sentAgain = view.getUint32(480, true);
+  into.windowFrames = view.getUint32(484, true);
 }
 
 /** Fills `into` when the block is good ("ok"); otherwise `into` keeps what it had. */

@@ -8,10 +8,10 @@
 
 import { assert } from "../ground/assert.ts";
 import type { Completion } from "../volume.ts";
-import type { FrameVerdict } from "./frame_header.ts";
+import type { FrameVerdict } from "./frame_entry.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { ASK_MS_FIRST, ASK_MS_MAX } from "./limits.ts";
-import { slotOfPlace, volumeOfPlace } from "./stg_layout.ts";
+import { volumeOfFrame } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
 
 export class FrameReceiver {
@@ -25,7 +25,7 @@ export class FrameReceiver {
 
   constructor(link: StpLink) {
     this.#link = link;
-    this.#reader = new FrameReader(link.medium, link.ids, link.receive);
+    this.#reader = new FrameReader(link);
   }
 
   get heldBytes(): number {
@@ -93,10 +93,10 @@ export class FrameReceiver {
 
   /** Where a frame lies, for people. */
   #placeName(seq: number): string {
-    const { medium: { identity: { layout }, volumes }, receive } = this.#link;
-    const place = receive.place(seq);
-    const volume = volumes[volumeOfPlace(layout, place)];
+    const { medium: { identity: { layout }, volumes } } = this.#link;
+    const volume = volumes[volumeOfFrame(layout, seq)];
     assert(volume !== undefined, "a frame lies on a volume of the group");
-    return `volume "${volume.name}" slot ${slotOfPlace(layout, place)}`;
+    const known = this.#reader.slotOf(seq);
+    return `volume "${volume.name}" ${known < 0 ? "without a descriptor" : `slot ${known}`}`;
   }
 }

@@ -6,26 +6,41 @@
 //  2. The endpoint is not given back while a write of ours to its slots is under way.
 //  3. A write that failed ends the connection; its slots may still change (`undrained`).
 
+import { assert } from "../ground/assert.ts";
+import { crc32 } from "../ground/crc32.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
+import { FrameEntry } from "./frame_entry.ts";
+import { FrameSlots } from "./frame_slots.ts";
 import { FrameWriter } from "./frame_writer.ts";
+import { volumeOfFrame, windowFrames } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
 
 export class FrameSender {
   readonly #link: StpLink;
   readonly #writer: FrameWriter;
+  readonly #slots: FrameSlots;
+  /** Descriptors of what is not acknowledged, by frame mod window. */
+  readonly #entries: readonly FrameEntry[];
+  /** Frames whose slots were given back. */
+  #freedFrames = 0;
 
   constructor(link: StpLink) {
+    const { layout } = link.medium.identity;
     this.#link = link;
     this.#writer = new FrameWriter(link.medium, link.ids);
+    this.#slots = new FrameSlots(layout.volumeCount, layout.slotsPerVolume);
+    this.#entries = Array.from({ length: windowFrames(layout) }, () => new FrameEntry());
     link.onAsked = (seq) => this.#sendAgain(seq);
   }
 
-  /** Frames that may be written now. */
-  get credit(): number {
+  /** True when a frame may be written now. */
+  get ready(): boolean {
     const { send } = this.#link;
-    const { credit } = send;
-    return credit > 0 && this.#writer.isFree(send.place(send.frames)) ? credit : 0;
+    if (send.credit <= 0) return false;
+    if (this.#freedFrames < send.ackedFrames) this.#freeSlots();
+    if (send.frames - this.#freedFrames >= this.#entries.length) return false;
+    return this.#slots.hasFree(this.#volumeOf(send.frames));
   }
 
   /** True while writes of frames are under way. */
@@ -40,7 +55,7 @@ export class FrameSender {
    */
   send(from: Uint8Array): number {
     let count = 0;
-    while (count < from.length && this.credit > 0) {
+    while (count < from.length && this.ready) {
       const length = this.#writer.frameBytes(from.length - count);
       this.#sendFrame(length === from.length ? from : from.subarray(count, count + length));
       count += length;
@@ -52,13 +67,19 @@ export class FrameSender {
     const link = this.#link;
     const { send } = link;
     const seq = send.frames;
-    const frame = { place: send.place(seq), seq, streamOffset: send.bytes };
+    const entry = this.#entryOf(seq);
+    entry.seq = seq;
+    entry.streamOffset = send.bytes;
+    entry.lengthBytes = payload.length;
+    entry.payloadCrc = crc32(payload);
+    entry.slot = this.#slots.take(this.#volumeOf(seq));
+    link.own.describe(entry);
     send.produce(payload.length);
     link.setBlocked(false);
     link.beginWrite();
     let pending: Completion;
     try {
-      pending = this.#writer.write(frame, payload);
+      pending = this.#writer.write(entry, payload);
     } catch (error) {
       link.endWrite("failed");
       throw error;
@@ -88,21 +109,49 @@ export class FrameSender {
 
   #writeAgain(seq: number): void {
     const link = this.#link;
-    const place = link.send.place(seq);
+    const entry = this.#entryOf(seq);
     // Another write of the frame that is under way carries the same bytes.
-    const due = link.failure === null && seq >= link.send.ackedFrames && this.#writer.isFree(place);
+    const due = link.failure === null && seq >= link.send.ackedFrames &&
+      this.#writer.isFree(seq, entry.slot);
     if (!due) return;
+    link.own.block.sentAgain++;
     link.beginWrite();
-    let pending: Completion | false;
+    let pending: Completion;
     try {
-      pending = this.#writer.writeAgain(place);
+      pending = this.#writer.writeAgain(entry);
     } catch (error) {
       link.endWrite("failed");
       throw error;
     }
-    if (pending !== false) link.own.block.sentAgain++;
-    if (pending === undefined || pending === false) link.endWrite("landed");
-    else this.#inBackground(this.#landing(pending));
+    if (pending === undefined) link.endWrite("landed");
+    this.#inBackground(this.#tellAgain(pending));
+  }
+
+  /** Publishes as well: it may be the descriptor that the peer cannot read. */
+  async #tellAgain(pending: Completion): Promise<void> {
+    if (pending !== undefined) await this.#landing(pending);
+    if (this.#link.failure === null) await this.#link.publish();
+  }
+
+  /** Slots come back in order; a write from one's memory may still be under way. */
+  #freeSlots(): void {
+    const { ackedFrames } = this.#link.send;
+    while (this.#freedFrames < ackedFrames) {
+      const { slot } = this.#entryOf(this.#freedFrames);
+      if (!this.#writer.isFree(this.#freedFrames, slot)) return;
+      this.#slots.give(this.#volumeOf(this.#freedFrames), slot);
+      this.#freedFrames++;
+    }
+  }
+
+  #entryOf(seq: number): FrameEntry {
+    const entry = this.#entries[seq % this.#entries.length];
+    assert(entry !== undefined, "each frame in flight has a descriptor");
+    return entry;
+  }
+
+  #volumeOf(seq: number): number {
+    return volumeOfFrame(this.#link.medium.identity.layout, seq);
   }
 
   /** The end of a write to our slots that is under way. */

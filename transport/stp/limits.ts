@@ -17,7 +17,7 @@ export const RECORD_BYTES = 512;
 export const RECORD_CRC_OFFSET = 508;
 
 /** Version of everything on disk. A volume of another version is refused. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** Volumes of one group: the superblock lists all their uuids in one record. */
 export const VOLUMES_MAX = 16;
@@ -43,18 +43,29 @@ export const RING_SLOTS_DEFAULT = 8;
 export const RING_SLOTS_MIN = 4;
 export const RING_SLOTS_MAX = 64;
 
+/**
+ * Descriptors of unacknowledged frames in a control block, behind its record: one for each frame
+ * in flight. The rest of the block is kept zero.
+ */
+export const FRAME_ENTRIES = RING_SLOTS_MAX;
+export const FRAME_ENTRY_BYTES = 32;
+export const FRAME_TABLE_OFFSET = 512;
+
 /** Payload bytes of a frame: 128-256 KiB were measured best; small volumes take less. */
 export const PAYLOAD_BYTES_DEFAULT = 256 * 1024;
 export const PAYLOAD_BYTES_MIN = 64 * 1024;
+
+/** The first slot begins at a multiple of this: no payload straddles what a medium handles whole. */
+export const EXTENT_ALIGN_BYTES = 1024 * 1024;
 
 /** Smallest volume that can be formatted, whatever the count of volumes. */
 export const VOLUME_BYTES_MIN = 16 * 1024 * 1024;
 
 /**
- * Frames up to this many bytes have any length and are read in one piece with their header; larger
- * ones are whole blocks, so that their payload can be read straight into the reader's buffer.
+ * Frames up to this many bytes have any length; larger ones are whole blocks, so that they go out
+ * from the writer's buffer, and into the reader's, without a copy.
  */
-export const COMPOSE_BYTES_MAX = 32 * 1024;
+export const ODD_BYTES_MAX = 32 * 1024;
 
 /**
  * An announced frame that does not prove itself is read again this long, in ms, before the writer
@@ -102,6 +113,15 @@ export const SLEEP_MS_MAX = 25;
 /** Longest dead time that is believed of a host block, in ms: a wait that follows it ends. */
 export const DEAD_MS_MAX = 3_600_000;
 
+/** Longest watch of a status that is asked for, in ms: a person waits for it. */
+export const STATUS_WATCH_MS_MAX = 30_000;
+
+/** Looks of a claimer that end because somebody else just acted; then it leaves the id alone. */
+export const CLAIM_ROUNDS_MAX = 3;
+
+/** Beats in a row that find a late write of an earlier holder and write over it. */
+export const LATE_WRITES_MAX = 3;
+
 /** Continuous traffic gives up the thread at least this often, in ms. */
 export const TURN_MS_MAX = 2;
 
@@ -111,9 +131,14 @@ assert(160 + VOLUMES_MAX * 16 <= RECORD_CRC_OFFSET, "the superblock lists every 
 assert(PAYLOAD_BYTES_DEFAULT % BLOCK_BYTES === 0, "payloads are whole blocks");
 assert(YIELD_MS_MAX > 2.5 * SLEEP_MS_FIRST, "an awake end waits until a sleeping one is back");
 assert(PAYLOAD_BYTES_MIN % BLOCK_BYTES === 0, "payloads are whole blocks");
-assert(COMPOSE_BYTES_MAX <= PAYLOAD_BYTES_MIN, "a composed frame fits every slot");
+assert(ODD_BYTES_MAX <= PAYLOAD_BYTES_MIN, "a frame of any length fits every slot");
+assert(FRAME_TABLE_OFFSET >= RECORD_BYTES, "the frame table lies behind the record");
 assert(
-  HOSTS_MIN * ENDPOINTS_MIN * RING_SLOTS_MIN * (PAYLOAD_BYTES_MIN + BLOCK_BYTES) +
+  FRAME_TABLE_OFFSET + FRAME_ENTRIES * FRAME_ENTRY_BYTES <= BLOCK_BYTES,
+  "the frame table fits the control block",
+);
+assert(
+  HOSTS_MIN * ENDPOINTS_MIN * RING_SLOTS_MIN * PAYLOAD_BYTES_MIN + EXTENT_ALIGN_BYTES +
       (1 + HOSTS_MIN + 2 * HOSTS_MIN * ENDPOINTS_MIN) * BLOCK_BYTES <= VOLUME_BYTES_MIN,
   "the smallest layout fits the smallest volume",
 );

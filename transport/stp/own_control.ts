@@ -13,8 +13,8 @@ import {
   type EndpointId,
 } from "./control_block.ts";
 import type { CursorVerdict } from "./cursors.ts";
-import type { FrameVerdict } from "./frame_header.ts";
-import { BLOCK_BYTES } from "./limits.ts";
+import { connectionSeed, type FrameEntry, FrameTable, type FrameVerdict } from "./frame_entry.ts";
+import { BLOCK_BYTES, FRAME_TABLE_OFFSET } from "./limits.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { readVolume, writeVolume } from "./volume_io.ts";
@@ -27,6 +27,10 @@ export class OwnControl {
   readonly #offsetBytes: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** Where descriptors are made: the image itself may be on its way to the volume. */
+  readonly #staged = new Uint8Array(BLOCK_BYTES);
+  readonly #stagedTable = this.#staged.subarray(FRAME_TABLE_OFFSET);
+  #table: FrameTable | undefined;
   #writing: Promise<void> | undefined;
   #again = false;
 
@@ -40,15 +44,18 @@ export class OwnControl {
     this.#view = viewOf(this.#bytes);
   }
 
+  /** Puts the descriptor of a frame into the table; the next `publish` carries it. */
+  describe(entry: FrameEntry): void {
+    this.#table ??= new FrameTable(this.#staged, connectionSeed(this.self, this.block.peer));
+    this.#table.write(entry);
+  }
+
   /** Counts a frame of the peer that did not prove itself. */
   countFrame(verdict: Exclude<FrameVerdict, "ok">): void {
     this.block.badFrames++;
     switch (verdict) {
       case "torn":
         this.block.tornFrames++;
-        return;
-      case "zombie":
-        this.block.zombieFrames++;
         return;
       case "stale":
         this.block.staleFrames++;
@@ -81,6 +88,7 @@ export class OwnControl {
   #write(): Completion {
     this.block.changes++;
     encodeControlBlock(this.block, this.#bytes, this.#view);
+    if (this.#table !== undefined) this.#bytes.set(this.#stagedTable, FRAME_TABLE_OFFSET);
     return writeVolume(this.#volume, this.#offsetBytes, this.#bytes);
   }
 

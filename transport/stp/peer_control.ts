@@ -1,14 +1,28 @@
 // The control block of the peer's endpoint, as we last could read it.
 //
-// Invariants: `block` only ever holds what one read returned with a right checksum. One read at a
-// time: a poll that finds another under way waits for that one.
+// Invariants: `block` and the frame table only ever hold what one read returned with a right
+// checksum of the record. One read at a time: a poll that finds another under way waits for that
+// one. Reads go into a spare image, so that the table can be looked at meanwhile.
 
 import type { Completion, Volume } from "../volume.ts";
 import { type RecordState, viewOf } from "./block_fields.ts";
-import { ControlBlock, decodeControlBlock, type EndpointId } from "./control_block.ts";
+import { type ConnectionIds, ControlBlock, decodeControlBlock } from "./control_block.ts";
+import {
+  connectionSeed,
+  type ExpectedFrame,
+  type FrameEntry,
+  FrameTable,
+  type FrameVerdict,
+} from "./frame_entry.ts";
 import { BLOCK_BYTES } from "./limits.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import { readVolume } from "./volume_io.ts";
+
+interface BlockImage {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly table: FrameTable;
+}
 
 export class PeerControl {
   readonly block = new ControlBlock();
@@ -16,28 +30,39 @@ export class PeerControl {
   state: RecordState = "empty";
   readonly #volume: Volume;
   readonly #offsetBytes: number;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #image: BlockImage;
+  #spare: BlockImage;
   #reading: Promise<void> | undefined;
 
-  constructor(volume: Volume, layout: StgLayout, peer: EndpointId) {
+  constructor(volume: Volume, layout: StgLayout, ids: ConnectionIds) {
     this.#volume = volume;
-    this.#offsetBytes = controlBlockOffset(layout, peer.host, peer.endpoint);
-    this.#bytes = volume.allocate(BLOCK_BYTES);
-    this.#view = viewOf(this.#bytes);
+    this.#offsetBytes = controlBlockOffset(layout, ids.peer.host, ids.peer.endpoint);
+    const seed = connectionSeed(ids.peer, ids.local);
+    this.#image = makeImage(volume, seed);
+    this.#spare = makeImage(volume, seed);
   }
 
   /** @throws (or rejects) AgentError `volume` */
   poll(): Completion {
     if (this.#reading !== undefined) return this.#reading;
-    const pending = readVolume(this.#volume, this.#offsetBytes, this.#bytes);
+    const pending = readVolume(this.#volume, this.#offsetBytes, this.#spare.bytes);
     if (pending === undefined) return this.#decode();
     this.#reading = this.#finish(pending);
     return this.#reading;
   }
 
+  /** Looks for the descriptor of a frame in the block as it was read last. */
+  findFrame(expected: ExpectedFrame, into: FrameEntry): FrameVerdict {
+    return this.#image.table.read(expected, into);
+  }
+
   #decode(): undefined {
-    this.state = decodeControlBlock(this.#bytes, this.#view, this.block);
+    const { bytes, view } = this.#spare;
+    this.state = decodeControlBlock(bytes, view, this.block);
+    if (this.state !== "ok") return undefined;
+    const older = this.#image;
+    this.#image = this.#spare;
+    this.#spare = older;
     return undefined;
   }
 
@@ -49,4 +74,9 @@ export class PeerControl {
       this.#reading = undefined;
     }
   }
+}
+
+function makeImage(volume: Volume, seed: number): BlockImage {
+  const bytes = volume.allocate(BLOCK_BYTES).fill(0);
+  return { bytes, view: viewOf(bytes), table: new FrameTable(bytes, seed) };
 }

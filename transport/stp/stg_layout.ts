@@ -5,12 +5,12 @@
 //   1 .. H                host table: the block of host id h is block h
 //   then H x E            control blocks, those of one host together (used on volume 0)
 //   then H x E            proof blocks (medium proof, on every volume)
-//   then H x E x S slots  transmit extents: the S slots of an endpoint lie together
-// A slot is one header block and `payloadBytes` of payload.
+//   then, from a whole MiB on, H x E x S slots: transmit extents, those of an endpoint together
+// A slot takes `payloadBytes`; what stands in it, says the frame table of the control block.
 //
 // Invariants: each block has one writer, the host in whose region it lies (block 0: the
-// formatter). Place `p` of a transmit ring is slot `p div n` on volume `p mod n`; cursors.ts says
-// which frame lies at which place.
+// formatter). Frame `seq` lies on volume `seq mod n`, in the slot that its descriptor names
+// (frame_entry.ts).
 
 import { assert } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
@@ -19,6 +19,8 @@ import {
   ENDPOINTS_DEFAULT,
   ENDPOINTS_MAX,
   ENDPOINTS_MIN,
+  EXTENT_ALIGN_BYTES,
+  FRAME_ENTRIES,
   HOSTS_DEFAULT,
   HOSTS_MAX,
   HOSTS_MIN,
@@ -39,6 +41,12 @@ export interface StgLayout {
   readonly payloadBytes: number;
 }
 
+/** Whose slots: an EndpointId is one. */
+export interface SlotOwner {
+  readonly host: number;
+  readonly endpoint: number;
+}
+
 /** What the caller of `planLayout` wants fixed; the rest shrinks to fit. */
 export interface LayoutWishes {
   readonly maxHosts?: number | undefined;
@@ -51,8 +59,13 @@ export function ringSlots(layout: StgLayout): number {
   return layout.slotsPerVolume * layout.volumeCount;
 }
 
+/** Frames that can be in flight: each needs a slot and a descriptor. */
+export function windowFrames(layout: StgLayout): number {
+  return Math.min(ringSlots(layout), FRAME_ENTRIES);
+}
+
 export function slotBytes(layout: StgLayout): number {
-  return BLOCK_BYTES + layout.payloadBytes;
+  return layout.payloadBytes;
 }
 
 /** Offset of the block of `hostId` (1 .. maxHosts) in the host table. */
@@ -95,7 +108,8 @@ export function proofBlockOffset(layout: StgLayout, hostId: number, endpoint: nu
 
 /** Bytes before the first slot: what formatting clears. */
 export function metadataBytes(layout: StgLayout): number {
-  return controlAreaStart(layout) + 2 * layout.maxHosts * controlAreaBytes(layout);
+  const used = controlAreaStart(layout) + 2 * layout.maxHosts * controlAreaBytes(layout);
+  return Math.ceil(used / EXTENT_ALIGN_BYTES) * EXTENT_ALIGN_BYTES;
 }
 
 /** Offset of an endpoint's slots on each volume. */
@@ -104,14 +118,15 @@ export function extentOffset(layout: StgLayout, hostId: number, endpoint: number
   return metadataBytes(layout) + endpointIndex(layout, hostId, endpoint) * extentBytes;
 }
 
-/** Index of the volume on which a place of the ring lies. */
-export function volumeOfPlace(layout: StgLayout, place: number): number {
-  return place % layout.volumeCount;
+/** Offset of one slot of an endpoint on its volume. */
+export function slotOffset(layout: StgLayout, by: SlotOwner, slot: number): number {
+  assert(slot >= 0 && slot < layout.slotsPerVolume, "a slot of the endpoint");
+  return extentOffset(layout, by.host, by.endpoint) + slot * slotBytes(layout);
 }
 
-/** Slot of a place on its volume. */
-export function slotOfPlace(layout: StgLayout, place: number): number {
-  return Math.floor(place / layout.volumeCount) % layout.slotsPerVolume;
+/** Index of the volume on which a frame lies. */
+export function volumeOfFrame(layout: StgLayout, seq: number): number {
+  return seq % layout.volumeCount;
 }
 
 /** Bytes that the layout takes on each volume. */

@@ -193,10 +193,10 @@ export class StpConn implements Conn {
     for (;;) {
       this.#checkWritable();
       if (from.length === 0) return 0;
-      if (this.#sender.credit > 0) break;
+      if (this.#sender.ready) break;
       const polled = this.#link.poll();
       if (polled !== undefined) await polled;
-      if (this.#sender.credit > 0) continue;
+      if (this.#sender.ready) continue;
       if (this.#link.setBlocked(true)) await this.#link.publish();
       const paused = this.#link.pause(this.#writeLadder, signal);
       if (paused !== undefined) await paused;

@@ -26,11 +26,12 @@ import {
   peerEvent,
   type Phase,
 } from "./endpoint_state.ts";
+import type { FrameEntry, FrameVerdict } from "./frame_entry.ts";
 import type { IdleLadder } from "./idle_ladder.ts";
 import type { OwnControl } from "./own_control.ts";
 import { PeerControl } from "./peer_control.ts";
 import { PeerWatch } from "./peer_watch.ts";
-import { ringSlots } from "./stg_layout.ts";
+import { windowFrames } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import type { ThreadTurns } from "./thread_turns.ts";
 import type { WriteFence } from "./write_fence.ts";
@@ -78,6 +79,7 @@ export class StpLink {
   #released = false;
   #seenChanges = 0;
   #seenRequests = 0;
+  readonly #expected = { seq: 0, streamOffset: 0, payloadBytes: 0, slotsPerVolume: 0 };
   /** Since when the peer's block cannot be read or is old; -1 when it is good. */
   #badSinceMs = -1;
   #newsMs: number;
@@ -89,12 +91,12 @@ export class StpLink {
     this.medium = medium;
     this.ids = ids;
     this.turns = options.turns;
-    this.send = new SendWindow(ringSlots(layout));
-    this.receive = new ReceiveWindow(ringSlots(layout), layout.payloadBytes);
+    this.send = new SendWindow(windowFrames(layout));
+    this.receive = new ReceiveWindow(windowFrames(layout), layout.payloadBytes);
     this.own = options.own;
     this.#fence = options.fence;
     this.#release = options.release;
-    this.#peer = new PeerControl(medium.controlVolume, layout, ids.peer);
+    this.#peer = new PeerControl(medium.controlVolume, layout, ids);
     this.#watch = new PeerWatch(medium, ids.peer);
     this.#newsMs = medium.clock.monotonicMs();
     this.#lookedMs = this.#newsMs;
@@ -118,11 +120,6 @@ export class StpLink {
     const changed = this.own.block.blocked !== blocked;
     this.own.block.blocked = blocked;
     return changed;
-  }
-
-  /** True once the peer's block showed that it follows laps of our ring. */
-  get peerFollowsLaps(): boolean {
-    return this.#seenChanges > 0 && this.#peer.block.followsLaps;
   }
 
   /** Grows when the peer took or asked for something: for a `close` that waits for it. */
@@ -179,8 +176,7 @@ export class StpLink {
     if (block.askedFrame <= this.receive.frames) block.askedFrame = 0;
     block.producedFrames = this.send.doneFrames;
     block.producedBytes = this.send.doneBytes;
-    block.lapFrame = this.send.lapFrame;
-    block.lapSlots = this.send.lapSlots;
+    block.windowFrames = this.send.limit;
     block.consumedFrames = this.receive.frames;
     block.consumedBytes = this.receive.bytes;
     this.receive.publishedFrames = this.receive.frames;
@@ -197,6 +193,17 @@ export class StpLink {
       this.#blockWrites--;
       if (this.#releaseDue) this.#releaseWhenQuiet();
     }
+  }
+
+  /** Looks for the descriptor of the next frame in the peer's block as it was read last. */
+  findFrame(into: FrameEntry): FrameVerdict {
+    const { payloadBytes, slotsPerVolume } = this.medium.identity.layout;
+    const expected = this.#expected;
+    expected.seq = this.receive.frames;
+    expected.streamOffset = this.receive.bytes;
+    expected.payloadBytes = payloadBytes;
+    expected.slotsPerVolume = slotsPerVolume;
+    return this.#peer.findFrame(expected, into);
   }
 
   /** Takes an event of the life cycle and performs what follows from it. */

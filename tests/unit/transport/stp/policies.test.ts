@@ -9,6 +9,7 @@ import {
   nextEndpointState,
   OPEN,
 } from "../../../../transport/stp/endpoint_state.ts";
+import { FrameSlots } from "../../../../transport/stp/frame_slots.ts";
 import type { HostBlock } from "../../../../transport/stp/host_block.ts";
 import { IdleLadder } from "../../../../transport/stp/idle_ladder.ts";
 import {
@@ -25,12 +26,13 @@ import {
   extentOffset,
   hostBlockOffset,
   layoutBytes,
+  metadataBytes,
   planLayout,
   proofBlockOffset,
   ringSlots,
   slotBytes,
-  slotOfPlace,
-  volumeOfPlace,
+  slotOffset,
+  windowFrames,
 } from "../../../../transport/stp/stg_layout.ts";
 
 const MIB = 1024 * 1024;
@@ -79,23 +81,43 @@ describe("planLayout()", () => {
       }
     }
     spans.sort((a, b) => a[0] - b[0]);
+    const lastProof = proofBlockOffset(layout, layout.maxHosts, layout.endpointsPerHost - 1);
+    const metadataEnd = lastProof + 4096;
     let end = 0;
     for (const [offset, bytes] of spans) {
-      expect(offset).toBe(end);
+      // The first slot begins at a whole MiB.
+      expect(offset).toBe(end === metadataEnd ? metadataBytes(layout) : end);
       end = offset + bytes;
     }
     expect(end).toBe(layoutBytes(layout));
   });
 
-  test("puts each frame of a ring into a slot of its own", () => {
-    const layout = planLayout(3, 64 * MIB);
-    const places = Array.from(
-      { length: ringSlots(layout) },
-      (_, seq) => `${volumeOfPlace(layout, seq)}:${slotOfPlace(layout, seq)}`,
-    );
-    expect(new Set(places).size).toBe(ringSlots(layout));
-    expect(volumeOfPlace(layout, ringSlots(layout))).toBe(0);
-    expect(slotOfPlace(layout, ringSlots(layout))).toBe(0);
+  test("puts payloads where none straddles what a medium handles whole", () => {
+    for (const volumeBytes of [16 * MIB, 100 * MIB, 400 * MIB]) {
+      const layout = planLayout(2, volumeBytes);
+      expect(metadataBytes(layout) % MIB).toBe(0);
+      expect(MIB % layout.payloadBytes).toBe(0);
+      const start = slotOffset(layout, { host: 2, endpoint: 1 }, layout.slotsPerVolume - 1);
+      expect(start % layout.payloadBytes).toBe(0);
+    }
+  });
+
+  test("gives each frame in flight a descriptor, in rings of any size", () => {
+    const layout = planLayout(3, 400 * MIB, { ringSlots: 64, payloadBytes: 64 * 1024 });
+    expect(ringSlots(layout)).toBe(66);
+    expect(windowFrames(layout)).toBe(64);
+  });
+});
+
+describe("FrameSlots", () => {
+  test("uses few slots when few are in flight, and none twice", () => {
+    const slots = new FrameSlots(2, 4);
+    expect([slots.take(0), slots.take(0), slots.take(1)]).toEqual([0, 1, 0]);
+    slots.give(0, 0);
+    expect(slots.take(0)).toBe(0);
+    expect([slots.take(0), slots.take(0)]).toEqual([2, 3]);
+    expect([slots.hasFree(0), slots.hasFree(1)]).toEqual([false, true]);
+    expect(() => slots.take(0)).toThrow("free");
   });
 });
 
@@ -139,16 +161,10 @@ describe("cursors", () => {
     ));
   });
 
-  const announced = (
-    producedFrames: number,
-    producedBytes: number,
-    lapFrame = 0,
-    lapSlots = 0,
-  ) => ({
+  const announced = (producedFrames: number, producedBytes: number, windowFrames = 0) => ({
     producedFrames,
     producedBytes,
-    lapFrame,
-    lapSlots,
+    windowFrames,
   });
 
   test("ignore a producer that moves back or past the ring", () => {
@@ -160,7 +176,6 @@ describe("cursors", () => {
     expect(receive.announce(announced(3, 150))).toBe("beyond");
     expect(receive.announce(announced(NaN, NaN))).toBe("beyond");
     expect(receive.available).toBe(2);
-    expect(receive.lengthBytesMax).toBe(100);
   });
 
   test("acknowledge at half of the ring, when idle, or when the peer waits", () => {
@@ -176,35 +191,29 @@ describe("cursors", () => {
     expect(receive.ackDue(busy)).toBe(true);
   });
 
-  test("change the length of a lap only when nothing is in flight", () => {
-    const send = new SendWindow(8);
-    send.produce(10);
-    send.complete(0);
-    send.resize(2);
-    expect(send.credit).toBe(0);
-    expect(send.lapSlots).toBe(8);
-    expect(send.acknowledge(1, 10)).toBe("moved");
-    send.resize(2);
-    expect([send.credit, send.lapFrame, send.place(1), send.place(2), send.place(3)])
-      .toEqual([2, 1, 0, 1, 0]);
-    send.resize(100);
-    expect(send.lapSlots).toBe(8);
+  test("acknowledge at half of the window that the peer has now", () => {
+    const receive = new ReceiveWindow(8, 100);
+    receive.announce(announced(2, 200, 2));
+    receive.consume(100);
+    expect(receive.ackDue({ peerBlocked: false, idle: false })).toBe(true);
+    receive.publishedFrames = 1;
+    receive.announce(announced(2, 200, 1000));
+    receive.consume(100);
+    expect(receive.ackDue({ peerBlocked: false, idle: false })).toBe(false);
   });
 
-  test("follow a lap only from where everything was taken", () => {
-    const receive = new ReceiveWindow(8, 100);
-    receive.announce(announced(2, 200));
-    expect(receive.announce(announced(3, 300, 2, 2))).toBe("beyond"); // frame 0 was not taken
-    receive.consume(100);
-    receive.consume(100);
-    expect(receive.announce(announced(3, 300, 2, 2))).toBe("beyond"); // nor told
-    receive.publishedFrames = 2;
-    expect(receive.announce(announced(3, 300, 2, 9))).toBe("beyond");
-    expect(receive.announce(announced(5, 500, 2, 2))).toBe("beyond");
-    expect(receive.announce(announced(4, 400, NaN, 2))).toBe("beyond");
-    expect(receive.announce(announced(4, 400, 2, 2))).toBe("moved");
-    expect([receive.place(2), receive.place(3)]).toEqual([0, 1]);
-    expect(receive.announce(announced(5, 500, 0, 8))).toBe("back");
+  test("give less credit when the limit falls, and never more than the window", () => {
+    const send = new SendWindow(8);
+    for (let seq = 0; seq < 3; seq++) {
+      send.produce(10);
+      send.complete(seq);
+    }
+    send.limit = 2;
+    expect(send.credit).toBe(-1);
+    send.acknowledge(3, 30);
+    expect(send.credit).toBe(2);
+    send.limit = 100;
+    expect(send.credit).toBe(8);
   });
 });
 

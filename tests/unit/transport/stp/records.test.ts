@@ -11,12 +11,7 @@ import {
   controlBlockImage,
   decodeControlBlock,
 } from "../../../../transport/stp/control_block.ts";
-import {
-  FRAME_HEADER_BYTES,
-  judgeFrameHeader,
-  prepareFrameHeader,
-  sealFrameHeader,
-} from "../../../../transport/stp/frame_header.ts";
+import { connectionSeed, FrameEntry, FrameTable } from "../../../../transport/stp/frame_entry.ts";
 import {
   decodeHostBlock,
   encodeHostBlock,
@@ -83,34 +78,36 @@ function control(): ControlBlock {
   return block;
 }
 
-/** What programs before laps and requests wrote: zeros there. */
-function earlierControl(): ControlBlock {
-  return Object.assign(control(), { followsLaps: false });
-}
-
 function recoveringControl(): ControlBlock {
   return Object.assign(control(), {
     undrained: true,
     askedFrame: 2 ** 34,
     requests: 3,
     tornFrames: 4,
-    zombieFrames: 5,
     staleFrames: 6,
     damagedFrames: 7,
     cursorsBack: 8,
     cursorsBeyond: 9,
     sentAgain: 10,
-    lapFrame: 2 ** 35,
-    lapSlots: 4,
+    windowFrames: 4,
   });
 }
 
-function frameHeader(): Uint8Array {
-  const header = new Uint8Array(FRAME_HEADER_BYTES);
-  const view = viewOf(header);
-  prepareFrameHeader(view, { local: LOCAL, peer: PEER });
-  sealFrameHeader(header, view, { seq: 5, streamOffset: 500, lengthBytes: 9, payloadCrc: 77 });
-  return header;
+const FRAME: FrameEntry = Object.assign(new FrameEntry(), {
+  seq: 69,
+  streamOffset: 2 ** 40 + 1,
+  lengthBytes: 9,
+  payloadCrc: 77,
+  slot: 3,
+});
+const TABLE_START = 512;
+const ENTRY_START = TABLE_START + 5 * 32;
+
+/** A control block whose table holds one frame. */
+function tableImage(): Uint8Array {
+  const block = new Uint8Array(4096);
+  new FrameTable(block, connectionSeed(LOCAL, PEER)).write(FRAME);
+  return block;
 }
 
 /** Compares with the golden file; GOLDEN=write makes a missing one. */
@@ -135,10 +132,10 @@ describe("records", () => {
     const image = (block: ControlBlock) => controlBlockImage(block).subarray(0, RECORD_BYTES);
     const known = { ...HOST, process: PROCESS };
     expectGolden("host_block_process", encodeHostBlock(known).subarray(0, RECORD_BYTES));
-    expectGolden("control_block", image(earlierControl()));
+    expectGolden("control_block", image(control()));
     expectGolden("control_block_recovery", image(recoveringControl()));
     expectGolden("proof_block", encodeProofBlock(proof).subarray(0, RECORD_BYTES));
-    expectGolden("frame_header", frameHeader());
+    expectGolden("frame_entry", tableImage().subarray(ENTRY_START, ENTRY_START + 32));
   });
 
   test("decode to what was encoded", () => {
@@ -146,7 +143,7 @@ describe("records", () => {
     for (const host of [HOST, { ...HOST, process: PROCESS }]) {
       expect(decodeHostBlock(encodeHostBlock(host), { hostId: 2, stgUuid: UUID })).toEqual(host);
     }
-    for (const block of [control(), earlierControl(), recoveringControl()]) {
+    for (const block of [control(), recoveringControl()]) {
       const image = controlBlockImage(block);
       const into = new ControlBlock();
       expect(decodeControlBlock(image, viewOf(image), into)).toBe("ok");
@@ -160,7 +157,7 @@ describe("records", () => {
     const block = encodeSuperblock(SUPERBLOCK);
     expect(decodeSuperblock(new Uint8Array(4096))).toBe("empty");
     expect(decodeSuperblock(new Uint8Array(4096).fill(7))).toBe("foreign");
-    expect(decodeSuperblock(block.with(8, 2))).toBe("version");
+    expect(decodeSuperblock(block.with(8, 1))).toBe("version");
     expect(decodeSuperblock(block.with(200, 1))).toBe("damaged");
     const host = encodeHostBlock(HOST);
     expect(decodeHostBlock(host, { hostId: 2, stgUuid: OTHER })).toBe("empty");
@@ -200,29 +197,38 @@ describe("records", () => {
   });
 });
 
-describe("judgeFrameHeader()", () => {
-  const receiver = { local: PEER, peer: LOCAL };
-  const expected = { ids: receiver, seq: 5, streamOffset: 500, payloadBytes: 100 };
-  const judge = (header: Uint8Array, change: Partial<typeof expected> = {}) =>
-    judgeFrameHeader(header, viewOf(header), { ...expected, ...change });
+describe("FrameTable", () => {
+  const expected = { seq: 69, streamOffset: 2 ** 40 + 1, payloadBytes: 100, slotsPerVolume: 4 };
+  const seed = connectionSeed(LOCAL, PEER);
+  const read = (block: Uint8Array, change: Partial<typeof expected> = {}, by = seed) =>
+    new FrameTable(block, by).read({ ...expected, ...change }, new FrameEntry());
 
-  test("takes exactly the expected frame", () => {
-    expect(judge(frameHeader())).toBe("ok");
-    expect(judge(frameHeader(), { seq: 6 })).toBe("stale");
-    expect(judge(frameHeader(), { seq: 4 })).toBe("stale");
-    expect(judge(frameHeader(), { streamOffset: 501 })).toBe("damaged");
-    expect(judge(frameHeader(), { payloadBytes: 8 })).toBe("damaged");
-    const later = { local: { ...PEER, generation: 9 }, peer: LOCAL };
-    expect(judge(frameHeader(), { ids: later })).toBe("zombie");
-    const rebooted = { local: PEER, peer: { ...LOCAL, boot: 4 } };
-    expect(judge(frameHeader(), { ids: rebooted })).toBe("zombie");
+  test("gives exactly the expected frame", () => {
+    const into = new FrameEntry();
+    expect(new FrameTable(tableImage(), seed).read(expected, into)).toBe("ok");
+    expect(into).toEqual(FRAME);
+    expect(read(tableImage(), { seq: 69 + 64 })).toBe("stale");
+    expect(read(tableImage(), { seq: 5 })).toBe("stale");
+    expect(read(tableImage(), { seq: 70 })).toBe("torn");
+    expect(read(tableImage(), { streamOffset: 2 ** 40 })).toBe("damaged");
+    expect(read(tableImage(), { payloadBytes: 8 })).toBe("damaged");
+    expect(read(tableImage(), { slotsPerVolume: 3 })).toBe("damaged");
   });
 
-  test("finds each flipped bit", () => {
-    for (let bit = 0; bit < FRAME_HEADER_BYTES * 8; bit++) {
-      const header = frameHeader();
-      header[bit >> 3] = (header[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(judge(header)).toBe("torn");
+  test("takes no frame of another connection, generation or direction", () => {
+    for (const field of ["host", "endpoint", "boot", "generation"] as const) {
+      expect(read(tableImage(), {}, connectionSeed({ ...LOCAL, [field]: 9 }, PEER))).toBe("torn");
+      expect(read(tableImage(), {}, connectionSeed(LOCAL, { ...PEER, [field]: 9 }))).toBe("torn");
+    }
+    expect(read(tableImage(), {}, connectionSeed(PEER, LOCAL))).toBe("torn");
+  });
+
+  test("finds each flipped bit of an entry", () => {
+    for (let bit = 0; bit < 32 * 8; bit++) {
+      const block = tableImage();
+      const at = ENTRY_START + (bit >> 3);
+      block[at] = (block[at] ?? 0) ^ (1 << (bit & 7));
+      expect(read(block)).toBe("torn");
     }
   });
 });

@@ -8,6 +8,7 @@ import {
   AgentError,
   type Clock,
   type EndpointLease,
+  type HostClaim,
   type Random,
   readStgIdentity,
   readStgStatus,
@@ -76,6 +77,11 @@ export class BenchHost implements AsyncDisposable {
 
   get hostId(): number {
     return this.#member.claim.hostId;
+  }
+
+  /** What a worker of this process needs for a mechanism of its own, in place of this one. */
+  worker(): { readonly claim: HostClaim; readonly lease: EndpointLease } {
+    return { claim: this.#member.claim, lease: this.#lease };
   }
 
   /** Fires when the id is lost: what is measured from then on is worth nothing. */

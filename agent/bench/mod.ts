@@ -12,7 +12,7 @@ export {
   type StreamOptions,
   type TripFigures,
 } from "./drive_bench.ts";
-export { median, quantile } from "./latency.ts";
+export { quantile } from "./latency.ts";
 export {
   FRAME_BYTES_DEFAULT,
   FRAME_BYTES_MAX,

@@ -3,9 +3,6 @@
 /** Bytes of one write and of one read: what the backup's data channel uses. */
 export const CHUNK_BYTES = 256 * 1024;
 
-/** Bytes sent before the clock starts: code is compiled and buffers are touched by then. */
-export const WARM_UP_BYTES = 256 * 1024 ** 2;
-
 /** Slots of the bare ring: 2 MiB stay in the processor's cache. */
 export const RING_SLOTS = 8;
 
@@ -15,5 +12,23 @@ export const STEAL_MAX = 0.15;
 /** Runs of one contestant per round before a busy machine ends the benchmark. */
 export const TRIES_MAX = 5;
 
-/** Milliseconds one run may take. */
-export const RUN_TIMEOUT_MS = 120_000;
+/** Milliseconds one run may take beyond its measured time: starts, round trips, clean-up. */
+export const RUN_OVERHEAD_MS = 60_000;
+
+/** Size of each of the array's two volumes: room for the largest ring of the plots. */
+export const VOLUME_BYTES = 256 * 1024 ** 2;
+
+/** Size of the file behind the loop device; half of it is read, half of it is written by dd. */
+export const DEVICE_BYTES = 1024 ** 3;
+
+/** Passes of each dd over its half while the other one runs, too. */
+export const DD_PASSES = 4;
+
+/** Silence before the first message after it, in ms. */
+export const IDLE_MS = 10_000;
+
+/** Connections at once in the run that looks for fair shares. */
+export const MANY_CONNECTIONS = 8;
+
+/** Milliseconds between two requests to the control endpoint: some hundreds in a run. */
+export const CONTROL_PAUSE_MS = 3;

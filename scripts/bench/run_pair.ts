@@ -1,80 +1,123 @@
-// Runs one contestant once: two processes, their figures, and whether the machine was ours.
+// Runs one contestant once: a sink and a source process, and what the source measured. While a
+// stream runs beside a control endpoint, this process asks it.
 
 import { spawn } from "node:child_process";
+import { request } from "node:http";
 import { createInterface } from "node:readline";
-import { RUN_TIMEOUT_MS } from "./limits.ts";
-import type { Contestant } from "./peer_stream.ts";
-import { measureSteal } from "./steal.ts";
+import { quantile } from "../../agent/bench/mod.ts";
+import { CONTROL_PAUSE_MS, RUN_OVERHEAD_MS } from "./limits.ts";
+import type { Figures, PeerTask } from "./peer_task.ts";
 
-export interface RunFigures {
-  readonly bytesPerSecond: number;
-  readonly cpuSecondsPerGigabyte: number;
-  /** Part of the machine's time that others took, 0 to 1. */
-  readonly steal: number;
+/** A line that a process of a run prints. */
+interface PeerLine {
+  readonly type: "listening" | "streaming" | "figures" | "error";
+  readonly host?: number;
+  readonly port?: number;
+  readonly figures?: Figures;
+  readonly message?: string;
 }
 
-export interface PairOptions {
-  /** The command that runs a TypeScript file; its path and arguments follow. */
-  readonly runtime: readonly string[];
-  readonly folder: string;
-  readonly bytes: number;
+interface RunningPeer {
+  /** The first line of this type. @throws Error when the process ends without it */
+  line(type: PeerLine["type"]): Promise<PeerLine>;
+  readonly ended: Promise<void>;
 }
 
-interface PeerEnd {
-  readonly port: Promise<number>;
-  readonly figures: Promise<{ readonly seconds: number; readonly cpuSeconds: number }>;
-}
-
-function startPeer(args: readonly string[], options: PairOptions, stop: AbortSignal): PeerEnd {
+function startPeer(
+  runtime: readonly string[],
+  task: PeerTask,
+  stop: AbortSignal,
+): RunningPeer {
   const script = new URL("./peer.ts", import.meta.url).pathname;
-  const [program = "", ...before] = options.runtime;
-  const child = spawn(program, [...before, script, ...args], {
-    stdio: ["ignore", "pipe", "inherit"],
+  const [program = "", ...before] = runtime;
+  const child = spawn(program, [...before, script, JSON.stringify(task)], {
+    // A sink on a group ends when its input does.
+    stdio: ["pipe", "pipe", "inherit"],
   });
   stop.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
-  const port = Promise.withResolvers<number>();
-  const figures = Promise.withResolvers<{ seconds: number; cpuSeconds: number }>();
-  // Whoever waits for one of them hears of the end; the other must not count as unhandled.
-  port.promise.catch(() => {});
-  figures.promise.catch(() => {});
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    const value: { port?: number; seconds?: number; cpuSeconds?: number } = JSON.parse(line);
-    if (value.port !== undefined) port.resolve(value.port);
-    const { seconds, cpuSeconds } = value;
-    if (seconds !== undefined && cpuSeconds !== undefined) figures.resolve({ seconds, cpuSeconds });
-  });
-  const fail = (code: number | null): void => {
-    const error = new Error(`${args.slice(0, 2).join(" ")} ended with ${code}`);
-    port.reject(error);
-    figures.reject(error);
+  const lines: PeerLine[] = [];
+  let over: Error | null = null;
+  const waiters = new Set<() => void>();
+  const wake = (): void => {
+    for (const waiter of waiters) waiter();
   };
-  child.on("error", () => fail(127));
-  child.on("close", fail);
-  return { port: port.promise, figures: figures.promise };
+  createInterface({ input: child.stdout }).on("line", (text) => {
+    const line: PeerLine = JSON.parse(text);
+    if (line.type === "error") over = new Error(line.message);
+    lines.push(line);
+    wake();
+  });
+  const ended = new Promise<void>((resolve) => {
+    const end = (code: number | null): void => {
+      over ??= new Error(`${task.carrier} ${task.side} ended with ${code}`);
+      resolve();
+      wake();
+    };
+    child.on("error", () => end(127));
+    child.on("close", end);
+  });
+  const line = (type: PeerLine["type"]): Promise<PeerLine> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = lines.find((one) => one.type === type);
+        if (found === undefined && over === null) return;
+        waiters.delete(look);
+        if (found !== undefined) resolve(found);
+        else reject(over);
+      };
+      waiters.add(look);
+      look();
+    });
+  return { line, ended };
 }
 
-/** Moves `bytes` from a source to a sink process. @throws Error when one of them fails */
-export async function runPair(contestant: Contestant, options: PairOptions): Promise<RunFigures> {
-  const { folder, bytes } = options;
+/** @throws Error when one of the processes fails */
+export async function runPair(
+  runtime: readonly string[],
+  task: Omit<PeerTask, "side" | "peer">,
+): Promise<Figures> {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), RUN_TIMEOUT_MS);
+  const timer = setTimeout(() => stop.abort(), task.seconds * 1000 + RUN_OVERHEAD_MS);
   try {
-    const steal = measureSteal();
-    const sink = startPeer([contestant, "sink", folder, "0", String(bytes)], options, stop.signal);
-    const port = String(await sink.port);
-    const source = startPeer(
-      [contestant, "source", folder, port, String(bytes)],
-      options,
-      stop.signal,
-    );
-    const [got, gave] = await Promise.all([sink.figures, source.figures]);
-    return {
-      bytesPerSecond: bytes / got.seconds,
-      cpuSecondsPerGigabyte: (got.cpuSeconds + gave.cpuSeconds) / (bytes / 1e9),
-      steal: steal(),
-    };
+    const sink = startPeer(runtime, { ...task, side: "sink", peer: null }, stop.signal);
+    const { host = 0, port = 0 } = await sink.line("listening");
+    const peer = { host, port };
+    const source = startPeer(runtime, { ...task, side: "source", peer }, stop.signal);
+    const asked = task.measure === "control" ? await askWhile(source, task.control) : {};
+    const { figures = {} } = await source.line("figures");
+    await Promise.all([sink.ended, source.ended]);
+    return { ...figures, ...asked };
   } finally {
     clearTimeout(timer);
     stop.abort();
   }
+}
+
+/** Asks the control endpoint until the stream's figures are there. */
+async function askWhile(source: RunningPeer, path: string): Promise<Figures> {
+  await source.line("streaming");
+  let over = false;
+  const end = source.line("figures").then(() => over = true, () => over = true);
+  const samples: number[] = [];
+  while (!over) {
+    const since = performance.now();
+    const ok = await askHealth(path);
+    if (ok) samples.push(performance.now() - since);
+    await new Promise((resolve) => setTimeout(resolve, CONTROL_PAUSE_MS));
+  }
+  await end;
+  return { controlP99Ms: quantile(samples, 0.99) };
+}
+
+/** @returns false when it did not answer: the endpoint is closed when the stream is over */
+function askHealth(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path: "/healthz", agent: false }, (response) => {
+      response.resume();
+      response.on("end", () => resolve(response.statusCode === 200));
+      response.on("error", () => resolve(false));
+    });
+    call.on("error", () => resolve(false));
+    call.end();
+  });
 }

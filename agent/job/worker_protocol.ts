@@ -123,7 +123,7 @@ export interface RelayedConnection {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
   /** What the peer proved by its certificate. */
-  readonly peerName: string | undefined;
+  readonly peerName?: string | undefined;
   /** Bytes that crossed it on the main thread. */
   readonly alreadyBytes: number;
   /** Of a storage set-up: what step 160 received, and the steps so far. */

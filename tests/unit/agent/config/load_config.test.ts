@@ -75,7 +75,12 @@ describe("loadConfig", () => {
 
   test("loadClientConfig() reads the three database kinds of the contract's example", () => {
     const config = requireConfig(loadClientConfig(CLIENT, { file: FILE }));
-    expect(config.server).toEqual({ address: "127.0.0.1", port: 7430, connections: 2 });
+    expect(config.server).toEqual({
+      name: null,
+      address: "127.0.0.1",
+      port: 7430,
+      connections: 2,
+    });
     expect(config.databases).toEqual([
       { name: "app", kind: "sqlite", path: "/etc/agent/data/app.db" },
       {

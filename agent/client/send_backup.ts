@@ -81,7 +81,7 @@ async function sendRecords(
   for (const record of producer) {
     if (signal.aborted) return;
     session.throwIfCancelled();
-    await link.sendData(record);
+    await link.sendData(record, { signal });
     records += 1;
     files += record.rowCount;
     bytes += record.contentBytes;

@@ -100,15 +100,15 @@ export class JobLink {
   }
 
   /** The record's bytes must stay as they are: they may be sent again. */
-  sendData(record: DataRecord): Promise<void> {
+  sendData(record: DataRecord, options: WaitOptions = {}): Promise<void> {
     const fill = (into: Uint8Array) => encodeDataRecord(record, into);
-    return this.#sendRecord({ totalBytes: dataRecordBytes(record), fill });
+    return this.#sendRecord({ totalBytes: dataRecordBytes(record), fill }, options);
   }
 
   /** The record's bytes must stay as they are: they may be sent again. */
-  sendRestore(record: RestoreRecord): Promise<void> {
+  sendRestore(record: RestoreRecord, options: WaitOptions = {}): Promise<void> {
     const fill = (into: Uint8Array) => encodeRestoreRecord(record, into);
-    return this.#sendRecord({ totalBytes: restoreRecordBytes(record), fill });
+    return this.#sendRecord({ totalBytes: restoreRecordBytes(record), fill }, options);
   }
 
   /**
@@ -198,8 +198,10 @@ export class JobLink {
     this.#untoldBytes += frame.length;
   }
 
-  #sendRecord(record: Outgoing): Promise<void> {
-    return this.#lane?.send(record) ?? this.#control.send(record, this.#options);
+  /** A record may wait for words of the peer, which nobody reads once its result was read. */
+  #sendRecord(record: Outgoing, { signal }: WaitOptions): Promise<void> {
+    const sending = this.#lane?.send(record) ?? this.#control.send(record, this.#options);
+    return orCancelled(sending, signal);
   }
 
   /** A peer that fails says why on a connection that may be read later than the broken one. */

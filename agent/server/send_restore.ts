@@ -41,7 +41,7 @@ export async function sendRestore(
     let records = 0;
     for (const record of planned.reader.restoreRecords(planned.plan)) {
       if (failed.aborted) return;
-      await link.sendRestore(record);
+      await link.sendRestore(record, { signal: failed });
       records += 1;
       session.throwIfCancelled();
       await session.runtime.clock.yield();

@@ -30,6 +30,13 @@ function laneBed(options: LinkBedOptions & { readonly mayFallBack?: boolean } = 
   return { ...bed, lost, told, cut };
 }
 
+/** Writes of the sender to the storage do not end any more. */
+function stopWrites({ pairs }: ReturnType<typeof laneBed>): void {
+  const data = pairs[2]?.[0];
+  if (data === undefined) throw new Error("three connections");
+  data.write = () => new Promise(() => {});
+}
+
 const frameOf = (sequence: number, bytes: number) =>
   new Uint8Array(bytes).map((_, index) => (sequence * 31 + index) & 0xff);
 
@@ -138,6 +145,18 @@ describe("StorageLane", () => {
     expect(bed.told).toEqual([[], []]);
   });
 
+  test("a record that waits for the peer ends when the peer's failure was read", async () => {
+    const bed = laneBed();
+    stopWrites(bed);
+    const read = new AbortController();
+    const sending = failure(() => bed.near.sendData(dataRecord(0), { signal: read.signal }));
+    await bed.far.fail({ code: "no_space", message: "Cannot write: full" });
+    const message = await bed.near.receive();
+    expect(message.kind === "document" && message.document.type).toBe("error");
+    read.abort(new AgentError("no_space", "Cannot write: full"));
+    expect((await sending).code).toBe("no_space");
+  });
+
   test("a volume that fails is the reason at once", async () => {
     const cause = new AgentError("volume", 'Cannot write volume "v0": I/O error');
     const bed = laneBed();
@@ -152,9 +171,7 @@ describe("StorageLane", () => {
 
   test("a sender whose write never ends goes on when its host loses the group", async () => {
     const bed = laneBed();
-    const data = bed.pairs[2]?.[0];
-    if (data === undefined) throw new Error("three connections");
-    data.write = () => new Promise(() => {});
+    stopWrites(bed);
     const sending = send(bed.near, [1, 2, 3], () => {});
     const receiving = receive(bed.far, () => {});
     bed.lost[0].abort(lostError);

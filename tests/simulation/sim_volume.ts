@@ -78,42 +78,38 @@ export class SimVolume implements Volume {
     this.#checkRange(offsetBytes, from);
     const { faults, synchronous, rules, process, index } = this.#options;
     const sent = from.slice();
-    const tell = rules.submit({ process, volumeIndex: index, offsetBytes, image: sent });
+    const fate = rules.submit({ process, volumeIndex: index, offsetBytes, image: sent });
     const error = this.#errorOf("write");
     const takesMs = this.#takesMs();
     const flipped = faults.strikes("flip_medium");
     const image = flipped ? sent.slice() : sent;
     if (flipped) flipBit(image, faults.random.below(image.length * 8));
-    this.#land(offsetBytes, image, { takesMs, failed: error !== null });
+    if (error === null) this.#land(offsetBytes, image, takesMs);
+    else if (faults.active("late")) {
+      const landMs = faults.random.below(REACH.lateMs);
+      this.#landLater(offsetBytes, image, landMs, fate.landsLate);
+    }
     if (!synchronous) {
       return this.#completed(takesMs, error, () => {
         rules.checkUntouched(process, from, sent);
-        if (error === null) tell();
+        if (error === null) fate.done();
       });
     }
     this.#options.clock.spend(takesMs);
     if (error !== null) throw error;
-    tell();
+    fate.done();
     return undefined;
   }
 
-  #land(
-    offsetBytes: number,
-    image: Uint8Array,
-    state: { readonly takesMs: number; readonly failed: boolean },
-  ): void {
+  #land(offsetBytes: number, image: Uint8Array, takesMs: number): void {
     const { faults, synchronous } = this.#options;
     const { random } = faults;
-    if (state.failed) {
-      if (faults.active("late")) this.#landLater(offsetBytes, image, random.below(REACH.lateMs));
-      return;
-    }
     if (faults.strikes("lost")) return;
     if (faults.strikes("duplicate")) {
-      this.#landLater(offsetBytes, image, state.takesMs + random.below(REACH.duplicateMs));
+      this.#landLater(offsetBytes, image, takesMs + random.below(REACH.duplicateMs));
     }
     if (faults.strikes("torn_write")) {
-      const reachMs = synchronous ? REACH.tornMs : state.takesMs;
+      const reachMs = synchronous ? REACH.tornMs : takesMs;
       const parts = this.#parts(image.length);
       for (const [start, end] of parts) {
         const atMs = random.between(0, reachMs);
@@ -124,15 +120,20 @@ export class SimVolume implements Volume {
     const slow = synchronous && (faults.strikes("delay") || faults.strikes("reorder"));
     if (slow) this.#landLater(offsetBytes, image, random.between(0, REACH.delayMs));
     else if (synchronous) this.#options.medium.land(offsetBytes, image);
-    else this.#landLater(offsetBytes, image, random.between(0, state.takesMs));
+    else this.#landLater(offsetBytes, image, random.between(0, takesMs));
   }
 
-  #landLater(offsetBytes: number, image: Uint8Array, ms: number): void {
-    const { clock, process, faults, medium, rules, index } = this.#options;
+  #landLater(
+    offsetBytes: number,
+    image: Uint8Array,
+    ms: number,
+    tell: () => void = () => {},
+  ): void {
+    const { clock, process, faults, medium } = this.#options;
     clock.after(ms, () => {
       const cut = process.state === "crashed" && !faults.random.chance(LANDS_AFTER_CRASH);
       if (cut) return;
-      rules.landed(index, offsetBytes, image);
+      tell();
       medium.land(offsetBytes, image);
     });
   }
@@ -153,11 +154,15 @@ export class SimVolume implements Volume {
   }
 
   /** What this operation fails with, or null. */
-  #errorOf(verb: string): Error | null {
-    const { faults, index, hostName } = this.#options;
-    if (faults.isDead(index, hostName)) return new Error("no such device");
-    if (verb === "write" && faults.strikes("late")) return new Error("timed out");
-    return faults.strikes("io_error") ? new Error("input/output error") : null;
+  #errorOf(verb: "read" | "write"): Error | null {
+    const { faults, index, hostName, rules, process } = this.#options;
+    let found = "";
+    if (faults.isDead(index, hostName)) found = "no such device";
+    else if (verb === "write" && faults.strikes("late")) found = "timed out";
+    else if (faults.strikes("io_error")) found = "input/output error";
+    if (found === "") return null;
+    rules.volumeFailed(process);
+    return new Error(found);
   }
 
   #takesMs(): number {

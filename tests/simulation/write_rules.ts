@@ -3,24 +3,22 @@
 // Rules:
 //  1. A host writes only its own blocks; nobody writes the superblock after formatting.
 //  2. Cursors and changes of a control block only grow within a generation.
-//  3. A frame is announced only after its write completed (publish after completion).
-//  4. A slot is written again only when the reader said that it took the frame in it (the reader's
-//     cursor is the permission), or with the same bytes (retransmission).
-//  5. An endpoint is used again only after its last use ended, with a larger generation.
-//  6. A process whose host id was taken by a later one writes no more.
-//  7. A buffer does not change while a write of it is under way.
+//  3. An endpoint is used again only after its last use ended, with a larger generation.
+//  4. A process whose host id was taken by a later one writes no more.
+//  5. A buffer does not change while a write of it is under way.
+//  and those of frame_rules.ts.
 
-import { crc32 } from "../../transport/ground/crc32.ts";
-import { readU64, viewOf } from "../../transport/stp/block_fields.ts";
+import { viewOf } from "../../transport/stp/block_fields.ts";
 import {
   ControlBlock,
   decodeControlBlock,
   type EndpointId,
 } from "../../transport/stp/control_block.ts";
 import type { StgLayout } from "../../transport/stp/stg_layout.ts";
-import { regionOf } from "./volume_regions.ts";
+import { FrameRules } from "./frame_rules.ts";
 import type { RunTrace } from "./run_trace.ts";
 import type { SimProcess } from "./sim_process.ts";
+import { type Region, regionOf } from "./volume_regions.ts";
 
 export interface SubmittedWrite {
   readonly process: SimProcess;
@@ -29,38 +27,35 @@ export interface SubmittedWrite {
   readonly image: Uint8Array;
 }
 
-/** What stands in a slot, as its writer knows it. */
-interface FrameRecord {
-  readonly seq: number;
-  readonly boot: number;
-  readonly generation: number;
-  readonly lengthBytes: number;
-  readonly identity: number;
-  /** Of the whole frame: at least one write of it was acknowledged. */
-  done: boolean;
+/** What becomes of a write. */
+export interface WriteFate {
+  /** It was acknowledged. */
+  readonly done: () => void;
+  /** It failed, and lands now. */
+  readonly landsLate: () => void;
 }
 
 interface ProcessRecord {
   readonly hostId: number;
   readonly controls: Map<number, ControlBlock>;
-  /** By endpoint, volume and slot. */
-  readonly frames: Map<string, FrameRecord>;
+  readonly frames: FrameRules;
+  /** A volume failed it: what it could not write is no fault of its own. */
+  failed: boolean;
 }
 
 const NOTHING = () => {};
+const NO_MATTER: WriteFate = { done: NOTHING, landsLate: NOTHING };
 
 export class WriteRules {
   readonly #trace: RunTrace;
   readonly #layout: StgLayout;
   readonly #processes = new Map<SimProcess, ProcessRecord>();
-  /** Newest control block that each use of an endpoint handed in, by its four numbers. */
+  /** Consumer cursor that each use of an endpoint handed in last, by its four numbers. */
   readonly #consumed = new Map<string, number>();
-  /** Newest generations that wrote into each extent. */
-  readonly #newest = new Map<string, EndpointId>();
+  /** The newest use of each endpoint that wrote into its slots, by host and endpoint. */
+  readonly #newest = new Map<string, string>();
   /** Who joined last, by host id. */
   readonly #holders = new Map<number, { name: string; generation: number }>();
-  /** Writes by what they were, for the totals of a run. */
-  readonly counts = { control: 0, frames: 0, again: 0, zombies: 0 };
 
   constructor(layout: StgLayout, trace: RunTrace) {
     this.#layout = layout;
@@ -69,7 +64,8 @@ export class WriteRules {
 
   /** A process that may write for `hostId`. */
   admit(process: SimProcess, hostId: number): void {
-    this.#processes.set(process, { hostId, controls: new Map(), frames: new Map() });
+    const frames = new FrameRules(this.#layout, (what) => this.fail(process, what));
+    this.#processes.set(process, { hostId, controls: new Map(), frames, failed: false });
   }
 
   /** `process` joined as `hostId`: earlier holders of the id must be silent from now on. */
@@ -81,61 +77,46 @@ export class WriteRules {
     this.#holders.set(hostId, { name: process.name, generation });
   }
 
+  /** An operation of `process` failed. */
+  volumeFailed(process: SimProcess): void {
+    const record = this.#processes.get(process);
+    if (record !== undefined) record.failed = true;
+  }
+
   fail(process: SimProcess, what: string): void {
     this.#trace.breakRule(`${process.name}: ${what}`);
   }
 
-  /** @returns what to call when the write was acknowledged */
-  submit(write: SubmittedWrite): () => void {
-    const record = this.#processes.get(write.process);
-    if (record === undefined) return NOTHING; // formatting
-    const region = regionOf(this.#layout, write.volumeIndex, write.offsetBytes, write.image.length);
-    const { process } = write;
+  submit(write: SubmittedWrite): WriteFate {
+    const { process, image } = write;
+    const record = this.#processes.get(process);
+    if (record === undefined) return NO_MATTER; // formatting
+    const region = regionOf(this.#layout, write.volumeIndex, write.offsetBytes, image.length);
     if (typeof region === "string") {
       this.fail(process, `wrote ${region}`);
-      return NOTHING;
+      return NO_MATTER;
     }
     if (region.hostId !== record.hostId) {
       this.fail(process, `host ${record.hostId} wrote a ${region.kind} of host ${region.hostId}`);
     }
-    this.#trace.note(`write-${region.kind}`, process.name, region.endpoint, region.slot);
-    if (region.kind === "control") this.#judgeControl(write, record, region.endpoint);
-    if (region.kind !== "slot") return NOTHING;
-    const key = `${region.endpoint}/${write.volumeIndex}/${region.slot}`;
-    if (region.withinBytes === 0) return this.#judgeFrame(write, record, region.endpoint, key);
-    const old = record.frames.get(key);
-    if (old !== undefined) this.#judgePermission(process, record, region.endpoint, old);
-    return NOTHING;
+    if (region.kind === "control") this.#judgeControl(process, record, region.endpoint, image);
+    else this.#trace.note(`write-${region.kind}`, process.name, region.endpoint, region.slot);
+    return region.kind === "slot" ? this.#judgeSlot(write, record, region) : NO_MATTER;
   }
 
-  /** @returns nothing; a write whose buffer changed under way is a broken rule */
+  /** A write whose buffer changed under way is a broken rule. */
   checkUntouched(process: SimProcess, from: Uint8Array, sent: Uint8Array): void {
     for (let i = 0; i < sent.length; i++) {
       if (from[i] !== sent[i]) return this.fail(process, `changed byte ${i} of a write under way`);
     }
   }
 
-  /** Called when (a part of) a write lands later than it completed. */
-  landed(volumeIndex: number, offsetBytes: number, image: Uint8Array): void {
-    const region = regionOf(this.#layout, volumeIndex, offsetBytes, image.length);
-    if (typeof region === "string" || region.kind !== "slot" || region.withinBytes !== 0) return;
-    const view = viewOf(image);
-    const newest = this.#newest.get(`${region.hostId}/${region.endpoint}`);
-    if (newest === undefined) return;
-    const zombie = view.getUint32(16, true) < newest.boot ||
-      (view.getUint32(16, true) === newest.boot && view.getUint32(20, true) < newest.generation);
-    if (zombie) this.counts.zombies++;
-  }
-
-  /** Rule 6, by the generation that the write carries. */
-  #judgeHolder(process: SimProcess, hostId: number, boot: number, what: string): void {
-    const holder = this.#holders.get(hostId);
-    if (holder === undefined || boot >= holder.generation) return;
-    this.fail(process, `wrote a ${what} after ${holder.name} took the id`);
-  }
-
-  #judgeControl(write: SubmittedWrite, record: ProcessRecord, endpoint: number): void {
-    const { process, image } = write;
+  #judgeControl(
+    process: SimProcess,
+    record: ProcessRecord,
+    endpoint: number,
+    image: Uint8Array,
+  ): void {
     const block = new ControlBlock();
     const state = decodeControlBlock(image, viewOf(image), block);
     if (state !== "ok") return this.fail(process, `wrote a control block that is ${state}`);
@@ -143,110 +124,65 @@ export class WriteRules {
     if (self.host !== record.hostId || self.endpoint !== endpoint) {
       return this.fail(process, `wrote a control block that says ${keyOf(self)}`);
     }
-    this.counts.control++;
-    this.#trace.note(
-      block.kind,
-      process.name,
-      endpoint,
-      self.generation,
-      block.producedFrames,
-      block.consumedFrames,
-    );
+    const { generation } = self;
+    const { kind, producedFrames, consumedFrames } = block;
+    this.#trace.note(kind, process.name, endpoint, generation, producedFrames, consumedFrames);
     this.#judgeHolder(process, record.hostId, self.boot, "control block");
     const old = record.controls.get(endpoint);
-    if (old !== undefined && old.self.boot === self.boot) {
-      this.#judgeGrowth(process, old, block);
-    }
+    if (old !== undefined && old.self.boot === self.boot) this.#judgeGrowth(process, old, block);
     record.controls.set(endpoint, block);
-    this.#consumed.set(keyOf(self), block.consumedFrames);
-    if (block.producedFrames > 0) this.#judgeAnnounced(process, record, block);
+    this.#consumed.set(keyOf(self), consumedFrames);
+    record.frames.publish(block, image, old);
   }
 
   #judgeGrowth(process: SimProcess, old: ControlBlock, now: ControlBlock): void {
+    const who = keyOf(now.self);
     if (now.self.generation < old.self.generation) {
-      return this.fail(process, `endpoint ${keyOf(now.self)} went back a generation`);
+      return this.fail(process, `endpoint ${who} went back a generation`);
     }
     if (now.self.generation > old.self.generation) {
-      const ended = old.kind === "free" || old.kind === "aborted";
+      const ended = old.kind === "free" || old.kind === "aborted" ||
+        this.#processes.get(process)?.failed;
       if (!ended) this.fail(process, `endpoint ${keyOf(old.self)} is used again while it is open`);
       return;
     }
     const grows = now.producedFrames >= old.producedFrames &&
       now.producedBytes >= old.producedBytes && now.consumedFrames >= old.consumedFrames &&
       now.consumedBytes >= old.consumedBytes && now.changes > old.changes;
-    if (!grows) this.fail(process, `cursors of ${keyOf(now.self)} went back`);
+    if (!grows) this.fail(process, `cursors of ${who} went back`);
     if (old.kind === "free" && now.kind !== "free") {
-      this.fail(process, `${keyOf(now.self)} is used again with its old generation`);
+      this.fail(process, `${who} is used again with its old generation`);
     }
   }
 
-  #judgeAnnounced(process: SimProcess, record: ProcessRecord, block: ControlBlock): void {
-    const { self } = block;
-    for (const [key, frame] of record.frames) {
-      if (!key.startsWith(`${self.endpoint}/`)) continue;
-      if (frame.generation !== self.generation || frame.boot !== self.boot) continue;
-      if (frame.seq >= block.producedFrames || frame.done) continue;
-      this.fail(process, `announced frame ${frame.seq} of ${keyOf(self)} before it was written`);
-    }
-  }
-
-  #judgeFrame(
-    write: SubmittedWrite,
-    record: ProcessRecord,
-    endpoint: number,
-    key: string,
-  ): () => void {
-    const { process, image } = write;
-    const view = viewOf(image);
-    const frame: FrameRecord = {
-      seq: readU64(view, 32),
-      boot: view.getUint32(16, true),
-      generation: view.getUint32(20, true),
-      lengthBytes: view.getUint32(48, true),
-      identity: crc32(image),
-      done: false,
-    };
-    this.counts.frames++;
-    this.#trace.note("frame", process.name, endpoint, frame.generation, frame.seq);
+  #judgeSlot(write: SubmittedWrite, record: ProcessRecord, region: Region): WriteFate {
+    const { process, volumeIndex, image } = write;
+    const { endpoint, slot } = region;
     const own = record.controls.get(endpoint);
-    const newest = {
-      host: record.hostId,
-      endpoint,
-      boot: frame.boot,
-      generation: frame.generation,
+    if (own === undefined || own.kind === "free" || own.kind === "aborted") {
+      this.fail(process, `wrote into a slot of endpoint ${endpoint}, which is not connected`);
+      return NO_MATTER;
+    }
+    this.#judgeHolder(process, record.hostId, own.self.boot, "frame");
+    const place = `${record.hostId}/${endpoint}`;
+    const use = keyOf(own.self);
+    this.#newest.set(place, use);
+    const consumed = this.#consumed.get(keyOf(own.peer)) ?? 0;
+    return {
+      done: record.frames.write({ endpoint, volumeIndex, slot, image }, consumed),
+      landsLate: () => {
+        const newest = this.#newest.get(place);
+        if (newest === use) return;
+        this.fail(process, `a write of ${use} landed when ${newest} used its extent`);
+      },
     };
-    if (own?.self.generation !== frame.generation || own.self.boot !== frame.boot) {
-      this.fail(process, `wrote frame ${frame.seq} of a connection that it has not published`);
-    }
-    this.#judgeHolder(process, record.hostId, frame.boot, "frame");
-    this.#newest.set(`${record.hostId}/${endpoint}`, newest);
-    const old = record.frames.get(key);
-    const again = old?.seq === frame.seq && old.generation === frame.generation &&
-      old.boot === frame.boot;
-    if (again) {
-      this.counts.again++;
-      if (old.identity !== frame.identity) {
-        this.fail(process, `sent frame ${frame.seq} again with other bytes`);
-      }
-      return () => old.done = true;
-    }
-    if (old !== undefined) this.#judgePermission(process, record, endpoint, old);
-    record.frames.set(key, frame);
-    return () => frame.done = true;
   }
 
-  /** `old` is overwritten: in the same connection, the reader must have taken it. */
-  #judgePermission(
-    process: SimProcess,
-    record: ProcessRecord,
-    endpoint: number,
-    old: FrameRecord,
-  ): void {
-    const own = record.controls.get(endpoint);
-    if (own === undefined || own.self.generation !== old.generation) return;
-    if (own.self.boot !== old.boot) return;
-    if (old.seq < (this.#consumed.get(keyOf(own.peer)) ?? 0)) return;
-    this.fail(process, `overwrote frame ${old.seq} of ${keyOf(own.self)} that was not taken`);
+  /** Rule 4, by the generation that the write carries. */
+  #judgeHolder(process: SimProcess, hostId: number, boot: number, what: string): void {
+    const holder = this.#holders.get(hostId);
+    if (holder === undefined || boot >= holder.generation) return;
+    this.fail(process, `wrote a ${what} after ${holder.name} took the id`);
   }
 }
 

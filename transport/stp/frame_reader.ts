@@ -57,7 +57,8 @@ export class FrameReader {
     assert(this.heldBytes === 0, "a held frame is served before the next one is read");
     const { medium: { identity: { layout }, volumes }, ids } = this.#link;
     const entry = this.#entry;
-    const found = this.#link.findFrame(entry);
+    const { receive } = this.#link;
+    const found = this.#link.findFrame(receive.frames, receive.bytes, entry);
     if (found !== "ok") return found;
     const volume = volumes[volumeOfFrame(layout, entry.seq)];
     assert(volume !== undefined, "a frame lies on a volume of the group");

@@ -9,6 +9,7 @@
 import { assert } from "../ground/assert.ts";
 import type { Completion } from "../volume.ts";
 import type { FrameVerdict } from "./frame_entry.ts";
+import { FramePrefetch } from "./frame_prefetch.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { ASK_MS_FIRST, ASK_MS_MAX } from "./limits.ts";
 import { volumeOfFrame } from "./stg_layout.ts";
@@ -16,7 +17,9 @@ import type { StpLink } from "./stp_link.ts";
 
 export class FrameReceiver {
   readonly #link: StpLink;
-  readonly #reader: FrameReader;
+  /** One frame at a time, or several: decided at the first, by what the polls returned. */
+  #reader: FrameReader | FramePrefetch;
+  #decided = false;
   /** Since when the next frame is bad, and when it was found so last; -1 while it is not. */
   #badSinceMs = -1;
   #badMs = -1;
@@ -42,6 +45,8 @@ export class FrameReceiver {
    * @throws (or rejects) AgentError `volume`
    */
   take(into: Uint8Array): number | Promise<number> {
+    if (!this.#decided && this.#link.asynchronous) this.#reader = new FramePrefetch(this.#link);
+    this.#decided = true;
     const verdict = this.#reader.read(into);
     if (typeof verdict === "string") return this.#judge(verdict, into);
     return verdict.then((found) => this.#judge(found, into));

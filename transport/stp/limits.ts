@@ -67,6 +67,9 @@ export const VOLUME_BYTES_MIN = 16 * 1024 * 1024;
  */
 export const ODD_BYTES_MAX = 32 * 1024;
 
+/** Frames read ahead on asynchronous volumes: a MiB on its way hides a round trip to the device. */
+export const PREFETCH_FRAMES = 4;
+
 /**
  * An announced frame that does not prove itself is read again this long, in ms, before the writer
  * is asked for it: longer than a path shows old bytes after a write was complete. Each further

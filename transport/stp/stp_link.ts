@@ -62,6 +62,8 @@ export class StpLink {
   readonly medium: StgMedium;
   /** True when the peer said that it waits for credit, until we published our cursor. */
   peerBlocked = false;
+  /** True when the control volume answered with a promise. */
+  asynchronous = false;
   /** Called when the peer asks for a frame that it did not acknowledge. */
   onAsked: (seq: number) => void = () => {};
   readonly own: OwnControl;
@@ -195,12 +197,12 @@ export class StpLink {
     }
   }
 
-  /** Looks for the descriptor of the next frame in the peer's block as it was read last. */
-  findFrame(into: FrameEntry): FrameVerdict {
+  /** Looks for the descriptor of a frame in the peer's block as it was read last. */
+  findFrame(seq: number, streamOffset: number, into: FrameEntry): FrameVerdict {
     const { payloadBytes, slotsPerVolume } = this.medium.identity.layout;
     const expected = this.#expected;
-    expected.seq = this.receive.frames;
-    expected.streamOffset = this.receive.bytes;
+    expected.seq = seq;
+    expected.streamOffset = streamOffset;
     expected.payloadBytes = payloadBytes;
     expected.slotsPerVolume = slotsPerVolume;
     return this.#peer.findFrame(expected, into);
@@ -268,7 +270,9 @@ export class StpLink {
   /** Reads the peer's block and takes what it says. @throws (or rejects) AgentError `volume` */
   poll(): Completion {
     const pending = this.#peer.poll();
-    return pending === undefined ? this.#takePeer() : pending.then(() => this.#takePeer());
+    if (pending === undefined) return this.#takePeer();
+    this.asynchronous = true;
+    return pending.then(() => this.#takePeer());
   }
 
   /**

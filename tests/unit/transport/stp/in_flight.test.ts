@@ -1,0 +1,183 @@
+// Several frames in flight on asynchronous volumes: operations complete in any order, and nothing
+// is published, delivered or given back too early.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { viewOf } from "../../../../transport/stp/block_fields.ts";
+import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
+import type { StpConn } from "../../../../transport/stp/mod.ts";
+import {
+  controlBlockOffset,
+  metadataBytes,
+  windowFrames,
+} from "../../../../transport/stp/stg_layout.ts";
+import type { MemoryMedium } from "./memory_volume.ts";
+import { RandomOrder } from "./random_order.ts";
+import {
+  connectPair,
+  type MemoryBed,
+  openMemoryBed,
+  readCount,
+  SHORT,
+  writeWhole,
+} from "./stp_bed.ts";
+
+const { clock, random } = await currentRuntime();
+const PAYLOAD = 64 * 1024;
+const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 12, payloadBytes: PAYLOAD };
+const PATIENT = { ...SHORT, healMs: 20_000, lingerMs: 20_000, deadMs: 20_000 };
+
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+});
+
+async function asyncBed(volumeCount: number): Promise<MemoryBed> {
+  const options = { clock, random, timing: PATIENT, format: FORMAT, asynchronous: true };
+  const bed = await openMemoryBed({ ...options, volumeCount });
+  opened.push(bed);
+  return bed;
+}
+
+function disorder(bed: MemoryBed): RandomOrder {
+  const order = new RandomOrder(clock, Math.random, (bytes) => bytes === PAYLOAD);
+  for (const medium of bed.media) medium.delay = order.delay;
+  return order;
+}
+
+function publishedBy(bed: MemoryBed, conn: StpConn): ControlBlock {
+  const { host, endpoint } = conn.ids.local;
+  const offset = controlBlockOffset(bed.identity.layout, host, endpoint);
+  const bytes = firstMedium(bed).bytes.slice(offset, offset + 4096);
+  const block = new ControlBlock();
+  expect(decodeControlBlock(bytes, viewOf(bytes), block)).toBe("ok");
+  return block;
+}
+
+function firstMedium(bed: MemoryBed): MemoryMedium {
+  const [medium] = bed.media;
+  if (medium === undefined) throw new Error("no medium");
+  return medium;
+}
+
+async function failure(attempt: Promise<unknown>): Promise<AgentError> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof AgentError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}
+
+for (const volumeCount of [1, 2, 3]) {
+  describe(`a stream over ${volumeCount} asynchronous volumes`, () => {
+    test("arrives in order when operations complete in any order", async () => {
+      const bed = await asyncBed(volumeCount);
+      const [a, b] = await connectPair(bed);
+      const order = disorder(bed);
+      const there = random.bytes(PAYLOAD * 30 + 77);
+      const back = random.bytes(PAYLOAD * 11 + 5000);
+      const [gotThere, gotBack] = await Promise.all([
+        readCount(b, there.length),
+        readCount(a, back.length),
+        writeWhole(a, there),
+        writeWhole(b, back),
+      ]);
+      expect(gotThere).toEqual(there);
+      expect(gotBack).toEqual(back);
+      expect(order.most).toBeGreaterThanOrEqual(4);
+    });
+
+    test("publishes a frame only when it and all before it are on their volumes", async () => {
+      const bed = await asyncBed(volumeCount);
+      const [a, b] = await connectPair(bed);
+      const bytes = random.bytes(PAYLOAD * 24);
+      disorder(bed);
+      // What was announced is read: a frame that is not there yet would be found bad.
+      const [got] = await Promise.all([readCount(b, bytes.length), writeWhole(a, bytes)]);
+      expect(got).toEqual(bytes);
+      expect(publishedBy(bed, b)).toMatchObject({ badFrames: 0, requests: 0 });
+    });
+
+    test("is whole after close, which waits for what is under way", async () => {
+      const bed = await asyncBed(volumeCount);
+      const [a, b] = await connectPair(bed);
+      disorder(bed);
+      const bytes = random.bytes(PAYLOAD * 5 + 1);
+      const reading = readCount(b, bytes.length + 1);
+      await writeWhole(a, bytes);
+      await a.close();
+      expect(await reading).toEqual(bytes);
+      await b.close();
+    });
+  });
+}
+
+describe("StpConn.write()", () => {
+  test("goes on while there is credit, before the first write is complete", async () => {
+    const bed = await asyncBed(1);
+    const [a, b] = await connectPair(bed);
+    const hold = Promise.withResolvers<void>();
+    const data = metadataBytes(bed.identity.layout);
+    firstMedium(bed).delay = (offset) => offset >= data ? hold.promise : Promise.resolve();
+    const bytes = random.bytes(PAYLOAD * windowFrames(bed.identity.layout));
+    const copy = bytes.slice();
+    await writeWhole(a, bytes);
+    expect(publishedBy(bed, a).producedFrames).toBe(0);
+    bytes.fill(0); // the caller may use its buffer again
+    hold.resolve();
+    expect(await readCount(b, copy.length)).toEqual(copy);
+  });
+
+  test("tells at the next call that an earlier write failed, naming the volume", async () => {
+    const bed = await asyncBed(2);
+    const [a, b] = await connectPair(bed);
+    const data = metadataBytes(bed.identity.layout);
+    const fail = Promise.withResolvers<void>();
+    const second = bed.media[1];
+    if (second === undefined) throw new Error("no second medium");
+    second.delay = (offset) => offset >= data ? fail.promise : Promise.resolve();
+    await writeWhole(a, new Uint8Array(PAYLOAD * 2));
+    fail.reject(new Error("no such device"));
+    await clock.sleep(1);
+    const lost = await failure(a.write(Uint8Array.of(1)));
+    expect(lost.code).toBe("reset");
+    expect(lost.message).toContain(`volume "v1"`);
+    expect((await failure(readCount(b, PAYLOAD * 2))).message).toContain(`volume "v1"`);
+    expect(publishedBy(bed, a).undrained).toBe(true);
+  });
+});
+
+describe("StpConn.abort()", () => {
+  test("keeps the endpoint until the writes under way have landed", async () => {
+    const bed = await asyncBed(1);
+    const [a] = await connectPair(bed);
+    const hold = Promise.withResolvers<void>();
+    const data = metadataBytes(bed.identity.layout);
+    const medium = firstMedium(bed);
+    medium.delay = (offset) => offset >= data ? hold.promise : Promise.resolve();
+    await writeWhole(a, new Uint8Array(PAYLOAD * 2));
+    a.abort("the test says so");
+    await clock.sleep(1);
+    expect(publishedBy(bed, a)).toMatchObject({ kind: "aborted", undrained: true });
+    // The three other endpoints of the host are free, this one is not.
+    const sockets = [];
+    for (let index = 0; index < 3; index++) {
+      const socket = bed.hosts[0].mechanism.STPsocket();
+      opened.push(socket);
+      await socket.bind({ family: "AF_STP", stg: "stg0", host: 1, port: 0 });
+      await socket.listen({ backlog: 1 });
+      sockets.push(socket);
+    }
+    const last = bed.hosts[0].mechanism.STPsocket();
+    opened.push(last);
+    await last.bind({ family: "AF_STP", stg: "stg0", host: 1, port: 0 });
+    expect((await failure(last.listen({ backlog: 1 }))).code).toBe("busy");
+    hold.resolve();
+    await clock.sleep(1);
+    expect(publishedBy(bed, a)).toMatchObject({ kind: "aborted", undrained: false });
+    await last.listen({ backlog: 1 });
+  });
+});

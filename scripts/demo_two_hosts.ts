@@ -1,6 +1,7 @@
 // The main program of `scripts/demo --two-hosts`; scripts/demo says what it shows. Exit code 0 only
 // when every job finished, every restore is identical and the LAN carried what it should.
 
+import { FALLBACK_REASONS } from "../transport/flow/fallback_reason.ts";
 import { readTreeFacts, sizeOfTree } from "./demonstration/acts.ts";
 import { headline, say, verdictLine } from "./demonstration/say.ts";
 import { chooseSource } from "./demonstration/source_tree.ts";
@@ -39,6 +40,8 @@ async function perform(two: TwoHostStage, tree: string): Promise<boolean> {
 
   headline("Files, and the LUN is taken away in the middle");
   const lost = await acts.loseLunInBackup(two, random);
+  const { fallback } = lost.summary;
+  if (fallback !== null) say(`\n${fallback}: ${FALLBACK_REASONS[fallback]}`);
   await two.calls.show("server", "verify", "--data");
   const again = await acts.restoreTree(two, { what: "random restored", source: random });
 

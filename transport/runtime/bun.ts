@@ -4,6 +4,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { openBunLibc } from "./bun_libc.ts";
 import { BunNetwork } from "./bun_network.ts";
+import { BunTlsNetwork } from "./bun_tls_network.ts";
 import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { LibcDirectIo } from "./direct_io.ts";
@@ -12,7 +13,6 @@ import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
-import { TlsNetwork } from "./tls_network.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: one is fair to Bun's own I/O. */
@@ -30,7 +30,7 @@ export function bunRuntime(): Runtime {
     random: new SystemRandom(),
     files,
     network: new BunNetwork(clock),
-    secureNetwork: (options) => new TlsNetwork({ clock }, options),
+    secureNetwork: (options) => new BunTlsNetwork(clock, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
     process: bunProcess(libc),

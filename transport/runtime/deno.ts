@@ -2,19 +2,17 @@
 
 import { fileURLToPath } from "node:url";
 import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
-import type { Socket } from "node:net";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { openDenoLibc } from "./deno_libc.ts";
 import { DenoNetwork } from "./deno_network.ts";
+import { DenoTlsNetwork } from "./deno_tls_network.ts";
 import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
-import { socketEnds } from "./node_socket.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { TcpReset } from "./tcp_reset.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
-import { TlsNetwork } from "./tls_network.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: fewer starve the runtime's own I/O (clock.ts). */
@@ -26,21 +24,14 @@ export function denoRuntime(): Runtime {
   const files = new NotedFiles(libc);
   let parent: Thread | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
-  const tcpReset = new TcpReset(libc, files);
+  const network = new DenoNetwork(clock, new TcpReset(libc, files));
   return {
     name: "deno",
     clock,
     random: new SystemRandom(),
     files,
-    network: new DenoNetwork(clock, tcpReset),
-    secureNetwork: (options) => {
-      // Destroying a TLS socket ends it cleanly in Deno: the peer would see an end of stream.
-      const reset = (socket: Socket) => {
-        tcpReset.send(socketEnds(socket));
-        socket.destroy();
-      };
-      return new TlsNetwork({ clock, reset }, options);
-    },
+    network,
+    secureNetwork: (options) => new DenoTlsNetwork({ plain: network, clock }, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
     process: denoProcess(libc),

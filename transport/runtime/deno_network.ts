@@ -81,6 +81,7 @@ class DenoListener implements Listener {
   readonly #adopt: (conn: Deno.TcpConn) => Conn;
   readonly #queue: AcceptQueue<Conn>;
   #accepting = false;
+  #pumping: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(listener: Deno.TcpListener, adopt: (conn: Deno.TcpConn) => Conn) {
@@ -94,16 +95,18 @@ class DenoListener implements Listener {
 
   accept(options: WaitOptions = {}): Promise<Conn> {
     const conn = this.#queue.accept(options.signal);
-    this.#pump();
+    if (!this.#accepting) this.#pumping = this.#pump();
     return conn;
   }
 
-  // deno-lint-ignore require-await -- Listener.close is asynchronous
+  /** Waits for an accept that is under way: it holds the port until it is told. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#listener.close();
-    for (const conn of this.#queue.close()) conn.abort("the listener was closed");
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#listener.close();
+      for (const conn of this.#queue.close()) conn.abort("the listener was closed");
+    }
+    await this.#pumping;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -111,7 +114,6 @@ class DenoListener implements Listener {
   }
 
   async #pump(): Promise<void> {
-    if (this.#accepting) return;
     this.#accepting = true;
     try {
       while (this.#queue.waiting > 0 && !this.#closed) {

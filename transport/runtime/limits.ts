@@ -21,6 +21,9 @@ export const TLS_HANDSHAKE_MS = 5000;
 /** Handshakes under way at a listener; more connections are turned away at once. */
 export const TLS_HANDSHAKES_MAX = 64;
 
+/** Ciphertext read at a time: a few records of 16 KiB. */
+export const TLS_CIPHERTEXT_BYTES = 64 * 1024;
+
 /** How long `close` waits for one more byte or the end of the peer's direction, in ms. */
 export const CLOSE_IDLE_MS = 100;
 

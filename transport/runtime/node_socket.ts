@@ -6,17 +6,20 @@ import { AgentError } from "../ground/error.ts";
 import { TCP_BUFFER_BYTES } from "./limits.ts";
 import type { TcpSocket } from "./tcp_conn.ts";
 
-/** Ends a socket so that its peer sees an error. */
-export type ResetSocket = (socket: Socket) => void;
+/** Where a socket's own ways do not do. */
+export interface NodeSocketOptions {
+  /** Ends the connection so that its peer sees an error. */
+  readonly reset?: () => void;
+  /** Stops and starts what comes in. */
+  readonly flow?: Pick<Socket, "isPaused"> & { pause(): void; resume(): void };
+}
 
 /** Takes over `socket`, which must be connected and have no other listeners for data. */
-export function nodeSocket(
-  socket: Socket,
-  reset: ResetSocket = (socket) => socket.resetAndDestroy(),
-): TcpSocket {
-  const incoming = new Incoming(socket);
+export function nodeSocket(socket: Socket, options: NodeSocketOptions = {}): TcpSocket {
+  const incoming = new Incoming(socket, options.flow ?? socket);
   return {
-    ...socketEnds(socket),
+    local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
+    remote: { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
     read: (into) => incoming.read(into),
     write: (from) =>
       incoming.whileOpen<number>((resolve) => {
@@ -34,22 +37,15 @@ export function nodeSocket(
     },
     reset: () => {
       incoming.fail(new AgentError("reset", "Cannot use the socket: it was aborted"));
-      reset(socket);
+      if (options.reset === undefined) socket.resetAndDestroy();
+      else options.reset();
     },
-  };
-}
-
-/** The addresses of both ends of a connected socket. */
-export function socketEnds(socket: Socket): Pick<TcpSocket, "local" | "remote"> {
-  return {
-    local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
-    remote: { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 },
   };
 }
 
 /** The received chunks that nobody read yet, and who waits for more. */
 class Incoming {
-  readonly #socket: Socket;
+  readonly #flow: NonNullable<NodeSocketOptions["flow"]>;
   readonly #chunks: Uint8Array[] = [];
   #headAt = 0;
   #bytes = 0;
@@ -58,8 +54,8 @@ class Incoming {
   #wakeReader: (() => void) | undefined;
   readonly #rejectors = new Set<(thrown: unknown) => void>();
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor(socket: Socket, flow: NonNullable<NodeSocketOptions["flow"]>) {
+    this.#flow = flow;
     socket.on("data", (chunk: Uint8Array) => this.#push(chunk));
     socket.on("end", () => {
       this.#ended = true;
@@ -105,7 +101,7 @@ class Incoming {
   #push(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes >= TCP_BUFFER_BYTES) this.#socket.pause();
+    if (this.#bytes >= TCP_BUFFER_BYTES) this.#flow.pause();
     this.#wakeReader?.();
   }
 
@@ -124,7 +120,7 @@ class Incoming {
       }
     }
     this.#bytes -= done;
-    if (this.#bytes < TCP_BUFFER_BYTES / 2 && this.#socket.isPaused()) this.#socket.resume();
+    if (this.#bytes < TCP_BUFFER_BYTES / 2 && this.#flow.isPaused()) this.#flow.resume();
     return done;
   }
 }

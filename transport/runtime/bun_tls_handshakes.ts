@@ -7,14 +7,11 @@ import { TLS_HANDSHAKE_MS, TLS_HANDSHAKES_MAX } from "./limits.ts";
 import type { Clock } from "./runtime.ts";
 import { tlsError } from "./tls_error.ts";
 
-export class TlsHandshakes {
+export class BunTlsHandshakes {
   readonly #clock: Clock;
   readonly #onRefused: (error: AgentError) => void;
-  /** By the peer's address and port: the runtimes show different objects of one socket. */
-  readonly #pending = new Map<
-    string,
-    { readonly socket: Socket; readonly timer: AbortController }
-  >();
+  /** By the peer's address and port. */
+  readonly #pending = new Map<string, AbortController>();
 
   constructor(clock: Clock, onRefused: (error: AgentError) => void) {
     this.#clock = clock;
@@ -32,7 +29,7 @@ export class TlsHandshakes {
       return;
     }
     const timer = new AbortController();
-    this.#pending.set(name, { socket, timer });
+    this.#pending.set(name, timer);
     void this.#expire(socket, name, timer.signal);
   }
 
@@ -44,22 +41,14 @@ export class TlsHandshakes {
   }
 
   fail(socket: Socket, thrown: unknown): void {
-    const name = this.#nameOfFailed(socket);
+    const name = nameOf(socket);
     this.#forget(name);
     socket.destroy();
     this.#onRefused(tlsError(`accept the connection of "${name}"`, thrown));
   }
 
-  /** Deno's socket of a failed handshake knows no address any more: it is the destroyed one's. */
-  #nameOfFailed(socket: Socket): string {
-    const name = nameOf(socket);
-    if (this.#pending.has(name)) return name;
-    const destroyed = [...this.#pending].find(([, pending]) => pending.socket.destroyed);
-    return destroyed?.[0] ?? name;
-  }
-
   #forget(name: string): boolean {
-    this.#pending.get(name)?.timer.abort();
+    this.#pending.get(name)?.abort();
     return this.#pending.delete(name);
   }
 

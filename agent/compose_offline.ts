@@ -11,7 +11,6 @@ import {
 } from "../emulator/mod.ts";
 import {
   decodeHex,
-  formatStg,
   readStgIdentity,
   readStgStatus,
   type Runtime,
@@ -20,6 +19,7 @@ import {
 import { runBenchPeer, runStgBench } from "./bench/mod.ts";
 import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
 import { arrayParts, openVolumes } from "./compose.ts";
+import { formatGroup } from "./compose_format.ts";
 import type { StgConfig } from "./config/mod.ts";
 import { type OpenVolumes, sourceOf, timingOf } from "./stg/mod.ts";
 
@@ -40,20 +40,7 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
     arrayCheck: (directory) => checkArray(directory, parts),
     arrayDestage: (directory) => destageArray(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),
-    stgFormat: (stg, { force }) =>
-      withVolumes(runtime, stg, async ({ volumes }) => {
-        const { random, clock } = runtime;
-        const timing = timingOf(stg);
-        const identity = await formatStg({
-          name: stg.name,
-          volumes,
-          random,
-          force,
-          clock,
-          timing,
-        });
-        return { stg: identity.name, uuid: identity.uuid, volumes: stg.volumes };
-      }),
+    stgFormat: (stg, options) => formatGroup(runtime, stg, options),
     stgStatus: (stg) =>
       withVolumes(runtime, stg, async ({ volumes }) => {
         const identity = await readStgIdentity({ name: stg.name, volumes });

@@ -8,7 +8,11 @@ import {
   networkShare,
 } from "../../../scripts/demonstration/channel_table.ts";
 
-function summaryOf(network: number, storage: number, fallback: string | null = null): Summary {
+function summaryOf(
+  network: number,
+  storage: number,
+  fallback: Summary["fallback"] = null,
+): Summary {
   const channels = { network: { bytes: network }, storage: { bytes: storage } };
   return {
     type: "summary",
@@ -42,8 +46,8 @@ describe("channelProblems()", () => {
     ]);
   });
   test("says when a backup fell back", () => {
-    expect(channelProblems({ file: summaryOf(0, 1, "storage down"), database: good })).toEqual([
-      "the file backup fell back to the network: storage down",
+    expect(channelProblems({ file: summaryOf(0, 1, "server_stg_down"), database: good })).toEqual([
+      "the file backup fell back to the network: server_stg_down",
     ]);
   });
 });

@@ -137,6 +137,22 @@ describe("RawQueue", () => {
     expect(clock.sleeps).toBeLessThan(80);
   });
 
+  test("submit() ends the sleep between looks", async () => {
+    const { io, clock, ask } = bed();
+    io.answer = ({ offsetBytes, bytes }) => offsetBytes === 0 ? null : bytes.length;
+    const asleep = Promise.withResolvers<void>();
+    clock.sleep = (_ms, options) =>
+      new Promise((_, reject) => {
+        options?.signal?.addEventListener("abort", () => reject(new Error("woken")));
+        asleep.resolve();
+      });
+    const slow = ask(0);
+    await asleep.promise;
+    await ask(4096);
+    io.finish(0);
+    await Promise.all([slow, ask(4096)]);
+  });
+
   test("the event loop gets its turns while answers keep coming", async () => {
     const { clock, ask } = bed();
     let turns = 0;
@@ -174,10 +190,17 @@ describe("RawQueue on a medium that does not answer", () => {
     const { io, clock, ask } = bed();
     io.answer = (request) => request.offsetBytes === 0 ? null : request.bytes.length;
     const stuck = failure(ask(0));
-    while (clock.nowMs < IO_TIMEOUT_MS + 500) {
-      clock.nowMs += 50;
-      await ask(4096);
-    }
+    const work = async (offsetBytes: number) => {
+      while (clock.nowMs < IO_TIMEOUT_MS + 500) {
+        clock.nowMs += 5;
+        await ask(offsetBytes);
+      }
+    };
+    const unanswered = clock.sleeps;
+    await Promise.all([work(4096), work(8192)]);
+    expect(clock.sleeps).toBe(unanswered);
+    const isSettled = await Promise.race([stuck.then(() => true), clock.yield()]);
+    expect(isSettled).toBe(true);
     const error = await stuck;
     expect(error.code).toBe("timeout");
     expect(error.message).toContain("no answer within 30000 ms; it may still land");

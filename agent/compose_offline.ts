@@ -21,7 +21,7 @@ import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
 import { arrayParts, openVolumes } from "./compose.ts";
 import { formatGroup } from "./compose_format.ts";
 import type { StgConfig } from "./config/mod.ts";
-import { type OpenVolumes, sourceOf, timingOf } from "./stg/mod.ts";
+import { type OpenVolumes, sourceOf, stgView, timingOf } from "./stg/mod.ts";
 
 /** @param entryUrl URL of the program's entry module: some operations start a second process */
 export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOperations {
@@ -45,16 +45,7 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
       withVolumes(runtime, stg, async ({ volumes }) => {
         const identity = await readStgIdentity({ name: stg.name, volumes });
         const status = await readStgStatus(identity, volumes, runtime.clock, timingOf(stg));
-        return {
-          name: stg.name,
-          state: "up",
-          reason: null,
-          uuid: identity.uuid,
-          host: stg.host,
-          volumes: stg.volumes,
-          hosts: status.hosts,
-          connections: status.connections,
-        };
+        return stgView({ config: stg, uuid: identity.uuid, reason: null, status });
       }),
     stgBench: (stg, { second, ...options }) =>
       withVolumes(runtime, stg, ({ volumes }) =>

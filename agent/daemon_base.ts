@@ -1,7 +1,7 @@
 // What the daemons of both roles share: jobs and their views, status, groups, stopping. The roles
 // add what they listen for and which requests they accept.
 
-import { AgentError, ConnectLayer, toErrorRecord } from "../transport/mod.ts";
+import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -17,7 +17,7 @@ import type {
 } from "./control/daemon.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";
-import type { StgService } from "./stg/mod.ts";
+import type { StgService, StgServiceParts } from "./stg/mod.ts";
 
 export abstract class DaemonBase implements Daemon, AsyncDisposable {
   abstract readonly role: Role;
@@ -118,4 +118,12 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       hint: "Run the command on the server, or name its daemon with --control.",
     });
   }
+}
+
+/** What the groups of a daemon need; `hostName` stands in their host tables. */
+export function stgPartsOf(hostName: string, parts: DaemonParts): StgServiceParts {
+  const { clock, random, files, process } = parts.runtime;
+  const { openVolumes, log } = parts;
+  const processes = new ProcProcessTable(files, process.pid);
+  return { clock, random, hostName, openVolumes, processes, log };
 }

@@ -8,7 +8,8 @@
 export interface SeenHost {
   readonly host: number;
   readonly attached: boolean;
-  readonly live: boolean;
+  /** Null: not known. Claiming its id finds out. */
+  readonly live: boolean | null;
 }
 
 /** The ids to try, best first. */

@@ -1,9 +1,10 @@
 // Text about backups, their entries, groups and daemons, for people. Pure.
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
-import type { BackupDetail, BackupView, ListedEntry, StatusView, StgView } from "../control/mod.ts";
+import type { BackupDetail, BackupView, ListedEntry, StatusView } from "../control/mod.ts";
 import { type Paint, printable } from "./output.ts";
 import { paintState } from "./render_job.ts";
+import { renderStg } from "./render_stg.ts";
 import { renderFields, renderTable } from "./table.ts";
 
 export function renderBackups(backups: readonly BackupView[], paint: Paint): string {
@@ -99,36 +100,4 @@ export function renderStatus(status: StatusView, paint: Paint): string {
     ["memory", formatSize(status.residentBytes)],
     ["jobs", `${status.jobs.running} running, ${status.jobs.total} known`],
   ]) + status.stgs.map((stg) => `\n${renderStg(stg, paint)}`).join("");
-}
-
-export function renderStg(stg: StgView, paint: Paint): string {
-  const state = paintState(stg.state, paint);
-  const head = renderFields([
-    ["stg", stg.name],
-    ["state", stg.reason === null ? state : `${state}: ${printable(stg.reason)}`],
-    ["uuid", stg.uuid ?? "-"],
-    ["host", String(stg.host)],
-    ["volumes", stg.volumes.map(printable).join(", ")],
-  ]);
-  const hosts = renderTable(
-    [{ title: "HOST", align: "right" }, { title: "NAME" }, { title: "LIVE" }, {
-      title: "HEARTBEAT",
-      align: "right",
-    }],
-    stg.hosts.map((host) => [
-      String(host.host),
-      printable(host.name),
-      host.live ? paint.green("yes") : paint.red("no"),
-      host.heartbeatAgeMs === null ? "-" : `${Math.round(host.heartbeatAgeMs)} ms`,
-    ]),
-  );
-  const connections = renderTable(
-    [{ title: "LOCAL" }, { title: "PEER" }, { title: "STATE" }],
-    stg.connections.map((one) => [
-      `${one.host}:${one.port}`,
-      `${one.peerHost}:${one.peerPort}`,
-      one.state,
-    ]),
-  );
-  return head + hosts + connections;
 }

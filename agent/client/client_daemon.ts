@@ -18,7 +18,7 @@ import {
 } from "../../transport/mod.ts";
 import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
-import { DaemonBase } from "../daemon_base.ts";
+import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import type { ClientDatabaseTask, JobThread, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
@@ -42,9 +42,7 @@ export class ClientDaemon extends DaemonBase {
 
   /** @throws AgentError `busy` (host id) | `port_in_use` | `failed` */
   static async start(config: ClientConfig, parts: DaemonParts): Promise<ClientDaemon> {
-    const { clock, random } = parts.runtime;
-    const stgParts = { clock, random, hostName: config.name, openVolumes: parts.openVolumes };
-    const stgs = await StgService.open(stgParts, config.stgs);
+    const stgs = await StgService.open(stgPartsOf(config.name, parts), config.stgs);
     const { files } = parts.runtime;
     const left = clearSpool(files, { directory: config.spool, client: config.name });
     if (left.length > 0) parts.log("warning", `cannot remove old snapshots: ${left.join(", ")}`);

@@ -19,7 +19,7 @@ import type {
   JobView,
   ListedEntry,
 } from "../control/daemon.ts";
-import { DaemonBase } from "../daemon_base.ts";
+import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import type { Job, ServerFilesystemTask, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
@@ -53,8 +53,7 @@ export class ServerDaemon extends DaemonBase {
     const vault = Vault.open({ directory: config.vault, files, clock, random });
     logRecovery(vault.recovery, parts.log);
     try {
-      const stgParts = { clock, random, hostName: config.name, openVolumes: parts.openVolumes };
-      const stgs = await StgService.open(stgParts, config.stgs);
+      const stgs = await StgService.open(stgPartsOf(config.name, parts), config.stgs);
       const daemon = new ServerDaemon(config, parts, { vault, stgs });
       try {
         await daemon.#listen();

@@ -1,9 +1,5 @@
 // Door of the group service.
 
-export {
-  type OpenVolumes,
-  sourceOf,
-  StgService,
-  type StgServiceParts,
-  timingOf,
-} from "./stg_service.ts";
+export { type OpenVolumes, sourceOf, timingOf } from "./stg_group.ts";
+export { StgService, type StgServiceParts } from "./stg_service.ts";
+export { stgView } from "./stg_view.ts";

@@ -1,74 +1,139 @@
-// Claims a host id in the host table: watch, write, read back.
+// Claims a host id in the host table: watch the holder, write, read back.
 //
 // Invariants:
-//  1. An id whose heartbeat changes while we watch is not taken.
-//  2. After the settle time our claim still stands on every volume that could be written, or we
-//     do not hold the id.
+//  1. An attached block is waited out for the dead time that it publishes, counted from our first
+//     look: a holder that lives beats within it, and one that was stopped finds by its own clock
+//     that its time is over before it writes. Only a process that is certainly gone (same machine,
+//     not in /proc) is not waited for.
+//  2. The write follows the last look within the settle time, and the settle time later our claim
+//     still stands on every volume, or we do not hold the id: of two claimers the first one's
+//     write is seen by the second's look, or the second's write by the first's read back. A write
+//     that took longer is watched for longer: a holder that beats meanwhile writes over it
+//     (stg_member.ts).
 //  3. Each claim has a larger generation than any that was seen on any volume.
 
 import { AgentError } from "../ground/error.ts";
+import type { ProcessTable } from "../runtime/process_table.ts";
 import { formatUuid } from "./block_fields.ts";
 import type { HostBlock } from "./host_block.ts";
 import { readWholeHostBlock, writeHostBlock } from "./host_table.ts";
+import { CLAIM_ROUNDS_MAX, DEAD_MS_MAX } from "./limits.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { watchWindowMs } from "./stp_timing.ts";
 
-/** @returns the block as it now stands on every volume. @throws AgentError `busy`, `volume` */
-export async function claimHost(
+export interface ClaimOptions {
+  readonly hostId: number;
+  readonly hostName: string;
+  /** Without it every holder is waited for. */
+  readonly processes?: ProcessTable | undefined;
+  /** Ends the wait for a holder. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One block per volume; null where none could be decoded. */
+type Blocks = readonly (HostBlock | null)[];
+
+/**
+ * Takes the settle time, and the dead time of a holder that did not give the id back.
+ * @returns the block as it now stands on every volume
+ * @throws AgentError `busy` (a live holder, by name), `volume`, `cancelled`
+ */
+export async function claimHost(medium: StgMedium, options: ClaimOptions): Promise<HostBlock> {
+  for (let round = 1; round <= CLAIM_ROUNDS_MAX; round++) {
+    const watched = await outwait(medium, options);
+    const startMs = medium.clock.monotonicMs();
+    const found = await readAll(medium, options.hostId);
+    if (sameBlocks(found, watched)) return await take(medium, options, { found, startMs });
+  }
+  throw held(medium, options.hostId, null);
+}
+
+/** Watches until nobody can hold the id any more. @returns the blocks as last seen */
+async function outwait(medium: StgMedium, options: ClaimOptions): Promise<Blocks> {
+  const { clock, timing } = medium;
+  const { hostId, signal } = options;
+  let startMs = clock.monotonicMs();
+  let before = await readAll(medium, hostId);
+  for (let holders = holdersOf(before, options); holders.length > 0;) {
+    const restMs = startMs + longestDeadMs(holders, timing.deadMs) - clock.monotonicMs();
+    if (restMs <= 0) break;
+    await clock.sleep(Math.min(timing.heartbeatMs / 4, restMs), { signal });
+    const now = await readAll(medium, hostId);
+    const live = now.find((block, index) => hasBeaten(before[index], block));
+    if (live) throw held(medium, hostId, live);
+    // A block that was torn until now is watched from now on.
+    if (now.some((block, index) => block !== null && !before[index])) startMs = clock.monotonicMs();
+    before = now.map((block, index) => block ?? before[index] ?? null);
+    holders = holdersOf(before, options);
+  }
+  return before;
+}
+
+/** Blocks of claims that may still be held; those of earlier generations were outwaited once. */
+function holdersOf(blocks: Blocks, { processes }: ClaimOptions): HostBlock[] {
+  const newest = newestGeneration(blocks);
+  return blocks.filter((block): block is HostBlock => {
+    if (block === null || !block.attached || block.generation < newest) return false;
+    if (blocks.some((other) => other?.claim === block.claim && !other.attached)) return false;
+    return block.process === null || processes?.isGone(block.process) !== true;
+  });
+}
+
+function longestDeadMs(holders: readonly HostBlock[], unknownMs: number): number {
+  return Math.min(DEAD_MS_MAX, Math.max(...holders.map((holder) => holder.deadMs || unknownMs)));
+}
+
+function hasBeaten(before: HostBlock | null | undefined, now: HostBlock | null): boolean {
+  if (!before || now === null || !now.attached) return false;
+  if (now.generation < before.generation) return false; // old content
+  return now.claim !== before.claim || now.heartbeat !== before.heartbeat;
+}
+
+function sameBlocks(found: Blocks, watched: Blocks): boolean {
+  return found.every((block, index) => {
+    const before = watched[index];
+    return block?.claim === before?.claim && block?.heartbeat === before?.heartbeat &&
+      block?.attached === before?.attached;
+  });
+}
+
+async function take(
   medium: StgMedium,
-  holder: { readonly hostId: number; readonly hostName: string },
+  { hostId, hostName, processes }: ClaimOptions,
+  last: { readonly found: Blocks; readonly startMs: number },
 ): Promise<HostBlock> {
   const { identity, clock, random, timing } = medium;
-  const { hostId, hostName } = holder;
-  const seen = await readAll(medium, hostId);
-  if (seen.some((block) => block?.attached)) await refuseLive(medium, hostId, seen);
-  const generation = Math.max(0, ...seen.map((block) => block?.generation ?? 0)) + 1;
   const claimed: HostBlock = {
     hostId,
     stgUuid: identity.uuid,
     attached: true,
-    generation,
+    generation: newestGeneration(last.found) + 1,
     claim: formatUuid(random.bytes(16)).replaceAll("-", "").slice(0, 16),
     heartbeat: 1,
     deadMs: timing.deadMs,
     name: hostName,
+    process: processes?.self ?? null,
   };
   for (const volume of medium.volumes) await writeHostBlock(identity, volume, claimed);
-  await clock.sleep(timing.settleMs);
+  const slow = clock.monotonicMs() - last.startMs > timing.settleMs;
+  await clock.sleep(slow ? timing.settleMs + watchWindowMs(timing) : timing.settleMs);
   for (const block of await readAll(medium, hostId)) {
     if (block === null || block.claim !== claimed.claim) throw held(medium, hostId, block);
   }
   return claimed;
 }
 
-/** An attached block may be left over from a killed process: then its counter stands still. */
-async function refuseLive(
-  medium: StgMedium,
-  hostId: number,
-  before: readonly (HostBlock | null)[],
-): Promise<void> {
-  const { clock, timing } = medium;
-  const endMs = clock.monotonicMs() + watchWindowMs(timing);
-  while (clock.monotonicMs() < endMs) {
-    await clock.sleep(timing.heartbeatMs / 4);
-    const now = await readAll(medium, hostId);
-    const changed = now.find((block, index) => {
-      const old = before[index];
-      if (!block?.attached || old === undefined) return false;
-      return block.heartbeat !== old?.heartbeat || block.claim !== old?.claim;
-    });
-    if (changed) throw held(medium, hostId, changed);
-    if (now.every((block) => !block?.attached)) return;
-  }
-}
-
-async function readAll(medium: StgMedium, hostId: number): Promise<(HostBlock | null)[]> {
+async function readAll(medium: StgMedium, hostId: number): Promise<Blocks> {
   const { identity, clock } = medium;
   const blocks: (HostBlock | null)[] = [];
   for (const volume of medium.volumes) {
     blocks.push(await readWholeHostBlock(identity, volume, { hostId, clock }));
   }
   return blocks;
+}
+
+function newestGeneration(blocks: Blocks): number {
+  return Math.max(0, ...blocks.map((block) => block?.generation ?? 0));
 }
 
 function held(medium: StgMedium, hostId: number, holder: HostBlock | null): AgentError {

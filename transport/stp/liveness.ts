@@ -28,6 +28,8 @@ export class LivenessJudge {
   #known: HostBlock | null = null;
   /** Per volume; undefined until the block of the known claim was seen there. */
   #heartbeats: (number | undefined)[] = [];
+  /** Per volume: when its counter changed; undefined while no change was seen. */
+  #changes: (number | undefined)[] = [];
   #changedAtMs = 0;
   #observedAtMs = 0;
   #verdict: Liveness = "detached";
@@ -48,6 +50,13 @@ export class LivenessJudge {
     return this.#moved ? nowMs - this.#changedAtMs : null;
   }
 
+  /** Indices of the volumes whose counter changed within `deadMs`. */
+  beatsOn(nowMs: number, deadMs: number): number[] {
+    return this.#changes.flatMap((changedAtMs, index) =>
+      changedAtMs !== undefined && nowMs - changedAtMs < deadMs ? [index] : []
+    );
+  }
+
   /** Takes one sample per volume, in the order of the volumes. */
   observe(samples: readonly HostSample[], nowMs: number, deadMs: number): Liveness {
     if (this.#verdict === "replaced") return this.#verdict;
@@ -63,9 +72,10 @@ export class LivenessJudge {
     if (known === null) return this.#verdict;
     if (samples.some((sample) => sample?.claim === known.claim && !sample.attached)) {
       this.#moved = false;
+      this.#changes = [];
       return this.#verdict = "detached";
     }
-    if (this.#sawChange(samples, known.claim)) {
+    if (this.#sawChange(samples, known.claim, nowMs)) {
       this.#changedAtMs = nowMs;
       this.#moved = true;
       return this.#verdict = "live";
@@ -82,17 +92,21 @@ export class LivenessJudge {
     this.#heartbeats = samples.map((sample) =>
       sample?.claim === newest.claim ? sample.heartbeat : undefined
     );
+    this.#changes = [];
     this.#changedAtMs = nowMs;
     this.#moved = false;
     this.#verdict = newest.attached ? "unknown" : "detached";
   }
 
-  #sawChange(samples: readonly HostSample[], claim: string): boolean {
+  #sawChange(samples: readonly HostSample[], claim: string, nowMs: number): boolean {
     let changed = false;
     samples.forEach((sample, index) => {
       if (sample === null || sample.claim !== claim) return;
       const before = this.#heartbeats[index];
-      if (before !== undefined && before !== sample.heartbeat) changed = true;
+      if (before !== undefined && before !== sample.heartbeat) {
+        changed = true;
+        this.#changes[index] = nowMs;
+      }
       this.#heartbeats[index] = sample.heartbeat;
     });
     return changed;

@@ -7,9 +7,12 @@ export { type ReadIdentityOptions, readStgIdentity } from "./stg_identity.ts";
 export { layoutBytes, planLayout, ringSlots, type StgLayout } from "./stg_layout.ts";
 export type { HostClaim, StgIdentity } from "./stg_medium.ts";
 export { type JoinOptions, StgMember } from "./stg_member.ts";
+export type { HostStatus } from "./hosts_observer.ts";
 export {
   type ConnectionStatus,
-  type HostStatus,
+  type EndpointCounts,
+  type ErrorCounts,
+  type HostReport,
   readStgStatus,
   type StgStatus,
 } from "./stg_status.ts";

@@ -116,7 +116,7 @@ async function refuseLive(
     volumeUuids: old.volumeUuids,
     layout: old.layout,
   };
-  const watched = { identity, volume, clock, timing: stpTiming(options.timing) };
+  const watched = { identity, volumes: [volume], clock, timing: stpTiming(options.timing) };
   const live = (await watchHosts(watched)).find((host) => host.live);
   if (live === undefined) return;
   throw new AgentError(

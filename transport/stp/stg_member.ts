@@ -3,32 +3,34 @@
 //
 // Life cycle: join -> (lease, release)* -> close. `close` marks the host detached.
 //
-// Invariants:
-//  1. Each volume has its own heartbeat loop: a slow volume does not hold up the others.
-//  2. Each beat first reads our block: another claim in it means that we lost the id.
-//  3. When no volume took a heartbeat for half of the dead time, the id counts as lost. A process
-//     that starts with our id may take it earlier, after the watch window (host_claim.ts): the
-//     generation makes what we still write harmless to its connections' data, and our next
-//     heartbeat finds its claim.
+// Invariants: heartbeat.ts beats and finds out when the id is lost; nothing is leased then. An
+// endpoint that a worker left open is ended before it can be leased again.
 
+import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
-import type { Volume } from "../volume.ts";
+import type { ProcessTable } from "../runtime/process_table.ts";
 import { ControlBlock, controlBlockImage } from "./control_block.ts";
 import { type EndpointLease, LeaseBook } from "./endpoint_lease.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { HostBlock } from "./host_block.ts";
 import { claimHost } from "./host_claim.ts";
-import { readHostBlock, readHostTable, writeHostBlock } from "./host_table.ts";
+import { writeHostBlock } from "./host_table.ts";
+import { HostsObserver, type HostStatus } from "./hosts_observer.ts";
 import { readOwnBlock } from "./own_control.ts";
 import { controlBlockOffset } from "./stg_layout.ts";
 import { checkName } from "./stg_format.ts";
 import { type HostClaim, type StgMedium, stgMedium, type StgMediumOptions } from "./stg_medium.ts";
-import { assembleStatus, HostsObserver, type StgStatus } from "./stg_status.ts";
+import { assembleStatus, type StgStatus } from "./stg_status.ts";
 import { writeVolume } from "./volume_io.ts";
 
 export interface JoinOptions extends StgMediumOptions {
   /** 1 .. maxHosts of the layout. */
   readonly hostId: number;
   readonly hostName: string;
+  /** Lets an id whose process is gone be taken at once. */
+  readonly processes?: ProcessTable | undefined;
+  /** Ends the wait for a holder that may be dead. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class StgMember implements AsyncDisposable {
@@ -37,11 +39,7 @@ export class StgMember implements AsyncDisposable {
   readonly #block: HostBlock;
   readonly #leases: LeaseBook;
   readonly #observer: HostsObserver;
-  readonly #stopping = new AbortController();
-  readonly #lostHandlers = new Set<(error: AgentError) => void>();
-  #lost: AgentError | null = null;
-  #beatMs: number;
-  #loops: readonly Promise<void>[] = [];
+  readonly #heart: Heartbeat;
   #closed: Promise<void> | null = null;
 
   private constructor(medium: StgMedium, block: HostBlock) {
@@ -50,14 +48,14 @@ export class StgMember implements AsyncDisposable {
     const { hostId, name: hostName, generation, claim } = block;
     this.claim = { hostId, hostName, generation, claim };
     this.#leases = new LeaseBook(medium.identity.name, medium.identity.layout.endpointsPerHost);
-    this.#observer = new HostsObserver(medium.timing);
-    this.#beatMs = medium.clock.monotonicMs();
+    this.#observer = new HostsObserver(medium.timing, medium.volumes.map(({ name }) => name));
+    this.#heart = new Heartbeat(medium, block, this.#observer);
   }
 
   /**
-   * Claims the host id and starts to beat. Takes two and a half heartbeats when the id was not
-   * given back in order.
-   * @throws AgentError `busy` (a live process has the id), `usage`, `volume`
+   * Claims the host id and starts to beat. Takes the holder's dead time when the id was not given
+   * back in order and its process is not known to be gone.
+   * @throws AgentError `busy` (a live process has the id), `usage`, `volume`, `cancelled`
    */
   static async join(options: JoinOptions): Promise<StgMember> {
     const medium = stgMedium(options);
@@ -71,22 +69,26 @@ export class StgMember implements AsyncDisposable {
       );
     }
     const member = new StgMember(medium, await claimHost(medium, options));
-    for (let endpoint = 0; endpoint < layout.endpointsPerHost; endpoint++) {
-      await member.#resetEndpoint(endpoint);
+    member.#heart.start();
+    try {
+      for (let endpoint = 0; endpoint < layout.endpointsPerHost; endpoint++) {
+        await member.#resetEndpoint(endpoint);
+      }
+    } catch (error) {
+      await member.close();
+      throw error;
     }
-    member.#loops = medium.volumes.map((volume) => member.#beat(volume));
     return member;
   }
 
   /** Called once, when the id is lost; at once when it already is. */
   onLost(handler: (error: AgentError) => void): void {
-    if (this.#lost !== null) handler(this.#lost);
-    else this.#lostHandlers.add(handler);
+    this.#heart.onLost(handler);
   }
 
   /** Endpoints and ports for one worker. @throws AgentError `busy` */
   lease(endpointCount: number): EndpointLease {
-    if (this.#lost !== null) throw this.#lost;
+    if (this.#heart.lost !== null) throw this.#heart.lost;
     return this.#leases.lease(endpointCount);
   }
 
@@ -100,12 +102,14 @@ export class StgMember implements AsyncDisposable {
     }
   }
 
+  /** All hosts of the group as this one sees them by its beats. */
+  hosts(): HostStatus[] {
+    return this.#observer.status(this.#medium.clock.monotonicMs());
+  }
+
   /** @throws AgentError `volume` */
   async status(): Promise<StgStatus> {
-    const { identity, volumes, clock, controlVolume } = this.#medium;
-    this.#observer.observe(await readHostTable(identity, controlVolume), clock.monotonicMs());
-    const hosts = this.#observer.status(clock.monotonicMs());
-    return await assembleStatus({ identity, volumes, clock, hosts });
+    return await assembleStatus({ ...this.#medium, hosts: this.hosts() });
   }
 
   /** Stops beating and gives the id back. Idempotent; does not throw. */
@@ -118,62 +122,20 @@ export class StgMember implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all(this.#loops);
-    if (this.#lost !== null) return; // the block is another's now, or out of reach
+    await this.#heart.stop();
+    if (this.#heart.lost !== null) return; // the block is another's now, or out of reach
+    const { identity, clock, timing, volumes } = this.#medium;
     const detached = { ...this.#block, attached: false };
-    for (const volume of this.#medium.volumes) {
+    const action = `give back host ${this.claim.hostId}`;
+    await Promise.all(volumes.map(async (volume) => {
       try {
-        await writeHostBlock(this.#medium.identity, volume, detached);
+        await withDeadline(clock, { timeoutMs: timing.deadMs / 2, action }, async () => {
+          await writeHostBlock(identity, volume, detached);
+        });
       } catch {
         // A volume that is gone shows a host that stopped beating: others wait a little longer.
       }
-    }
-  }
-
-  /** The loop of one volume, until close or loss. */
-  async #beat(volume: Volume): Promise<void> {
-    const { clock, timing } = this.#medium;
-    const { signal } = this.#stopping;
-    for (let heartbeat = this.#block.heartbeat + 1; !signal.aborted; heartbeat++) {
-      try {
-        await clock.sleep(timing.heartbeatMs, { signal });
-      } catch {
-        return; // closing
-      }
-      try {
-        await this.#beatOnce(volume, heartbeat);
-      } catch (cause) {
-        const silentMs = clock.monotonicMs() - this.#beatMs;
-        if (silentMs >= timing.deadMs / 2) this.#lose(`no heartbeat for ${silentMs} ms`, cause);
-      }
-    }
-  }
-
-  async #beatOnce(volume: Volume, heartbeat: number): Promise<void> {
-    const { identity, clock, controlVolume } = this.#medium;
-    const table = volume === controlVolume ? await readHostTable(identity, volume) : null;
-    if (table !== null) this.#observer.observe(table, clock.monotonicMs());
-    const found = await readHostBlock(identity, volume, this.#block.hostId);
-    if (found !== null && found.claim !== this.#block.claim) {
-      this.#lose(`"${found.name}" wrote its host block`);
-      return;
-    }
-    if (this.#stopping.signal.aborted) return;
-    await writeHostBlock(identity, volume, { ...this.#block, heartbeat });
-    this.#beatMs = clock.monotonicMs();
-  }
-
-  #lose(found: string, cause?: unknown): void {
-    if (this.#lost !== null) return;
-    this.#lost = new AgentError(
-      "reset",
-      `Cannot hold host ${this.#block.hostId} of storage transport group ` +
-        `"${this.#medium.identity.name}": ${found}, need to be its only writer`,
-      { cause, hint: "Check that no other agent has the same `host` number." },
-    );
-    this.#stopping.abort();
-    for (const handler of this.#lostHandlers) handler(this.#lost);
+    }));
   }
 
   async #endEndpoint(endpoint: number): Promise<void> {

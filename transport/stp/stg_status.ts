@@ -1,25 +1,45 @@
-// What a group looks like from outside: hosts, connections, errors. Only reads.
+// What a group looks like from outside: hosts, ports, connections, endpoints, errors. Only reads.
 //
-// Invariant: "live" was observed: the heartbeat changed while we looked.
+// Invariants: "live" and "dead" were observed (hosts_observer.ts). Counts are those of the
+// endpoints' blocks as they stand: of what is in use now and of each last use before that.
 
 import type { Clock } from "../runtime/runtime.ts";
 import type { Volume } from "../volume.ts";
 import { ControlArea } from "./control_area.ts";
-import type { ControlBlock } from "./control_block.ts";
-import type { HostBlock } from "./host_block.ts";
+import { type ControlBlock, sameEndpoint } from "./control_block.ts";
+import { HostsObserver, type HostStatus } from "./hosts_observer.ts";
 import { readHostTable } from "./host_table.ts";
-import { LivenessJudge } from "./liveness.ts";
+import { STATUS_WATCH_MS_MAX } from "./limits.ts";
 import { type StgIdentity, stgMedium } from "./stg_medium.ts";
 import { type StpTiming, stpTiming, watchWindowMs } from "./stp_timing.ts";
 
-export interface HostStatus {
-  readonly host: number;
-  readonly name: string;
-  readonly generation: number;
-  readonly attached: boolean;
-  readonly live: boolean;
-  /** Since the heartbeat changed, as we saw it; null when we did not see it change. */
-  readonly heartbeatAgeMs: number | null;
+/** How many times which kind of error was found, and healed. */
+export interface ErrorCounts {
+  readonly tornFrames: number;
+  /** Of another connection, generation or lap. */
+  readonly staleFrames: number;
+  /** Whole, and impossible. */
+  readonly damagedFrames: number;
+  readonly badBlocks: number;
+  readonly cursorsBack: number;
+  readonly cursorsBeyond: number;
+  /** Frames that were asked for again, and sent again. */
+  readonly framesAsked: number;
+  readonly framesSentAgain: number;
+}
+
+export interface EndpointCounts {
+  readonly total: number;
+  readonly used: number;
+  /** Not used, and not yet usable: a write to the slots may still land. */
+  readonly quarantined: number;
+}
+
+export interface HostReport extends HostStatus {
+  /** Ports on which the host listens now. */
+  readonly ports: readonly number[];
+  readonly endpoints: EndpointCounts;
+  readonly errors: ErrorCounts;
 }
 
 export interface ConnectionStatus {
@@ -27,90 +47,60 @@ export interface ConnectionStatus {
   readonly endpoint: number;
   readonly port: number;
   readonly peerHost: number;
+  readonly peerEndpoint: number;
   readonly peerPort: number;
   /** Kind of the control block: listening, connecting, established, closing, aborted. */
   readonly state: string;
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** Sent and not yet taken by the peer; null when the peer's block does not tell. */
+  readonly framesInFlight: number | null;
 }
 
 export interface StgStatus {
   readonly name: string;
   readonly uuid: string;
   readonly volumes: readonly string[];
-  readonly hosts: readonly HostStatus[];
+  readonly hosts: readonly HostReport[];
   readonly connections: readonly ConnectionStatus[];
-  /** Counted by the endpoints that are in use now. */
-  readonly errors: {
-    readonly badFrames: number;
-    readonly badBlocks: number;
-    readonly badCursors: number;
-  };
+  /** What an operator should put right, as sentences. */
+  readonly warnings: readonly string[];
 }
 
-/** Watches the hosts of one volume until all attached ones beat, at most the watch window. */
+/**
+ * Watches the hosts on `volumes` until all attached ones were judged, at most `limitMs` (two and
+ * a half heartbeats).
+ * @throws AgentError `volume`
+ */
 export async function watchHosts(options: {
   readonly identity: StgIdentity;
-  readonly volume: Volume;
+  readonly volumes: readonly Volume[];
   readonly clock: Clock;
   readonly timing: StpTiming;
+  readonly limitMs?: number;
 }): Promise<HostStatus[]> {
-  const { identity, volume, clock, timing } = options;
-  const observer = new HostsObserver(timing);
-  const endMs = clock.monotonicMs() + watchWindowMs(timing);
+  const { identity, volumes, clock, timing } = options;
+  const observer = new HostsObserver(timing, volumes.map(({ name }) => name));
+  const endMs = clock.monotonicMs() + (options.limitMs ?? watchWindowMs(timing));
   for (;;) {
-    observer.observe(await readHostTable(identity, volume), clock.monotonicMs());
+    const tables = await Promise.all(volumes.map((volume) => readHostTable(identity, volume)));
+    observer.observe(tables, clock.monotonicMs());
     const hosts = observer.status(clock.monotonicMs());
-    const settled = hosts.every((host) => host.live || !host.attached);
+    const settled = hosts.every((host) => !host.attached || host.live !== null);
     if (settled || clock.monotonicMs() >= endMs) return hosts;
     await clock.sleep(timing.heartbeatMs / 10);
   }
 }
 
-/** Follows the host table over time: one judge per host id. */
-export class HostsObserver {
-  readonly #timing: StpTiming;
-  readonly #judges = new Map<number, LivenessJudge>();
-  #hosts: readonly HostBlock[] = [];
-
-  constructor(timing: StpTiming) {
-    this.#timing = timing;
-  }
-
-  observe(table: ReadonlyMap<number, HostBlock>, nowMs: number): void {
-    this.#hosts = [...table.values()];
-    for (const host of this.#hosts) {
-      const judge = this.#judges.get(host.hostId) ?? new LivenessJudge({ followsClaims: true });
-      this.#judges.set(host.hostId, judge);
-      judge.observe([host], nowMs, host.deadMs || this.#timing.deadMs);
-    }
-  }
-
-  status(nowMs: number): HostStatus[] {
-    return this.#hosts.map((host) => {
-      const judge = this.#judges.get(host.hostId);
-      const verdict = judge?.verdict ?? "unknown";
-      return {
-        host: host.hostId,
-        name: host.name,
-        generation: host.generation,
-        attached: host.attached,
-        live: verdict === "live" || verdict === "suspect",
-        heartbeatAgeMs: judge?.heartbeatAgeMs(nowMs) ?? null,
-      };
-    });
-  }
-}
-
-/** Status without joining the group; takes up to two and a half heartbeats. */
+/** Status without joining the group; takes until all hosts beat, or their dead time. */
 export async function readStgStatus(
   identity: StgIdentity,
   volumes: readonly Volume[],
   clock: Clock,
   timing: StpTiming = stpTiming(),
 ): Promise<StgStatus> {
-  const volume = volumes[0];
-  const hosts = volume === undefined ? [] : await watchHosts({ identity, volume, clock, timing });
+  const limitMs = Math.min(STATUS_WATCH_MS_MAX, timing.deadMs + timing.heartbeatMs);
+  const hosts = await watchHosts({ identity, volumes, clock, timing, limitMs });
   return await assembleStatus({ identity, volumes, clock, hosts });
 }
 
@@ -124,37 +114,71 @@ export async function assembleStatus(options: {
   const { identity, volumes, clock, hosts } = options;
   // Reading needs no randomness; asking for some would be our own bug.
   const random = { bytes: (count: number) => new Uint8Array(count) };
-  const area = new ControlArea(stgMedium({ identity, volumes, clock, random }));
-  const connections: ConnectionStatus[] = [];
-  const errors = { badFrames: 0, badBlocks: 0, badCursors: 0 };
-  for (const host of hosts.filter((one) => one.attached)) {
-    for (const block of await area.read(host.host, host.generation)) {
-      if (block.kind === "free") continue;
-      connections.push(connectionStatus(block));
-      errors.badFrames += block.badFrames;
-      errors.badBlocks += block.badBlocks;
-      errors.badCursors += block.badCursors;
-    }
+  const medium = stgMedium({ identity, volumes, clock, random });
+  const blocks = new Map<number, readonly ControlBlock[]>();
+  for (const { host, generation } of hosts) {
+    blocks.set(host, await new ControlArea(medium).read(host, generation));
   }
+  const total = identity.layout.endpointsPerHost;
+  const all = hosts.filter((host) => host.attached).flatMap(({ host }) => blocks.get(host) ?? []);
   return {
     name: identity.name,
     uuid: identity.uuid,
     volumes: volumes.map((volume) => volume.name),
-    hosts,
-    connections,
-    errors,
+    hosts: hosts.map((host) => ({ ...host, ...reportOf(blocks.get(host.host) ?? [], total) })),
+    connections: all.filter(({ kind }) => kind !== "free").map((one) => connectionOf(one, all)),
+    warnings: deadTimeWarnings(hosts),
   };
 }
 
-function connectionStatus(block: ControlBlock): ConnectionStatus {
+function reportOf(blocks: readonly ControlBlock[], total: number) {
+  const sum = (count: (block: ControlBlock) => number): number =>
+    blocks.reduce((counted, block) => counted + count(block), 0);
+  const ended = (block: ControlBlock) => block.kind === "free" || block.kind === "aborted";
+  return {
+    ports: blocks.filter(({ kind }) => kind === "listening").map(({ localPort }) => localPort),
+    endpoints: {
+      total,
+      used: sum((block) => ended(block) ? 0 : 1),
+      quarantined: sum((block) => ended(block) && block.undrained ? 1 : 0),
+    },
+    errors: {
+      tornFrames: sum((block) => block.tornFrames),
+      staleFrames: sum((block) => block.staleFrames),
+      damagedFrames: sum((block) => block.damagedFrames),
+      badBlocks: sum((block) => block.badBlocks),
+      cursorsBack: sum((block) => block.cursorsBack),
+      cursorsBeyond: sum((block) => block.cursorsBeyond),
+      framesAsked: sum((block) => block.requests),
+      framesSentAgain: sum((block) => block.sentAgain),
+    },
+  };
+}
+
+function connectionOf(block: ControlBlock, all: readonly ControlBlock[]): ConnectionStatus {
+  const peer = all.find((other) =>
+    sameEndpoint(other.self, block.peer) && sameEndpoint(other.peer, block.self)
+  );
+  const inFlight = peer === undefined ? null : block.producedFrames - peer.consumedFrames;
   return {
     host: block.self.host,
     endpoint: block.self.endpoint,
     port: block.localPort,
     peerHost: block.peer.host,
+    peerEndpoint: block.peer.endpoint,
     peerPort: block.peerPort,
     state: block.kind,
     sentBytes: block.producedBytes,
     receivedBytes: block.consumedBytes,
+    // The blocks are not read at one moment: the peer's may be the newer one.
+    framesInFlight: inFlight === null ? null : Math.max(0, inFlight),
   };
+}
+
+/** Each host is judged by what it publishes; two values are still a mistake of somebody. */
+function deadTimeWarnings(hosts: readonly HostStatus[]): string[] {
+  const present = hosts.filter((host) => host.attached && host.live !== false);
+  if (new Set(present.map(({ deadMs }) => deadMs)).size < 2) return [];
+  const values = present.map(({ host, name, deadMs }) => `host ${host} "${name}" ${deadMs} ms`);
+  return [`the hosts have different dead times (${values.join(", ")}): configure the same`];
 }

@@ -11,7 +11,7 @@ import {
   type OptionSpec,
 } from "../command.ts";
 import { printable } from "../output.ts";
-import { renderStg } from "../render_backup.ts";
+import { renderStg } from "../render_stg.ts";
 
 export const STG_NAME: ArgumentSpec = { name: "NAME", help: "Name of the group", required: true };
 export const STG_CONFIG: OptionSpec = {

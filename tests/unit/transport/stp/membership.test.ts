@@ -10,6 +10,7 @@ import {
   readStgIdentity,
   readStgStatus,
   StgMember,
+  stpTiming,
 } from "../../../../transport/stp/mod.ts";
 import { hostBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { MemoryMedium } from "./memory_volume.ts";
@@ -160,7 +161,8 @@ describe("StgMember", () => {
     const block = await readHostBlock(bed.identity, volume, 1);
     if (block === null) throw new Error("host 1 is there");
     const lost = new Promise<AgentError>((resolve) => bed.hosts[0].member.onLost(resolve));
-    const thief = encodeHostBlock({ ...block, claim: "00000000000000ff", name: "thief" });
+    const taken = { generation: block.generation + 1, claim: "00000000000000ff", name: "thief" };
+    const thief = encodeHostBlock({ ...block, ...taken });
     await volume.write(hostBlockOffset(bed.identity.layout, 1), thief);
     expect((await lost).message).toContain(`"thief" wrote its host block`);
     expect(() => bed.hosts[0].member.lease(1)).toThrow("thief");
@@ -188,8 +190,13 @@ describe("StgMember", () => {
   test("status() shows hosts and connections, as readStgStatus() does", async () => {
     const bed = kept(await openMemoryBed({ clock, random, timing: SHORT }));
     const [a, b] = await connectPair(bed);
-    const outside = await readStgStatus(bed.identity, bed.hosts[0].volumes, clock);
-    const inside = await bed.hosts[0].member.status();
+    const { volumes } = bed.hosts[0];
+    const outside = await readStgStatus(bed.identity, volumes, clock, stpTiming(SHORT));
+    const { member } = bed.hosts[0];
+    while (member.hosts().length < 2 || member.hosts().some((host) => host.live === null)) {
+      await clock.sleep(SHORT.heartbeatMs ?? 0);
+    }
+    const inside = await member.status();
     for (const status of [outside, inside]) {
       expect(status.hosts.map((host) => [host.name, host.live])).toEqual([
         ["host1", true],
@@ -199,7 +206,13 @@ describe("StgMember", () => {
         [1, 2, "established"],
         [2, 1, "established"],
       ]);
-      expect(status.errors).toEqual({ badFrames: 0, badBlocks: 0, badCursors: 0 });
+      for (const { ports, endpoints, errors, volumes } of status.hosts) {
+        expect([ports, endpoints.used, endpoints.quarantined]).toEqual([[], 1, 0]);
+        expect(Object.values(errors).every((count) => count === 0)).toBe(true);
+        expect(volumes).toEqual(["v0"]);
+      }
+      expect(status.connections.map((one) => one.framesInFlight)).toEqual([0, 0]);
+      expect(status.warnings).toEqual([]);
     }
     a.abort("done");
     b.abort("done");

@@ -15,10 +15,12 @@ import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
 import { backups, ls, show } from "./commands/backups.ts";
 import { configCheck } from "./commands/config_check.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
+import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
 import { role } from "./commands/role.ts";
 import { stgFormat, stgStatus } from "./commands/stg.ts";
 import { stgBench } from "./commands/stg_bench.ts";
+import { validate } from "./commands/validate.ts";
 import { verify } from "./commands/verify.ts";
 
 export const ROOT_COMMAND: Command = role;
@@ -34,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   stgFormat,
   stgStatus,
   stgBench,
+  validate,
   backupFilesystem,
   backupDatabase,
   backups,
@@ -46,19 +49,18 @@ export const COMMANDS: readonly Command[] = [
   job,
   cancel,
   trace,
+  pkiInit,
+  pkiIssue,
 ];
 
 /** Commands of the contract that this version does not have. */
 export const LATER_COMMANDS: readonly string[] = [
-  "validate",
   "find",
   "diff",
   "expire",
   "catalog rebuild",
   "wal push",
   "wal get",
-  "pki init",
-  "pki issue",
 ];
 
 /** Options of the contract that this version does not have, by command. */

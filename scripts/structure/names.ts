@@ -8,6 +8,7 @@ import { type Finding, isProduct, type Tree } from "./finding.ts";
 export const ROOMS: readonly string[] = [
   "transport/runtime",
   "transport/tcp",
+  "transport/tls",
   "transport/raw",
   "transport/stp",
   "transport/memory",
@@ -24,6 +25,7 @@ export const ROOMS: readonly string[] = [
   "agent/control",
   "agent/job",
   "agent/media",
+  "agent/pki",
   "agent/server",
   "agent/stg",
   "agent/tar",

@@ -1,0 +1,110 @@
+// PEM files that appear whole or not at all, and never over another one.
+//
+// A file is written under a name of its own, synced, and then linked to its name: a link fails when
+// the name is taken, and a crash before it leaves nothing that anybody would read.
+
+import { AgentError } from "../../transport/ground/error.ts";
+import { encodeHex } from "../../transport/ground/hex.ts";
+import {
+  AT_CWD,
+  type Clock,
+  type Files,
+  type Random,
+  SystemError,
+} from "../../transport/runtime/mod.ts";
+import { PEM_BYTES_MAX } from "./limits.ts";
+
+export interface PkiParts {
+  readonly files: Files;
+  readonly clock: Pick<Clock, "wallMs">;
+  readonly random: Random;
+}
+
+/** @throws AgentError `failed` when one of the paths is taken */
+export function refuseTaken(files: Files, paths: readonly string[]): void {
+  for (const path of paths) {
+    if (exists(files, path)) throw taken(path);
+  }
+}
+
+/**
+ * Makes a new file that only its owner may change; `mode` says who may read it.
+ * @throws AgentError `failed` when there is one, SystemError
+ */
+export function createPemFile(
+  { files, random }: PkiParts,
+  path: string,
+  content: { readonly text: string; readonly mode: 0o600 | 0o644 },
+): void {
+  const part = `${path}.${encodeHex(random.bytes(8))}.part`;
+  const { text, mode } = content;
+  const flags = { access: "write", create: true, exclusive: true, mode } as const;
+  const descriptor = files.open(AT_CWD, part, flags);
+  try {
+    try {
+      files.writeAll(descriptor, new TextEncoder().encode(text));
+      files.sync(descriptor);
+    } finally {
+      files.close(descriptor);
+    }
+    files.link(AT_CWD, part, AT_CWD, path);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === "EEXIST") throw taken(path);
+    throw error;
+  } finally {
+    files.unlink(AT_CWD, part);
+  }
+}
+
+/** Makes the names of new files in it last. */
+export function syncDirectory(files: Files, directory: string): void {
+  const descriptor = files.open(AT_CWD, directory, { access: "read", directory: true });
+  try {
+    files.sync(descriptor);
+  } finally {
+    files.close(descriptor);
+  }
+}
+
+/** @throws AgentError `failed` when it cannot be read */
+export function readPemFile(files: Files, path: string, hint: string): string {
+  const buffer = new Uint8Array(PEM_BYTES_MAX + 1);
+  let length = 0;
+  try {
+    const descriptor = files.open(AT_CWD, path, { access: "read" });
+    try {
+      for (let count = -1; count !== 0 && length < buffer.length; length += count) {
+        count = files.read(descriptor, buffer.subarray(length));
+      }
+    } finally {
+      files.close(descriptor);
+    }
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const found = error.errno === "ENOENT" ? "found no such file" : `found ${error.errno}`;
+    throw new AgentError("failed", `Cannot read "${path}": ${found}, need a PEM file`, {
+      hint,
+      cause: error,
+    });
+  }
+  if (length <= PEM_BYTES_MAX) return new TextDecoder().decode(buffer.subarray(0, length));
+  throw new AgentError("failed", `Cannot read "${path}": more than ${PEM_BYTES_MAX} bytes`, {
+    hint,
+  });
+}
+
+function exists(files: Files, path: string): boolean {
+  try {
+    files.stat(AT_CWD, path);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function taken(path: string): AgentError {
+  return new AgentError("failed", `Cannot make "${path}": found a file there, need none`, {
+    hint: "Move the old file away if a new one is to take its place.",
+  });
+}

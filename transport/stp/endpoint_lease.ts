@@ -2,22 +2,34 @@
 // daemon's main thread.
 //
 // Invariants: no endpoint and no dynamic port is in two leases. What came back last is leased
-// last, so that the reason of an aborted connection stays readable as long as possible.
+// last, so that the reason of an aborted connection stays readable as long as possible. Endpoints
+// in quarantine (a write to their slots may still land) are leased when no others are left, with
+// the time that is left of it: the worker waits.
 
 import { assert } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
 import { DYNAMIC_PORT_FIRST, PORT_MAX, PORTS_PER_ENDPOINT } from "./limits.ts";
+
+/** An endpoint that must not be used for a while yet. */
+export interface QuarantinedEndpoint {
+  readonly endpoint: number;
+  readonly forMs: number;
+}
 
 /** Plain data: it crosses to the worker that uses it. */
 export interface EndpointLease {
   readonly leaseId: number;
   readonly endpoints: readonly number[];
   readonly ports: readonly number[];
+  /** Those of the endpoints that are in quarantine when the lease is made. */
+  readonly quarantined?: readonly QuarantinedEndpoint[];
 }
 
 export class LeaseBook {
   readonly #stgName: string;
   readonly #free: number[];
+  /** Endpoint -> when its quarantine ends, on the holder's clock. */
+  readonly #untilMs = new Map<number, number>();
   readonly #leases = new Map<number, EndpointLease>();
   readonly #ports = new Set<number>();
   #nextPort = DYNAMIC_PORT_FIRST;
@@ -29,7 +41,7 @@ export class LeaseBook {
   }
 
   /** @throws AgentError `busy` when the host has not that many endpoints left */
-  lease(endpointCount: number): EndpointLease {
+  lease(endpointCount: number, nowMs = 0): EndpointLease {
     assert(endpointCount > 0, "a lease has an endpoint");
     if (endpointCount > this.#free.length) {
       throw new AgentError(
@@ -44,13 +56,32 @@ export class LeaseBook {
       () => this.#takePort(),
     );
     const leaseId = this.#nextLease++;
-    const lease = { leaseId, endpoints: this.#free.splice(0, endpointCount), ports };
+    const held = this.quarantined(nowMs);
+    const late = new Map(held.map(({ endpoint, forMs }) => [endpoint, forMs]));
+    // The order of those with the same wait stays.
+    this.#free.sort((a, b) => (late.get(a) ?? 0) - (late.get(b) ?? 0));
+    const endpoints = this.#free.splice(0, endpointCount);
+    const quarantined = held.filter(({ endpoint }) => endpoints.includes(endpoint));
+    const lease = { leaseId, endpoints, ports, quarantined };
     this.#leases.set(leaseId, lease);
     return lease;
   }
 
   holds(leaseId: number): boolean {
     return this.#leases.has(leaseId);
+  }
+
+  /** Puts an endpoint into quarantine. */
+  quarantine(endpoint: number, untilMs: number): void {
+    this.#untilMs.set(endpoint, untilMs);
+  }
+
+  /** The endpoints in quarantine, leased or not. */
+  quarantined(nowMs: number): QuarantinedEndpoint[] {
+    for (const [endpoint, untilMs] of this.#untilMs) {
+      if (untilMs <= nowMs) this.#untilMs.delete(endpoint);
+    }
+    return [...this.#untilMs].map(([endpoint, untilMs]) => ({ endpoint, forMs: untilMs - nowMs }));
   }
 
   release(leaseId: number): void {

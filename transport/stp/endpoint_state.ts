@@ -8,7 +8,12 @@
 //  2. Nothing is delivered in "failed": reads and writes reject with the failure.
 //  3. Whatever the peer's block shows after it acknowledged our FIN and sent its own is no error.
 
-import { type ConnectionIds, type ControlBlock, sameEndpoint } from "./control_block.ts";
+import {
+  type ConnectionIds,
+  type ControlBlock,
+  type EndpointId,
+  sameEndpoint,
+} from "./control_block.ts";
 
 export type Phase = "open" | "closing" | "freed" | "failed";
 
@@ -65,6 +70,13 @@ export function peerEvent(peer: ControlBlock, ids: ConnectionIds): PeerEvent {
   const connecting = peer.kind === "connecting"; // it has not seen yet that we accepted
   if (!connecting && !sameEndpoint(peer.peer, ids.local)) return { type: "peer-freed" };
   return peer.kind === "closing" ? { type: "peer-closing" } : { type: "peer-open" };
+}
+
+/** An earlier use of the same endpoint: a read that returned old bytes, or a late write. */
+export function isOlderUse(found: EndpointId, expected: EndpointId): boolean {
+  if (found.host !== expected.host || found.endpoint !== expected.endpoint) return false;
+  if (found.boot !== expected.boot) return found.boot < expected.boot;
+  return found.generation < expected.generation;
 }
 
 export function nextEndpointState(state: EndpointState, event: EndpointEvent): EndpointStep {

@@ -33,6 +33,7 @@ export class OwnControl {
   #table: FrameTable | undefined;
   #writing: Promise<void> | undefined;
   #again = false;
+  #retired = false;
 
   constructor(volume: Volume, layout: StgLayout, self: EndpointId) {
     assert(self.generation > 0 && self.boot > 0, "a used endpoint has generations");
@@ -73,8 +74,20 @@ export class OwnControl {
     else this.block.cursorsBeyond++;
   }
 
+  /** True when the endpoint is used again: this block is not written any more. */
+  get retired(): boolean {
+    return this.#retired;
+  }
+
+  /** Completes when no write of this block is under way, nor will be. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    await this.#writing?.catch(() => {});
+  }
+
   /** Writes the block as it is now. @throws (or rejects) AgentError `volume` */
   publish(): Completion {
+    if (this.#retired) return undefined;
     if (this.#writing !== undefined) {
       this.#again = true;
       return this.#writing;
@@ -94,7 +107,10 @@ export class OwnControl {
 
   async #finish(first: Promise<void>): Promise<void> {
     try {
-      await first;
+      await first.catch((error: unknown) => {
+        // What changed meanwhile (an abort, say) still has to go out, if it can.
+        if (!this.#again) throw error;
+      });
       while (this.#again) {
         this.#again = false;
         await this.#write();

@@ -37,7 +37,6 @@ export class StpConn implements Conn {
   #writing: Promise<number> | null = null;
   #closing: Promise<void> | null = null;
   #ackTimer = false;
-  #tending = false;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -47,6 +46,7 @@ export class StpConn implements Conn {
     this.#link = new StpLink(options);
     this.#sender = new FrameSender(this.#link);
     this.#receiver = new FrameReceiver(this.#link);
+    this.#tend();
   }
 
   get counters(): { readonly sentBytes: number; readonly receivedBytes: number } {
@@ -104,7 +104,6 @@ export class StpConn implements Conn {
     await this.#writing?.catch(() => {});
     await this.#finishFrames();
     await this.#guarded(() => this.#link.dispatch({ type: "close-write" }));
-    this.#tendLater();
   }
 
   /**
@@ -167,25 +166,22 @@ export class StpConn implements Conn {
   }
 
   /**
-   * A program that wrote and now does something else does not poll: should the medium have lost
-   * a frame or our control block, the peer asks and is served, and the block is written again,
-   * from here.
+   * While nobody waits on the connection: serves the peer's requests, publishes our block again
+   * (the medium may have lost it) and looks whether the peer lives.
    */
-  async #tendLater(): Promise<void> {
-    if (this.#tending) return;
-    this.#tending = true;
+  async #tend(): Promise<void> {
     const { clock, timing } = this.medium;
     let frames = this.#link.send.frames;
     let pauseMs = SLEEP_MS_MAX;
-    while (this.#link.unconfirmed) {
+    while (this.#link.state.phase === "open") {
       await clock.sleep(pauseMs);
-      if (this.#link.unconfirmed) await this.#guarded(() => this.#link.tend());
+      if (this.#link.state.phase !== "open") return;
+      await this.#guarded(() => this.#link.tend());
       pauseMs = this.#link.send.frames > frames
         ? SLEEP_MS_MAX
         : Math.min(pauseMs * 2, timing.watchMs);
       frames = this.#link.send.frames;
     }
-    this.#tending = false;
   }
 
   async #writeSome(from: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
@@ -208,7 +204,6 @@ export class StpConn implements Conn {
     }
     const count = this.#sender.send(from);
     this.#counters.sentBytes += count;
-    if (!this.#tending) this.#tendLater();
     const turn = this.#link.turns.due();
     if (turn !== undefined) await turn;
     return count;

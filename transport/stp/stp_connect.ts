@@ -45,7 +45,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
     block.kind === "listening" && block.localPort === to.port
   )?.self;
   if (listener === undefined) throw connectError("refused", to, "nobody listens there");
-  const own = await pool.acquire();
+  const own = await pool.acquire({ signal: options.signal, deadlineMs });
   try {
     await ask(options, own, listener);
     const peer = await answer({ ...options, own, area, listener, deadlineMs });

@@ -16,11 +16,13 @@ import { assert } from "../ground/assert.ts";
 import { cancellation } from "../ground/cancellation.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
-import { type ConnectionIds, type EndpointId, sameEndpoint } from "./control_block.ts";
+import { type ConnectionIds, sameEndpoint } from "./control_block.ts";
 import { ReceiveWindow, SendWindow } from "./cursors.ts";
+import { sayFarewell } from "./endpoint_farewell.ts";
 import {
   type EndpointEvent,
   type EndpointState,
+  isOlderUse,
   nextEndpointState,
   OPEN,
   peerEvent,
@@ -86,6 +88,7 @@ export class StpLink {
   #badSinceMs = -1;
   #newsMs: number;
   #lookedMs: number;
+  #publishedMs: number;
 
   constructor(options: StpLinkOptions) {
     const { medium, ids } = options;
@@ -102,6 +105,7 @@ export class StpLink {
     this.#watch = new PeerWatch(medium, ids.peer);
     this.#newsMs = medium.clock.monotonicMs();
     this.#lookedMs = this.#newsMs;
+    this.#publishedMs = this.#newsMs;
   }
 
   get state(): EndpointState {
@@ -183,6 +187,7 @@ export class StpLink {
     block.consumedBytes = this.receive.bytes;
     this.receive.publishedFrames = this.receive.frames;
     this.peerBlocked = false;
+    this.#publishedMs = this.medium.clock.monotonicMs();
     const pending = this.own.publish();
     return pending === undefined ? undefined : this.#publishing(pending);
   }
@@ -231,13 +236,6 @@ export class StpLink {
   /** Fails the connection for a reason found on our side. */
   fault(reason: string, cause?: unknown): void {
     this.dispatch({ type: "fault", reason }, cause)?.catch(() => {});
-  }
-
-  /** True while the peer did not confirm all that we sent, the end included. */
-  get unconfirmed(): boolean {
-    if (this.#state.phase !== "open") return false;
-    return this.send.ackedFrames < this.send.frames ||
-      (this.#state.finSent && !this.#peer.block.finAcked);
   }
 
   /**
@@ -291,9 +289,16 @@ export class StpLink {
 
   #takePeer(): Completion {
     const { block, state } = this.#peer;
-    if (state !== "ok" || isOlder(block.self, this.ids.peer)) return this.#takeBadPeer();
-    if (!sameEndpoint(block.self, this.ids.peer)) return this.dispatch({ type: "peer-freed" });
-    if (block.changes < this.#seenChanges) return this.#takeBadPeer();
+    if (state !== "ok") return this.#takeBadPeer();
+    const older = isOlderUse(block.self, this.ids.peer);
+    if (!older && !sameEndpoint(block.self, this.ids.peer)) {
+      return this.dispatch({ type: "peer-freed" });
+    }
+    if (older || block.changes < this.#seenChanges) {
+      // A late write over a newer one: its owner writes again, or is found dead.
+      this.own.block.badBlocks++;
+      return undefined;
+    }
     this.#badSinceMs = -1;
     if (block.changes > this.#seenChanges) {
       this.#seenChanges = block.changes;
@@ -336,7 +341,8 @@ export class StpLink {
 
   #lookDue(nowMs: number): boolean {
     const { watchMs } = this.medium.timing;
-    return nowMs - this.#newsMs >= watchMs && nowMs - this.#lookedMs >= watchMs;
+    if (nowMs - this.#lookedMs < watchMs) return false;
+    return nowMs - this.#newsMs >= watchMs || nowMs - this.#publishedMs >= watchMs;
   }
 
   /** Writes our block again (a lost or damaged one heals) and judges the peer's host. */
@@ -381,12 +387,12 @@ export class StpLink {
     }
     this.#released = true;
     this.#release(!this.#slotWriteFailed);
+    sayFarewell({
+      medium: this.medium,
+      ids: this.ids,
+      own: this.own,
+      peer: this.#peer,
+      fence: this.#fence,
+    });
   }
-}
-
-/** An earlier use of the same endpoint: a read that returned old bytes. */
-function isOlder(found: EndpointId, expected: EndpointId): boolean {
-  if (found.host !== expected.host || found.endpoint !== expected.endpoint) return false;
-  if (found.boot !== expected.boot) return found.boot < expected.boot;
-  return found.generation < expected.generation;
 }

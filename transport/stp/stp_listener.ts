@@ -51,6 +51,7 @@ export class StpListener implements Listener {
   #hosts: HostTable = new Map();
   #hostsMs = -Infinity;
   #failure: unknown = null;
+  #publishedMs = 0;
   #polling: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
 
@@ -124,6 +125,7 @@ export class StpListener implements Listener {
     try {
       while (!signal.aborted) {
         if (await this.#pollHosts()) ladder.reset();
+        await this.#publishAgain();
         const step = ladder.next(clock.monotonicMs());
         if (step === "sleep") await clock.sleep(ladder.sleepMs, { signal });
         else await this.#options.turns.give();
@@ -132,6 +134,15 @@ export class StpListener implements Listener {
       if (!signal.aborted) this.#failure = error;
       this.#wake();
     }
+  }
+
+  /** A listening block that was lost or damaged would make the port unreachable for ever. */
+  async #publishAgain(): Promise<void> {
+    const { clock, timing } = this.#options.medium;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#publishedMs < timing.watchMs) return;
+    this.#publishedMs = nowMs;
+    await this.#options.own.publish();
   }
 
   /** @returns true when somebody was answered */

@@ -75,7 +75,9 @@ export class StpMechanism implements Mechanism, StpCalls {
   async STPlisten(socket: StpSocket, options: ListenOptions): Promise<void> {
     const { state } = socket;
     assert(state.kind === "bound", "listen comes after bind");
-    const own = await this.#pool.acquire();
+    const { clock, timing } = this.#medium;
+    const deadlineMs = clock.monotonicMs() + timing.quarantineMs;
+    const own = await this.#pool.acquire({ deadlineMs });
     let listener: StpListener;
     try {
       listener = await StpListener.open({

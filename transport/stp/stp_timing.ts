@@ -2,7 +2,8 @@
 //
 // Invariants:
 //  1. A host is never judged dead by fewer than three missed heartbeats.
-//  2. `healMs` is longer than an I/O may take, so a late write is waited for, not fought.
+//  2. The quarantine outlasts the dead time: by then a host that was cut off writes no more.
+//  3. `healMs` is longer than an I/O may take, so a late write is waited for, not fought.
 
 import { assert } from "../ground/assert.ts";
 
@@ -22,9 +23,17 @@ export interface StpTiming {
   readonly lingerMs: number;
   /** Of that, how long it waits for the peer to see the end when it took every byte. */
   readonly finMs: number;
+  /**
+   * An endpoint with a write whose end is not known is not used again for so long: the write may
+   * still land.
+   */
+  readonly quarantineMs: number;
 }
 
-const DEFAULT_TIMING: StpTiming = {
+/** The longest that a volume waits for an operation before it reports a failure. */
+const IO_TIMEOUT_MS = 30_000;
+
+const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs"> = {
   heartbeatMs: 1000,
   deadMs: 10_000,
   settleMs: 50,
@@ -36,7 +45,12 @@ const DEFAULT_TIMING: StpTiming = {
 
 /** The defaults with `changes` over them. */
 export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
-  const timing = { ...DEFAULT_TIMING, ...changes };
+  const chosen = { ...DEFAULT_TIMING, ...changes };
+  const quarantineMs = Math.max(
+    changes.quarantineMs ?? IO_TIMEOUT_MS + chosen.deadMs,
+    chosen.deadMs,
+  );
+  const timing = { ...chosen, quarantineMs };
   assert(timing.deadMs >= 3 * timing.heartbeatMs, "the dead time covers three heartbeats");
   assert(timing.watchMs < timing.deadMs, "a peer is looked at within the dead time");
   return timing;

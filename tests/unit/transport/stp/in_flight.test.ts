@@ -26,7 +26,13 @@ import {
 const { clock, random } = await currentRuntime();
 const PAYLOAD = 64 * 1024;
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 12, payloadBytes: PAYLOAD };
-const PATIENT = { ...SHORT, healMs: 20_000, lingerMs: 20_000, deadMs: 20_000 };
+const PATIENT = {
+  ...SHORT,
+  healMs: 20_000,
+  lingerMs: 20_000,
+  deadMs: 20_000,
+  quarantineMs: 20_000,
+};
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {

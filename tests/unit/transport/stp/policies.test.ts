@@ -375,12 +375,12 @@ describe("nextEndpointState()", () => {
 describe("LeaseBook", () => {
   test("never gives an endpoint or port to two", () => {
     const book = new LeaseBook("stg0", 4);
-    const a = book.lease(2);
-    const b = book.lease(2);
+    const a = book.lease(2, 0);
+    const b = book.lease(2, 0);
     expect(new Set([...a.endpoints, ...b.endpoints]).size).toBe(4);
     expect(new Set([...a.ports, ...b.ports]).size).toBe(16);
-    expect(() => book.lease(1)).toThrow("0 are free, need 1");
+    expect(() => book.lease(1, 0)).toThrow("0 are free, need 1");
     book.release(a.leaseId);
-    expect(book.lease(1).endpoints).toEqual(a.endpoints.slice(0, 1));
+    expect(book.lease(1, 0).endpoints).toEqual(a.endpoints.slice(0, 1));
   });
 });

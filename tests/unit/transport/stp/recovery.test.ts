@@ -26,7 +26,13 @@ import {
 const { clock, random } = await currentRuntime();
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
 /** Longer than any test takes on a busy machine: what heals must not end before. */
-const PATIENT = { ...SHORT, healMs: 20_000, lingerMs: 20_000, deadMs: 20_000 };
+const PATIENT = {
+  ...SHORT,
+  healMs: 20_000,
+  lingerMs: 20_000,
+  deadMs: 20_000,
+  quarantineMs: 20_000,
+};
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -177,7 +183,7 @@ for (const asynchronous of [false, true]) {
     });
 
     test("that stays damaged ends the connection, naming volume and slot", async () => {
-      const timing = { ...SHORT, deadMs: 20_000 };
+      const timing = { ...SHORT, deadMs: 20_000, quarantineMs: 20_000 };
       const bed = await memoryBed({ asynchronous, timing });
       const [a, b] = await connectPair(bed);
       const start = slotStart(bed, a, 0);

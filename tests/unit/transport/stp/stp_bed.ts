@@ -23,6 +23,7 @@ export const SHORT: Partial<StpTiming> = {
   healMs: 300,
   lingerMs: 300,
   finMs: 50,
+  quarantineMs: 400,
 };
 
 export interface StpHost {

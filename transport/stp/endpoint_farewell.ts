@@ -1,0 +1,50 @@
+// The last word of an endpoint that was given back: its block is published again until the peer
+// shows that it saw the end. Without that a peer that missed it (the one write was lost, or an
+// older one landed over it) would wait for ever, since our host lives.
+//
+// Invariant: ends when the endpoint is used again, whose block then tells the same, after the dead
+// time, or when the volume fails.
+
+import { AssertionFailure } from "../ground/assert.ts";
+import type { ConnectionIds, ControlBlock } from "./control_block.ts";
+import { isOlderUse, peerEvent } from "./endpoint_state.ts";
+import { SLEEP_MS_MAX } from "./limits.ts";
+import type { OwnControl } from "./own_control.ts";
+import type { PeerControl } from "./peer_control.ts";
+import type { StgMedium } from "./stg_medium.ts";
+import type { WriteFence } from "./write_fence.ts";
+
+export interface FarewellOptions {
+  readonly medium: StgMedium;
+  readonly ids: ConnectionIds;
+  readonly own: OwnControl;
+  readonly peer: PeerControl;
+  readonly fence: WriteFence;
+}
+
+/** Resolves when nobody needs to be told any more. */
+export async function sayFarewell(options: FarewellOptions): Promise<void> {
+  const { medium: { clock, timing }, own, peer, fence, ids } = options;
+  const endMs = clock.monotonicMs() + timing.deadMs;
+  let pauseMs = SLEEP_MS_MAX;
+  try {
+    while (!hasEnded(peer.block, ids) && clock.monotonicMs() < endMs) {
+      await clock.sleep(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, timing.watchMs);
+      if (own.retired) return;
+      await peer.poll();
+      if (hasEnded(peer.block, ids)) return;
+      await fence.guard(clock.monotonicMs());
+      await own.publish();
+    }
+  } catch (error) {
+    // Nobody can be told through a volume that is closed or lost, or from behind the fence.
+    if (error instanceof AssertionFailure) throw error;
+  }
+}
+
+function hasEnded(peer: ControlBlock, ids: ConnectionIds): boolean {
+  if (isOlderUse(peer.self, ids.peer)) return false;
+  const { type } = peerEvent(peer, ids);
+  return type === "peer-freed" || type === "peer-aborted";
+}

@@ -109,10 +109,13 @@ export class WriteFence {
       throw this.#lose(`"${block.name}" holds the id`);
     }
     if (!block.attached) throw this.#lose("the id was given back");
-    if (block.heartbeat === this.#heartbeats[index]) return false;
+    const before = this.#heartbeats[index];
     this.#heartbeats[index] = block.heartbeat;
-    // The first look follows the lease, which only a host that beats gives.
-    this.#aliveMs = this.#lookedMs === -Infinity ? nowMs : this.#lookedMs;
+    // The first look follows the lease, which only a host that beats gives. Later the first sight
+    // of another volume is no beat.
+    const first = this.#lookedMs === -Infinity;
+    if (before === block.heartbeat || (before === -1 && !first)) return false;
+    this.#aliveMs = first ? nowMs : this.#lookedMs;
     this.#movedMs = nowMs;
     return true;
   }

@@ -93,7 +93,7 @@ export class FlowBed implements AsyncDisposable {
 
   static async open(clock: Clock = runtime.clock): Promise<FlowBed> {
     const { random } = runtime;
-    const timing = { settleMs: 1, finMs: 20, lingerMs: 300 };
+    const timing = { settleMs: 20, finMs: 20, lingerMs: 300 };
     return new FlowBed(await openMemoryBed({ clock: runtime.clock, random, timing }), clock);
   }
 

@@ -14,6 +14,7 @@ import type {
   StatusView,
   StgView,
   TraceStep,
+  ValidationView,
 } from "./control/daemon.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";
@@ -90,6 +91,10 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     return this.stgService.views();
   }
 
+  validate(_client: string): Promise<ValidationView> {
+    return Promise.reject(this.#serverOnly("validate a client"));
+  }
+
   backups(): readonly BackupView[] {
     throw this.#serverOnly();
   }
@@ -113,8 +118,8 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
 
   protected abstract stopListening(): Promise<void>;
 
-  #serverOnly(): AgentError {
-    return new AgentError("usage", "Cannot list backups here: this is a client, need the server", {
+  #serverOnly(action = "list backups"): AgentError {
+    return new AgentError("usage", `Cannot ${action} here: this is a client, need the server`, {
       hint: "Run the command on the server, or name its daemon with --control.",
     });
   }

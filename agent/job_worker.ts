@@ -16,7 +16,12 @@ import { runClientDatabase, runClientFilesystem } from "./client/mod.ts";
 import { composeJob, type ComposeJobOptions, type JobParts } from "./compose.ts";
 import type { FromWorker, NetworkPart, ToWorker, WorkerResult, WorkerTask } from "./job/mod.ts";
 import { operatingError } from "./operating_error.ts";
-import { runServerDatabase, runServerFilesystem, runServerVerify } from "./server/mod.ts";
+import {
+  runServerDatabase,
+  runServerFilesystem,
+  runServerValidate,
+  runServerVerify,
+} from "./server/mod.ts";
 
 const runtime = await currentRuntime();
 serveJob(runtime, runtime.parentThread());
@@ -89,6 +94,8 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerDatabase(session, task, prove);
     case "server-verify":
       return runServerVerify(session, task);
+    case "server-validate":
+      return runServerValidate(session, task, prove);
     case "client-filesystem":
       return runClientFilesystem(session, task, prove);
     case "client-database":

@@ -19,11 +19,13 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { StorageAcceptance } from "./storage_acceptance.ts";
 
 type Request = Extract<LinkDocument, { type: "backup-filesystem" | "restore-filesystem" }>;
+type Asking = Request | Extract<LinkDocument, { type: "validate" }>;
 
 export async function runClientFilesystem(
   session: WorkerSession,
@@ -42,6 +44,9 @@ export async function runClientFilesystem(
   );
   return await finishLink(session, link, async () => {
     const request = await receiveRequest(session, link);
+    if (request.type === "validate") {
+      return await answerValidation(session, { link, storage, server: request.storage });
+    }
     if (request.channel === "network") storage.abandon();
     else await attachStorage(session, { link, request, storage });
     if (request.fallback !== null) session.fellBack(request.fallback);
@@ -79,13 +84,14 @@ async function attachStorage(
   }
 }
 
-async function receiveRequest(session: WorkerSession, link: JobLink): Promise<Request> {
+async function receiveRequest(session: WorkerSession, link: JobLink): Promise<Asking> {
   while (true) {
     const message = await link.receive();
     if (message.kind !== "document") break;
     const { document } = message;
     if (document.type === "backup-filesystem") return document;
     if (document.type === "restore-filesystem") return document;
+    if (document.type === "validate") return document;
     if (document.type === "error") throw fromErrorRecord(document.error);
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);

@@ -41,6 +41,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   addProbes(app, daemon, options);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
+  addValidation(app, daemon);
   app.get(
     "/openapi.json",
     openAPIRouteHandler(app, {
@@ -161,6 +162,14 @@ function addReadings(app: Hono, daemon: Daemon): void {
       const path = context.req.valid("query").path ?? null;
       return context.json(daemon.list(context.req.param("id"), path));
     },
+  );
+}
+
+function addValidation(app: Hono, daemon: Daemon): void {
+  app.post(
+    "/v1/clients/:name/validation",
+    answers("Sets each channel to a client up, and tells which work", views.validationViewSchema),
+    async (context) => context.json(await daemon.validate(context.req.param("name"))),
   );
 }
 

@@ -15,7 +15,9 @@ export type JobKind =
   | "backup-database"
   | "restore-filesystem"
   | "restore-database"
-  | "verify";
+  | "verify"
+  /** A look at the channels to a client; it moves no data, and no list keeps it. */
+  | "validate";
 
 export type JobState =
   | "queued"
@@ -238,6 +240,32 @@ export interface StatusView {
   readonly jobs: { readonly running: number; readonly total: number };
 }
 
+/** One channel to a client, as it was found by setting it up. */
+export interface ChannelReport {
+  readonly channel: "network" | "storage";
+  readonly usable: boolean;
+  /** Why it is not usable: a fallback reason of the storage, an error code of the network. */
+  readonly reason: string | null;
+  /** What was found, in words. */
+  readonly detail: string;
+  /** The group of a storage channel. */
+  readonly stg: string | null;
+}
+
+/** What validating a client found. */
+export interface ValidationView {
+  readonly client: string;
+  /** The client's channel policy, which says what it needs. */
+  readonly policy: "prefer-storage" | "storage-only" | "network-only";
+  /** True when every channel that the policy wants is usable. */
+  readonly ok: boolean;
+  readonly version: string;
+  /** Version of the client's agent; null when it did not tell. */
+  readonly clientVersion: string | null;
+  readonly seconds: number;
+  readonly channels: readonly ChannelReport[];
+}
+
 /** Calls throw AgentError: `not_found` for an unknown job or backup, `usage` for the wrong role. */
 export interface Daemon {
   readonly role: Role;
@@ -253,7 +281,9 @@ export interface Daemon {
   /** Events after `since`, then live ones, ending after the Summary. */
   events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent>;
   stgs(): readonly StgView[];
-  /** Server only, as the three below. Newest last. */
+  /** Sets every channel to a client up and gives it up again. Server only, as the four below. */
+  validate(client: string): Promise<ValidationView>;
+  /** Newest last. */
   backups(): readonly BackupView[];
   /** Unique prefixes, `latest`, `latest:CLIENT`, `latest:DATABASE`. */
   backup(reference: string): BackupDetail;

@@ -15,6 +15,7 @@ import type {
   StgView,
   Summary,
   TraceStep,
+  ValidationView,
 } from "./daemon.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
@@ -88,6 +89,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
     "restore-filesystem",
     "restore-database",
     "verify",
+    "validate",
   ]),
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
   client: z.string().nullable(),
@@ -186,6 +188,22 @@ export const stgViewSchema: z.ZodType<StgView> = z.looseObject({
     framesInFlight: count.nullable(),
   })),
   warnings: z.array(z.string()),
+});
+
+export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({
+  client: z.string(),
+  policy: z.enum(["prefer-storage", "storage-only", "network-only"]),
+  ok: z.boolean(),
+  version: z.string(),
+  clientVersion: z.string().nullable(),
+  seconds: count,
+  channels: z.array(z.looseObject({
+    channel: z.enum(["network", "storage"]),
+    usable: z.boolean(),
+    reason: z.string().nullable(),
+    detail: z.string(),
+    stg: z.string().nullable(),
+  })),
 });
 
 export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({

@@ -18,6 +18,7 @@ import type {
   Summary,
   TraceStep,
 } from "../control/daemon.ts";
+import type { Validation } from "./worker_protocol.ts";
 import { JOB_EVENTS_MAX } from "./limits.ts";
 
 export interface JobStart {
@@ -43,6 +44,8 @@ export interface JobEnd {
 
 export class Job {
   readonly start: JobStart;
+  /** What the job found, when it is a validation. */
+  validation: Validation | null = null;
   readonly #events: JobEvent[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #steps: TraceStep[] = [];

@@ -29,6 +29,11 @@ export class JobBoard {
     for (const old of ended.slice(0, -ENDED_JOBS_MAX)) this.#jobs.delete(old.start.id);
   }
 
+  /** A job that no list shall keep. */
+  forget(job: Job): void {
+    this.#jobs.delete(job.start.id);
+  }
+
   all(): Job[] {
     return [...this.#jobs.values()];
   }

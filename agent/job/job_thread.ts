@@ -106,6 +106,7 @@ export class JobThread {
     else if (message.type === "running") job.setRunning(message.kind);
     else if (message.type === "backup") job.setBackup(message.backup);
     else if (message.type === "report") job.report(message.body);
+    else if (message.type === "validation") job.validation = message.validation;
     else if (message.type === "fallback") this.#fallBack(message.fallback);
     else if (message.type === "committing") this.#committing = true;
     else if (message.type === "assertion") this.#parts.onAssertion(message.message);

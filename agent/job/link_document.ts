@@ -56,6 +56,18 @@ const document = z.discriminatedUnion("type", [
     redirects: z.array(redirect),
     ...totals,
   }),
+  // Server to client: tell whether the channels work on your side; nothing follows.
+  z.object({
+    type: z.literal("validate"),
+    /** True when the storage channel works on the server's side. */
+    storage: z.boolean(),
+  }),
+  // Client to server: the answer. Why the storage channel does not work here, or null.
+  z.object({
+    type: z.literal("validated"),
+    version: z.string().max(64),
+    storage: z.object(fallback).nullable(),
+  }),
   // Client to server: store the records that follow as a backup of this database.
   z.object({
     type: z.literal("backup-database"),

@@ -17,7 +17,7 @@ import type {
   StpTiming,
 } from "../../transport/mod.ts";
 import type { ClientEntry, DatabaseEntry, TlsConfig } from "../config/mod.ts";
-import type { ChannelBytes, JobKind, Progress, Warning } from "../control/daemon.ts";
+import type { ChannelBytes, ChannelReport, JobKind, Progress, Warning } from "../control/daemon.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -89,6 +89,13 @@ export interface ServerVerifyTask extends TaskBase {
   readonly data: boolean;
 }
 
+/** Looks whether the channels to a client work; moves nothing. */
+export interface ServerValidateTask extends TaskBase {
+  readonly kind: "server-validate";
+  readonly client: ClientEntry;
+  readonly stg: StgAccess;
+}
+
 export interface ClientFilesystemTask extends TaskBase {
   readonly kind: "client-filesystem";
   readonly stgs: Readonly<Record<string, StgAccess>>;
@@ -113,6 +120,7 @@ export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerValidateTask
   | ClientFilesystemTask
   | ClientDatabaseTask;
 
@@ -148,6 +156,13 @@ export type ToWorker =
   | { readonly type: "lost"; readonly stg: string; readonly error: ErrorRecord }
   | { readonly type: "cancel" };
 
+/** What a validation found, for the main thread. */
+export interface Validation {
+  /** Version of the client's agent; null when it did not tell. */
+  readonly clientVersion: string | null;
+  readonly channels: readonly ChannelReport[];
+}
+
 /** What a job did, as its worker counts it. */
 export interface WorkerResult {
   readonly status: "ok" | "incomplete";
@@ -166,6 +181,7 @@ export type FromWorker =
   /** The job uses the network although it prefers the storage. */
   | { readonly type: "fallback"; readonly fallback: Fallback }
   | { readonly type: "report"; readonly body: Progress | Warning }
+  | { readonly type: "validation"; readonly validation: Validation }
   | {
     readonly type: "end";
     readonly result: WorkerResult | { readonly error: ErrorRecord };

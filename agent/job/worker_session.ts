@@ -21,7 +21,7 @@ import {
 import type { ChannelBytes, JobKind, Warning } from "../control/daemon.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
-import type { FromWorker, RelayedConnection, WorkerTask } from "./worker_protocol.ts";
+import type { FromWorker, RelayedConnection, Validation, WorkerTask } from "./worker_protocol.ts";
 
 type Role = RelayedConnection["role"];
 
@@ -135,6 +135,11 @@ export class WorkerSession implements AsyncDisposable {
   /** The connections stand and it is known what to do. */
   running(kind: JobKind): void {
     this.#post({ type: "running", kind });
+  }
+
+  /** What a validation found. */
+  validated(validation: Validation): void {
+    this.#post({ type: "validation", validation });
   }
 
   /** Names the backup that the job writes or reads. */

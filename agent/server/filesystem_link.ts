@@ -85,9 +85,9 @@ export async function openFilesystemLink(
 }
 
 /** The STP descriptor, or why there is none (null: the policy wants none). */
-async function tryStorage(
+export async function tryStorage(
   session: WorkerSession,
-  options: FilesystemLinkOptions,
+  options: Pick<FilesystemLinkOptions, "client" | "group" | "prove">,
   signal: AbortSignal,
 ): Promise<number | Fallback | null> {
   const { client, group } = options;
@@ -127,7 +127,7 @@ function isPermanent(error: AgentError, { reason }: Fallback): boolean {
   return error.code === "mismatch" || error.code === "auth";
 }
 
-function networkAddress(client: ClientEntry, port: number): Address {
+export function networkAddress(client: ClientEntry, port: number): Address {
   return { family: "AF_INET", address: client.address, port };
 }
 

@@ -3,4 +3,5 @@
 export { runServerDatabase } from "./database_job.ts";
 export { runServerFilesystem } from "./filesystem_job.ts";
 export { ServerDaemon } from "./server_daemon.ts";
+export { runServerValidate } from "./validate_job.ts";
 export { runServerVerify } from "./verify_job.ts";

@@ -6,10 +6,12 @@ import {
   AgentError,
   encodeHex,
   type FlowIdentity,
+  fromErrorRecord,
   type Hello,
   ListeningPort,
   receiveAnnouncement,
   TOKEN_BYTES,
+  withDeadline,
 } from "../../transport/mod.ts";
 import type { ClientEntry, ServerConfig } from "../config/mod.ts";
 import type {
@@ -18,12 +20,14 @@ import type {
   JobRequest,
   JobView,
   ListedEntry,
+  ValidationView,
 } from "../control/daemon.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
-import type { DaemonParts } from "../daemon_parts.ts";
+import { type DaemonParts, VERSION } from "../daemon_parts.ts";
 import type { Job, ServerFilesystemTask, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { logRecovery } from "./log_recovery.ts";
 
 type FilesystemRequest = Extract<
@@ -93,6 +97,35 @@ export class ServerDaemon extends DaemonBase {
 
   override list(reference: string, path: string | null): readonly ListedEntry[] {
     return this.#vault.list(reference, path);
+  }
+
+  override async validate(name: string): Promise<ValidationView> {
+    const client = this.#client(name);
+    const { clock } = this.parts.runtime;
+    const startMs = clock.monotonicMs();
+    const job = this.runner.create({ id: null, kind: "validate", client: name, request: null });
+    try {
+      const stg = this.#lend(client);
+      const thread = this.runner.run(job, {
+        kind: "server-validate",
+        identity: this.#identity(client, job),
+        steps: [],
+        client,
+        stg,
+      }, () => this.stgService.release(stg));
+      const action = `validate client "${name}"`;
+      try {
+        const inTime = { timeoutMs: VALIDATION_TIMEOUT_MS, action };
+        await withDeadline(clock, inTime, () => thread.ended);
+      } catch (error) {
+        thread.cancel();
+        throw error;
+      }
+      const seconds = Math.round(clock.monotonicMs() - startMs) / 1000;
+      return this.#validationOf(client, job, seconds);
+    } finally {
+      this.runner.board.forget(job);
+    }
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -204,6 +237,27 @@ export class ServerDaemon extends DaemonBase {
       data: request.data,
     }, () => Promise.resolve());
     return job.view();
+  }
+
+  #validationOf(client: ClientEntry, job: Job, seconds: number): ValidationView {
+    const { name, channel: policy } = client;
+    const { validation } = job;
+    if (validation === null) {
+      const error = job.view().error;
+      throw error === null
+        ? new AgentError("failed", `Cannot validate client "${name}": found no result, need one`)
+        : fromErrorRecord(error);
+    }
+    const { channels, clientVersion } = validation;
+    const wanted = channels.filter(({ channel }) =>
+      channel === "network" || policy !== "network-only"
+    );
+    const ok = wanted.every((channel) => channel.usable);
+    const found = channels.map(({ channel, usable, detail }) =>
+      `${channel} ${usable ? "YES" : "NO"} (${detail})`
+    );
+    this.parts.log(ok ? "info" : "warning", `validated client "${name}": ${found.join(", ")}`);
+    return { client: name, policy, ok, version: VERSION, clientVersion, seconds, channels };
   }
 
   #lend(client: ClientEntry): StgAccess {

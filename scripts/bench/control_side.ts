@@ -63,6 +63,7 @@ function silentDaemon(): Daemon {
     trace: never,
     events: never,
     stgs: () => [],
+    validate: never,
     backups: () => [],
     backup: never,
     list: never,

@@ -42,7 +42,7 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["restore latest --database app --include x", 2, "Cannot use option --include"],
   ["restore latest --target d --to-time now", 2, "not part of this version"],
   ["verify --subset 1/2", 2, "not part of this version"],
-  ["validate web01", 2, "not part of this version"],
+  ["validate nobody", 10, 'Cannot find client "nobody"'],
   ["catalog rebuild", 2, "not part of this version"],
   ["--role sever", 2, 'Did you mean "server"?'],
   ["--config x", 2, "--role"],

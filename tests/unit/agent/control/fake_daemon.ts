@@ -15,6 +15,7 @@ import type {
   StgView,
   Summary,
   TraceStep,
+  ValidationView,
 } from "../../../../agent/control/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 
@@ -124,6 +125,19 @@ export const ENTRY: ListedEntry = {
   target: null,
 };
 
+export const VALIDATION: ValidationView = {
+  client: "web01",
+  policy: "prefer-storage",
+  ok: true,
+  version: "1.2.3",
+  clientVersion: "1.2.3",
+  seconds: 0.4,
+  channels: [
+    { channel: "network", usable: true, reason: null, detail: "2 connections", stg: null },
+    { channel: "storage", usable: true, reason: null, detail: "each host read", stg: "stg0" },
+  ],
+};
+
 interface FakeJob {
   view: JobView;
   events: JobEvent[];
@@ -144,6 +158,14 @@ export class FakeDaemon implements Daemon {
 
   constructor(role: Role = "server") {
     this.role = role;
+  }
+
+  /** What the next validation finds. */
+  validation: ValidationView = VALIDATION;
+
+  validate(client: string): Promise<ValidationView> {
+    if (client === this.validation.client) return Promise.resolve(this.validation);
+    return Promise.reject(new AgentError("not_found", `Cannot find client "${client}"`));
   }
 
   status(): StatusView {

@@ -1,0 +1,130 @@
+// Looks whether the channels to a client work, on the server's worker thread: sets them up as a
+// file-system job does (Fig. 4, then Fig. 4A with the proof of every volume), asks the client what
+// it saw, and gives them up. No data moves.
+//
+// Fig. 4A comes after Fig. 4 here, so that each finding stands for itself.
+
+import {
+  AgentError,
+  connectFileSystem,
+  type Fallback,
+  fromErrorRecord,
+  toErrorRecord,
+} from "../../transport/mod.ts";
+import type { ClientEntry } from "../config/mod.ts";
+import type { ChannelReport } from "../control/daemon.ts";
+import {
+  finishLink,
+  groupOf,
+  JobLink,
+  type Prove,
+  type ServerValidateTask,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
+import { networkAddress, tryStorage } from "./filesystem_link.ts";
+
+const NOTHING_MOVED: WorkerResult = { status: "ok", backup: null, files: null, bytes: null };
+
+/** What the client answered. */
+interface Told {
+  readonly version: string;
+  readonly storage: Fallback | null;
+}
+
+export async function runServerValidate(
+  session: WorkerSession,
+  task: ServerValidateTask,
+  prove: Prove,
+): Promise<WorkerResult> {
+  const { client } = task;
+  try {
+    const link = await connectNetwork(session, client);
+    return await finishLink(session, link, async () => {
+      const storage = await lookAtStorage(session, task, prove);
+      await link.send({ type: "validate", storage: typeof storage === "number" });
+      const told = await receiveAnswer(session, link);
+      session.validated({
+        clientVersion: told.version,
+        channels: [
+          networkWorks(client),
+          ...storageReport(client, typeof storage === "number" ? told.storage : storage),
+        ],
+      });
+      return NOTHING_MOVED;
+    });
+  } catch (error) {
+    session.throwIfCancelled();
+    if (!(error instanceof AgentError)) throw error;
+    session.validated({
+      clientVersion: null,
+      channels: [networkFails(client, error), ...storageReport(client, NOT_TRIED)],
+    });
+    return NOTHING_MOVED;
+  }
+}
+
+async function connectNetwork(session: WorkerSession, client: ClientEntry): Promise<JobLink> {
+  const { layer, signal, runtime, identity } = session;
+  const address = networkAddress(client, client.port);
+  const { control, errors } = await connectFileSystem(session.flow(), {
+    client: address,
+    identity,
+  });
+  const conns = {
+    control: layer.conn(control),
+    errors: errors === null ? null : layer.conn(errors),
+  };
+  return new JobLink(conns, { signal, clock: runtime.clock });
+}
+
+/** One try, also when the policy does not want the storage: the group is configured. */
+async function lookAtStorage(
+  session: WorkerSession,
+  { client, stg }: ServerValidateTask,
+  prove: Prove,
+): Promise<number | Fallback | null> {
+  if (client.stg === null) return null;
+  const once: ClientEntry = { ...client, channel: "prefer-storage", waitMs: 0 };
+  const options = { client: once, group: groupOf(stg, "server"), prove };
+  return await tryStorage(session, options, session.signal);
+}
+
+async function receiveAnswer(session: WorkerSession, link: JobLink): Promise<Told> {
+  const message = await link.receive();
+  if (message.kind === "document") {
+    const { document } = message;
+    if (document.type === "validated") return document;
+    if (document.type === "error") throw fromErrorRecord(document.error);
+  }
+  session.throwIfCancelled();
+  throw new AgentError("reset", "Cannot validate: the client answered nothing known");
+}
+
+/** Why the storage was not looked at when the network does not work. */
+const NOT_TRIED = { reason: "not_tried", detail: "not tried: it is set up over the network" };
+
+function networkWorks(client: ClientEntry): ChannelReport {
+  const count = `${client.connections} connection${client.connections === 1 ? "" : "s"}`;
+  const detail = `${count} to ${client.address}:${client.port}`;
+  return { channel: "network", usable: true, reason: null, detail, stg: null };
+}
+
+function networkFails(client: ClientEntry, error: AgentError): ChannelReport {
+  const { code, message } = toErrorRecord(error);
+  const detail = `${client.address}:${client.port}: ${message}`;
+  return { channel: "network", usable: false, reason: code, detail, stg: null };
+}
+
+/** Nothing when the client has no group. */
+function storageReport(
+  { stg }: ClientEntry,
+  failure: { readonly reason: string; readonly detail: string } | null,
+): ChannelReport[] {
+  if (stg === null) return [];
+  if (failure === null) {
+    const detail = "each host read on every volume what the other wrote";
+    return [{ channel: "storage", usable: true, reason: null, detail, stg }];
+  }
+  return [{ channel: "storage", usable: false, ...failure, stg }];
+}

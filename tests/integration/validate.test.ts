@@ -1,0 +1,110 @@
+// `agent validate` with real daemons: both channels, a client that is down, a group that is down at
+// the client, volumes that are mixed up. Nothing is moved, and no job stays behind.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import type { ChannelReport } from "../../agent/control/daemon.ts";
+import { Bed, type BedOptions } from "./bed.ts";
+import { STG_TIMES } from "./bed_config.ts";
+
+const TIMEOUT_MS = 120_000;
+
+describe("agent validate", () => {
+  let bed: Bed | null = null;
+
+  afterEach(async () => {
+    await bed?.[Symbol.asyncDispose]();
+    bed = null;
+  });
+
+  async function make(options: BedOptions = {}): Promise<Bed> {
+    bed = await Bed.make(options);
+    return bed;
+  }
+
+  interface Found {
+    readonly code: number | null;
+    readonly network: ChannelReport;
+    readonly storage: ChannelReport;
+    readonly status: unknown;
+  }
+
+  async function validate(bed: Bed): Promise<Found> {
+    const { code, lines, summary, stderr } = await bed.json("server", "validate", "web01");
+    const [network, storage] = lines as unknown[] as ChannelReport[];
+    if (network === undefined || storage === undefined) throw new Error(stderr);
+    return { code, network, storage, status: summary?.status };
+  }
+
+  /** A second array whose group has the same name: both hosts are sure to be right. */
+  async function otherArray(bed: Bed): Promise<void> {
+    await bed.makeArray("other", "64MiB");
+    bed.write("client.yaml", clientOn(bed, "other"));
+    await bed.expectOk("stg", "format", "stg0", "--config", bed.path("client.yaml"));
+  }
+
+  test("says YES to both, moves nothing and leaves no job behind", async () => {
+    const bed = await make();
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    for (let time = 1; time <= 3; time += 1) {
+      const { code, network, storage, status } = await validate(bed);
+      expect([code, status]).toEqual([0, "ok"]);
+      expect([network.channel, network.usable, network.reason]).toEqual(["network", true, null]);
+      expect([storage.channel, storage.usable, storage.stg]).toEqual(["storage", true, "stg0"]);
+    }
+    const text = await bed.run(["validate", "web01"], "server");
+    expect(text.stdout).toMatch(/storage +stg0 +YES/);
+    expect(await bed.jobs("server")).toEqual([]);
+    expect(await bed.jobs("client")).toEqual([]);
+    expect(bed.daemon("server").stderr).toContain('validated client "web01": network YES');
+    // The endpoints came back: a backup still finds them.
+    bed.write("file", "content");
+    await bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("file"));
+  }, TIMEOUT_MS);
+
+  test("says NO to both when the client is down: exit 15", async () => {
+    const bed = await make();
+    await bed.start("server");
+    const { code, network, storage } = await validate(bed);
+    expect([code, network.usable, storage.usable]).toEqual([15, false, false]);
+    expect(network.reason).toBe("refused");
+    expect(storage.reason).toBe("not_tried");
+  }, TIMEOUT_MS);
+
+  test("says NO to the storage when the group is down at the client", async () => {
+    const bed = await make();
+    bed.write("client.yaml", clientOn(bed, "none"));
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    const { code, network, storage, status } = await validate(bed);
+    expect([code, status]).toEqual([1, "failed"]);
+    expect([network.usable, storage.usable]).toEqual([true, false]);
+    expect(storage.reason).toBe("client_stg_down");
+    expect(await bed.jobs("client")).toEqual([]);
+  }, TIMEOUT_MS);
+
+  test("says NO to the storage when the hosts mean different groups by one name", async () => {
+    const bed = await make();
+    await otherArray(bed);
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    const { code, network, storage } = await validate(bed);
+    expect([code, network.usable, storage.usable]).toEqual([1, true, false]);
+    expect(storage.reason).toBe("stg_mismatch");
+    expect(storage.detail).toContain("uuid");
+  }, TIMEOUT_MS);
+
+  test("asks on the server only, and for a known client", async () => {
+    const bed = await make();
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    expect((await bed.json("client", "validate", "web01")).error?.code).toBe("usage");
+    expect((await bed.json("server", "validate", "web02")).code).toBe(10);
+  }, TIMEOUT_MS);
+
+  function clientOn(bed: Bed, array: string): string {
+    return `name: web01
+network: { listen: 127.0.0.1, port: ${bed.ports.client} }
+control: unix:client.sock
+server: { address: 127.0.0.1, port: ${bed.ports.server}, connections: 2 }
+stgs: [ { name: stg0, host: 2, array: ${array}, volumes: [v0, v1], ${STG_TIMES} } ]
+spool: .
+`;
+  }
+});

@@ -20,7 +20,7 @@ const ADDRESSES: Readonly<Record<HostName, string>> = { server: "10.77.0.1", cli
 /** Name of the network device of either host. */
 const DEVICE = "lan0";
 
-/** What one end of the link may send (tc-tbf(8)): measured, iperf3 then shows 951 Mbit/s. */
+/** What one end of the link may send (tc-tbf(8)); `scripts/bench-two-hosts` shows what arrives. */
 const SHAPE = ["tbf", "rate", "1gbit", "burst", "256k", "latency", "50ms"];
 
 /** Holds a namespace until its input closes; says when the namespace is there. */

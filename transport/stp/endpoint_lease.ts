@@ -30,6 +30,8 @@ export class LeaseBook {
   readonly #free: number[];
   /** Endpoint -> when its quarantine ends, on the holder's clock. */
   readonly #untilMs = new Map<number, number>();
+  /** Endpoint -> the use for which it was in quarantine last. */
+  readonly #lastUses = new Map<number, number>();
   readonly #leases = new Map<number, EndpointLease>();
   readonly #ports = new Set<number>();
   #nextPort = DYNAMIC_PORT_FIRST;
@@ -71,8 +73,10 @@ export class LeaseBook {
     return this.#leases.has(leaseId);
   }
 
-  /** Puts an endpoint into quarantine. */
-  quarantine(endpoint: number, untilMs: number): void {
+  /** Puts an endpoint into quarantine, once for each use (`generation` of its connection). */
+  quarantine(endpoint: number, untilMs: number, generation: number): void {
+    if (this.#lastUses.get(endpoint) === generation) return;
+    this.#lastUses.set(endpoint, generation);
     this.#untilMs.set(endpoint, untilMs);
   }
 

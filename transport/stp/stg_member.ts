@@ -10,7 +10,7 @@ import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import type { ProcessTable } from "../runtime/process_table.ts";
 import { ControlBlock, controlBlockImage } from "./control_block.ts";
-import { type EndpointLease, LeaseBook } from "./endpoint_lease.ts";
+import { type EndpointLease, LeaseBook, type QuarantinedEndpoint } from "./endpoint_lease.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { HostBlock } from "./host_block.ts";
 import { claimHost } from "./host_claim.ts";
@@ -89,7 +89,7 @@ export class StgMember implements AsyncDisposable {
   /** Endpoints and ports for one worker. @throws AgentError `busy` */
   lease(endpointCount: number): EndpointLease {
     if (this.#heart.lost !== null) throw this.#heart.lost;
-    return this.#leases.lease(endpointCount);
+    return this.#leases.lease(endpointCount, this.#medium.clock.monotonicMs());
   }
 
   /** Ends what the worker may have left open, and takes the endpoints back. Idempotent. */
@@ -105,6 +105,11 @@ export class StgMember implements AsyncDisposable {
   /** All hosts of the group as this one sees them by its beats. */
   hosts(): HostStatus[] {
     return this.#observer.status(this.#medium.clock.monotonicMs());
+  }
+
+  /** The endpoints that no connection may use for a while yet. */
+  quarantined(): QuarantinedEndpoint[] {
+    return this.#leases.quarantined(this.#medium.clock.monotonicMs());
   }
 
   /** @throws AgentError `volume` */
@@ -141,9 +146,11 @@ export class StgMember implements AsyncDisposable {
   async #endEndpoint(endpoint: number): Promise<void> {
     const { identity, controlVolume } = this.#medium;
     const left = await readOwnBlock(this.#medium, this.claim.hostId, endpoint);
-    if (left === null || left.kind === "free" || left.kind === "aborted") return;
     // Who took the id from us uses the endpoint now: its connection is none of ours.
-    if (left.self.boot !== this.claim.generation) return;
+    if (left !== null && left.self.boot !== this.claim.generation) return;
+    this.#quarantineUndrained(endpoint, left);
+    if (left === null || left.kind === "free" || left.kind === "aborted") return;
+    left.undrained = this.#maySettleLate(left);
     left.kind = "aborted";
     left.reason = "the process that held it ended";
     left.changes++;
@@ -155,9 +162,29 @@ export class StgMember implements AsyncDisposable {
   async #resetEndpoint(endpoint: number): Promise<void> {
     const { identity, controlVolume } = this.#medium;
     const { hostId, generation } = this.claim;
+    const left = await readOwnBlock(this.#medium, hostId, endpoint);
+    this.#quarantineUndrained(endpoint, left);
     const block = new ControlBlock();
     block.self = { host: hostId, endpoint, boot: generation, generation: 0 };
+    block.undrained = left !== null && this.#maySettleLate(left);
     const offset = controlBlockOffset(identity.layout, hostId, endpoint);
     await writeVolume(controlVolume, offset, controlBlockImage(block));
+  }
+
+  /** A write to the slots of an endpoint whose owner ended without a word may still land. */
+  #quarantineUndrained(endpoint: number, left: ControlBlock | null): void {
+    if (left === null || !this.#maySettleLate(left)) return;
+    const { clock, timing } = this.#medium;
+    // Generation 0 of our own claim is a use by an earlier process, which is known already.
+    const own = left.self.boot === this.claim.generation;
+    if (own && left.self.generation === 0) return;
+    const untilMs = clock.monotonicMs() + timing.quarantineMs;
+    this.#leases.quarantine(endpoint, untilMs, own ? left.self.generation : 0);
+  }
+
+  /** Volumes that retain are memory of this machine: nothing outlives its writer there. */
+  #maySettleLate(left: ControlBlock): boolean {
+    if (this.#medium.volumes.every((volume) => volume.retains)) return false;
+    return left.undrained || left.kind === "established" || left.kind === "closing";
   }
 }

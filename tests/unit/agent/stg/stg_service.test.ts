@@ -7,7 +7,9 @@ import { StgService, type StgServiceParts } from "../../../../agent/stg/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { formatStg } from "../../../../transport/stp/mod.ts";
+import { CLOSE_MS_MAX } from "../../../../agent/stg/limits.ts";
 import { failure } from "../../transport/connect/failure.ts";
+import { DelayedVolume } from "../../transport/stp/delayed_volume.ts";
 import { MemoryMedium } from "../../transport/stp/memory_volume.ts";
 
 const { clock, random } = await currentRuntime();
@@ -22,6 +24,23 @@ async function bed(name: string) {
   const medium = new MemoryMedium(VOLUME_BYTES);
   const path = { cut: false };
   const { uuid } = await formatStg({ name, volumes: [medium.open("v0")], random });
+  const hung: DelayedVolume[] = [];
+  const opened = {
+    /** Attachments that are open now. */
+    now: 0,
+    /** The parts of another process, with a path of its own. */
+    again: (hostName: string) => ({
+      hostName,
+      openVolumes: () => ({
+        volumes: [medium.open("v0")],
+        serve: () => Promise.resolve(),
+        close: () => {},
+      }),
+    }),
+    hang: () => {
+      for (const volume of hung) volume.delayOf = () => Infinity;
+    },
+  };
   const parts: StgServiceParts = {
     clock,
     random,
@@ -30,14 +49,27 @@ async function bed(name: string) {
       if (source.kind === "raw" || source.directory !== name) {
         throw new AgentError("volume", "Cannot open the volumes: no such array");
       }
+      opened.now++;
+      const volume = new DelayedVolume(medium.open("v0", { path }), clock, () => 0);
+      hung.push(volume);
       return {
-        volumes: [medium.open("v0", { path })],
-        serve: () => Promise.resolve(),
-        close: () => {},
+        volumes: [volume],
+        serve: (signal) =>
+          new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+        close: () => void opened.now--,
       };
     },
   };
-  return { parts, uuid, path };
+  return { parts, uuid, path, opened };
+}
+
+/** Waits for what happens by itself. */
+async function until(condition: () => boolean): Promise<void> {
+  const endMs = clock.monotonicMs() + 20_000;
+  while (!condition()) {
+    if (clock.monotonicMs() > endMs) throw new Error("it did not happen");
+    await clock.sleep(10);
+  }
 }
 
 describe("StgService", () => {
@@ -85,6 +117,64 @@ describe("StgService", () => {
     const [view] = service.views();
     expect([view?.state, view?.reason]).toEqual(["down", error.message]);
     expect(service.lend("stg0")).toEqual({ unusable: "down", detail: error.message });
+  });
+
+  test("a group that was lost comes up again by itself, and what was lent before stays dead", async () => {
+    const { parts, path, opened } = await bed("stg0");
+    const short = { ...config("stg0", 1), heartbeatMs: 50, deadTimeMs: 300 };
+    await using service = await StgService.open(parts, [short]);
+    const lost = Promise.withResolvers<void>();
+    service.onLost(() => lost.resolve());
+    const before = service.lend("stg0");
+    path.cut = true;
+    await lost.promise;
+    path.cut = false;
+    await until(() => service.views()[0]?.state === "up");
+    const after = service.lend("stg0");
+    if (!("part" in before) || !("part" in after)) throw new Error("both were lent");
+    expect(after.part.claim.generation).toBeGreaterThan(before.part.claim.generation);
+    // The lease of the lost membership has a number that the new one gave to somebody else.
+    expect(after.part.lease.leaseId).toBe(before.part.lease.leaseId);
+    await service.release(before);
+    const other = service.lend("stg0");
+    expect("part" in other && other.part.lease.endpoints).not.toEqual(after.part.lease.endpoints);
+    expect(opened.now).toBe(1);
+  });
+
+  test("a group that could not be opened at the start is tried again", async () => {
+    const { parts, path } = await bed("stg0");
+    path.cut = true;
+    await using service = await StgService.open(parts, [config("stg0", 1)]);
+    expect(service.views()[0]?.state).toBe("down");
+    path.cut = false;
+    await until(() => service.views()[0]?.state === "up");
+    expect(service.views()[0]?.reason).toBe(null);
+  });
+
+  test("a group whose id another process took stays down with its name, until that leaves", async () => {
+    const { parts, path, opened } = await bed("stg0");
+    const short = { ...config("stg0", 1), heartbeatMs: 50, deadTimeMs: 300 };
+    await using service = await StgService.open(parts, [short]);
+    const lost = Promise.withResolvers<void>();
+    service.onLost(() => lost.resolve());
+    path.cut = true;
+    await lost.promise;
+    const thief = await StgService.open({ ...parts, ...opened.again("thief") }, [short]);
+    path.cut = false;
+    await until(() => service.views()[0]?.reason?.includes(`"thief" holds it`) === true);
+    expect(service.views()[0]?.state).toBe("down");
+    expect(thief.views()[0]?.state).toBe("up");
+    await thief[Symbol.asyncDispose]();
+    await until(() => service.views()[0]?.state === "up");
+  });
+
+  test("the end does not wait for volumes that do not answer", async () => {
+    const { parts, opened } = await bed("stg0");
+    const service = await StgService.open(parts, [config("stg0", 1)]);
+    opened.hang();
+    const startMs = clock.monotonicMs();
+    await service[Symbol.asyncDispose]();
+    expect(clock.monotonicMs() - startMs).toBeLessThan(CLOSE_MS_MAX + 1000);
   });
 
   test("lend() runs out of endpoints, release() brings them back", async () => {

@@ -1,10 +1,19 @@
 // Loop devices for tests of raw volumes: a block device of any size and logical block over a file.
 //
-// The file lies in memory where there is a tmpfs, and has no name once the device is attached, so
-// that only the device itself can be left behind. Whoever cannot attach one gets the reason.
+// The file lies in memory where there is a tmpfs, and has no name once the device is attached. The
+// device is told to go when its last user closes it, and this process holds it open until then:
+// nothing is left behind, not even by a test run that was killed.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,6 +25,7 @@ export interface LoopOptions {
 export class LoopDevice implements Disposable {
   /** As in "/dev/loop3". */
   readonly path: string;
+  readonly #hold: number;
 
   /** @throws Error with what losetup said */
   constructor({ sizeBytes, sectorBytes = 512 }: LoopOptions) {
@@ -26,13 +36,15 @@ export class LoopDevice implements Disposable {
       truncateSync(file, sizeBytes);
       const how = ["--find", "--show", "--direct-io=on", "--sector-size", String(sectorBytes)];
       this.path = run("losetup", ...how, file).trim();
+      this.#hold = openSync(this.path, "r");
+      run("losetup", "--detach", this.path);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   }
 
   [Symbol.dispose](): void {
-    run("losetup", "--detach", this.path);
+    closeSync(this.#hold);
   }
 }
 

@@ -5,6 +5,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { encodeHex } from "../../transport/ground/hex.ts";
 import { AT_CWD, type Files, type Random, SystemError } from "../../transport/runtime/mod.ts";
 import { AUTHORITY_LIFE_MS, CLOCK_SKEW_MS, SERIAL_BYTES } from "./limits.ts";
+import { loadX509 } from "./load_x509.ts";
 import {
   createPemFile,
   type PkiParts,
@@ -37,7 +38,7 @@ export async function createAuthority(
   const [ca, key] = [pemPath(directory, AUTHORITY), keyPath(directory, AUTHORITY)];
   makeDirectory(files, directory);
   refuseTaken(files, [ca, key]);
-  const { makeAuthority } = await import("./x509_library.ts");
+  const { makeAuthority } = await loadX509();
   const nowMs = clock.wallMs();
   const serial = serialNumber(random);
   const notAfter = new Date(nowMs + AUTHORITY_LIFE_MS);
@@ -64,7 +65,7 @@ export async function openAuthority(
     certificate: readPemFile(files, pemPath(directory, AUTHORITY), hint),
     key: readPemFile(files, keyPath(directory, AUTHORITY), hint),
   };
-  const { belongTogether, isAuthority, readSigner } = await import("./x509_library.ts");
+  const { belongTogether, isAuthority, readSigner } = await loadX509();
   const unusable = (found: string, cause?: unknown) =>
     new AgentError("failed", `Cannot issue from "${directory}": ${found}`, { hint, cause });
   let signer: Signer;

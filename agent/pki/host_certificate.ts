@@ -6,6 +6,7 @@ import { isName } from "../config/mod.ts";
 import { type AddressName, addressName } from "./address_name.ts";
 import { AUTHORITY, keyPath, openAuthority, pemPath, serialNumber } from "./authority.ts";
 import { ADDRESSES_MAX, CLOCK_SKEW_MS, HOST_LIFE_MS } from "./limits.ts";
+import { loadX509 } from "./load_x509.ts";
 import { createPemFile, type PkiParts, refuseTaken, syncDirectory } from "./pem_file.ts";
 
 export interface HostReport {
@@ -38,7 +39,7 @@ export async function issueCertificate(
   const [cert, key] = [pemPath(directory, name), keyPath(directory, name)];
   const signer = await openAuthority(directory, parts);
   refuseTaken(parts.files, [cert, key]);
-  const { makeHost } = await import("./x509_library.ts");
+  const { makeHost } = await loadX509();
   const nowMs = parts.clock.wallMs();
   // It is of no use when its CA is gone.
   const lastMs = signer.certificate.notAfter.getTime();

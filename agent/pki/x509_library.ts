@@ -1,10 +1,7 @@
 // The X.509 library, behind what this room needs of it.
 //
-// Invariant: reflect-metadata is evaluated first, for the library's own dependencies look for it
-// while they are loaded. This module is imported only when a certificate is made: it would cost
-// every other command some 50 ms.
+// Pure but for the keys, which WebCrypto makes. It is imported through load_x509.ts only.
 
-import "reflect-metadata";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,

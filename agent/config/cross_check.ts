@@ -63,11 +63,13 @@ export function checkControl(
   }
 }
 
-/** Group names are unique, an array's volumes are its volumes' names, times fit together. */
+/** Group names are unique, volumes are what their kind needs, times fit together. */
 export function checkStgs(reader: SectionReader, stgs: ReadParts<StgPart>): void {
   const seen = new Map<string, ReadPart<StgPart>>();
+  /** The group that has a raw device. */
+  const owners = new Map<string, string>();
   for (const part of stgs.parts) {
-    const { name, array, volumes } = part.value;
+    const { name } = part.value;
     if (seen.has(name)) {
       reader.refuse(
         [...part.path, "name"],
@@ -76,23 +78,43 @@ export function checkStgs(reader: SectionReader, stgs: ReadParts<StgPart>): void
       );
     }
     seen.set(name, part);
-    for (const [index, volume] of volumes.entries()) {
-      if (array !== undefined && !isName(volume)) {
-        reader.refuse(
-          [...part.path, "volumes", index],
-          `found "${volume}", need the name of a volume of the array`,
-          "Remove array when the volumes are block devices.",
-        );
-      }
-      if (volumes.indexOf(volume) !== index) {
-        reader.refuse(
-          [...part.path, "volumes", index],
-          `found "${volume}" a second time, need each volume once`,
-          "Remove the repetition.",
-        );
-      }
-    }
+    checkVolumes(reader, part, owners);
     checkTimes(reader, part);
+  }
+}
+
+function checkVolumes(
+  reader: SectionReader,
+  { path, value: { name, array, volumes } }: ReadPart<StgPart>,
+  owners: Map<string, string>,
+): void {
+  for (const [index, volume] of volumes.entries()) {
+    const refuse = (found: string, hint: string) => {
+      reader.refuse([...path, "volumes", index], `found "${volume}"${found}`, hint);
+    };
+    if (array !== undefined && !isName(volume)) {
+      refuse(
+        ", need the name of a volume of the array",
+        "Remove array when the volumes are block devices.",
+      );
+    }
+    if (array === undefined && !volume.includes("/")) {
+      refuse(
+        ", need the path of a block device",
+        "Write for example /dev/disk/by-id/NAME, or add array: DIR.",
+      );
+    }
+    if (volumes.indexOf(volume) !== index) {
+      refuse(" a second time, need each volume once", "Remove the repetition.");
+    }
+    if (array !== undefined) continue;
+    const owner = owners.get(volume) ?? name;
+    owners.set(volume, owner);
+    if (owner === name) continue;
+    refuse(
+      `, which group "${owner}" has, need a device of its own`,
+      "Give each group its devices.",
+    );
   }
 }
 

@@ -180,6 +180,18 @@ const SERVER_CASES: readonly (readonly [string, string, string, readonly string[
   ["device in an array", "[v0, v1]", "[/dev/sda]", [
     'F:5:52: stgs[0].volumes[0]: found "/dev/sda", need the name of a volume of the array',
   ]],
+  ["array forgotten", "array: array, ", "", [
+    'F:5:38: stgs[0].volumes[0]: found "v0", need the path of a block device',
+    'F:5:42: stgs[0].volumes[1]: found "v1", need the path of a block device',
+  ]],
+  [
+    "device in two groups",
+    "array: array, volumes: [v0, v1] }",
+    "volumes: [/dev/sda] }\n  - { name: stg1, host: 1, volumes: [/dev/sdb, /dev/sda] }",
+    [
+      'F:6:48: stgs[1].volumes[1]: found "/dev/sda", which group "stg0" has, need a device of its own',
+    ],
+  ],
   ["dead time too short", "array: array", "array: array, dead_time: 2s", [
     "F:5:53: stgs[0].dead_time: found 2000ms, need at least 3000ms",
   ]],

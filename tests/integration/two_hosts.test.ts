@@ -3,6 +3,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { checkLedger, Ledger } from "../../scripts/demonstration/ledger.ts";
+import { pause } from "./deadline.ts";
 import { makeOddTree, makeRandomFiles } from "./odd_tree.ts";
 import { canHaveTwoHosts, titleOf, TwoHosts } from "./two_hosts_bed.ts";
 
@@ -17,6 +18,9 @@ const FILES = { count: 16, bytes: 16 * MIB };
 /** Large enough that a test can act in the middle, which is where, in bytes of progress. */
 const DATABASE_BYTES = 400 * MIB;
 const MIDDLE_BYTES = 16 * MIB;
+
+/** Milliseconds of a cut that nobody must notice: less than half of the dead time. */
+const CUT_MS = 500;
 
 (canHaveTwoHosts ? describe : describe.skip)(titleOf("two hosts"), () => {
   let hosts: TwoHosts;
@@ -71,5 +75,27 @@ const MIDDLE_BYTES = 16 * MIB;
     using ledger = Ledger.open(bed.path("app.db"));
     const whole = { atLeast: ledger.count(), atMost: ledger.count() };
     expect(checkLedger(bed.path("restored", "app.db"), whole)).toEqual([]);
+  }, TIMEOUT_MS);
+});
+
+(canHaveTwoHosts ? describe : describe.skip)(titleOf("two hosts and a LAN that flickers"), () => {
+  let hosts: TwoHosts;
+
+  afterEach(async () => {
+    await hosts?.[Symbol.asyncDispose]();
+  });
+
+  test("a file backup outlives a cut that is shorter than the dead time", async () => {
+    hosts = await TwoHosts.started();
+    const { bed, pair } = hosts;
+    const tree = bed.path("tree");
+    await makeRandomFiles(tree, FILES);
+    const running = hosts.backUp(tree);
+    await bed.moving("server");
+    await pair.cutLan();
+    await pause(CUT_MS);
+    await pair.mendLan();
+    expect(await running).toMatchObject({ status: "ok", fallback: null });
+    await bed.job("server", "verify", "--data");
   }, TIMEOUT_MS);
 });

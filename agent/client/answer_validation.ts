@@ -1,5 +1,5 @@
-// The client's answer to a server that looks whether the channels work: whether the storage channel,
-// which the server set up as for a job, works on this side, too.
+// The client's answer to a server that looks whether the channels work: whether the storage
+// channel, which the server set up as for a job, works on this side, too.
 
 import { AgentError, setupFallback } from "../../transport/mod.ts";
 import { VERSION } from "../daemon_parts.ts";

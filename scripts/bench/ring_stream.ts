@@ -1,5 +1,5 @@
 // The ceiling: two bare rings in a shared memory file, one per direction, without frames, sockets
-// or the array; with or without a CRC-32 of each slot, computed at one end and checked at the other.
+// or the array; with or without a CRC-32 of each slot, computed at one end, checked at the other.
 //
 // Layout of one direction: producer cursor at 0, consumer cursor at 64 (slots, modulo 2^32; one
 // cache line each), from 128 for each slot its length and CRC (u32 each), from 4096 the slots.

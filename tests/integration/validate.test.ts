@@ -2,9 +2,11 @@
 // the client, volumes that are mixed up. Nothing is moved, and no job stays behind.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { copyFileSync, truncateSync } from "node:fs";
 import type { ChannelReport } from "../../agent/control/daemon.ts";
+import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { Bed, type BedOptions } from "./bed.ts";
-import { STG_TIMES } from "./bed_config.ts";
+import { clientYaml, serverYaml, STG_TIMES, stgLine } from "./bed_config.ts";
 
 const TIMEOUT_MS = 120_000;
 
@@ -89,6 +91,30 @@ describe("agent validate", () => {
     expect([code, network.usable, storage.usable]).toEqual([1, true, false]);
     expect(storage.reason).toBe("stg_mismatch");
     expect(storage.detail).toContain("uuid");
+  }, TIMEOUT_MS);
+
+  test("names the volume that is another medium at the client", async () => {
+    bed = Bed.empty();
+    bed.ports = { server: await freePorts(2), client: await freePorts(2) };
+    for (const name of ["lun0", "lun1"]) {
+      bed.write(name, "");
+      truncateSync(bed.path(name), 64 * 1024 * 1024);
+    }
+    const stg = (host: number, second: string) => {
+      const volumes = [bed?.path("lun0"), bed?.path(second)].join(", ");
+      return `{ name: stg0, host: ${host}, volumes: [${volumes}], ${STG_TIMES} }`;
+    };
+    const server = serverYaml(bed.ports);
+    bed.write("server.yaml", server.replace(`\n  - ${stgLine(1)}`, ` [ ${stg(1, "lun1")} ]`));
+    bed.write("client.yaml", clientYaml(bed.ports).replace(stgLine(2), stg(2, "copy")));
+    await bed.expectOk("stg", "format", "stg0", "--config", bed.path("server.yaml"));
+    // A clone of the device carries the same uuid: only what is written now tells them apart.
+    copyFileSync(bed.path("lun1"), bed.path("copy"));
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    const { code, network, storage } = await validate(bed);
+    expect([code, network.usable, storage.usable]).toEqual([1, true, false]);
+    expect(storage.reason).toBe("proof_failed");
+    expect(storage.detail).toMatch(/volume "[^"]*(lun1|copy)" does not show/);
   }, TIMEOUT_MS);
 
   test("asks on the server only, and for a known client", async () => {

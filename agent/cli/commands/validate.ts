@@ -14,7 +14,7 @@ export const validate: Command = {
   name: "validate",
   summary: "Set each channel to a client up, and tell which work; moves no data",
   details:
-    "The storage channel counts as usable when each host has read, on every volume of the group,\n" +
+    "The storage channel counts as usable when each host has read on every volume of the group\n" +
     "what the other had just written there. Runs on the server's host.",
   arguments: [{ name: "CLIENT", help: "Name under clients in the server's file", required: true }],
   options: DAEMON_OPTIONS,

@@ -2,13 +2,25 @@
 // Whatever happens the two host ids are free afterwards and no process is left.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { renameSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync } from "node:fs";
 import type { StgView } from "../../agent/control/daemon.ts";
 import { Bed } from "./bed.ts";
 import { until, within } from "./deadline.ts";
 import { Program } from "./program.ts";
 
 const TIMEOUT_MS = 120_000;
+
+/** Second processes of benchmarks on this bed. */
+function secondProcesses(folder: string): string[] {
+  return readdirSync("/proc").filter((entry) => {
+    try {
+      const words = readFileSync(`/proc/${entry}/cmdline`, "utf8");
+      return words.includes(folder) && words.includes("--second=");
+    } catch {
+      return false; // No process, or one that ended meanwhile.
+    }
+  });
+}
 
 describe("agent stg bench", () => {
   let bed: Bed | null = null;
@@ -67,6 +79,7 @@ describe("agent stg bench", () => {
       program.kill(signal);
       const ended = await within(20_000, "the end of the benchmark", program.ended);
       expect([ended.code, ended.stdout, ended.stderr]).toEqual([code, "", ""]);
+      expect(secondProcesses(bed.folder)).toEqual([]);
       await expectDetached(bed);
     }, TIMEOUT_MS);
   }
@@ -77,8 +90,24 @@ describe("agent stg bench", () => {
     await untilStreaming(bed, 20_000);
     program.kill("SIGKILL");
     await program.ended;
+    const { folder } = bed;
+    await until(20_000, "the end of the second process", () => {
+      return secondProcesses(folder).length === 0 ? true : null;
+    });
     const again = await bed.run([...line(bed), "--seconds", "1", "--json"]);
     expect([again.code, again.stderr]).toEqual([0, ""]);
+  }, TIMEOUT_MS);
+
+  test("is busy when no two host ids are free: exit 11", async () => {
+    // The smallest volumes have room for four hosts, and the first is our own.
+    bed = await Bed.make({ volumeSize: "16MiB" });
+    await using program = new Program([...line(bed), "--seconds", "600"], { cwd: bed.folder });
+    await untilStreaming(bed, 20_000);
+    const second = await bed.run([...line(bed), "--seconds", "1", "--json"]);
+    expect([second.code, second.stdout, second.error?.code]).toEqual([11, "", "busy"]);
+    expect(second.error?.hint).toContain("agent stg status");
+    program.kill("SIGTERM");
+    expect((await within(20_000, "the end of the benchmark", program.ended)).code).toBe(143);
   }, TIMEOUT_MS);
 
   test("refuses what it cannot measure, each with its exit code", async () => {

@@ -22,11 +22,11 @@ async function perform(two: TwoHostStage, tree: string): Promise<boolean> {
   say(`server ${pair.address("server")}, client ${pair.address("client")}, LUN ${lun.path}`);
   await two.prepare();
   for (const side of ["server", "server-lan", "client"] as const) await two.start(side);
-  await two.calls.show("server", "status");
 
   headline("A real tree, and files of random bytes, through the LUN");
   const random = await acts.makeRandomFiles(two);
   const real = await acts.backUpTree(two, { what: "tree, LUN", side: "server", path: tree });
+  await two.calls.show("server", "status");
   const restored = await acts.restoreTree(two, { what: "tree restored", source: tree });
   const fast = await acts.backUpTree(two, { what: "random, LUN", side: "server", path: random });
 

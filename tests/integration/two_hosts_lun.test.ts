@@ -59,11 +59,10 @@ const MID_JOB_REASONS: readonly (FallbackReason | null)[] = [
     await bed.job("server", "verify", "--data");
     expect(await hosts.restoreAndCompare(tree)).toEqual([]);
     for (const side of ["server", "client"]) {
-      const down = await until(DOWN_MS, `the group of ${side} to be down`, async () => {
-        const { stgs } = await bed.status(side);
-        return stgs[0]?.state === "down" ? stgs[0] : null;
+      await until(DOWN_MS, `the group of ${side} to be down, with its volume`, async () => {
+        const [stg] = (await bed.status(side)).stgs;
+        return stg?.state === "down" && stg.reason?.includes(lun.path) ? stg : null;
       });
-      expect(down.reason).toContain("stg0");
     }
   }, TIMEOUT_MS);
 

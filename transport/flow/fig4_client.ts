@@ -20,6 +20,7 @@ import { decodeU32, encodeU32, type Hello, isZeros } from "./flow_messages.ts";
 import type { FlowStep } from "./flow_trace.ts";
 import { FIRST_BYTES_TIMEOUT_MS, STEP_TIMEOUT_MS, ZEROS_BYTES } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
+import { refuseTlsRecord } from "./tls_record.ts";
 import { withDeadline } from "../ground/deadline.ts";
 import { readExactly } from "../ground/read_exactly.ts";
 
@@ -63,6 +64,7 @@ export class FileSystemDoor {
     const context = { layer, clock, signal, trace: accepted.trace };
     const exchange = new FlowExchange(context, "4", accepted.descriptor);
     const first = await this.#firstBytes(accepted.descriptor, 4);
+    refuseTlsRecord(first);
     if (!isZeros(first)) {
       await this.#enterSecond(accepted, exchange, decodeU32(first));
       return;

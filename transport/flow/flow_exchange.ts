@@ -21,6 +21,7 @@ import {
 import type { Figure, Tracer } from "./flow_trace.ts";
 import { negotiateVersion, VERSION_MAX, VERSION_MIN } from "./flow_version.ts";
 import { STEP_TIMEOUT_MS } from "./limits.ts";
+import { refuseTlsRecord } from "./tls_record.ts";
 
 /** What every flow works with. */
 export interface FlowContext {
@@ -91,6 +92,7 @@ export class FlowExchange {
       bytes.set(ahead);
       await readFull(this.#conn(), bytes.subarray(ahead.length), { signal });
       this.#ahead = this.#ahead.subarray(ahead.length);
+      refuseTlsRecord(bytes);
       return bytes;
     });
   }

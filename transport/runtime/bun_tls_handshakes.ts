@@ -6,6 +6,7 @@ import { AgentError } from "../ground/error.ts";
 import { TLS_HANDSHAKE_MS, TLS_HANDSHAKES_MAX } from "./limits.ts";
 import type { Clock } from "./runtime.ts";
 import { tlsError } from "./tls_error.ts";
+import { tlsAction } from "./tls_greet.ts";
 
 export class BunTlsHandshakes {
   readonly #clock: Clock;
@@ -24,7 +25,7 @@ export class BunTlsHandshakes {
       socket.destroy();
       const found = `${TLS_HANDSHAKES_MAX} handshakes are under way, need fewer`;
       this.#onRefused(
-        new AgentError("busy", `Cannot accept the connection of "${name}": ${found}`),
+        new AgentError("busy", `Cannot accept "${name}": ${found}`),
       );
       return;
     }
@@ -44,7 +45,7 @@ export class BunTlsHandshakes {
     const name = nameOf(socket);
     this.#forget(name);
     socket.destroy();
-    this.#onRefused(tlsError(`accept the connection of "${name}"`, thrown));
+    this.#onRefused(tlsError(tlsAction("listening", name), thrown));
   }
 
   #forget(name: string): boolean {
@@ -60,8 +61,8 @@ export class BunTlsHandshakes {
     }
     this.#pending.delete(name);
     socket.destroy();
-    const found = `no TLS handshake within ${TLS_HANDSHAKE_MS} ms, need one`;
-    this.#onRefused(new AgentError("auth", `Cannot accept the connection of "${name}": ${found}`));
+    const found = `nothing came within ${TLS_HANDSHAKE_MS} ms`;
+    this.#onRefused(new AgentError("timeout", `Cannot accept "${name}": ${found}`));
   }
 }
 

@@ -34,7 +34,7 @@ export class BunTlsNetwork implements Network {
 
   /** @throws AgentError `usage` when the credentials cannot be used */
   constructor(clock: Clock, options: TlsOptions) {
-    checkCredentials(options.credentials);
+    checkCredentials(options.credentials, clock.wallMs());
     this.#clock = clock;
     this.#options = options;
   }

@@ -23,7 +23,7 @@ export class DenoTlsNetwork implements Network {
 
   /** @throws AgentError `usage` when the credentials cannot be used */
   constructor(parts: { readonly plain: Network; readonly clock: Clock }, options: TlsOptions) {
-    checkCredentials(options.credentials);
+    checkCredentials(options.credentials, parts.clock.wallMs());
     this.#plain = parts.plain;
     this.#clock = parts.clock;
     this.#options = options;
@@ -99,7 +99,7 @@ export class DenoTlsNetwork implements Network {
       }
       // A server of its own: only a server refuses peers whose certificate is not good.
       const server = createServer({ ...TLS_PROTOCOL, ...credentials, requestCert: true });
-      server.once("tlsClientError", fail);
+      server.once("tlsClientError", (thrown, socket) => fail(reasonOf(socket) ?? thrown));
       server.once("secureConnection", (socket) => {
         socket.on("error", () => {}); // Who reads and writes is told.
         resolve(socket);
@@ -107,6 +107,11 @@ export class DenoTlsNetwork implements Network {
       server.emit("connection", duplex);
     });
   }
+}
+
+/** Why a certificate was refused: the error itself says only that the socket hung up. */
+function reasonOf({ authorizationError }: TLSSocket): Error | null {
+  return authorizationError ? new Error(String(authorizationError)) : null;
 }
 
 interface TlsListenerOptions {

@@ -5,8 +5,11 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { AgentError } from "../ground/error.ts";
 import type { TlsCredentials } from "./runtime.ts";
 
-/** @throws AgentError `usage` that says which of the three is wrong */
-export function checkCredentials({ ca, cert, key }: TlsCredentials): void {
+/**
+ * @param nowMs since 1970
+ * @throws AgentError `usage` that says which of the three is wrong
+ */
+export function checkCredentials({ ca, cert, key }: TlsCredentials, nowMs: number): void {
   const authority = parse("ca", ca, (text) => new X509Certificate(text));
   const certificate = parse("cert", cert, (text) => new X509Certificate(text));
   const privateKey = parse("key", key, (text) => createPrivateKey(text));
@@ -14,14 +17,27 @@ export function checkCredentials({ ca, cert, key }: TlsCredentials): void {
   if (!certificate.checkPrivateKey(privateKey)) {
     throw bad("key", "the key of another certificate, need that of `tls.cert`");
   }
+  for (
+    const [name, { validFrom, validTo }] of [["ca", authority], ["cert", certificate]] as const
+  ) {
+    if (nowMs > Date.parse(validTo)) {
+      throw bad(
+        name,
+        `that it expired on ${validTo}, need a new one`,
+      );
+    }
+    if (nowMs < Date.parse(validFrom)) {
+      throw bad(name, `that it is valid from ${validFrom} on, need the clock of this host right`);
+    }
+  }
 }
 
 function parse<T>(key: keyof TlsCredentials, text: string, read: (text: string) => T): T {
   try {
     return read(text);
   } catch (error) {
-    const what = key === "key" ? "a private key" : "a certificate";
-    throw bad(key, `no ${what}, need ${what} in PEM form`, error);
+    const what = key === "key" ? "private key" : "certificate";
+    throw bad(key, `no ${what}, need one in PEM form`, error);
   }
 }
 

@@ -50,7 +50,13 @@ const FAILURES: readonly Failure[] = [
     hint: SAME_CA,
   },
   {
-    pattern: /issuer|unable.?to.?verify|self.?signed|signature|purpose|ca.?used.?as|invalid.?ca/i,
+    // Deno says so of expired ones too.
+    pattern: /unable.?to.?verify/i,
+    found: "its certificate is not of our CA or not valid now, need one that is",
+    hint: SAME_CA,
+  },
+  {
+    pattern: /issuer|self.?signed|signature|purpose|ca.?used.?as|invalid.?ca/i,
     found: "its certificate is not of our CA, need one that is",
     hint: SAME_CA,
   },

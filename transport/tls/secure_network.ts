@@ -1,8 +1,9 @@
 // The network with identities: mutual TLS 1.3 in which each end is one of the agents that the other
 // is configured to talk to. A Network like the plain one, so the network mechanism runs on either.
 
-import type { AgentError } from "../ground/error.ts";
+import { AgentError } from "../ground/error.ts";
 import type { Network, Runtime, TlsCredentials } from "../runtime/runtime.ts";
+import { certificateNames } from "./certificate_names.ts";
 import { exchangeGreeting, type GreetingOptions } from "./greeting.ts";
 
 export interface SecureNetworkOptions extends GreetingOptions {
@@ -20,9 +21,32 @@ export function secureNetwork(
   options: SecureNetworkOptions,
 ): Network {
   const { credentials, onRefused } = options;
-  return runtime.secureNetwork({
+  const network = runtime.secureNetwork({
     credentials,
     onRefused,
     greet: (peer) => exchangeGreeting(peer, options),
   });
+  checkOwnName(options);
+  return network;
+}
+
+/** Peers would refuse another name, each with a message of its own; say it here, once. */
+function checkOwnName({ name, credentials }: SecureNetworkOptions): void {
+  const names = certificateNames(derOf(credentials.cert));
+  if (names.includes(name)) return;
+  const found = names.length === 0 ? "no name" : names.map((one) => `"${one}"`).join(", ");
+  throw new AgentError("usage", `Cannot use \`tls.cert\`: found ${found} in it, need "${name}"`, {
+    hint: `Issue one with \`agent pki issue DIR ${name}\`, or correct \`name\`.`,
+  });
+}
+
+/** The first certificate of a PEM text; empty when there is none. */
+function derOf(pem: string): Uint8Array {
+  const block = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/.exec(pem);
+  const base64 = (block?.[1] ?? "").replace(/\s/g, "");
+  try {
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  } catch {
+    return new Uint8Array(0);
+  }
 }

@@ -10,6 +10,7 @@ import { assert } from "../ground/assert.ts";
 import { crc32 } from "../ground/crc32.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
+import type { FrameShare } from "./frame_budget.ts";
 import { FrameEntry } from "./frame_entry.ts";
 import { FrameSlots } from "./frame_slots.ts";
 import { FrameWriter } from "./frame_writer.ts";
@@ -20,6 +21,7 @@ export class FrameSender {
   readonly #link: StpLink;
   readonly #writer: FrameWriter;
   readonly #slots: FrameSlots;
+  readonly #share: FrameShare;
   /** Descriptors of what is not acknowledged, by frame mod window. */
   readonly #entries: readonly FrameEntry[];
   /** Frames whose slots were given back. */
@@ -31,12 +33,15 @@ export class FrameSender {
     this.#writer = new FrameWriter(link.medium, link.ids);
     this.#slots = new FrameSlots(layout.volumeCount, layout.slotsPerVolume);
     this.#entries = Array.from({ length: windowFrames(layout) }, () => new FrameEntry());
+    this.#share = link.budget.join();
+    link.onReleased = () => this.#share.leave();
     link.onAsked = (seq) => this.#sendAgain(seq);
   }
 
-  /** True when a frame may be written now. */
-  get ready(): boolean {
+  /** True when a frame may be written at `nowMs`. */
+  ready(nowMs: number): boolean {
     const { send } = this.#link;
+    send.limit = this.#share.frames(nowMs);
     if (send.credit <= 0) return false;
     if (this.#freedFrames < send.ackedFrames) this.#freeSlots();
     if (send.frames - this.#freedFrames >= this.#entries.length) return false;
@@ -53,17 +58,19 @@ export class FrameSender {
    * @returns how many bytes went out
    * @throws AgentError `volume`
    */
-  send(from: Uint8Array): number {
+  send(from: Uint8Array, nowMs: number): number {
     let count = 0;
-    while (count < from.length && this.ready) {
+    while (count < from.length && this.ready(nowMs)) {
       const length = this.#writer.frameBytes(from.length - count);
-      this.#sendFrame(length === from.length ? from : from.subarray(count, count + length));
+      const payload = length === from.length ? from : from.subarray(count, count + length);
+      this.#share.noteFrame(length, nowMs);
+      this.#sendFrame(payload, nowMs);
       count += length;
     }
     return count;
   }
 
-  #sendFrame(payload: Uint8Array): void {
+  #sendFrame(payload: Uint8Array, nowMs: number): void {
     const link = this.#link;
     const { send } = link;
     const seq = send.frames;
@@ -76,27 +83,27 @@ export class FrameSender {
     link.own.describe(entry);
     send.produce(payload.length);
     link.setBlocked(false);
-    link.beginWrite();
+    link.release.beginWrite();
     let pending: Completion;
     try {
       pending = this.#writer.write(entry, payload);
     } catch (error) {
-      link.endWrite("failed");
+      link.release.endWrite("failed");
       throw error;
     }
     if (pending !== undefined) return this.#inBackground(this.#finish(seq, pending));
-    link.endWrite("landed");
-    this.#complete(seq);
+    link.release.endWrite("landed");
+    this.#complete(seq, nowMs);
   }
 
   async #finish(seq: number, pending: Promise<void>): Promise<void> {
     await this.#landing(pending);
-    this.#complete(seq);
+    this.#complete(seq, this.#link.medium.clock.monotonicMs());
   }
 
-  #complete(seq: number): void {
+  #complete(seq: number, nowMs: number): void {
     if (!this.#link.send.complete(seq) || this.#link.failure !== null) return;
-    const published = this.#link.publish();
+    const published = this.#link.publish(nowMs);
     if (published !== undefined) this.#inBackground(published);
   }
 
@@ -115,15 +122,15 @@ export class FrameSender {
       this.#writer.isFree(seq, entry.slot);
     if (!due) return;
     link.own.block.sentAgain++;
-    link.beginWrite();
+    link.release.beginWrite();
     let pending: Completion;
     try {
       pending = this.#writer.writeAgain(entry);
     } catch (error) {
-      link.endWrite("failed");
+      link.release.endWrite("failed");
       throw error;
     }
-    if (pending === undefined) link.endWrite("landed");
+    if (pending === undefined) link.release.endWrite("landed");
     this.#inBackground(this.#tellAgain(pending));
   }
 
@@ -159,10 +166,10 @@ export class FrameSender {
     try {
       await pending;
     } catch (error) {
-      this.#link.endWrite("failed");
+      this.#link.release.endWrite("failed");
       throw error;
     }
-    this.#link.endWrite("landed");
+    this.#link.release.endWrite("landed");
   }
 
   /** What fails with nobody waiting for it ends the connection; a bug ends the program. */

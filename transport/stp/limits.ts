@@ -67,6 +67,18 @@ export const VOLUME_BYTES_MIN = 16 * 1024 * 1024;
  */
 export const ODD_BYTES_MAX = 32 * 1024;
 
+/**
+ * Bytes in flight of all connections of a worker on one group: what one ring has, so that all of
+ * them together stay in the CPU cache.
+ */
+export const BUDGET_BYTES = RING_SLOTS_DEFAULT * PAYLOAD_BYTES_DEFAULT;
+
+/** Frames in flight of each connection, whatever its share: one is read while one is written. */
+export const FRAMES_MIN = 2;
+
+/** A connection that sent nothing for so long, in ms, has no share in the budget. */
+export const SHARE_MS = 100;
+
 /** Frames read ahead on asynchronous volumes: a MiB on its way hides a round trip to the device. */
 export const PREFETCH_FRAMES = 4;
 
@@ -135,6 +147,7 @@ assert(PAYLOAD_BYTES_DEFAULT % BLOCK_BYTES === 0, "payloads are whole blocks");
 assert(YIELD_MS_MAX > 2.5 * SLEEP_MS_FIRST, "an awake end waits until a sleeping one is back");
 assert(PAYLOAD_BYTES_MIN % BLOCK_BYTES === 0, "payloads are whole blocks");
 assert(ODD_BYTES_MAX <= PAYLOAD_BYTES_MIN, "a frame of any length fits every slot");
+assert(FRAMES_MIN <= RING_SLOTS_MIN, "each connection can have its least share");
 assert(FRAME_TABLE_OFFSET >= RECORD_BYTES, "the frame table lies behind the record");
 assert(
   FRAME_TABLE_OFFSET + FRAME_ENTRIES * FRAME_ENTRY_BYTES <= BLOCK_BYTES,

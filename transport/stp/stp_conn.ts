@@ -185,26 +185,30 @@ export class StpConn implements Conn {
   }
 
   async #writeSome(from: Uint8Array, signal: AbortSignal | undefined): Promise<number> {
+    const { clock } = this.medium;
     this.#writeLadder.reset();
+    let nowMs: number;
+    let guarded: Completion;
     for (;;) {
       this.#checkWritable();
       if (from.length === 0) return 0;
-      if (this.#sender.ready) break;
+      nowMs = clock.monotonicMs();
+      if (this.#sender.ready(nowMs)) {
+        // One look at our host is good for this call, however long it took.
+        if (guarded !== undefined || (guarded = this.#link.guard(nowMs)) === undefined) break;
+        await guarded;
+        continue;
+      }
       const polled = this.#link.poll();
       if (polled !== undefined) await polled;
-      if (this.#sender.ready) continue;
+      if (this.#sender.ready(nowMs)) continue;
       if (this.#link.setBlocked(true)) await this.#link.publish();
       const paused = this.#link.pause(this.#writeLadder, signal);
       if (paused !== undefined) await paused;
     }
-    const guarded = this.#link.guard();
-    if (guarded !== undefined) {
-      await guarded;
-      this.#checkWritable();
-    }
-    const count = this.#sender.send(from);
+    const count = this.#sender.send(from, nowMs);
     this.#counters.sentBytes += count;
-    const turn = this.#link.turns.due();
+    const turn = this.#link.turns.due(nowMs);
     if (turn !== undefined) await turn;
     return count;
   }

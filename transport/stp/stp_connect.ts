@@ -9,6 +9,7 @@ import { AgentError, type ErrorCode } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import { type ControlBlock, type EndpointId, sameEndpoint } from "./control_block.ts";
 import type { EndpointPool } from "./endpoint_pool.ts";
+import type { FrameBudget } from "./frame_budget.ts";
 import { readWholeHostBlock } from "./host_table.ts";
 import { IdleLadder } from "./idle_ladder.ts";
 import type { OwnControl } from "./own_control.ts";
@@ -25,6 +26,7 @@ export interface StpConnectOptions {
   readonly pool: EndpointPool;
   readonly turns: ThreadTurns;
   readonly fence: WriteFence;
+  readonly budget: FrameBudget;
   readonly localPort: number;
   readonly to: StpAddress;
   readonly timeoutMs: number;
@@ -37,7 +39,7 @@ export interface StpConnectOptions {
  *   `auth` (token), `timeout`, `cancelled`, `busy` (no endpoint left), `volume`
  */
 export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
-  const { medium, pool, to, turns, fence } = options;
+  const { medium, pool, to, turns, fence, budget } = options;
   const deadlineMs = medium.clock.monotonicMs() + options.timeoutMs;
   const area = new ControlArea(medium);
   const boot = await attachedGeneration(medium, to);
@@ -59,6 +61,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
       ids: { local: own.self, peer },
       turns,
       fence,
+      budget,
       release: (drained) => pool.release(own, drained),
       localAddr: local,
       remoteAddr: to,

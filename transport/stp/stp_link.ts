@@ -12,13 +12,13 @@
 //  3. A failure is kept: every later call rejects with it.
 //  4. Nothing is written, not even the end, when the fence says that our host may count as dead.
 
-import { assert } from "../ground/assert.ts";
 import { cancellation } from "../ground/cancellation.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
 import { type ConnectionIds, sameEndpoint } from "./control_block.ts";
 import { ReceiveWindow, SendWindow } from "./cursors.ts";
 import { sayFarewell } from "./endpoint_farewell.ts";
+import { EndpointRelease } from "./endpoint_release.ts";
 import {
   type EndpointEvent,
   type EndpointState,
@@ -28,6 +28,7 @@ import {
   peerEvent,
   type Phase,
 } from "./endpoint_state.ts";
+import type { FrameBudget } from "./frame_budget.ts";
 import type { FrameEntry, FrameVerdict } from "./frame_entry.ts";
 import type { IdleLadder } from "./idle_ladder.ts";
 import type { OwnControl } from "./own_control.ts";
@@ -52,6 +53,7 @@ export interface StpLinkOptions {
   readonly ids: ConnectionIds;
   readonly turns: ThreadTurns;
   readonly fence: WriteFence;
+  readonly budget: FrameBudget;
   /** Gives the endpoint back, once; `drained` when no write of ours can land any more. */
   readonly release: (drained: boolean) => void;
 }
@@ -68,19 +70,17 @@ export class StpLink {
   asynchronous = false;
   /** Called when the peer asks for a frame that it did not acknowledge. */
   onAsked: (seq: number) => void = () => {};
+  /** Called once, when the endpoint is given back. */
+  onReleased: () => void = () => {};
   readonly own: OwnControl;
+  readonly budget: FrameBudget;
   readonly #peer: PeerControl;
   readonly #watch: PeerWatch;
   readonly #fence: WriteFence;
-  readonly #release: (drained: boolean) => void;
+  /** Around every write to our slots; gives the endpoint back. */
+  readonly release: EndpointRelease;
   #state: EndpointState = OPEN;
   #failure: AgentError | null = null;
-  /** Writes under way to our slots, and to our control block. */
-  #slotWrites = 0;
-  #blockWrites = 0;
-  #slotWriteFailed = false;
-  #releaseDue = false;
-  #released = false;
   #seenChanges = 0;
   #seenRequests = 0;
   readonly #expected = { seq: 0, streamOffset: 0, payloadBytes: 0, slotsPerVolume: 0 };
@@ -99,8 +99,12 @@ export class StpLink {
     this.send = new SendWindow(windowFrames(layout));
     this.receive = new ReceiveWindow(windowFrames(layout), layout.payloadBytes);
     this.own = options.own;
+    this.budget = options.budget;
     this.#fence = options.fence;
-    this.#release = options.release;
+    this.release = new EndpointRelease({
+      tellDrained: () => this.#tell(),
+      release: (drained) => this.#giveBack(options, drained),
+    });
     this.#peer = new PeerControl(medium.controlVolume, layout, ids);
     this.#watch = new PeerWatch(medium, ids.peer);
     this.#newsMs = medium.clock.monotonicMs();
@@ -137,9 +141,9 @@ export class StpLink {
    * Before each batch of writes. Costs a comparison on most calls.
    * @throws (or rejects) AgentError `reset` when this host may count as dead, `volume`
    */
-  guard(): Completion {
+  guard(nowMs = this.medium.clock.monotonicMs()): Completion {
     try {
-      const pending = this.#fence.guard(this.medium.clock.monotonicMs());
+      const pending = this.#fence.guard(nowMs);
       if (pending === undefined) return undefined;
       return pending.catch((error: unknown) => {
         throw this.#fenced(error);
@@ -156,10 +160,10 @@ export class StpLink {
   }
 
   /** One write that tells the peer everything. @throws (or rejects) AgentError `volume`, `reset` */
-  publish(): Completion {
-    const guarded = this.guard();
-    if (guarded === undefined) return this.#publish();
-    return guarded.then(() => this.#publish());
+  publish(nowMs = this.medium.clock.monotonicMs()): Completion {
+    const guarded = this.guard(nowMs);
+    if (guarded === undefined) return this.#publish(nowMs);
+    return guarded.then(() => this.#publish(nowMs));
   }
 
   /** Asks the peer to write frame `seq` again. @throws (or rejects) AgentError `volume` */
@@ -169,8 +173,8 @@ export class StpLink {
     return this.publish();
   }
 
-  #publish(): Completion {
-    if (this.#released) return undefined;
+  #publish(nowMs: number): Completion {
+    if (this.release.done) return undefined;
     const { block } = this.own;
     block.kind = KIND_OF_PHASE[this.#state.phase];
     block.peer = this.ids.peer;
@@ -178,7 +182,8 @@ export class StpLink {
     block.finAcked = this.#state.ended;
     block.finFrames = this.#state.finSent ? this.send.frames : 0;
     block.reason = this.#state.failure;
-    block.undrained = this.#state.phase === "failed" && this.#undrained;
+    block.undrained = this.#state.phase === "failed" && this.release.undrained;
+    if (block.undrained) this.release.noteUndrained();
     if (block.askedFrame <= this.receive.frames) block.askedFrame = 0;
     block.producedFrames = this.send.doneFrames;
     block.producedBytes = this.send.doneBytes;
@@ -187,19 +192,9 @@ export class StpLink {
     block.consumedBytes = this.receive.bytes;
     this.receive.publishedFrames = this.receive.frames;
     this.peerBlocked = false;
-    this.#publishedMs = this.medium.clock.monotonicMs();
+    this.#publishedMs = nowMs;
     const pending = this.own.publish();
-    return pending === undefined ? undefined : this.#publishing(pending);
-  }
-
-  async #publishing(pending: Promise<void>): Promise<void> {
-    this.#blockWrites++;
-    try {
-      await pending;
-    } finally {
-      this.#blockWrites--;
-      if (this.#releaseDue) this.#releaseWhenQuiet();
-    }
+    return pending === undefined ? undefined : this.release.holdFor(pending);
   }
 
   /** Looks for the descriptor of a frame in the peer's block as it was read last. */
@@ -224,12 +219,12 @@ export class StpLink {
       if (actions.includes("publish-abort")) pending = this.#publishFailure(cause);
     } catch (error) {
       // Also when the volume failed: nobody else gives the endpoint back.
-      if (release) this.#releaseWhenQuiet();
+      if (release) this.release.whenQuiet();
       throw error;
     }
     if (!release) return pending;
-    if (pending !== undefined) return pending.finally(() => this.#releaseWhenQuiet());
-    this.#releaseWhenQuiet();
+    if (pending !== undefined) return pending.finally(() => this.release.whenQuiet());
+    this.release.whenQuiet();
     return undefined;
   }
 
@@ -246,23 +241,6 @@ export class StpLink {
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#lookDue(nowMs)) await this.#look(nowMs);
     await this.poll();
-  }
-
-  /** Around every write to our slots. */
-  beginWrite(): void {
-    this.#slotWrites++;
-  }
-
-  /** What failed may still land. */
-  endWrite(end: "landed" | "failed"): void {
-    this.#slotWrites--;
-    assert(this.#slotWrites >= 0, "each write begins before it ends");
-    if (end === "failed") this.#slotWriteFailed = true;
-    if (this.#releaseDue) this.#releaseWhenQuiet();
-  }
-
-  get #undrained(): boolean {
-    return this.#slotWrites > 0 || this.#slotWriteFailed;
   }
 
   /** Reads the peer's block and takes what it says. @throws (or rejects) AgentError `volume` */
@@ -373,20 +351,9 @@ export class StpLink {
     }
   }
 
-  #releaseWhenQuiet(): void {
-    this.#releaseDue = this.#slotWrites > 0 || this.#blockWrites > 0;
-    if (this.#releaseDue || this.#released) return;
-    if (this.own.block.undrained && !this.#slotWriteFailed) {
-      // The writes that were under way at the end have landed: the block says so before it goes.
-      this.own.block.undrained = false;
-      const pending = this.#tell();
-      if (pending !== undefined) {
-        pending.finally(() => this.#releaseWhenQuiet());
-        return;
-      }
-    }
-    this.#released = true;
-    this.#release(!this.#slotWriteFailed);
+  #giveBack(options: StpLinkOptions, drained: boolean): void {
+    this.onReleased();
+    options.release(drained);
     sayFarewell({
       medium: this.medium,
       ids: this.ids,

@@ -13,6 +13,7 @@ import { AgentError } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import { type ControlBlock, type EndpointId, sameEndpoint } from "./control_block.ts";
 import type { EndpointPool } from "./endpoint_pool.ts";
+import type { FrameBudget } from "./frame_budget.ts";
 import { type HostTable, readHostTable } from "./host_table.ts";
 import { IdleLadder } from "./idle_ladder.ts";
 import { BACKLOG_MAX, REFUSALS_MAX } from "./limits.ts";
@@ -31,6 +32,7 @@ export interface StpListenerOptions {
   readonly pool: EndpointPool;
   readonly turns: ThreadTurns;
   readonly fence: WriteFence;
+  readonly budget: FrameBudget;
   readonly own: OwnControl;
   readonly port: number;
   readonly backlog: number;
@@ -207,7 +209,7 @@ export class StpListener implements Listener {
   }
 
   async #establish(peer: EndpointId, peerPort: number): Promise<StpConn> {
-    const { medium, pool, port, turns, fence } = this.#options;
+    const { medium, pool, port, turns, fence, budget } = this.#options;
     const own = await pool.acquire();
     own.block.kind = "established";
     own.block.peer = peer;
@@ -225,6 +227,7 @@ export class StpListener implements Listener {
       ids: { local: own.self, peer },
       turns,
       fence,
+      budget,
       release: (drained) => pool.release(own, drained),
       localAddr: this.addr,
       remoteAddr: { family: "AF_STP", stg: medium.identity.name, host: peer.host, port: peerPort },

@@ -13,7 +13,8 @@ import { AgentError } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import type { EndpointLease } from "./endpoint_lease.ts";
 import { EndpointPool } from "./endpoint_pool.ts";
-import { PORT_MAX } from "./limits.ts";
+import { FrameBudget } from "./frame_budget.ts";
+import { BUDGET_BYTES, PORT_MAX } from "./limits.ts";
 import { type HostClaim, type StgMedium, stgMedium, type StgMediumOptions } from "./stg_medium.ts";
 import { connectStp } from "./stp_connect.ts";
 import { StpListener } from "./stp_listener.ts";
@@ -33,6 +34,7 @@ export class StpMechanism implements Mechanism, StpCalls {
   readonly #pool: EndpointPool;
   readonly #turns: ThreadTurns;
   readonly #fence: WriteFence;
+  readonly #budget: FrameBudget;
   readonly #boundPorts = new Set<number>();
 
   constructor(options: StpMechanismOptions) {
@@ -41,6 +43,8 @@ export class StpMechanism implements Mechanism, StpCalls {
     this.#pool = new EndpointPool(this.#medium, options.claim, options.lease);
     this.#turns = new ThreadTurns(options.clock);
     this.#fence = new WriteFence(this.#medium, options.claim);
+    const { payloadBytes } = this.#medium.identity.layout;
+    this.#budget = new FrameBudget(Math.floor(BUDGET_BYTES / payloadBytes));
   }
 
   socket(): StpSocket {
@@ -85,6 +89,7 @@ export class StpMechanism implements Mechanism, StpCalls {
         pool: this.#pool,
         turns: this.#turns,
         fence: this.#fence,
+        budget: this.#budget,
         own,
         port: state.addr.port,
         backlog: options.backlog,
@@ -126,6 +131,7 @@ export class StpMechanism implements Mechanism, StpCalls {
       pool: this.#pool,
       turns: this.#turns,
       fence: this.#fence,
+      budget: this.#budget,
       localPort: state.addr.port,
       to: address,
       timeoutMs: options.timeoutMs,

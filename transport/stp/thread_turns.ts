@@ -16,8 +16,8 @@ export class ThreadTurns {
   }
 
   /** Call after each piece of work; undefined means go on. */
-  due(): Promise<void> | undefined {
-    return this.#clock.monotonicMs() - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
+  due(nowMs = this.#clock.monotonicMs()): Promise<void> | undefined {
+    return nowMs - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
   }
 
   /** Lets everything else that is ready run. */

@@ -2,6 +2,7 @@
 // written again, to the byte; what stays damaged ends the connection by name.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { crc32 } from "../../../../transport/ground/crc32.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
@@ -109,11 +110,11 @@ for (const asynchronous of [false, true]) {
       slot[500] = (slot[500] ?? 0) ^ 2;
       expect(await readCount(b, bytes.length)).toEqual(bytes);
       expect(slotOf(bed, a, 0)).toEqual(whole);
-      expect(blockOf(bed, b)).toMatchObject({ requests: 1 });
+      expect(blockOf(bed, b).requests).toBeGreaterThan(0);
       expect(blockOf(bed, b).tornFrames).toBeGreaterThan(0);
       await writeWhole(a, Uint8Array.of(1)); // publishes the count
       await readCount(b, 1);
-      expect(blockOf(bed, a).sentAgain).toBe(1);
+      expect(blockOf(bed, a).sentAgain).toBeGreaterThan(0);
       expect(blockOf(bed, b).askedFrame).toBe(0);
     });
 
@@ -166,7 +167,7 @@ for (const asynchronous of [false, true]) {
       }
       const bytes = random.bytes(64 * 1024 * 20);
       const [got] = await Promise.all([readCount(b, bytes.length), writeWhole(a, bytes)]);
-      expect(got).toEqual(bytes);
+      expect([got.length, crc32(got)]).toEqual([bytes.length, crc32(bytes)]);
     });
 
     test("that was lost is served while its writer waits in close", async () => {

@@ -60,7 +60,7 @@ export class HostsObserver {
       name: block.name,
       generation: block.generation,
       attached: block.attached,
-      live: livenessOf(judge),
+      live: livenessOf(judge, nowMs),
       heartbeatAgeMs: judge.heartbeatAgeMs(nowMs),
       volumes: judge.beatsOn(nowMs, block.deadMs || this.#timing.deadMs)
         .flatMap((index) => this.#volumeNames[index] ?? []),
@@ -69,9 +69,18 @@ export class HostsObserver {
   }
 }
 
-function livenessOf({ verdict }: LivenessJudge): boolean | null {
-  if (verdict === "unknown") return null;
-  return verdict === "live" || verdict === "suspect";
+function livenessOf(judge: LivenessJudge, nowMs: number): boolean | null {
+  switch (judge.verdict) {
+    case "unknown":
+      return null;
+    case "live":
+      return true;
+    case "suspect":
+      // Without a beat that we saw this is only half of the way to a verdict.
+      return judge.heartbeatAgeMs(nowMs) === null ? null : true;
+    default:
+      return false;
+  }
 }
 
 function newestOf(samples: readonly (HostBlock | null)[]): HostBlock | null {

@@ -11,9 +11,11 @@ import {
   type Runtime,
   type Thread,
   toErrorRecord,
+  withDeadline,
 } from "../transport/mod.ts";
 import { runClientDatabase, runClientFilesystem } from "./client/mod.ts";
 import { composeJob, type ComposeJobOptions, type JobParts } from "./compose.ts";
+import { CLOSE_GRACE_MS } from "./job/mod.ts";
 import type { FromWorker, NetworkPart, ToWorker, WorkerResult, WorkerTask } from "./job/mod.ts";
 import { operatingError } from "./operating_error.ts";
 import {
@@ -71,11 +73,14 @@ async function runJob(
     const error = operatingError(thrown, `finish job "${task.identity.job}"`);
     end = { error: toErrorRecord(error instanceof AgentError ? error : withStack(error)) };
   }
+  const { clock } = session.runtime;
+  const deadline = { timeoutMs: CLOSE_GRACE_MS, action: "close what the job opened" };
   try {
-    await session[Symbol.asyncDispose]();
+    await withDeadline(clock, deadline, () => session[Symbol.asyncDispose]());
     parts.close();
   } catch (error) {
-    // What cannot be closed in order ends with the thread; the job's own end stands.
+    // What cannot be closed in order, such as a write that a dead disk never answers, ends with
+    // the thread; the job's own end stands.
     if (error instanceof AssertionFailure) return assertionFailed(error, post);
   }
   post({ type: "end", result: end, channels: session.channels() });

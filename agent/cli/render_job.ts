@@ -1,5 +1,6 @@
 // Text about jobs and their summaries, for people. Pure.
 
+import { FALLBACK_REASONS } from "../../transport/flow/mod.ts";
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { ChannelBytes, JobView, Summary } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
@@ -86,7 +87,9 @@ export function renderSummary(
   }
   const lines = [parts.join(" "), ...channelLines(summary.channels)];
   if (summary.fallback !== null) {
-    lines.push(`  ${paint.yellow("fallback to the network:")} ${printable(summary.fallback)}`);
+    const meaning = FALLBACK_REASONS[summary.fallback];
+    const title = paint.yellow("fallback to the network:");
+    lines.push(`  ${title} ${printable(summary.fallback)}`, `    ${meaning}`);
   }
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -42,6 +42,7 @@ export async function runClientFilesystem(
     },
     { signal: session.signal, clock: session.runtime.clock },
   );
+  link.watchNetwork();
   return await finishLink(session, link, async () => {
     const request = await receiveRequest(session, link);
     if (request.type === "validate") {

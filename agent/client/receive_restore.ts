@@ -48,6 +48,7 @@ export async function receiveRestore(
   try {
     await feedAll(session, consumer, options);
     session.throwIfCancelled();
+    await link.sayBusy();
     const { files, bytes } = consumer.finish();
     await warnings.sendAll(link);
     const status = options.incomplete() ? "incomplete" : "ok";

@@ -50,8 +50,24 @@ export const CURSOR_BYTES = 4 * 1024 * 1024;
 /** Time to tell the peer why a job failed. */
 export const TELL_TIMEOUT_MS = 2_000;
 
+/** The watch of a job's network counts moments of this length, in ms. */
+export const NETWORK_MOMENT_MS = 1_000;
+
+/** Moments between two signs of life on a job's network. */
+export const NETWORK_BEAT_MOMENTS = 3;
+
+/**
+ * Moments without a word after which the peer counts as out of reach: longer than a flush of the
+ * vault's disk may hold up its thread, much shorter than TCP's own patience.
+ */
+export const NETWORK_SILENCE_MOMENTS = 30;
+
+/** A worker's connections and volumes may take this long to close after its job. */
+export const CLOSE_GRACE_MS = 2_000;
+
 /** Characters of the detail of a fallback that a peer sends. */
 export const DETAIL_LENGTH_MAX = 4096;
 
 assert(CURSOR_RECORDS * 4 <= WINDOW_RECORDS_MAX, "several cursors come back within a window");
+assert(NETWORK_BEAT_MOMENTS * 5 <= NETWORK_SILENCE_MOMENTS, "single signs of life may be late");
 assert(CURSOR_BYTES * 4 <= WINDOW_BYTES_MAX, "several cursors come back within a window");

@@ -25,7 +25,13 @@ import {
   withDeadline,
 } from "../../transport/mod.ts";
 import type { DataRecord, RestoreRecord } from "../record.ts";
-import { CURSOR_BYTES, CURSOR_RECORDS, TELL_TIMEOUT_MS } from "./limits.ts";
+import {
+  CURSOR_BYTES,
+  CURSOR_RECORDS,
+  NETWORK_MOMENT_MS,
+  NETWORK_SILENCE_MOMENTS,
+  TELL_TIMEOUT_MS,
+} from "./limits.ts";
 import { LinkConn, type LinkMessage, type Outgoing, type Received } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import {
@@ -34,6 +40,7 @@ import {
   encodeRestoreRecord,
   restoreRecordBytes,
 } from "./link_frame.ts";
+import { NetworkWatch } from "./network_watch.ts";
 import { type LaneOptions, StorageLane } from "./storage_lane.ts";
 
 export type { LinkMessage } from "./link_conn.ts";
@@ -60,6 +67,11 @@ export class JobLink {
   readonly #options: LinkOptions;
   #lane: StorageLane | null = null;
   #taken: LinkConn | null = null;
+  #watch: NetworkWatch | null = null;
+  #listening = false;
+  readonly #ended = new AbortController();
+  /** Ends what waits for the peer; `#options.signal` alone ends what tells it something. */
+  readonly #signal: AbortSignal;
   /** Records handed out, and of them what no cursor has told the peer. */
   #received = 0;
   #untoldRecords = 0;
@@ -70,6 +82,7 @@ export class JobLink {
     this.#errors = conns.errors === null ? this.#control : new LinkConn(conns.errors);
     this.#open = new Set([this.#control, this.#errors]);
     this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#ended.signal]);
   }
 
   /**
@@ -86,10 +99,22 @@ export class JobLink {
       control: this.#control,
       clock,
       signal,
+      ended: this.#ended,
       received,
     });
     if ("reason" in conn) this.#lane.lose(conn);
     if (data !== null) this.#open.add(data);
+  }
+
+  /** Ends the job when the network falls silent; both sides call it, for a file-system job. */
+  watchNetwork(): void {
+    this.#watch ??= new NetworkWatch();
+    void this.#watchOn(this.#watch);
+  }
+
+  /** Tells the peer that this side will be silent for a while; if it is gone, nobody waits. */
+  async sayBusy(): Promise<void> {
+    if (this.#watch !== null) await this.send({ type: "alive", busy: true }).catch(() => {});
   }
 
   /** Sends a document on the connection that it belongs to. */
@@ -130,11 +155,14 @@ export class JobLink {
   async receive(): Promise<LinkMessage> {
     if (this.#taken !== null) this.#taken.pending = null;
     this.#taken = null;
+    this.#listening = true;
     try {
       return await this.#next();
     } catch (error) {
-      this.#lane?.end(error); // Whoever sends would wait for words that nobody reads.
+      this.#ended.abort(error); // Whoever sends would wait for words that nobody reads.
       throw error;
+    } finally {
+      this.#listening = false;
     }
   }
 
@@ -147,7 +175,7 @@ export class JobLink {
       else if (arrival.message === null) {
         this.#open.delete(from);
         if (from === this.#control) break;
-      } else if (this.#isForLane(arrival.message)) from.pending = null;
+      } else if (this.#isForLink(from, arrival.message)) from.pending = null;
       else {
         this.#taken = from;
         this.#count(arrival.message);
@@ -163,10 +191,7 @@ export class JobLink {
     const arrivals = [...this.#open].map((from): Promise<Arrival> =>
       from.begin(this.#options).catch((failure: unknown) => ({ from, failure }))
     );
-    return await orCancelled(
-      Promise.race(arrivals),
-      this.#lane?.signal ?? this.#options.signal,
-    );
+    return await orCancelled(Promise.race(arrivals), this.#signal);
   }
 
   /** False for a storage channel that was given up: what it brings now was sent again. */
@@ -179,8 +204,27 @@ export class JobLink {
     this.#lane.fail(failure);
   }
 
-  #isForLane(message: LinkMessage): boolean {
-    return message.kind === "document" && (this.#lane?.take(message.document) ?? false);
+  /** True for what the two links say to each other. */
+  #isForLink(from: LinkConn, message: LinkMessage): boolean {
+    if (from !== this.#lane?.data) this.#watch?.heard();
+    if (message.kind !== "document") return false;
+    const { document } = message;
+    if (document.type !== "alive") return this.#lane?.take(document) ?? false;
+    if (document.busy) this.#watch?.heardBusy();
+    return true;
+  }
+
+  async #watchOn(watch: NetworkWatch): Promise<void> {
+    for (;;) {
+      try {
+        await this.#options.clock.sleep(NETWORK_MOMENT_MS, { signal: this.#signal });
+      } catch {
+        return; // The job ended.
+      }
+      const verdict = watch.moment(this.#listening);
+      if (verdict === "speak") void this.send({ type: "alive", busy: false }).catch(() => {});
+      if (verdict === "silent") this.#ended.abort(outOfReach());
+    }
   }
 
   #count(message: LinkMessage): void {
@@ -231,13 +275,13 @@ export class JobLink {
 
   /** Closes every connection after what was sent. */
   async finish(): Promise<void> {
-    this.#lane?.end(new AgentError("closed", "Cannot use the link: the job is done"));
+    this.#ended.abort(new AgentError("closed", "Cannot use the link: the job is done"));
     for (const { conn } of this.#conns()) await conn.close();
   }
 
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */
   async fail(error: ErrorRecord): Promise<void> {
-    this.#lane?.end(fromErrorRecord(error));
+    this.#ended.abort(fromErrorRecord(error));
     const action = "tell the peer of the failure";
     // On each connection, so that whichever the peer reads next says it.
     const telling = [...this.#conns()].map((conn) =>
@@ -254,4 +298,13 @@ export class JobLink {
     const data = this.#lane?.data ?? null;
     return new Set([...(data === null ? [] : [data]), this.#errors, this.#control]);
   }
+}
+
+function outOfReach(): AgentError {
+  const seconds = NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS / 1000;
+  return new AgentError(
+    "unreachable",
+    `Cannot go on with the job: the peer said nothing over the network for ${seconds} s`,
+    { hint: "Check the network between the two hosts, and run the job again." },
+  );
 }

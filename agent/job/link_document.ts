@@ -98,6 +98,8 @@ const document = z.discriminatedUnion("type", [
     /** True when the backup lacks something because of it. */
     incomplete: z.boolean(),
   }),
+  // Both: this side is there; `busy` when it will be silent until its next word.
+  z.object({ type: z.literal("alive"), busy: z.boolean() }),
   // No more of them follow; the last ones may still be on their way on another connection.
   z.object({ type: z.literal("end"), records: count, warnings: count.optional() }),
   // From the receiver of records: how many are here, and how many of them safe on disk.

@@ -4,7 +4,7 @@ export { finishLink } from "./finish_link.ts";
 export { Job } from "./job.ts";
 export { JobRunner } from "./job_runner.ts";
 export { JobThread } from "./job_thread.ts";
-export { ENDPOINTS_PER_JOB, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
+export { CLOSE_GRACE_MS, ENDPOINTS_PER_JOB, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
 export { JobLink } from "./link.ts";
 export type { LinkDocument } from "./link_document.ts";
 export type { LaneOptions } from "./storage_lane.ts";

@@ -51,6 +51,8 @@ export interface LaneParts extends LaneOptions {
   readonly clock: Clock;
   /** Ends the job. */
   readonly signal: AbortSignal;
+  /** Ended by the lane when the job cannot go on, and by the link when the job is over. */
+  readonly ended: AbortController;
   /** Records that this side received whole. */
   readonly received: () => number;
 }
@@ -66,28 +68,22 @@ export class StorageLane {
   readonly #window = new RecordWindow<Outgoing>();
   readonly #change = new Change();
   readonly #dropped = new AbortController();
-  readonly #ended = new AbortController();
   readonly #signal: AbortSignal;
   readonly #resent = Promise.withResolvers<void>();
   #state: LaneState = "up";
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
-    this.#signal = AbortSignal.any([parts.signal, this.#ended.signal]);
+    this.#signal = AbortSignal.any([parts.signal, parts.ended.signal]);
     this.#resent.promise.catch(() => {}); // Of interest only while a record waits for it.
     const onLost = () => this.#lostGroup(cancellation(parts.lost));
     if (parts.lost.aborted) onLost();
-    else parts.lost.addEventListener("abort", onLost, { once: true, signal: this.#ended.signal });
+    else parts.lost.addEventListener("abort", onLost, { once: true, signal: parts.ended.signal });
   }
 
   /** The connection that carries records, while it does. */
   get data(): LinkConn | null {
     return this.#state === "up" ? this.#parts.data : null;
-  }
-
-  /** Fires with the error when the job cannot go on, or when it ended. */
-  get signal(): AbortSignal {
-    return this.#signal;
   }
 
   /** Sends a record, on whichever channel; waits while too many are unacknowledged. */
@@ -137,9 +133,11 @@ export class StorageLane {
 
   /** The storage is lost for sure: goes over to the network, or ends the job. */
   lose(fallback: Fallback): void {
-    if (this.#state === "lost" || this.#state === "over" || this.#ended.signal.aborted) return;
+    if (this.#state === "lost" || this.#state === "over" || this.#parts.ended.signal.aborted) {
+      return;
+    }
     const { direction, mayFallBack, received, onFallback } = this.#parts;
-    if (!mayFallBack) return this.end(new StorageError(fallback));
+    if (!mayFallBack) return this.#parts.ended.abort(new StorageError(fallback));
     const detail = fallback.detail.slice(0, DETAIL_LENGTH_MAX);
     this.#state = direction === "receive" ? "over" : "lost";
     this.#drop(detail);
@@ -148,11 +146,6 @@ export class StorageLane {
       onFallback(fallback);
     } else this.#tell({ type: "storage-lost", reason: fallback.reason, detail });
     this.#change.notify();
-  }
-
-  /** Ends every wait of the lane: the job is over. */
-  end(reason: unknown): void {
-    this.#ended.abort(reason);
   }
 
   /** The receiver said how far it got. @throws AgentError `damaged` | `reset` */
@@ -195,7 +188,7 @@ export class StorageLane {
   /** A control connection that fails is noticed where it is read. */
   #tell(document: LinkDocument): void {
     this.#parts.control.sendDocument(document, this.#parts).catch((error) => {
-      if (toErrorRecord(error).code === "internal") this.end(error);
+      if (toErrorRecord(error).code === "internal") this.#parts.ended.abort(error);
     });
   }
 }

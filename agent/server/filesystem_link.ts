@@ -60,6 +60,7 @@ export async function openFilesystemLink(
       },
       { signal: session.signal, clock: session.runtime.clock },
     );
+    link.watchNetwork();
     const mayFallBack = client.channel !== "storage-only";
     if (typeof storage === "number") {
       link.attachStorage(session.layer.conn(storage), {

@@ -37,6 +37,7 @@ export async function receiveBackup(
   await receipt.receiveAll();
   session.throwIfCancelled();
   session.committing();
+  await options.link.sayBusy(); // Publication keeps this thread busy for as long as the disk takes.
   const status = receipt.incomplete ? "incomplete" : "ok";
   const published = writer.publish({
     status,

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
 import { hostsOf } from "../../../../agent/control/mod.ts";
-import { FakeDaemon, progressOf } from "./fake_daemon.ts";
+import { FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
 
 const never = new Promise<void>(() => {});
 const clock = { sleep: () => never, wallMs: () => Date.parse("2026-01-01T00:01:00Z") };
@@ -145,6 +145,18 @@ describe("createControlApp", () => {
     expect(JSON.stringify(document.paths["/v1/jobs"].post.requestBody)).toContain(
       "backup-database",
     );
+  });
+
+  test("GET /metrics counts each job's fallback once, by its reason", async () => {
+    const { app, daemon } = bed();
+    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false });
+    const fallback = "client_volume_failed";
+    const view = { ...daemon.job(job), summary: { ...summaryOf(job), fallback } as const };
+    daemon.jobs = () => [view];
+    await app.request("/metrics");
+    const text = await (await app.request("/metrics")).text();
+    expect(text).toContain('agent_fallbacks_total{reason="client_volume_failed"} 1');
+    expect(text).toContain('agent_fallbacks_total{reason="connection_lost"} 0');
   });
 
   test("GET /metrics counts bytes once however often it is read", async () => {

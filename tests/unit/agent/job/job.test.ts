@@ -144,6 +144,17 @@ describe("Job", () => {
     expect(newest?.type === "progress" && newest.bytes).toBe(JOB_EVENTS_MAX * 2 - 1);
   });
 
+  test("a fallback is a warning at once and a code in the summary, of a failed job, too", () => {
+    for (const state of ["ok", "failed"] as const) {
+      const job = newJob();
+      job.setFallback({ reason: "client_volume_failed", detail: "v0: I/O error" });
+      job.end(end({ state }), 1);
+      expect(job.view().summary?.fallback).toBe("client_volume_failed");
+      job.setFallback({ reason: "connection_lost", detail: "too late" });
+      expect(job.view().summary?.fallback).toBe("client_volume_failed");
+    }
+  });
+
   test("a failed backup names no backup in its summary, a restore names what it read", () => {
     const summary = (kind: "backup-filesystem" | "restore-filesystem", change: Partial<JobEnd>) => {
       const job = newJob();

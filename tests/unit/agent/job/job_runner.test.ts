@@ -82,6 +82,18 @@ describe("JobRunner", () => {
     expect([job.view().state, thread.terminated, returned]).toEqual(["ok", true, 1]);
   });
 
+  test("logs a fallback with the job, the code and what was found", async () => {
+    const job = create();
+    runner.run(job, TASK, giveBack);
+    thread.say({ type: "fallback", fallback: { reason: "no_endpoint", detail: "16 in use" } });
+    thread.say(END);
+    await runner.stop();
+    expect(troubles).toEqual([
+      `job "${job.start.id}" falls back to the network, no_endpoint: 16 in use`,
+    ]);
+    expect(job.view().summary?.fallback).toBe("no_endpoint");
+  });
+
   test("fails the job and gives back when the worker crashes", async () => {
     const job = create();
     runner.run(job, TASK, giveBack);

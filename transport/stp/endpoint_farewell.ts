@@ -34,8 +34,7 @@ export async function sayFarewell(options: FarewellOptions): Promise<void> {
       if (own.retired) return;
       await peer.poll();
       if (hasEnded(peer.block, ids)) return;
-      await fence.guard(clock.monotonicMs());
-      await own.publish();
+      await own.publishBehind(fence, clock.monotonicMs());
     }
   } catch (error) {
     // Nobody can be told through a volume that is closed or lost, or from behind the fence.

@@ -18,6 +18,7 @@ import { BLOCK_BYTES, FRAME_TABLE_OFFSET } from "./limits.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { readVolume, writeVolume } from "./volume_io.ts";
+import type { WriteFence } from "./write_fence.ts";
 
 export class OwnControl {
   /** Set the fields, then `publish`. */
@@ -83,6 +84,15 @@ export class OwnControl {
   async retire(): Promise<void> {
     this.#retired = true;
     await this.#writing?.catch(() => {});
+  }
+
+  /**
+   * Writes the block as it is now when our host may still write; for what is no connection yet.
+   * @throws AgentError `reset` when it may not, `volume`
+   */
+  async publishBehind(fence: WriteFence, nowMs: number): Promise<void> {
+    await fence.guard(nowMs);
+    await this.publish();
   }
 
   /** Writes the block as it is now. @throws (or rejects) AgentError `volume` */

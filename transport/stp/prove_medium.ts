@@ -63,6 +63,7 @@ async function writeNonces(endpoint: StpConn): Promise<Uint8Array> {
   for (const [volumeIndex, volume] of volumes.entries()) {
     const nonce = random.bytes(NONCE_BYTES);
     const volumeUuid = identity.volumeUuids[volumeIndex] ?? "";
+    await endpoint.guard();
     await writeVolume(volume, offset, encodeProofBlock({ volumeIndex, volumeUuid, by, nonce }));
     message.set(nonce, HEAD_BYTES + volumeIndex * NONCE_BYTES);
   }

@@ -62,6 +62,14 @@ export class StpConn implements Conn {
     return this.#link.medium;
   }
 
+  /**
+   * Before a write to the medium that is not the connection's own.
+   * @throws AgentError `reset` when our host may count as dead, `volume`
+   */
+  async guard(): Promise<void> {
+    await this.#link.guard();
+  }
+
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= readableOf(this);
   }

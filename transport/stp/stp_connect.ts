@@ -53,7 +53,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
     const peer = await answer({ ...options, own, area, listener, deadlineMs });
     own.block.kind = "established";
     own.block.peer = peer;
-    await own.publish();
+    await own.publishBehind(fence, medium.clock.monotonicMs());
     const local: StpAddress = { ...to, host: own.self.host, port: options.localPort };
     return new StpConn({
       medium,
@@ -70,7 +70,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
     own.block.kind = "aborted";
     own.block.reason = "the connector gave up";
     try {
-      await own.publish();
+      await own.publishBehind(fence, medium.clock.monotonicMs());
     } catch {
       // The medium is gone: the first error says so, or why else nobody waits any more.
     }
@@ -94,7 +94,7 @@ async function ask(
   own: OwnControl,
   listener: EndpointId,
 ): Promise<void> {
-  const { to, token, medium, localPort } = options;
+  const { to, token, medium, localPort, fence } = options;
   own.block.kind = "connecting";
   own.block.peer = listener;
   own.block.localPort = localPort;
@@ -107,7 +107,7 @@ async function ask(
       listenerPort: to.port,
     });
   }
-  await own.publish();
+  await own.publishBehind(fence, medium.clock.monotonicMs());
 }
 
 interface AnswerOptions extends StpConnectOptions {

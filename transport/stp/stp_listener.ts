@@ -71,7 +71,7 @@ export class StpListener implements Listener {
     const listener = new StpListener(options);
     own.block.kind = "listening";
     own.block.localPort = port;
-    await own.publish();
+    await listener.#publish(own);
     listener.#polling = listener.#poll();
     return listener;
   }
@@ -113,7 +113,7 @@ export class StpListener implements Listener {
     for (const conn of this.#queue.splice(0)) conn.abort("the listener closed");
     own.block.kind = "free";
     try {
-      await own.publish();
+      await this.#publish(own);
     } catch {
       // The volume is gone: nobody can connect through it either.
     }
@@ -138,13 +138,18 @@ export class StpListener implements Listener {
     }
   }
 
+  #publish(own: OwnControl): Promise<void> {
+    const { fence, medium } = this.#options;
+    return own.publishBehind(fence, medium.clock.monotonicMs());
+  }
+
   /** A listening block that was lost or damaged would make the port unreachable for ever. */
   async #publishAgain(): Promise<void> {
     const { clock, timing } = this.#options.medium;
     const nowMs = clock.monotonicMs();
     if (nowMs - this.#publishedMs < timing.watchMs) return;
     this.#publishedMs = nowMs;
-    await this.#options.own.publish();
+    await this.#publish(this.#options.own);
   }
 
   /** @returns true when somebody was answered */
@@ -205,7 +210,7 @@ export class StpListener implements Listener {
   async #refuse(to: EndpointId): Promise<void> {
     const { block } = this.#options.own;
     block.refusals = [...block.refusals.slice(1 - REFUSALS_MAX), { to, reason: "auth" }];
-    await this.#options.own.publish();
+    await this.#publish(this.#options.own);
   }
 
   async #establish(peer: EndpointId, peerPort: number): Promise<StpConn> {
@@ -216,7 +221,7 @@ export class StpListener implements Listener {
     own.block.localPort = port;
     own.block.peerPort = peerPort;
     try {
-      await own.publish();
+      await this.#publish(own);
     } catch (error) {
       pool.release(own, true);
       throw error;

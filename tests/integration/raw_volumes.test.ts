@@ -2,8 +2,9 @@
 // two devices with different logical blocks, and a second group of each host on another one.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
-import { LoopDevice, whyNoLoop } from "../unit/transport/raw/loop_device.ts";
+import { LoopDevice, run, whyNoLoop } from "../unit/transport/raw/loop_device.ts";
 import { Bed } from "./bed.ts";
 import { clientYaml, serverYaml, STG_TIMES, stgLine } from "./bed_config.ts";
 import { differences, makeOddTree } from "./odd_tree.ts";
@@ -68,6 +69,38 @@ const title = whyNoLoop === null
     const back = await bed.job("server", "restore", saved.backup ?? "", "--target", target);
     expect(back).toMatchObject({ status: "ok", fallback: null });
     expect(await differences(tree, `${target}${tree}`)).toEqual([]);
+  }, TIMEOUT_MS);
+
+  test("format refuses data unless it is forced, and a mounted device always", async () => {
+    using device = new LoopDevice({ sizeBytes: SIZE_BYTES });
+    const text = `{ name: stg0, host: 1, volumes: [${device.path}] }`;
+    bed.write("other.yaml", serverYaml(bed.ports).replace(stgLine(1), text));
+    const words = ["stg", "format", "stg0", "--config", bed.path("other.yaml"), "--json"];
+    run("mkfs.ext4", "-q", "-F", device.path);
+    const point = bed.path("mounted");
+    mkdirSync(point);
+    run("mount", device.path, point);
+    try {
+      for (const force of [[], ["--force"]]) {
+        const { code, error } = await bed.run([...words, ...force]);
+        expect([code, error?.code]).toEqual([11, "busy"]);
+        expect(error?.message).toContain(`it is mounted at "${point}"`);
+      }
+    } finally {
+      run("umount", point);
+    }
+    const plain = await bed.run(words);
+    expect([plain.code, plain.error?.code]).toEqual([11, "busy"]);
+    expect(plain.error?.message).toContain("found an ext4 file system at byte 1080");
+    expect((await bed.run([...words, "--force"])).code).toBe(0);
+    // What is there now is a group, and no file system any more.
+    const again = await bed.run(words);
+    expect([again.code, again.error?.message]).toEqual([
+      11,
+      `Cannot format volume "${device.path}": it carries storage transport group "stg0", ` +
+      "need an unused volume",
+    ]);
+    expect((await bed.run([...words, "--force"])).code).toBe(0);
   }, TIMEOUT_MS);
 
   test("format of a group in use is refused, also by force", async () => {

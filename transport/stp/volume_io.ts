@@ -37,6 +37,8 @@ async function named(pending: Promise<void>, volume: Volume, verb: string): Prom
 
 function volumeError(volume: Volume, verb: string, cause: unknown): Error {
   if (cause instanceof AssertionFailure) return cause;
+  // A volume that names itself, place and reason has said all.
+  if (cause instanceof AgentError && cause.code === "volume") return cause;
   const found = cause instanceof Error ? cause.message : String(cause);
   return new AgentError(
     "volume",

@@ -116,7 +116,7 @@ for (const asynchronous of [false, true]) {
       const [a, b] = await connectPair(bed);
       const bytes = random.bytes(1000);
       await writeWhole(a, bytes);
-      await settled(a);
+      await announced(bed, a, 1);
       const slot = slotOf(bed, a, 0);
       const whole = slot.slice();
       slot[500] = (slot[500] ?? 0) ^ 2;
@@ -137,9 +137,10 @@ for (const asynchronous of [false, true]) {
       await readCount(b, 100);
       const previous = slotOf(bed, a, 0).slice();
       await writeWhole(a, Uint8Array.of(99));
-      await settled(a);
+      await announced(bed, a, 2);
       for (let slot = 0; slot < FORMAT.ringSlots; slot++) slotOf(bed, a, slot).set(previous);
       expect([...await readCount(b, 1)]).toEqual([99]);
+      await consumed(bed, b, 2);
       expect(blockOf(bed, b).tornFrames).toBeGreaterThan(0);
     });
 
@@ -147,7 +148,7 @@ for (const asynchronous of [false, true]) {
       const bed = await memoryBed({ asynchronous });
       const [a, b] = await connectPair(bed);
       await writeWhole(a, Uint8Array.of(7));
-      await settled(a);
+      await announced(bed, a, 1);
       const first = tableOf(bed, a).slice();
       for (let seq = 1; seq < FRAME_ENTRIES; seq++) {
         await readCount(b, 1);
@@ -155,16 +156,18 @@ for (const asynchronous of [false, true]) {
       }
       await readCount(b, 1);
       await writeWhole(a, Uint8Array.of(99));
-      await settled(a);
+      await announced(bed, a, FRAME_ENTRIES + 1);
       keepTable(bed, a, first);
       expect([...await readCount(b, 1)]).toEqual([99]);
+      await consumed(bed, b, FRAME_ENTRIES + 1);
       expect(blockOf(bed, b).staleFrames).toBeGreaterThan(0);
 
       const [c, d] = await connectPair(bed);
       await writeWhole(c, Uint8Array.of(8));
-      await settled(c);
+      await announced(bed, c, 1);
       keepTable(bed, c, first);
       expect([...await readCount(d, 1)]).toEqual([8]);
+      await consumed(bed, d, 1);
       expect(blockOf(bed, d).tornFrames).toBeGreaterThan(0);
       expect(blockOf(bed, d).requests).toBeGreaterThan(0);
     });
@@ -235,8 +238,12 @@ describe("a frame", () => {
   });
 });
 
-/** Resolves when every frame that was written is announced. */
-async function settled(conn: StpConn): Promise<void> {
-  const { medium: { clock } } = conn;
-  for (let turn = 0; turn < 20; turn++) await clock.yield();
+/** Resolves when the block on the medium announces `frames`. */
+async function announced(bed: MemoryBed, conn: StpConn, frames: number): Promise<void> {
+  while (blockOf(bed, conn).producedFrames < frames) await clock.yield();
+}
+
+/** Resolves when the block on the medium says that `frames` were taken. */
+async function consumed(bed: MemoryBed, conn: StpConn, frames: number): Promise<void> {
+  while (blockOf(bed, conn).consumedFrames < frames) await clock.yield();
 }

@@ -39,7 +39,7 @@ export async function runServerValidate(
 ): Promise<WorkerResult> {
   const { client } = task;
   try {
-    const link = await connectNetwork(session, client);
+    const { link, certificate } = await connectNetwork(session, client);
     return await finishLink(session, link, async () => {
       const storage = await lookAtStorage(session, task, prove);
       await link.send({ type: "validate", storage: typeof storage === "number" });
@@ -47,7 +47,7 @@ export async function runServerValidate(
       session.validated({
         clientVersion: told.version,
         channels: [
-          networkWorks(client),
+          networkWorks(client, certificate),
           ...storageReport(client, typeof storage === "number" ? told.storage : storage),
         ],
       });
@@ -64,7 +64,11 @@ export async function runServerValidate(
   }
 }
 
-async function connectNetwork(session: WorkerSession, client: ClientEntry): Promise<JobLink> {
+/** A link over Fig. 4's connections, and the name in the client's certificate, if TLS has one. */
+async function connectNetwork(
+  session: WorkerSession,
+  client: ClientEntry,
+): Promise<{ readonly link: JobLink; readonly certificate: string | undefined }> {
   const { layer, signal, runtime, identity } = session;
   const address = networkAddress(client, client.port);
   const { control, errors } = await connectFileSystem(session.flow(), {
@@ -75,7 +79,8 @@ async function connectNetwork(session: WorkerSession, client: ClientEntry): Prom
     control: layer.conn(control),
     errors: errors === null ? null : layer.conn(errors),
   };
-  return new JobLink(conns, { signal, clock: runtime.clock });
+  const link = new JobLink(conns, { signal, clock: runtime.clock });
+  return { link, certificate: conns.control.peerName };
 }
 
 /** One try, also when the policy does not want the storage: the group is configured. */
@@ -104,9 +109,10 @@ async function receiveAnswer(session: WorkerSession, link: JobLink): Promise<Tol
 /** Why the storage was not looked at when the network does not work. */
 const NOT_TRIED = { reason: "not_tried", detail: "not tried: it is set up over the network" };
 
-function networkWorks(client: ClientEntry): ChannelReport {
+function networkWorks(client: ClientEntry, certificate: string | undefined): ChannelReport {
   const count = `${client.connections} connection${client.connections === 1 ? "" : "s"}`;
-  const detail = `${count} to ${client.address}:${client.port}`;
+  const guard = certificate === undefined ? "without TLS" : `TLS, certificate of "${certificate}"`;
+  const detail = `${count} to ${client.address}:${client.port}, ${guard}`;
   return { channel: "network", usable: true, reason: null, detail, stg: null };
 }
 

@@ -117,6 +117,30 @@ describe("agent validate", () => {
     expect(storage.detail).toMatch(/volume "[^"]*(lun1|copy)" does not show/);
   }, TIMEOUT_MS);
 
+  test("shows the client's certificate, and NO when it is another's", async () => {
+    const bed = await make();
+    await bed.expectOk("pki", "init", bed.path("pki"));
+    for (const name of ["vault01", "web01", "web02"]) {
+      await bed.expectOk("pki", "issue", bed.path("pki"), name, "--address", "127.0.0.1");
+    }
+    const tls = (name: string) =>
+      `tls: { ca: pki/ca.pem, cert: pki/${name}.pem, key: pki/${name}.key }\n`;
+    const client = clientYaml(bed.ports).replace("server: { ", "server: { name: vault01, ");
+    bed.write("server.yaml", serverYaml(bed.ports) + tls("vault01"));
+    bed.write("client.yaml", client + tls("web01"));
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    const right = await validate(bed);
+    expect([right.code, right.storage.usable]).toEqual([0, true]);
+    expect(right.network.detail).toContain('TLS, certificate of "web01"');
+    // Another agent of the same CA sits at the client's address.
+    await bed.stop("client");
+    bed.write("client.yaml", client.replace("name: web01", "name: web02") + tls("web02"));
+    await bed.start("client");
+    const wrong = await validate(bed);
+    expect([wrong.code, wrong.network.usable, wrong.network.reason]).toEqual([1, false, "auth"]);
+    expect(wrong.network.detail).toContain("web02");
+  }, TIMEOUT_MS);
+
   test("asks on the server only, and for a known client", async () => {
     const bed = await make();
     await Promise.all([bed.start("server"), bed.start("client")]);

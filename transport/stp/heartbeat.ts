@@ -8,8 +8,8 @@
 //     process that was stopped, or that was slow to claim): it is written over, a few times.
 //  3. When no volume took a heartbeat for half of the dead time, the id counts as lost; others
 //     take it after the whole of it (host_claim.ts).
-//  4. A process that was stopped may go on when its beat is late by less than the dead time;
-//     later it loses the id before it writes anything.
+//  4. A process that was stopped may go on when its beat is less late than `lateBeatMs`; later it
+//     loses the id before it writes anything.
 
 import { AgentError } from "../ground/error.ts";
 import type { Volume } from "../volume.ts";
@@ -18,6 +18,7 @@ import { type HostTable, readHostTable, readWholeHostBlock, writeHostBlock } fro
 import type { HostsObserver } from "./hosts_observer.ts";
 import { LATE_WRITES_MAX } from "./limits.ts";
 import type { StgMedium } from "./stg_medium.ts";
+import { lateBeatMs } from "./stp_timing.ts";
 
 export class Heartbeat {
   readonly #medium: StgMedium;
@@ -43,6 +44,11 @@ export class Heartbeat {
 
   get lost(): AgentError | null {
     return this.#lost;
+  }
+
+  /** False when somebody else may have the id, or may have it soon: nothing is written then. */
+  mayWrite(): boolean {
+    return this.#lost === null && !this.#loseWhenLate(this.#medium.clock.monotonicMs());
   }
 
   start(): void {
@@ -81,6 +87,8 @@ export class Heartbeat {
         const startMs = this.#medium.clock.monotonicMs();
         if (this.#loseWhenLate(startMs)) return;
         await writeHostBlock(this.#medium.identity, volume, { ...this.#block, heartbeat });
+        // A fence may have looked just before it landed.
+        if (this.#loseWhenLate(this.#medium.clock.monotonicMs())) return;
         this.#beatMs = startMs;
       } catch (error) {
         this.#trouble = error;
@@ -116,7 +124,7 @@ export class Heartbeat {
 
   #loseWhenLate(nowMs: number): boolean {
     const silentMs = nowMs - this.#beatMs;
-    if (silentMs < this.#medium.timing.deadMs) return false;
+    if (silentMs < lateBeatMs(this.#medium.timing)) return false;
     this.#lose(`this process stood still for ${Math.round(silentMs)} ms`, this.#trouble);
     return true;
   }

@@ -150,6 +150,7 @@ export class StgMember implements AsyncDisposable {
     if (left !== null && left.self.boot !== this.claim.generation) return;
     this.#quarantineUndrained(endpoint, left);
     if (left === null || left.kind === "free" || left.kind === "aborted") return;
+    if (!this.#heart.mayWrite()) return; // The peer sees that our host is gone, or started again.
     left.undrained = this.#maySettleLate(left);
     left.kind = "aborted";
     left.reason = "the process that held it ended";

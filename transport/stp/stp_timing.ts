@@ -60,3 +60,12 @@ export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
 export function watchWindowMs(timing: StpTiming): number {
   return timing.heartbeatMs * 2.5;
 }
+
+/**
+ * A host whose beat is later than this writes no more: the rest of the dead time, after which
+ * others take its id, is for what is under way. The main thread and the workers' fences judge by
+ * the same value: a host never beats on whose workers gave up.
+ */
+export function lateBeatMs(timing: StpTiming): number {
+  return timing.deadMs * 3 / 4;
+}

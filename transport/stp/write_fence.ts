@@ -7,10 +7,10 @@
 //     than half of the dead time: others take the id after the whole of it (host_claim.ts), so the
 //     other half is left for a write that is under way.
 //  2. When that is not certain (the worker was idle, or the process was stopped), each call looks.
-//  3. Another claim of our generation or a later one, or a heartbeat that stood still for three
-//     quarters of the dead time, ends the fence for good: a process that was stopped longer than
-//     its peers wait writes nothing any more. An earlier generation is a late write of a process
-//     that lost the id; the beat writes over it.
+//  3. A claim of a later generation, or a heartbeat that stood still for `lateBeatMs`, ends the
+//     fence for good: a process that was stopped longer than its peers wait writes nothing any
+//     more. Another claim of our generation or an earlier one is a late write, as for the beat
+//     (heartbeat.ts), which writes over it or loses the id and stands still.
 
 import { AgentError } from "../ground/error.ts";
 import type { Completion, Volume } from "../volume.ts";
@@ -18,6 +18,7 @@ import { decodeHostBlock, type HostBlock } from "./host_block.ts";
 import { AREA_READS_MAX, BLOCK_BYTES } from "./limits.ts";
 import { hostBlockOffset } from "./stg_layout.ts";
 import type { HostClaim, StgMedium } from "./stg_medium.ts";
+import { lateBeatMs } from "./stp_timing.ts";
 import { readVolume } from "./volume_io.ts";
 
 /** Looks of one call when each of them took longer than it is good for. */
@@ -105,7 +106,7 @@ export class WriteFence {
     const { claim, generation } = this.#claim;
     if (block === null) return false;
     if (block.claim !== claim) {
-      if (block.generation < generation) return false;
+      if (block.generation <= generation) return false;
       throw this.#lose(`"${block.name}" holds the id`);
     }
     if (!block.attached) throw this.#lose("the id was given back");
@@ -125,7 +126,7 @@ export class WriteFence {
     if (this.#movedMs === -Infinity) this.#movedMs = nowMs;
     this.#lookedMs = nowMs;
     const stillMs = nowMs - this.#movedMs;
-    if (stillMs >= deadMs * 3 / 4) {
+    if (stillMs >= lateBeatMs(this.#medium.timing)) {
       throw this.#lose(`its heartbeat stood still for ${Math.round(stillMs)} ms`);
     }
     this.#untilMs = Math.min(nowMs + deadMs / 4, this.#aliveMs + deadMs / 2);

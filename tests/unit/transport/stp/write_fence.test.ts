@@ -123,8 +123,8 @@ for (const slow of [false, true]) {
       expect(bed.reads).toBe(4);
     });
 
-    test("ends when another process holds the id, of a later generation or the same", async () => {
-      bed.beat({ claim: "00000000000000bb", name: "thief" });
+    test("ends when a process of a later generation holds the id", async () => {
+      bed.beat({ claim: "00000000000000bb", generation: 6, name: "thief" });
       bed.clock.jump(DEAD_MS / 4);
       expect(await outcome(fence, bed)).toContain(`"thief" holds the id`);
     });
@@ -133,6 +133,14 @@ for (const slow of [false, true]) {
       bed.beat({ attached: false });
       bed.clock.jump(DEAD_MS / 4);
       expect(await outcome(fence, bed)).toContain("the id was given back");
+    });
+
+    test("ends when a claim of its own generation stays, for the beat cannot write over it", async () => {
+      bed.beat({ claim: "00000000000000bb", name: "rival" });
+      bed.clock.jump(DEAD_MS / 4);
+      expect(await outcome(fence, bed)).toBe("ok");
+      bed.clock.jump(DEAD_MS / 2);
+      expect(await outcome(fence, bed)).toContain("stood still");
     });
 
     test("is not ended by a late write of an earlier holder", async () => {

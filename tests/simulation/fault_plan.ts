@@ -15,7 +15,7 @@ export const RECOVERABLE = [
   "lost", // a write is acknowledged and never lands
   "duplicate", // a write lands twice, the second time over what came after it
   "stale", // a read returns what stood there some time ago
-  "flip_medium", // a bit of a write lands wrong
+  "flip_medium", // a bit of a write lands wrong, or turns later
   "flip_transit", // a bit of a read arrives wrong
   "slow_volume", // one volume is slower than the others
   "pause_short", // a process is stopped, for less than half of the dead time
@@ -27,6 +27,7 @@ export const HARMFUL = [
   "dead_volume", // from some moment on one volume fails, for one host or for all
   "pause_long", // a process is stopped for longer than the dead time
   "crash", // a process is killed and started again
+  "kill_worker", // the worker of a daemon dies, the daemon ends what it left and starts another
   "rival", // another process claims the id of a host that runs
 ] as const;
 
@@ -59,13 +60,8 @@ export function isFaultClass(name: string): name is FaultClass {
   return FAULT_CLASSES.some((known) => known === name);
 }
 
-/** Classes that the protocol puts right today; the others of RECOVERABLE may end connections. */
-const HEALED: ReadonlySet<FaultClass> = new Set(
-  ["torn_read", "stale", "slow_volume", "pause_short", "flip_transit"] as const,
-);
-
 export function isRecoverable(plan: FaultPlan): boolean {
-  return [...plan.classes].every((fault) => HEALED.has(fault));
+  return HARMFUL.every((harmful) => !plan.classes.has(harmful));
 }
 
 /** Up to four classes by the seed, or exactly those that are named. */

@@ -43,10 +43,15 @@ export class RunTrace {
     this.#mixText(who);
     this.#mix(Math.floor(this.#clock.nowMs * 1000));
     for (const number of numbers) this.#mix(number);
+    if (this.#verbose) this.say(who, `${kind} ${numbers.join(" ")}`);
+  }
+
+  /** Text for people: no part of the hash. */
+  say(who: string, text: string): void {
     if (!this.#verbose) return;
     if (this.lines.length === LINES_MAX) this.lines.shift();
     const at = this.#clock.nowMs.toFixed(3).padStart(10);
-    this.lines.push(`${at} ${who.padEnd(8)} ${kind} ${numbers.join(" ")}`);
+    this.lines.push(`${at} ${who.padEnd(8)} ${text}`);
   }
 
   /** A rule was broken: the first one is what counts. */

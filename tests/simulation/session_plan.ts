@@ -34,7 +34,7 @@ export interface SessionPlan {
   readonly listener: EndPlan;
 }
 
-const SIZES = [0, 1, 500, 5000, 40_000, 150_000, 400_000] as const;
+const SIZES = [0, 1, 500, 5000, 40_000, 150_000, 400_000, 1_200_000] as const;
 const PIECES = [1, 700, 4096, 40_000, 70_000, 300_000] as const;
 
 export function planSession(random: SeededRandom, graceful: boolean): SessionPlan {
@@ -52,17 +52,17 @@ export function planSession(random: SeededRandom, graceful: boolean): SessionPla
 function planEnd(random: SeededRandom, graceful: boolean): EndPlan {
   const size = random.pick(SIZES);
   const bytes = size < 2 ? size : 1 + random.below(size);
-  const quick = random.chance(0.7);
+  const quick = random.chance(0.5);
   const few = random.pick(PIECES);
   return {
     bytes,
     // Not thousands of calls: a run is short.
-    writeMax: Math.max(few, Math.ceil(bytes / 60)),
-    readMax: Math.max(random.pick(PIECES), Math.ceil(400_000 / 100)),
+    writeMax: Math.max(few, Math.ceil(bytes / 80)),
+    readMax: Math.max(random.pick(PIECES), 12_000),
     leave: random.chance(graceful ? 0 : 0.3)
       ? random.pick(["aborts", "closes"])
       : random.pick(["ends", "ends", "confirms"]),
-    leaveMs: random.next() ** 2 * 600,
+    leaveMs: random.next() ** 2 * 800,
     restRate: quick ? 0 : 0.1,
     restMs: 120,
     cancelRate: random.chance(0.2) ? 0.1 : 0,

@@ -33,7 +33,9 @@ export class SimEvents {
       this.#often(1, () => this.#pause(this.#random.between(deadMs * 1.1, deadMs * 3)));
     }
     if (classes.has("crash")) this.#often(2, () => this.#crash());
+    if (classes.has("kill_worker")) this.#often(3, () => this.#killWorker());
     if (classes.has("rival")) this.#often(2, () => this.#rival());
+    if (classes.has("flip_medium")) this.#often(6, () => this.#world.flipAtRest(this.#random));
     if (classes.has("dead_volume")) this.#often(1, () => this.#killVolume());
   }
 
@@ -51,12 +53,12 @@ export class SimEvents {
     const { process } = host;
     if (process.state !== "running") return;
     trace.note("stop", process.name, ms);
-    process.stop();
+    host.stop();
     this.#troubledMs.set(host.hostId, Infinity);
     clock.after(ms, () => {
       trace.note("continue", process.name);
       this.#troubledMs.set(host.hostId, clock.nowMs);
-      process.continue();
+      host.continue();
     });
   }
 
@@ -64,7 +66,14 @@ export class SimEvents {
     const host = this.#random.pick(this.#hosts);
     this.#world.trace.note("crash", host.process.name);
     this.#troubledMs.set(host.hostId, this.#world.clock.nowMs);
-    host.process.crash();
+    host.crash();
+  }
+
+  #killWorker(): void {
+    const { worker } = this.#random.pick(this.#hosts);
+    if (worker === null) return;
+    this.#world.trace.note("kill", worker.name);
+    worker.crash();
   }
 
   #killVolume(): void {
@@ -80,14 +89,13 @@ export class SimEvents {
   /** Another process claims the id of a host; it must not get the id of one that lives. */
   async #rival(): Promise<void> {
     const world = this.#world;
-    const { identity, trace, random, clock } = world;
+    const { trace, clock } = world;
     const host = this.#random.pick(this.#hosts);
     const victim = host.member;
-    if (identity === null || victim === null) return;
+    if (victim === null) return;
     const process = world.process(`rival${host.hostId}`);
     world.rules.admit(process, host.hostId);
-    const volumes = world.open(process, `h${host.hostId}`);
-    const medium = { identity, volumes, clock: process, random, timing: SIM_TIMING };
+    const medium = world.mediumOf(process, host.hostId, SIM_TIMING);
     const startMs = clock.nowMs;
     trace.note("rival", process.name);
     try {

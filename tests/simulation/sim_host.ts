@@ -1,91 +1,95 @@
-// A simulated host: a daemon that joins the group, listens or connects, and starts again when it
-// crashed or lost its id.
+// A simulated host: a daemon that joins the group and runs a worker, and starts again what died.
 //
-// Life: boot -> join (again until it works) -> serve -> leave; a crash ends it anywhere, and the
-// next process of the host goes on with what is left to do.
+// Life: boot -> join (again until it works) -> worker -> leave. A crash ends it anywhere, and the
+// next process of the host goes on with what is left to do; so does a new worker after a killed one.
 //
-// Invariants: a process that crashed takes no part any more. Every error that reaches the daemon
-// is an operating error.
+// Invariant: the main process beats and leases endpoints, the worker carries the connections, each
+// with volume handles of its own, as in the product.
 
-import { AgentError } from "../../transport/ground/error.ts";
-import type { EndpointId } from "../../transport/stp/control_block.ts";
-import { StgMember, type StpConn, StpMechanism } from "../../transport/stp/mod.ts";
+import { type EndpointLease, StgMember, StpMechanism } from "../../transport/stp/mod.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimProcess } from "./sim_process.ts";
-import { type Session, SIM_TIMING, type SimWorld } from "./sim_world.ts";
-import { StreamSession } from "./stream_session.ts";
+import { isOperating, RETRY_MS, SimWorker, TRIES_MS, type Work } from "./sim_worker.ts";
+import { SIM_TIMING, type SimWorld } from "./sim_world.ts";
 
-const PORT = 7000;
-/** Between two tries of a daemon to join, or of a program to connect. */
-const RETRY_MS = 150;
-const CONNECT_MS = 1500;
-/** How long after the last fault a daemon goes on trying. */
-const TRIES_MS = 12_000;
+/** How long the daemon takes to see that its worker is gone, at most, in ms. */
+const NOTICE_MS = 100;
 
 export interface SimHostOptions {
   readonly world: SimWorld;
   readonly hostId: number;
-  /** Of the listening host. */
-  readonly listenerId: number;
-  /** Connections that it makes; 0 for the listener. */
+  readonly peerId: number;
+  /** Connections that it makes. */
   readonly connections: number;
   /** A crashed daemon is started again. */
   readonly restarts: boolean;
 }
 
-/** One run of the daemon between joining and leaving the group. */
-interface Membership {
-  readonly process: SimProcess;
-  readonly member: StgMember;
-  readonly mechanism: StpMechanism;
-  /** Fires when the id is lost. */
-  readonly lost: AbortSignal;
-}
-
 export class SimHost {
   readonly hostId: number;
   process: SimProcess;
+  /** While the host is in the group. */
   member: StgMember | null = null;
+  worker: SimProcess | null = null;
+  /** Settles when it has made its connections, or never will. */
+  readonly connected: Promise<void>;
   readonly #options: SimHostOptions;
   readonly #random: SeededRandom;
+  readonly #work: Work;
   #boots = 0;
-  #left: number;
+  #workers = 0;
   #finishing = false;
-  #finish: (() => void) | null = null;
+  #end: () => void = () => {};
+  #onConnected: () => void = () => {};
 
   constructor(options: SimHostOptions) {
     this.#options = options;
     this.hostId = options.hostId;
-    this.#left = options.connections;
+    this.#work = { left: options.connections };
     this.#random = options.world.random.fork();
+    this.connected = new Promise((resolve) => this.#onConnected = resolve);
     this.process = this.#boot();
   }
 
-  /** Settles when the host has done its work, or crashed for good. */
+  /** Settles when the host has left, or crashed for good. */
   async run(): Promise<void> {
     const { world, restarts } = this.#options;
     for (;;) {
       const crashed = this.process.gone.then(() => "crashed");
       const how = await Promise.race([this.#live(this.process), crashed]);
-      if (how !== "crashed" || !restarts) return;
+      if (how !== "crashed" || !restarts) break;
       await world.sleep(this.#random.between(10, 1500));
       this.process = this.#boot();
     }
+    this.#onConnected();
   }
 
-  /** Asks a listener to serve what it has, and to leave. */
+  /** Lets its connections come to their end, and then leave. */
   finish(): void {
     this.#finishing = true;
-    this.process.deliver(() => this.#finish?.());
+    this.process.deliver(() => this.#end());
   }
 
-  get #triesEnd(): number {
-    return this.#options.world.faults.plan.stopMs + TRIES_MS;
+  /** SIGSTOP and SIGCONT take the whole process, threads and all. */
+  stop(): void {
+    this.process.stop();
+    this.worker?.stop();
+  }
+
+  continue(): void {
+    this.process.continue();
+    this.worker?.continue();
+  }
+
+  crash(): void {
+    this.member = null;
+    this.process.crash();
+    this.worker?.crash();
   }
 
   #boot(): SimProcess {
     const { world, hostId } = this.#options;
-    this.member = null;
+    this.worker = null;
     const process = world.process(`h${hostId}.${++this.#boots}`);
     world.rules.admit(process, hostId);
     return process;
@@ -93,146 +97,85 @@ export class SimHost {
 
   async #live(process: SimProcess): Promise<"done"> {
     for (;;) {
-      const membership = await this.#join(process);
-      if (membership === null) return "done";
-      if (this.#options.connections > 0) await this.#connectAll(membership);
-      else await this.#listen(membership);
+      const member = await this.#join(process);
+      if (member === null) return "done";
+      let lost = false;
+      member.onLost(() => {
+        lost = true;
+        this.member = null;
+        this.#end();
+      });
+      await this.#runWorkers(process, member, () => lost || this.#finishing);
       this.member = null;
-      await membership.member.close();
-      if (!membership.lost.aborted) return "done";
+      await member.close();
+      if (!lost) return "done";
     }
   }
 
   /** @returns null when it never worked */
-  async #join(process: SimProcess): Promise<Membership | null> {
+  async #join(process: SimProcess): Promise<StgMember | null> {
     const { world, hostId } = this.#options;
-    const { identity, random, layout } = world;
-    if (identity === null) throw new Error("formatted first");
-    const volumes = world.open(process, `h${hostId}`);
-    const medium = { identity, volumes, clock: process, random, timing: SIM_TIMING };
     for (;;) {
       try {
+        const medium = world.mediumOf(process, hostId, SIM_TIMING);
         const member = await StgMember.join({ ...medium, hostId, hostName: process.name });
-        const losing = new AbortController();
-        member.onLost(() => losing.abort());
-        this.member = member;
         world.rules.holds(process, hostId, member.claim.generation);
-        const lease = member.lease(layout.endpointsPerHost);
-        const mechanism = new StpMechanism({ ...medium, claim: member.claim, lease });
-        return { process, member, mechanism, lost: losing.signal };
+        this.member = member;
+        return member;
       } catch (error) {
-        if (!this.#isOperating(process, "join", error)) return null;
-        if (world.clock.nowMs > this.#triesEnd) return this.#giveUp("join");
-        await process.sleep(RETRY_MS);
-      }
-    }
-  }
-
-  async #listen({ process, mechanism, lost }: Membership): Promise<void> {
-    const { world } = this.#options;
-    const stopping = new AbortController();
-    this.#finish = () => stopping.abort();
-    if (this.#finishing) stopping.abort();
-    const signal = AbortSignal.any([stopping.signal, lost]);
-    const playing = new Set<Promise<void>>();
-    while (!signal.aborted) {
-      try {
-        const socket = mechanism.STPsocket();
-        await socket.bind({ family: "AF_STP", stg: "sim", host: this.hostId, port: PORT });
-        await socket.listen({ backlog: 4, token: world.token });
-        try {
-          for (;;) {
-            const { conn } = await socket.accept({ signal });
-            const session = world.session(keyOf(conn.ids.peer));
-            playing.add(this.#play(process, conn, session, "listener"));
-          }
-        } finally {
-          await socket.close();
+        if (!isOperating(world, process, "join", error)) return null;
+        if (world.clock.nowMs > world.faults.plan.stopMs + TRIES_MS) {
+          world.gaveUp(process, "join");
+          return null;
         }
-      } catch (error) {
-        if (signal.aborted) break;
-        if (!this.#isOperating(process, "listen", error)) break;
-        if (world.clock.nowMs > this.#triesEnd) break;
         await process.sleep(RETRY_MS);
       }
     }
-    await Promise.all(playing);
   }
 
-  async #connectAll(membership: Membership): Promise<void> {
-    const playing = new Set<Promise<void>>();
-    const { process, lost } = membership;
-    while (this.#left > 0 && !lost.aborted) {
-      const conn = await this.#connect(membership);
-      if (conn === null) {
-        if (!lost.aborted) this.#left = 0;
-        break;
-      }
-      this.#left--;
-      const session = this.#options.world.session(keyOf(conn.ids.local));
-      const playingOne = this.#play(process, conn, session, "connector");
-      playing.add(playingOne);
-      if (this.#random.chance(0.5)) await playingOne;
-    }
-    await Promise.all(playing);
-  }
-
-  /** Tries until it works. @returns null when the id is lost, or it never works */
-  async #connect({ process, mechanism, lost }: Membership): Promise<StpConn | null> {
-    const { world, listenerId } = this.#options;
-    const to = { family: "AF_STP", stg: "sim", host: listenerId, port: PORT } as const;
-    while (!lost.aborted) {
-      const wrong = this.#random.chance(0.05);
-      const token = wrong ? this.#random.bytes(16) : world.token;
-      const socket = mechanism.STPsocket();
-      try {
-        await socket.connect(to, { timeoutMs: CONNECT_MS, token });
-        if (!wrong) return socket.conn;
-        world.trace.breakRule(`${process.name} connected with a wrong token`);
-        return null;
-      } catch (error) {
-        await socket.close();
-        if (!this.#isOperating(process, "connect", error)) return null;
-        if (world.clock.nowMs > this.#triesEnd) return this.#giveUp("connect");
-        await process.sleep(RETRY_MS * this.#random.next());
-      }
-    }
-    return null;
-  }
-
-  async #play(
+  /** Runs workers until one of them came to its end. */
+  async #runWorkers(
     process: SimProcess,
-    conn: StpConn,
-    session: Session,
-    role: "connector" | "listener",
+    member: StgMember,
+    isOver: () => boolean,
   ): Promise<void> {
-    const own = session[role];
-    const other = session[role === "connector" ? "listener" : "connector"];
-    const plan = session.plans[role];
-    const random = this.#random.fork();
-    await new StreamSession({ conn, plan, own, other, process, random }).play();
-    session.played++;
+    const { world } = this.#options;
+    do {
+      try {
+        const lease = member.lease(world.layout.endpointsPerHost);
+        const worker = this.#startWorker(process, member, lease);
+        if (isOver()) this.#end();
+        const killed = worker.process.gone.then(() => "killed");
+        if (await Promise.race([worker.over, killed]) !== "killed") return;
+        await process.sleep(this.#random.between(0, NOTICE_MS));
+        await member.release(lease);
+      } catch (error) {
+        if (!isOperating(world, process, "lease", error)) return;
+        await process.sleep(RETRY_MS);
+      }
+    } while (!isOver());
   }
 
-  /** Says so; in a run that must heal it is a broken rule. */
-  #giveUp(what: string): null {
-    const { trace, strict } = this.#options.world;
-    trace.note(`gave-up-${what}`, this.process.name);
-    if (strict) trace.breakRule(`${this.process.name} could not ${what}`);
-    return null;
+  #startWorker(main: SimProcess, member: StgMember, lease: EndpointLease) {
+    const { world, hostId, peerId } = this.#options;
+    const process = world.process(`${main.name}.w${++this.#workers}`);
+    world.rules.admit(process, hostId);
+    const medium = world.mediumOf(process, hostId, SIM_TIMING);
+    const mechanism = new StpMechanism({ ...medium, claim: member.claim, lease });
+    const ending = new AbortController();
+    this.worker = process;
+    // Another thread: it hears of it when it runs, or never.
+    this.#end = () => process.deliver(() => ending.abort());
+    const worker = new SimWorker({
+      world,
+      hostId,
+      peerId,
+      process,
+      mechanism,
+      work: this.#work,
+      random: this.#random.fork(),
+      ending: ending.signal,
+    });
+    return { process, over: worker.run(this.#onConnected).then(() => "over") };
   }
-
-  #isOperating(process: SimProcess, what: string, error: unknown): boolean {
-    const { trace } = this.#options.world;
-    if (error instanceof AgentError) {
-      trace.note(`${what}-${error.code}`, process.name);
-      return true;
-    }
-    trace.breakRule(`${process.name} could not ${what}: ${String(error)}`);
-    return false;
-  }
-}
-
-function keyOf(id: EndpointId): string {
-  return `${id.host}/${id.endpoint}/${id.boot}/${id.generation}`;
 }

@@ -2,15 +2,17 @@
 //
 // Invariants: everything follows from the seed. The group is formatted before faults are armed.
 
+import { assert } from "../../transport/ground/assert.ts";
 import { formatStg, planLayout } from "../../transport/stp/mod.ts";
-import { layoutBytes } from "../../transport/stp/stg_layout.ts";
+import { BLOCK_BYTES } from "../../transport/stp/limits.ts";
+import { layoutBytes, proofBlockOffset } from "../../transport/stp/stg_layout.ts";
 import { type StgIdentity, type StpTiming, stpTiming } from "../../transport/stp/mod.ts";
 import { type FaultClass, FaultInjector, isRecoverable, planFaults, REACH } from "./fault_plan.ts";
 import { RunTrace } from "./run_trace.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { type EndPlan, planSession } from "./session_plan.ts";
 import { SimClock } from "./sim_clock.ts";
-import { SimMedium } from "./sim_medium.ts";
+import { flipBit, SimMedium } from "./sim_medium.ts";
 import { SimProcess } from "./sim_process.ts";
 import { SimVolume } from "./sim_volume.ts";
 import { EndLedger, streamContent } from "./stream_ledger.ts";
@@ -124,6 +126,31 @@ export class SimWorld {
     return this.#media.map((medium, index) =>
       new SimVolume({ index, hostName, synchronous, medium, clock, process, faults, rules })
     );
+  }
+
+  /** A bit turns where nobody writes just now: in a host block, a control block or a slot. */
+  flipAtRest(random: SeededRandom): void {
+    const index = random.below(this.#media.length);
+    const medium = this.#media[index];
+    const fromByte = BLOCK_BYTES;
+    const toByte = random.chance(0.7) ? proofBlockOffset(this.layout, 1, 0) : medium?.bytes.length;
+    if (medium === undefined || toByte === undefined) return;
+    const bit = (fromByte + random.below(toByte - fromByte)) * 8 + random.below(8);
+    this.trace.note("flip-at-rest", "", index, bit >> 3);
+    flipBit(medium.bytes, bit);
+  }
+
+  /** What a process of `hostId` needs of the group. */
+  mediumOf(process: SimProcess, hostId: number, timing: StpTiming) {
+    const { identity, random } = this;
+    assert(identity !== null, "the group was formatted");
+    return { identity, volumes: this.open(process, `h${hostId}`), clock: process, random, timing };
+  }
+
+  /** A daemon or program stopped trying; in a run that must heal this is a broken rule. */
+  gaveUp(process: SimProcess, what: string): void {
+    this.trace.note(`gave-up-${what}`, process.name);
+    if (this.strict) this.trace.breakRule(`${process.name} could not ${what}`);
   }
 
   /** The session of a connector's endpoint, whichever end asks first. */

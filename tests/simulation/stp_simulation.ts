@@ -84,17 +84,20 @@ async function play(world: SimWorld): Promise<void> {
 
 async function serve(world: SimWorld): Promise<void> {
   const { random } = world;
-  const listenerId = random.pick([1, 2]);
   const restarts = random.chance(0.8);
-  const connections = 1 + random.below(4);
-  const shared = { world, listenerId, restarts };
-  const listener = new SimHost({ ...shared, hostId: listenerId, connections: 0 });
-  const connector = new SimHost({ ...shared, hostId: 3 - listenerId, connections });
-  new SimEvents(world, [listener, connector]).start();
-  const serving = listener.run();
-  await connector.run();
-  listener.finish();
-  await serving;
+  // Mostly one side connects; sometimes both do, over the same endpoints.
+  const first = random.below(6);
+  const second = random.chance(0.3) ? random.below(4) : 0;
+  const [a, b] = random.chance(0.5) ? [first + 1, second] : [second, first + 1];
+  const hosts = [
+    new SimHost({ world, restarts, hostId: 1, peerId: 2, connections: a }),
+    new SimHost({ world, restarts, hostId: 2, peerId: 1, connections: b }),
+  ] as const;
+  new SimEvents(world, hosts).start();
+  const running = hosts.map((host) => host.run());
+  await Promise.all(hosts.map((host) => host.connected));
+  for (const host of hosts) host.finish();
+  await Promise.all(running);
 }
 
 /** Settles when no timer but its own is left: nothing polls for ever. */

@@ -71,9 +71,8 @@ export class EndLedger {
 
   /** A read or write failed; a failed read is the end of this end. */
   fail(call: "read" | "write", error: unknown): void {
-    const sound = error instanceof AgentError && STREAM_CODES.has(error.code) &&
-      /^Cannot .+: .+/.test(error.message);
-    if (!sound) {
+    const known = error instanceof AgentError && STREAM_CODES.has(error.code);
+    if (!known || !/^Cannot .+: .+/.test(error.message)) {
       this.#break(`failed to ${call} with ${String(error)}`);
       return;
     }
@@ -81,6 +80,7 @@ export class EndLedger {
     if (this.over === "") this.failure ??= error;
     if (call === "read" && this.over === "") this.over = "failed";
     this.#trace.note(`failed-${call}`, this.name, this.receivedBytes);
+    this.#trace.say(this.name, error.message);
   }
 
   #break(what: string): void {

@@ -58,7 +58,7 @@ export class StreamSession {
     await process.sleep(plan.leaveMs);
     if (own.over !== "") return;
     own.over = plan.leave === "aborts" ? "aborted" : "closed";
-    own.finished = plan.leave === "closes";
+    own.finished ||= plan.leave === "closes";
     if (plan.leave === "aborts") conn.abort("the program gave up");
     else await conn.close();
   }

@@ -146,6 +146,8 @@ export class WriteRules {
       if (!ended) this.fail(process, `endpoint ${keyOf(old.self)} is used again while it is open`);
       return;
     }
+    // A daemon that ends what a killed worker left twice: an older block came back meanwhile.
+    if (old.kind === "aborted" && now.kind === "aborted") return;
     const grows = now.producedFrames >= old.producedFrames &&
       now.producedBytes >= old.producedBytes && now.consumedFrames >= old.consumedFrames &&
       now.consumedBytes >= old.consumedBytes && now.changes > old.changes;

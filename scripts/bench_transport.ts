@@ -2,13 +2,14 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { currentRuntime } from "../transport/runtime/current_runtime.ts";
 import { BenchBed } from "./bench/bed.ts";
 import { type Contestant, contestants, type RunContext } from "./bench/contestants.ts";
 import { GOALS, judge } from "./bench/goals.ts";
-import { CHUNK_BYTES, STEAL_MAX, TRIES_MAX } from "./bench/limits.ts";
+import { BUSY_LOAD, CHUNK_BYTES, STEAL_MAX, TRIES_MAX } from "./bench/limits.ts";
 import type { Figures } from "./bench/peer_task.ts";
 import { drawPlots } from "./bench/plots.ts";
 import { renderResult, type Result, toJson } from "./bench/report.ts";
@@ -34,6 +35,13 @@ function say(text: string): void {
 
 function note(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+/** Steal tells what other machines took; what others on this one take shows here only. */
+function warnWhenBusy(): void {
+  const [load = 0] = loadavg();
+  if (load < BUSY_LOAD * availableParallelism()) return;
+  note(`The machine is busy (load ${load.toFixed(1)}): the figures will say little.`);
 }
 
 function lacks(program: string, ...args: readonly string[]): boolean {
@@ -135,6 +143,7 @@ async function main(): Promise<void> {
   }
   await using bed = await BenchBed.make(await currentRuntime());
   clearWhenStopped(bed);
+  warnWhenBusy();
   const runtime = values.runtime === "bun" ? [Deno.env.get("BUN") ?? "bun", "run"] : DENO_RUN;
   const seconds = count(values.seconds, "seconds");
   const context = { bed, runtime, seconds, frameBytes: CHUNK_BYTES, ringSlots: null };

@@ -9,6 +9,9 @@ export const RING_SLOTS = 8;
 /** Part of the machine's time that others took, above which a run says nothing. */
 export const STEAL_MAX = 0.15;
 
+/** Load per processor above which others on this machine take part of what is measured. */
+export const BUSY_LOAD = 0.5;
+
 /** Runs of one contestant per round before a busy machine ends the benchmark. */
 export const TRIES_MAX = 5;
 

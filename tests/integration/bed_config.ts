@@ -10,6 +10,16 @@ export interface ConfigOptions {
   readonly moreClients?: string;
   /** Further keys of the client's file. */
   readonly clientKeys?: string;
+  /** Which daemons speak TLS, with the files of `pki/` beside the configuration; none by default. */
+  readonly tls?: readonly ("server" | "client")[];
+  /** The server's name as the client knows it. */
+  readonly serverName?: string;
+}
+
+/** The `tls` line of a daemon; without TLS an empty one. */
+function tlsLine(options: ConfigOptions, side: "server" | "client", name: string): string {
+  if (!options.tls?.includes(side)) return "";
+  return `tls: { ca: pki/ca.pem, cert: pki/${name}.pem, key: pki/${name}.key }`;
 }
 
 export interface Ports {
@@ -31,6 +41,7 @@ export function serverYaml(ports: Ports, options: ConfigOptions = {}): string {
   return `name: vault01
 network: { listen: 127.0.0.1, port: ${ports.server} }
 control: unix:server.sock
+${tlsLine(options, "server", "vault01")}
 stgs:
   - ${stgLine(1)}
 vault: ${vault}
@@ -40,10 +51,12 @@ ${moreClients}`;
 }
 
 export function clientYaml(ports: Ports, options: ConfigOptions = {}): string {
+  const name = options.tls?.includes("client") ? `name: ${options.serverName ?? "vault01"}, ` : "";
   return `name: web01
 network: { listen: 127.0.0.1, port: ${ports.client} }
 control: unix:client.sock
-server: { address: 127.0.0.1, port: ${ports.server}, connections: 2 }
+${tlsLine(options, "client", "web01")}
+server: { ${name}address: 127.0.0.1, port: ${ports.server}, connections: 2 }
 stgs: [ ${stgLine(2)} ]
 spool: .
 databases:

@@ -90,7 +90,7 @@ export class FlowExchange {
       const ahead = this.#ahead.subarray(0, count);
       const bytes = new Uint8Array(count);
       bytes.set(ahead);
-      await readFull(this.#conn(), bytes.subarray(ahead.length), { signal });
+      await readFull(this.#conn(), bytes.subarray(ahead.length), { signal }).catch(withHint);
       this.#ahead = this.#ahead.subarray(ahead.length);
       refuseTlsRecord(bytes);
       return bytes;
@@ -149,6 +149,13 @@ export class FlowExchange {
   #conn() {
     return this.#context.layer.conn(this.descriptor);
   }
+}
+
+/** A peer that ends a set-up says why in its own log only. */
+function withHint(error: unknown): never {
+  if (!(error instanceof AgentError) || error.code !== "reset") throw error;
+  const hint = "See the peer's log; `tls` must be set at both ends or at neither.";
+  throw new AgentError("reset", error.message, { hint: error.hint ?? hint, cause: error });
 }
 
 /** @throws AgentError `auth` when the peer says another name than its certificate proved */

@@ -43,9 +43,9 @@ export class BunTlsHandshakes {
 
   fail(socket: Socket, thrown: unknown): void {
     const name = nameOf(socket);
-    this.#forget(name);
+    const known = this.#forget(name);
     socket.destroy();
-    this.#onRefused(tlsError(tlsAction("listening", name), thrown));
+    if (known) this.#onRefused(tlsError(tlsAction("listening", name), thrown));
   }
 
   #forget(name: string): boolean {

@@ -11,6 +11,9 @@ import { Change } from "../ground/change.ts";
 import { writeAll } from "../ground/write_all.ts";
 import { TLS_CIPHERTEXT_BYTES } from "./limits.ts";
 
+/** An alert in clear: fatal (2), protocol_version (70). */
+const NEED_TLS = Uint8Array.of(21, 3, 3, 0, 2, 2, 70);
+
 export interface TlsDuplex {
   readonly duplex: Duplex;
   /** Stops and starts the reading of ciphertext. */
@@ -55,6 +58,11 @@ export function tlsDuplex(conn: Conn): TlsDuplex {
         duplex.push(null);
         return;
       }
+      if (conn.counters.receivedBytes === count && !beginsRecord(into)) {
+        // The library's own alert would not get out before it ends the duplex.
+        if (conn.counters.sentBytes === 0) await conn.write(NEED_TLS);
+        throw new Error("wrong version: the first bytes are no TLS record");
+      }
       wanted = duplex.push(Buffer.from(into.subarray(0, count)));
     }
   };
@@ -70,4 +78,9 @@ export function tlsDuplex(conn: Conn): TlsDuplex {
     isPaused: () => !open,
   };
   return { duplex, gate };
+}
+
+/** The type of a TLS record is one of four. */
+function beginsRecord([type = 0]: Uint8Array): boolean {
+  return type >= 20 && type <= 23;
 }

@@ -66,7 +66,7 @@ const FAILURES: readonly Failure[] = [
     hint: BOTH_TLS,
   },
   {
-    pattern: /ECONNRESET|EPIPE|hang up|disconnected|closed|UnexpectedEof/i,
+    pattern: /reset|EPIPE|hang up|disconnected|closed|UnexpectedEof/i,
     found: "the peer broke off the proof of identity, need it finished",
     hint: "Check that both ends have `tls` with certificates of one CA; see the peer's log.",
   },
@@ -74,7 +74,8 @@ const FAILURES: readonly Failure[] = [
 
 /** @param action what was done and to whom: `connect to "10.0.0.1:7430"` */
 export function tlsError(action: string, thrown: unknown): AgentError {
-  if (thrown instanceof AgentError) return thrown;
+  // Until the greeting is over, a reset is how a peer without TLS, or another library, says no.
+  if (thrown instanceof AgentError && thrown.code !== "reset") return thrown;
   const text = describe(thrown);
   const failure = FAILURES.find(({ pattern }) => pattern.test(text));
   const found = failure?.found ?? `the TLS handshake failed (${text}), need it finished`;

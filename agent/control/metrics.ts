@@ -7,6 +7,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { Daemon, JobState, JobView } from "./daemon.ts";
+import { StgMetrics } from "./stg_metrics.ts";
 
 const STATES: readonly JobState[] = [
   "queued",
@@ -34,6 +35,7 @@ export class DaemonMetrics {
   readonly #age: Gauge<"client" | "kind" | "database">;
   readonly #resident: Gauge;
   readonly #ready: Gauge;
+  readonly #stgs: StgMetrics;
   #seen = new Map<string, Seen>();
 
   constructor(daemon: Daemon, clock: Pick<Clock, "wallMs">) {
@@ -71,6 +73,7 @@ export class DaemonMetrics {
       registers,
     });
     this.#ready = new Gauge({ name: "agent_ready", help: "1 when ready for jobs", registers });
+    this.#stgs = new StgMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -82,6 +85,7 @@ export class DaemonMetrics {
     const status = this.#daemon.status();
     this.#resident.set(status.residentBytes);
     this.#ready.set(status.ready ? 1 : 0);
+    this.#stgs.observe(status.stgs);
     this.#observeJobs(this.#daemon.jobs());
     if (this.#daemon.role === "server" && status.ready) this.#observeBackups();
     return await this.#registry.metrics();

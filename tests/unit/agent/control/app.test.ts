@@ -159,6 +159,16 @@ describe("createControlApp", () => {
     expect(text).toContain('agent_fallbacks_total{reason="connection_lost"} 0');
   });
 
+  test("GET /metrics shows each group's hosts, heartbeats, errors and endpoints", async () => {
+    const text = await (await bed().app.request("/metrics")).text();
+    expect(text).toContain('agent_stg_up{stg="stg0"} 1');
+    expect(text).toContain('agent_stg_host_live{stg="stg0",host="1"} 1');
+    expect(text).toContain('agent_stg_heartbeat_age_seconds{stg="stg0",host="1"} 0.012');
+    expect(text).toContain('agent_stg_errors{stg="stg0",host="1",kind="tornFrames"} 4');
+    expect(text).toContain('agent_stg_endpoints{stg="stg0",host="1",state="quarantined"} 1');
+    expect(text).toContain('agent_stg_endpoints{stg="stg0",host="1",state="free"} 13');
+  });
+
   test("GET /metrics counts bytes once however often it is read", async () => {
     const { app, daemon } = bed();
     daemon.startJob({ kind: "verify", backups: [], data: false });

@@ -51,8 +51,9 @@ async function openRaw(runtime: Runtime, paths: readonly string[]): Promise<Open
   return {
     volumes,
     serve: () => Promise.resolve(), // A disk serves itself.
-    close: () => {
+    close: async () => {
       for (const volume of volumes) volume.close();
+      await volumes[0]?.ended;
     },
   };
 }
@@ -73,7 +74,7 @@ function openArray(
         serving.push(served);
         return served;
       },
-      close: () => void Promise.all(serving).finally(() => array.close()),
+      close: () => Promise.all(serving).then(() => {}).finally(() => array.close()),
     };
   } catch (error) {
     array.close();
@@ -87,8 +88,8 @@ export interface JobParts {
   readonly prove: Prove;
   /** This host lost the group: the job must not use it any more. */
   readonly lose: (stg: string, error: ErrorRecord) => void;
-  /** Gives up the volumes. */
-  readonly close: () => void;
+  /** Gives up the volumes; resolves when nothing is in flight on them. */
+  readonly close: () => Promise<void>;
 }
 
 export interface ComposeJobOptions {
@@ -159,7 +160,7 @@ class JobGroups {
     const opened = await openVolumes(this.#runtime, part.source, this.#hostName);
     const lost = this.#lost.get(name);
     if (this.#closed || lost !== undefined) {
-      opened.close();
+      await opened.close();
       throw lost ?? new AgentError("closed", `Cannot use group "${name}": the job has ended`);
     }
     this.#opened.push(opened);
@@ -174,9 +175,9 @@ class JobGroups {
     return this.#open.has(name);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
-    for (const opened of this.#opened) opened.close();
+    await Promise.all(this.#opened.map((opened) => opened.close()));
   }
 }
 

@@ -36,7 +36,7 @@ export async function formatGroup(
     for (const { volume, before } of found) await wipeSignatures(volume, before);
     return { stg: identity.name, uuid: identity.uuid, volumes: stg.volumes };
   } finally {
-    close();
+    await close();
   }
 }
 

@@ -80,7 +80,7 @@ async function withVolumes<T>(
   try {
     return await use(opened);
   } finally {
-    opened.close();
+    await opened.close();
   }
 }
 

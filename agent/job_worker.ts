@@ -76,8 +76,10 @@ async function runJob(
   const { clock } = session.runtime;
   const deadline = { timeoutMs: CLOSE_GRACE_MS, action: "close what the job opened" };
   try {
-    await withDeadline(clock, deadline, () => session[Symbol.asyncDispose]());
-    parts.close();
+    await withDeadline(clock, deadline, async () => {
+      await session[Symbol.asyncDispose]();
+      await parts.close();
+    });
   } catch (error) {
     // What cannot be closed in order, such as a write that a dead disk never answers, ends with
     // the thread; the job's own end stands.

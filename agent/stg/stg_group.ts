@@ -30,7 +30,8 @@ export interface OpenVolumes {
   readonly volumes: readonly Volume[];
   /** Background work behind them, for the daemon's main thread; ends with the signal. */
   readonly serve: (signal: AbortSignal) => Promise<void>;
-  readonly close: () => void;
+  /** Resolves when nothing is in flight on them; nobody but a thread that ends need wait. */
+  readonly close: () => void | Promise<void>;
 }
 
 export interface StgGroupParts {

@@ -32,16 +32,19 @@ export async function openRawVolumes(
   const volumes: RawVolume[] = [];
   let open = paths.length;
   // The queue goes with the last volume.
+  const ended = Promise.withResolvers<void>();
   const closed = () => {
     open -= 1;
-    if (open === 0) queue.close();
+    if (open === 0) void queue.close().then(ended.resolve);
   };
   try {
-    for (const path of paths) volumes.push(await openOne(path, { ...parts, queue, closed }));
+    for (const path of paths) {
+      volumes.push(await openOne(path, { ...parts, queue, closed, ended: ended.promise }));
+    }
     return volumes;
   } catch (error) {
     for (const volume of volumes) volume.close();
-    queue.close();
+    void queue.close();
     throw error;
   }
 }
@@ -49,10 +52,11 @@ export async function openRawVolumes(
 interface OneParts extends RawParts {
   readonly queue: RawQueue;
   readonly closed: () => void;
+  readonly ended: Promise<void>;
 }
 
 async function openOne(path: string, parts: OneParts): Promise<RawVolume> {
-  const { files, directIo, queue, closed } = parts;
+  const { files, directIo, queue, closed, ended } = parts;
   const descriptor = openDescriptor(files, path);
   const closeDescriptor = () => files.close(descriptor);
   try {
@@ -76,6 +80,7 @@ async function openOne(path: string, parts: OneParts): Promise<RawVolume> {
     return new RawVolume(medium, {
       directIo,
       queue,
+      ended,
       closeDescriptor: () => {
         closeDescriptor();
         closed();

@@ -64,6 +64,7 @@ export class RawQueue {
   #checkMs = 0;
   #sleep: AbortController | null = null;
   #closed = false;
+  readonly #ended = Promise.withResolvers<void>();
 
   /** @throws AgentError `unsupported` | `no_space` when the kernel gives no queue */
   constructor({ directIo, clock, timeoutMs = IO_TIMEOUT_MS }: RawQueueParts) {
@@ -93,11 +94,16 @@ export class RawQueue {
     return answer.promise;
   }
 
-  /** Requests are answered still; the kernel's queue goes when it is empty. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#closeWhenEmpty();
+  /**
+   * Requests are answered still; the kernel's queue goes when it is empty. Idempotent.
+   * @returns when nothing is awaited any more: the thread may end
+   */
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#closeWhenEmpty();
+    }
+    return this.#ended.promise;
   }
 
   /** Hands waiting requests to the kernel while there is room. */
@@ -237,6 +243,7 @@ export class RawQueue {
     if (this.#awaited > 0 || this.#waiting.length > 0 || this.#looking) return;
     if (this.#givenUp > 0) this.#queue.reap(0, this.#onCompletion);
     if (this.#givenUp === 0) this.#queue.close();
+    this.#ended.resolve();
   }
 }
 

@@ -31,6 +31,8 @@ export interface RawVolumeParts {
   readonly queue: RawQueue;
   /** Called once, when nothing of the volume is under way any more. */
   readonly closeDescriptor: () => void;
+  /** Resolves when all volumes of the queue are closed and nothing is in flight. */
+  readonly ended: Promise<void>;
 }
 
 export class RawVolume implements Volume {
@@ -44,6 +46,14 @@ export class RawVolume implements Volume {
   constructor(medium: RawMedium, parts: RawVolumeParts) {
     this.medium = medium;
     this.#parts = parts;
+  }
+
+  /**
+   * Resolves when all volumes that were opened together are closed and nothing of them is in
+   * flight: a thread that ends before leaves the kernel's queue to the process.
+   */
+  get ended(): Promise<void> {
+    return this.#parts.ended;
   }
 
   get name(): string {

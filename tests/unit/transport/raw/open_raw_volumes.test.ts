@@ -93,8 +93,12 @@ describe("openRawVolumes()", () => {
 
   test("close() lets operations under way complete", async () => {
     const volume = await openRaw(folder.make("lun", SIZE_BYTES));
-    const pending = volume.write(0, volume.allocate(1024 * 1024).fill(5));
+    let isWritten = false;
+    const written = volume.write(0, volume.allocate(1024 * 1024).fill(5));
+    const pending = written?.then(() => isWritten = true);
     volume.close();
+    await volume.ended;
+    expect(isWritten).toBe(true);
     await pending;
     const again = await openRaw(volume.name);
     const into = again.allocate(4096);

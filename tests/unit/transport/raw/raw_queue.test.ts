@@ -172,15 +172,17 @@ describe("RawQueue", () => {
   });
 
   test("close() lets requests in flight end, then gives the kernel's queue back", async () => {
-    const { io, queue, ask } = bed();
+    const { io, clock, queue, ask } = bed();
     io.answer = null;
     const late = ask(0);
-    queue.close();
-    queue.close();
-    expect(io.closed).toBe(0);
+    let isEnded = false;
+    const ended = queue.close().then(() => isEnded = true);
+    void queue.close();
+    await clock.yield();
+    expect([io.closed, isEnded]).toEqual([0, false]);
     io.finish(0);
     await late;
-    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await ended;
     expect(io.closed).toBe(1);
   });
 });
@@ -251,7 +253,7 @@ describe("RawQueue on a medium that does not answer", () => {
     const { io, queue, ask } = bed();
     io.answer = null;
     await failure(ask(0));
-    queue.close();
+    await queue.close();
     expect(io.closed).toBe(0);
   });
 
@@ -276,7 +278,7 @@ describe("RawQueue on a medium that does not answer", () => {
         // Behind stuck requests, others may wait in vain.
         outcomes.forEach((what, n) => expect([what, "never"]).toContain(found[n] ?? ""));
         if (stuck < BOUNCE_BUFFERS_MAX) expect(found).toEqual(outcomes);
-        queue.close();
+        await queue.close();
         expect(io.closed).toBe(stuck === 0 ? 1 : 0);
       }),
       { numRuns: 50 },

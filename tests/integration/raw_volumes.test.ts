@@ -2,7 +2,7 @@
 // two devices with different logical blocks, and a second group of each host on another one.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { LoopDevice, run, whyNoLoop } from "../unit/transport/raw/loop_device.ts";
 import { Bed } from "./bed.ts";
@@ -69,6 +69,21 @@ const title = whyNoLoop === null
     const back = await bed.job("server", "restore", saved.backup ?? "", "--target", target);
     expect(back).toMatchObject({ status: "ok", fallback: null });
     expect(await differences(tree, `${target}${tree}`)).toEqual([]);
+  }, TIMEOUT_MS);
+
+  test("jobs leave no queue of the kernel behind in their daemons", async () => {
+    const file = bed.path("one file");
+    writeFileSync(file, "content");
+    const queues = (side: string): number => {
+      const maps = readFileSync(`/proc/${bed.daemon(side).child.pid}/maps`, "utf8");
+      return maps.match(/\[aio\]/g)?.length ?? 0;
+    };
+    // One for each group.
+    expect([queues("server"), queues("client")]).toEqual([2, 2]);
+    for (let round = 0; round < 5; round++) {
+      await bed.job("server", "backup", "filesystem", "--client", "web01", file);
+    }
+    expect([queues("server"), queues("client")]).toEqual([2, 2]);
   }, TIMEOUT_MS);
 
   test("format refuses data unless it is forced, and a mounted device always", async () => {

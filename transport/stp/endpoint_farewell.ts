@@ -6,7 +6,7 @@
 // time, or when the volume fails.
 
 import { AssertionFailure } from "../ground/assert.ts";
-import type { ConnectionIds, ControlBlock } from "./control_block.ts";
+import type { ConnectionIds } from "./control_block.ts";
 import { isOlderUse, peerEvent } from "./endpoint_state.ts";
 import { SLEEP_MS_MAX } from "./limits.ts";
 import type { OwnControl } from "./own_control.ts";
@@ -28,12 +28,12 @@ export async function sayFarewell(options: FarewellOptions): Promise<void> {
   const endMs = clock.monotonicMs() + timing.deadMs;
   let pauseMs = SLEEP_MS_MAX;
   try {
-    while (!hasEnded(peer.block, ids) && clock.monotonicMs() < endMs) {
+    while (!hasEnded(peer, ids) && clock.monotonicMs() < endMs) {
       await clock.sleep(pauseMs);
       pauseMs = Math.min(pauseMs * 2, timing.watchMs);
       if (own.retired) return;
       await peer.poll();
-      if (hasEnded(peer.block, ids)) return;
+      if (hasEnded(peer, ids)) return;
       await own.publishBehind(fence, clock.monotonicMs());
     }
   } catch (error) {
@@ -42,8 +42,9 @@ export async function sayFarewell(options: FarewellOptions): Promise<void> {
   }
 }
 
-function hasEnded(peer: ControlBlock, ids: ConnectionIds): boolean {
-  if (isOlderUse(peer.self, ids.peer)) return false;
-  const { type } = peerEvent(peer, ids);
+/** By the last poll; before the first one nothing is known. */
+function hasEnded({ block, state }: PeerControl, ids: ConnectionIds): boolean {
+  if (state !== "ok" || isOlderUse(block.self, ids.peer)) return false;
+  const { type } = peerEvent(block, ids);
   return type === "peer-freed" || type === "peer-aborted";
 }

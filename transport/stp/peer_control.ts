@@ -14,7 +14,7 @@ import {
   FrameTable,
   type FrameVerdict,
 } from "./frame_entry.ts";
-import { BLOCK_BYTES } from "./limits.ts";
+import { BLOCK_BYTES, RECORD_CRC_OFFSET } from "./limits.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import { readVolume } from "./volume_io.ts";
 
@@ -32,6 +32,8 @@ export class PeerControl {
   readonly #offsetBytes: number;
   #image: BlockImage;
   #spare: BlockImage;
+  /** Checksum of the record in `block`. */
+  #crc = 0;
   #reading: Promise<void> | undefined;
 
   constructor(volume: Volume, layout: StgLayout, ids: ConnectionIds) {
@@ -58,8 +60,14 @@ export class PeerControl {
 
   #decode(): undefined {
     const { bytes, view } = this.#spare;
-    this.state = decodeControlBlock(bytes, view, this.block);
-    if (this.state !== "ok") return undefined;
+    // Most polls find what the last one found; then the record is known to be good. The table may
+    // be another: in the last image it may have been torn.
+    const crc = view.getUint32(RECORD_CRC_OFFSET, true);
+    if (this.state !== "ok" || crc !== this.#crc) {
+      this.state = decodeControlBlock(bytes, view, this.block);
+      if (this.state !== "ok") return undefined;
+      this.#crc = crc;
+    }
     const older = this.#image;
     this.#image = this.#spare;
     this.#spare = older;

@@ -238,6 +238,50 @@ describe("a frame", () => {
   });
 });
 
+describe("a control block that the medium lost", () => {
+  /** Loses the next write at each of `offsets`. */
+  function loseNext(bed: MemoryBed, offsets: readonly number[]): void {
+    const left = new Set(offsets);
+    medium(bed).losesWrite = (at) => left.delete(at);
+  }
+  const offsetOf = (bed: MemoryBed, host: number, endpoint: number) =>
+    controlBlockOffset(bed.identity.layout, host, endpoint);
+
+  test("is written again when it told the end of the connection", async () => {
+    const bed = await memoryBed();
+    const [a, b] = await connectPair(bed);
+    loseNext(bed, [offsetOf(bed, a.ids.local.host, a.ids.local.endpoint)]);
+    const reading = failure(b.read(new Uint8Array(1)));
+    a.abort("the test says so");
+    expect((await reading).message).toContain("the test says so");
+  });
+
+  test("is written again while its owner listens", async () => {
+    const bed = await memoryBed();
+    const stg = bed.identity.name;
+    loseNext(bed, Array.from({ length: 4 }, (_, endpoint) => offsetOf(bed, 2, endpoint)));
+    const listening = bed.hosts[1].mechanism.STPsocket();
+    opened.push(listening);
+    await listening.bind({ family: "AF_STP", stg, host: 2, port: 0 });
+    await listening.listen({ backlog: 1 });
+    const connect = async (): Promise<StpConn> => {
+      const socket = bed.hosts[0].mechanism.STPsocket();
+      try {
+        await socket.connect(listening.getsockname(), { timeoutMs: 5000 });
+      } catch (error) {
+        if (!(error instanceof AgentError) || error.code !== "refused") throw error;
+        await clock.yield();
+        return await connect();
+      }
+      return socket.conn;
+    };
+    medium(bed).losesWrite = () => false;
+    const conn = await connect();
+    await writeWhole(conn, Uint8Array.of(1));
+    expect([...await readCount((await listening.accept()).conn, 1)]).toEqual([1]);
+  });
+});
+
 /** Resolves when the block on the medium announces `frames`. */
 async function announced(bed: MemoryBed, conn: StpConn, frames: number): Promise<void> {
   while (blockOf(bed, conn).producedFrames < frames) await clock.yield();

@@ -26,6 +26,9 @@ const SHAPE = ["tbf", "rate", "1gbit", "burst", "256k", "latency", "50ms"];
 /** Holds a namespace until its input closes; says when the namespace is there. */
 const HOLD = "ip link set lo up && echo ready && exec cat";
 
+/** Milliseconds a holder gets to end by itself. */
+const END_MS = 5_000;
+
 /** A process in a namespace of its own. */
 class NamespaceHolder {
   readonly #child: ChildProcess;
@@ -59,7 +62,9 @@ class NamespaceHolder {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const closed = once(this.#child, "close");
     this.#child.stdin?.end();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), END_MS);
     await closed;
+    clearTimeout(timer);
   }
 }
 

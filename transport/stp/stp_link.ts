@@ -288,7 +288,7 @@ export class StpLink {
     if (block.requests !== this.#seenRequests) this.#takeRequest(block.askedFrame - 1);
     const life = this.#takeFin(block.finSent, block.finFrames, block.finAcked);
     const event = peerEvent(block, this.ids);
-    return event.type === "peer-open" ? life : this.dispatch(event) ?? life;
+    return event.type === "peer-open" ? life : both(life, () => this.dispatch(event));
   }
 
   #takeFin(peerFinSent: boolean, finFrames: number, finAcked: boolean): Completion {
@@ -296,8 +296,8 @@ export class StpLink {
     if (peerFinSent && !this.#state.ended && finFrames === this.receive.frames) {
       pending = this.dispatch({ type: "fin-reached" });
     }
-    if (finAcked && this.#state.finSent) pending = this.dispatch({ type: "drained" }) ?? pending;
-    return pending;
+    if (!finAcked || !this.#state.finSent) return pending;
+    return both(pending, () => this.dispatch({ type: "drained" }));
   }
 
   /** A block that is torn or old may become good; not for ever. */
@@ -362,4 +362,11 @@ export class StpLink {
       fence: this.#fence,
     });
   }
+}
+
+/** Neither is dropped: a rejection that nobody waits for would end the process. */
+function both(first: Completion, next: () => Completion): Completion {
+  if (first === undefined) return next();
+  const second = async () => await next();
+  return Promise.all([first, second()]).then(() => {});
 }

@@ -2,6 +2,7 @@
 
 import type { BackupView, JobKind, JobView, Summary } from "../../agent/control/daemon.ts";
 import { needTool, runTool } from "./run_tool.ts";
+import { say } from "./say.ts";
 import type { Stage } from "./stage.ts";
 
 /** A daemon of the stage; "server-lan" is a second server, of the two-host demo. */
@@ -46,7 +47,7 @@ export class AgentCalls {
   async show(side: Side | "offline", ...args: readonly string[]): Promise<void> {
     const control = side === "offline" ? [] : this.#control(side);
     const command = [...this.#stage.agent, ...args, ...control];
-    process.stdout.write(`\n$ agent ${args.join(" ")}\n`);
+    say(`\n$ agent ${args.join(" ")}`);
     const { code } = await runTool(command, { show: true, signal: this.#signal });
     this.#signal.throwIfAborted();
     if (code !== 0) throw new Error(`agent ${args.join(" ")} ended with ${code}`);

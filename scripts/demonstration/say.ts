@@ -1,10 +1,18 @@
 // What the demos say on the terminal: lines, headlines, verdicts.
+//
+// Written at once and throwing: a reader that goes away (`demo | head`) is an exception on the way
+// through the demo's clean-up, where a stream's error event would end the process beside it.
+
+import { writeSync } from "node:fs";
+
+const STANDARD_OUTPUT = 1;
 
 /** Differences shown of each comparison: the first ones say what is wrong. */
 const SHOWN_MAX = 20;
 
 export function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  for (let at = 0; at < bytes.length;) at += writeSync(STANDARD_OUTPUT, bytes, at);
 }
 
 export function headline(text: string): void {

@@ -1,5 +1,5 @@
-// The network mechanism of a thread: plain on loopback, with `tls` mutual TLS 1.3 in which each peer
-// must prove the name that the configuration gives it.
+// The network mechanism of a thread: plain on loopback, with `tls` mutual TLS 1.3 in which each
+// peer must prove the name that the configuration gives it.
 //
 // What crosses to a job's worker is NetworkPart: names and paths. Each thread reads the key itself,
 // so that no key lies in a message.

@@ -39,7 +39,7 @@ export async function createAuthority(
   makeDirectory(files, directory);
   refuseTaken(files, [ca, key]);
   const { makeAuthority } = await loadX509();
-  const nowMs = clock.wallMs();
+  const nowMs = wholeSeconds(clock.wallMs());
   const serial = serialNumber(random);
   const notAfter = new Date(nowMs + AUTHORITY_LIFE_MS);
   const pem = await makeAuthority({
@@ -96,6 +96,11 @@ export function serialNumber(random: Random): string {
   const bytes = random.bytes(SERIAL_BYTES);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return encodeHex(bytes);
+}
+
+/** Certificates have whole seconds. */
+export function wholeSeconds(ms: number): number {
+  return ms - ms % 1000;
 }
 
 function makeDirectory(files: Files, directory: string): void {

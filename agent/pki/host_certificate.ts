@@ -4,7 +4,14 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import { isName } from "../config/mod.ts";
 import { type AddressName, addressName } from "./address_name.ts";
-import { AUTHORITY, keyPath, openAuthority, pemPath, serialNumber } from "./authority.ts";
+import {
+  AUTHORITY,
+  keyPath,
+  openAuthority,
+  pemPath,
+  serialNumber,
+  wholeSeconds,
+} from "./authority.ts";
 import { ADDRESSES_MAX, CLOCK_SKEW_MS, HOST_LIFE_MS } from "./limits.ts";
 import { loadX509 } from "./load_x509.ts";
 import { createPemFile, type PkiParts, refuseTaken, syncDirectory } from "./pem_file.ts";
@@ -40,7 +47,7 @@ export async function issueCertificate(
   const signer = await openAuthority(directory, parts);
   refuseTaken(parts.files, [cert, key]);
   const { makeHost } = await loadX509();
-  const nowMs = parts.clock.wallMs();
+  const nowMs = wholeSeconds(parts.clock.wallMs());
   // It is of no use when its CA is gone.
   const lastMs = signer.certificate.notAfter.getTime();
   const notAfter = new Date(Math.min(nowMs + HOST_LIFE_MS, lastMs));

@@ -114,7 +114,8 @@ describe("daemons with mutual TLS", () => {
       expect(error?.hint).toContain("`tls`");
       makeDatabase(bed.path("app.db"), 1);
       const database = await bed.json("client", "backup", "database", "app");
-      expect([1, EXIT_AUTH]).toContain(database.code); // The four bytes of a port make no record.
+      // Under Bun the four bytes of a port are too few to tell that they are no TLS.
+      expect([1, EXIT_AUTH]).toContain(database.code ?? 0);
       expect(database.error?.hint).toContain("`tls`");
       await bed[Symbol.asyncDispose]();
     }

@@ -163,7 +163,7 @@ function checkPeerName(hello: Hello, proved: string | undefined): void {
   if (proved === undefined || hello.name === proved) return;
   throw new AgentError(
     "auth",
-    `Cannot use the connection of "${proved}": it says that it is "${hello.name}", need its own name`,
+    `Cannot use the connection of "${proved}": it says that it is "${hello.name}", need its name`,
     { hint: `Set \`name: ${proved}\` in the configuration of that host, as in its certificate.` },
   );
 }

@@ -111,15 +111,6 @@ describe("secureNetwork()", () => {
     expect(told.hint).toContain("agent pki issue");
   });
 
-  test("refuses a certificate that fits two configured names", async () => {
-    const [ours, theirs] = [["web01", "vault01"], ["vault01"]];
-    const both = network("web01", web01, ours);
-    await using second = await both.listen({ address: HOST, port: 0 });
-    const port = second.addr.family === "AF_INET" ? second.addr.port : 0;
-    const error = await refusal(dial("vault01", vault01, { peers: theirs, port }));
-    expect(error.message).toContain('found "web01"');
-  });
-
   test("connect() refuses a peer of another CA, which hears of it", async () => {
     const error = await refusal(
       dial("web01", { ...stranger, ca: vault01.ca }, { peers: ["web01"] }),

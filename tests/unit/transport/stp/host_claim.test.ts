@@ -156,6 +156,20 @@ describe("claimHost()", () => {
     expect(await claiming).toMatchObject({ code: "cancelled" });
   });
 
+  test("gives way when its write was slow and landed over a claim that had settled", async () => {
+    const slow = bed.open(undefined, (kind) => kind === "write" ? 4 * TIMING.settleMs : 0);
+    const losing = claimHost(slow, { hostId: HOST, hostName: "slow" }).catch((error) => error);
+    await bed.clock.pass(1); // It looked, and its write is under way.
+    const winning = StgMember.join({ ...bed.medium, hostId: HOST, hostName: "quick" });
+    const winner = await bed.clock.until(winning, 60_000);
+    let lost = 0;
+    winner.onLost(() => lost++);
+    expect(String(await bed.clock.until(losing, 60_000))).toContain(`"quick" holds it`);
+    await bed.clock.pass(10 * TIMING.heartbeatMs);
+    expect(lost).toBe(0);
+    await bed.clock.until(winner.close(), 60_000);
+  });
+
   test("lets at most one of several claimers have the id, however they interleave", async () => {
     const delay = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3 * TIMING.settleMs }));
     const claimer = fc.record({
@@ -185,7 +199,7 @@ describe("claimHost()", () => {
           expect(lost).toBe(0);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 150 },
     );
   }, 60_000);
 });

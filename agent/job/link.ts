@@ -206,12 +206,16 @@ export class JobLink {
 
   /** True for what the two links say to each other. */
   #isForLink(from: LinkConn, message: LinkMessage): boolean {
-    if (from !== this.#lane?.data) this.#watch?.heard();
-    if (message.kind !== "document") return false;
-    const { document } = message;
-    if (document.type !== "alive") return this.#lane?.take(document) ?? false;
-    if (document.busy) this.#watch?.heardBusy();
-    return true;
+    const document = message.kind === "document" ? message.document : null;
+    const alive = document?.type === "alive";
+    if (from !== this.#lane?.data) this.#watch?.heard(alive && document.busy);
+    if (document === null || alive) return alive;
+    return this.#lane?.take(document) ?? false;
+  }
+
+  #networkBytes(): number {
+    const [control, errors] = [this.#control.conn.counters, this.#errors.conn.counters];
+    return control.receivedBytes + errors.receivedBytes;
   }
 
   async #watchOn(watch: NetworkWatch): Promise<void> {
@@ -221,7 +225,7 @@ export class JobLink {
       } catch {
         return; // The job ended.
       }
-      const verdict = watch.moment(this.#listening);
+      const verdict = watch.moment(this.#listening, this.#networkBytes());
       if (verdict === "speak") void this.send({ type: "alive", busy: false }).catch(() => {});
       if (verdict === "silent") this.#ended.abort(outOfReach());
     }

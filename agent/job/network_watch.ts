@@ -15,27 +15,25 @@ export type NetworkVerdict = "quiet" | "speak" | "silent";
 export class NetworkWatch {
   #silentMoments = 0;
   #moments = 0;
+  #receivedBytes = 0;
   #peerBusy = false;
 
-  /** Something came over the network. */
-  heard(): void {
+  /** A message came over the network; `busy` when the peer will be silent until its next one. */
+  heard(busy = false): void {
     this.#silentMoments = 0;
-    this.#peerBusy = false;
-  }
-
-  /** The peer will be silent until it is done with something. */
-  heardBusy(): void {
-    this.heard();
-    this.#peerBusy = true;
+    this.#peerBusy = busy;
   }
 
   /**
    * A moment has passed.
    * @param listening whether somebody waits for what the peer sends
+   * @param receivedBytes count so far: a large message on a slow network is no silence
    * @returns `speak` when the peer should hear of us, `silent` when it counts as out of reach
    */
-  moment(listening: boolean): NetworkVerdict {
+  moment(listening: boolean, receivedBytes: number): NetworkVerdict {
     this.#moments += 1;
+    if (receivedBytes !== this.#receivedBytes) this.#silentMoments = 0;
+    this.#receivedBytes = receivedBytes;
     if (listening && !this.#peerBusy) this.#silentMoments += 1;
     if (this.#silentMoments > NETWORK_SILENCE_MOMENTS) return "silent";
     return this.#moments % NETWORK_BEAT_MOMENTS === 0 ? "speak" : "quiet";

@@ -13,7 +13,7 @@ import { HandClock } from "../../transport/flow/hand_clock.ts";
 import { dataRecord, linkBed } from "./link_bed.ts";
 
 function pass(watch: NetworkWatch, moments: number, listening = true): string[] {
-  return Array.from({ length: moments }, () => watch.moment(listening));
+  return Array.from({ length: moments }, () => watch.moment(listening, 0));
 }
 
 describe("NetworkWatch", () => {
@@ -23,7 +23,7 @@ describe("NetworkWatch", () => {
     const spoken = verdicts.filter((one) => one === "speak").length;
     expect(spoken).toBe(Math.floor(NETWORK_SILENCE_MOMENTS / NETWORK_BEAT_MOMENTS));
     expect(verdicts).not.toContain("silent");
-    expect(watch.moment(true)).toBe("silent");
+    expect(watch.moment(true, 0)).toBe("silent");
   });
 
   test("a word starts the time anew", () => {
@@ -39,9 +39,15 @@ describe("NetworkWatch", () => {
     expect(pass(watch, 10 * NETWORK_SILENCE_MOMENTS, false)).not.toContain("silent");
   });
 
+  test("a message that is long on its way is no silence", () => {
+    const watch = new NetworkWatch();
+    const verdicts = Array.from({ length: 100 }, (_, moment) => watch.moment(true, 9 * moment));
+    expect(verdicts).not.toContain("silent");
+  });
+
   test("a busy peer may be silent until its next word", () => {
     const watch = new NetworkWatch();
-    watch.heardBusy();
+    watch.heard(true);
     expect(pass(watch, 10 * NETWORK_SILENCE_MOMENTS)).not.toContain("silent");
     watch.heard();
     expect(pass(watch, NETWORK_SILENCE_MOMENTS + 1)).toContain("silent");

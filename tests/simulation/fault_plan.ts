@@ -81,6 +81,11 @@ export function planFaults(
   return { classes: new Set(only ?? drawn), rate, stopMs };
 }
 
+/** Classes under which a read gives back what was written. */
+const KEEPS: ReadonlySet<FaultClass> = new Set(
+  ["slow_volume", "pause_short", "pause_long", "crash", "kill_worker", "rival"] as const,
+);
+
 /** Rolls the dice for single operations. */
 export class FaultInjector {
   readonly plan: FaultPlan;
@@ -88,6 +93,10 @@ export class FaultInjector {
   readonly #now: () => number;
   /** False while a run is set up. */
   armed = false;
+  /** Unit of torn reads and writes: a sector of a disk, or a line of memory. */
+  readonly tearBytes: number;
+  /** Synchronous volumes are memory, which keeps what it took: only where no fault says otherwise. */
+  readonly retains: boolean;
   /** Of the class `slow_volume`. */
   readonly slowVolume: number;
   /** Volume index -> name of the host that lost it, or "" for all. */
@@ -102,6 +111,8 @@ export class FaultInjector {
     this.random = random;
     this.#now = options.now;
     this.slowVolume = random.below(options.volumeCount);
+    this.retains = random.chance(0.5) && [...plan.classes].every((fault) => KEEPS.has(fault));
+    this.tearBytes = random.pick([64, 512]);
   }
 
   active(fault: FaultClass): boolean {

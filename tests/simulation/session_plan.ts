@@ -62,7 +62,7 @@ function planEnd(random: SeededRandom, graceful: boolean): EndPlan {
     leave: random.chance(graceful ? 0 : 0.3)
       ? random.pick(["aborts", "closes"])
       : random.pick(["ends", "ends", "confirms"]),
-    leaveMs: random.next() ** 2 * 800,
+    leaveMs: random.next() ** 3 * 800,
     restRate: quick ? 0 : 0.1,
     restMs: 120,
     cancelRate: random.chance(0.2) ? 0.1 : 0,

@@ -34,7 +34,7 @@ type Part = readonly [start: number, end: number];
 export class SimVolume implements Volume {
   readonly name: string;
   readonly blockBytes = SECTOR_BYTES;
-  readonly retains = false;
+  readonly retains: boolean;
   readonly #options: SimVolumeOptions;
   /** When the newest operation completes, on a volume that keeps their order. */
   #lastMs = 0;
@@ -42,6 +42,7 @@ export class SimVolume implements Volume {
   constructor(options: SimVolumeOptions) {
     this.#options = options;
     this.name = `v${options.index}`;
+    this.retains = options.synchronous && options.faults.retains;
   }
 
   get sizeBytes(): number {
@@ -194,15 +195,17 @@ export class SimVolume implements Volume {
     });
   }
 
-  /** Cuts `bytes` at random sectors, in random order. */
+  /** Cuts `bytes` at random places. Not even a sector is atomic when it lies in memory. */
   #parts(bytes: number): Part[] {
-    const { random } = this.#options.faults;
-    const sectors = bytes / SECTOR_BYTES;
-    const cuts = new Set([0, sectors]);
-    for (let i = 1; i < PARTS_MAX; i++) cuts.add(random.below(sectors));
+    const { random, tearBytes } = this.#options.faults;
+    const units = bytes / tearBytes;
+    const cuts = new Set([0, units]);
+    for (let i = 1; i < PARTS_MAX; i++) cuts.add(random.below(units));
+    // Many tears of a control block are in its record or just behind it.
+    if (random.chance(0.3)) cuts.add(Math.min(units, random.below(1024 / tearBytes)));
     const sorted = [...cuts].sort((a, b) => a - b);
     return sorted.slice(1).map((end, i) =>
-      [(sorted[i] ?? 0) * SECTOR_BYTES, end * SECTOR_BYTES] as const
+      [(sorted[i] ?? 0) * tearBytes, end * tearBytes] as const
     );
   }
 

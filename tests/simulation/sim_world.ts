@@ -27,6 +27,7 @@ export const SIM_TIMING: StpTiming = stpTiming({
   healMs: 3000,
   lingerMs: 3000,
   finMs: 1500,
+  quarantineMs: 4000,
 });
 
 /** After the last fault everything must have ended within this, in ms of simulated time. */

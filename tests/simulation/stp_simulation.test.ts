@@ -6,9 +6,9 @@ import { env } from "node:process";
 import { FAULT_CLASSES, isFaultClass } from "./fault_plan.ts";
 import { type SimOptions, simulateStp } from "./stp_simulation.ts";
 
-const FIXED = 40;
-const FRESH = 40;
-const PER_CLASS = 8;
+const FIXED = 20;
+const FRESH = 20;
+const PER_CLASS = 5;
 const BASE = 1000;
 
 function range(from: number, count: number): number[] {

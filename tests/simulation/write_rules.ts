@@ -148,6 +148,8 @@ export class WriteRules {
     }
     // A daemon that ends what a killed worker left twice: an older block came back meanwhile.
     if (old.kind === "aborted" && now.kind === "aborted") return;
+    // A join that failed half way is tried again, with the same generation.
+    if (old.kind === "free" && now.kind === "free" && now.self.generation === 0) return;
     const grows = now.producedFrames >= old.producedFrames &&
       now.producedBytes >= old.producedBytes && now.consumedFrames >= old.consumedFrames &&
       now.consumedBytes >= old.consumedBytes && now.changes > old.changes;

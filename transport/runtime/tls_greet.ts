@@ -66,5 +66,6 @@ export function tlsAction(side: TlsPeer["side"], address: string): string {
 function peerCertificate(socket: TLSSocket, address: string): Uint8Array {
   const { raw } = socket.getPeerCertificate();
   if (socket.authorized && !socket.isSessionReused() && raw instanceof Uint8Array) return raw;
-  throw new AgentError("auth", `Cannot use "${address}": it showed no certificate, need one`);
+  const found = "it showed no certificate in this handshake, need one";
+  throw new AgentError("auth", `Cannot use "${address}": ${found}`);
 }

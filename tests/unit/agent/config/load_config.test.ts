@@ -73,6 +73,20 @@ describe("loadConfig", () => {
     });
   });
 
+  test("loadClientConfig() needs the server's name with tls, and a server here without", () => {
+    const tls = "tls: { ca: a, cert: b, key: c }\n";
+    const problems = (text: string): string => {
+      const result = loadClientConfig(text, { file: FILE });
+      return result.ok ? "" : result.problems.map(({ key, hint }) => `${key} ${hint}`).join("\n");
+    };
+    expect(problems(CLIENT + tls)).toMatch(/^server\.name Add the `name`/);
+    const named = CLIENT.replace("server: {", "server: { name: vault01,");
+    expect(problems(named + tls)).toBe("");
+    const away = named.replace("address: 127.0.0.1, port: 7430", "address: fe80::1, port: 7430");
+    expect(problems(away)).toMatch(/^server\.address .*agent pki init/);
+    expect(problems(away + tls)).toBe("");
+  });
+
   test("loadClientConfig() reads the three database kinds of the contract's example", () => {
     const config = requireConfig(loadClientConfig(CLIENT, { file: FILE }));
     expect(config.server).toEqual({
@@ -147,6 +161,9 @@ const SERVER_CASES: readonly (readonly [string, string, string, readonly string[
   ]],
   ["nothing instead of map", "network: { listen: 127.0.0.1, port: 7430 }", "network:", [
     "F:2:9: network: found nothing, need a map of keys",
+  ]],
+  ["no peer elsewhere without tls", "web01: { address: 127.0.0.1", "web01: { address: 10.0.0.7", [
+    "F:8:21: clients.web01.address: found 10.0.0.7 without tls, need a loopback",
   ]],
   ["no listening to others without tls", "listen: 127.0.0.1", "listen: 0.0.0.0", [
     "F:2:20: network.listen: found 0.0.0.0 without tls, need a loopback address",

@@ -1,8 +1,10 @@
 // Who may talk to whom: each refusal is seen at both ends, with the code and the names.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { AgentError } from "../../../../transport/ground/error.ts";
-import { type Conn, type Listener } from "../../../../transport/conn.ts";
+import type { Conn, Listener } from "../../../../transport/conn.ts";
 import { currentRuntime, type TlsCredentials } from "../../../../transport/runtime/mod.ts";
 import { secureNetwork } from "../../../../transport/tls/mod.ts";
 import {
@@ -182,15 +184,25 @@ describe("secureNetwork()", () => {
     expect((await onRefused.promise).code).toBe("timeout");
   }, 10_000);
 
-  test("sessions are not resumed: a second connection shows its certificate again", async () => {
-    for (const _ of [1, 2]) {
-      const a = await dial("vault01", vault01);
-      const b = await listener.accept();
-      expect([a.peerName, b.peerName]).toEqual(["web01", "vault01"]);
-      a.abort("done");
-      b.abort("done");
-    }
+  test("refuses a peer that resumes a session instead of showing its certificate", async () => {
+    const client = async (session: string) => {
+      const files = "-CAfile ca.pem -cert vault01.pem -key vault01.key";
+      const call = `openssl s_client -connect ${HOST}:${portOf()} ${files} ${session} s.pem`;
+      // It accepts us, and stays until the tickets have come.
+      const script = `(printf '\\001'; sleep 0.3) | ${call}`;
+      const child = spawn("sh", ["-c", script], { cwd: pki.directory, stdio: "ignore" });
+      await once(child, "close");
+    };
+    const accepting = listener.accept();
+    await client("-sess_out");
+    const conn = await accepting;
+    expect(conn.peerName).toBe("vault01");
+    conn.abort("done");
     expect(refused).toEqual([]);
+    await client("-sess_in");
+    const told = await onRefused.promise;
+    expect(told.code).toBe("auth");
+    expect(told.message).toContain("it showed no certificate in this handshake");
   });
 
   test("refuses its own files when they do not fit", async () => {

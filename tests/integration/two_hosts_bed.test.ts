@@ -41,11 +41,11 @@ async function access(device: string, how: "read" | "write"): Promise<number> {
     const pids = namespaces.split(",").map(Number);
     expect(pids.map(isGone)).toEqual([false, false]);
     const ours = backingOf(device);
-    expect(ours).toContain("agent-lun");
+    expect(ours).toContain(`agent-lun-${holder.pid}`);
     holder.kill("SIGKILL");
     await holder.ended;
     await until(GONE_MS, "the end of the namespaces", () => pids.every(isGone) || null);
-    await until(GONE_MS, "the end of the LUN", () => backingOf(device) === null || null);
+    await until(GONE_MS, "the end of the LUN", () => backingOf(device) !== ours || null);
   }, TIMEOUT_MS);
 
   test("a LUN that is taken away fails reads and writes, and stays away", async () => {

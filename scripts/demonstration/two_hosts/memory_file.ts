@@ -41,7 +41,8 @@ export class MemoryFile implements Disposable {
   static async make(sizeBytes: number): Promise<MemoryFile> {
     const libc = await openLibc();
     const { memfdCreate, fcntl } = CALLS[libc.architecture];
-    const name = new TextEncoder().encode("agent-lun\0");
+    // The name is for people and for those who look for what was left behind.
+    const name = new TextEncoder().encode(`agent-lun-${process.pid}\0`);
     const address = libc.addressOf(name);
     const descriptor = libc.syscall(memfdCreate, address, CLOSE_ON_EXEC_SEALABLE, 0, 0, 0);
     if (descriptor < 0) throw new Error(`memfd_create failed with errno ${libc.errno()}`);

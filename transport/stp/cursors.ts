@@ -40,11 +40,6 @@ export class SendWindow {
     return Math.min(this.limit, this.#slots) - (this.frames - this.ackedFrames);
   }
 
-  /** Frames whose writing is not complete. */
-  get unfinished(): number {
-    return this.frames - this.doneFrames;
-  }
-
   /** A frame's writing begins. */
   produce(lengthBytes: number): void {
     assert(this.credit > 0, "a frame is only written with credit");

@@ -48,11 +48,6 @@ export class FrameSender {
     return this.#slots.hasFree(this.#volumeOf(send.frames));
   }
 
-  /** True while writes of frames are under way. */
-  get busy(): boolean {
-    return this.#link.send.unfinished > 0;
-  }
-
   /**
    * Starts frames from a prefix of `from`, as many as there is credit for. The bytes are copied.
    * @returns how many bytes went out

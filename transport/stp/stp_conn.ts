@@ -110,7 +110,6 @@ export class StpConn implements Conn {
 
   async closeWrite(): Promise<void> {
     await this.#writing?.catch(() => {});
-    await this.#finishFrames();
     await this.#guarded(() => this.#link.dispatch({ type: "close-write" }));
   }
 
@@ -221,18 +220,9 @@ export class StpConn implements Conn {
     return count;
   }
 
-  /** Waits until every frame is on its volume, or the connection failed. */
-  async #finishFrames(): Promise<void> {
-    const ladder = new IdleLadder();
-    while (this.#sender.busy && this.#link.failure === null) {
-      await this.#guarded(() => this.#link.pause(ladder, undefined));
-    }
-  }
-
   async #close(): Promise<void> {
     // A write that waits for credit ends with `closed`; one that is on its way completes.
     await this.#writing?.catch(() => {});
-    await this.#finishFrames();
     await this.#guarded(() => this.#link.dispatch({ type: "close" }));
     const { clock, timing } = this.medium;
     const ladder = new IdleLadder();

@@ -156,7 +156,7 @@ describe("cursors", () => {
           expect(moved).toBe(prefix > before);
           expect(send.acknowledge(prefix + 1, 1000)).toBe("beyond");
         }
-        expect(send.unfinished).toBe(0);
+        expect(send.doneFrames).toBe(send.frames);
       },
     ));
   });

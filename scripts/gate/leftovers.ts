@@ -1,6 +1,6 @@
 // What a step of the gate left on the machine: memory of emulated arrays outlives the processes
-// that used it, so a test that forgets to remove its array fills the machine's memory; a loop device
-// lives as long as anybody has it open, so one that is left tells of a process that is.
+// that used it, so a test that forgets to remove its array fills the machine's memory; a loop
+// device lives as long as anybody has it open, so one that is left tells of a process that is.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 

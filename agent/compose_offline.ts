@@ -11,6 +11,7 @@ import {
 } from "../emulator/mod.ts";
 import {
   decodeHex,
+  ProcProcessTable,
   readStgIdentity,
   readStgStatus,
   type Runtime,
@@ -66,9 +67,10 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
 }
 
 function benchHost(runtime: Runtime, stg: StgConfig, volumes: readonly Volume[]) {
-  const { clock, random } = runtime;
+  const { clock, random, files, process } = runtime;
   const { name, host: ownHost } = stg;
-  return { name, volumes, timing: timingOf(stg), clock, random, ownHost };
+  const processes = new ProcProcessTable(files, process.pid);
+  return { name, volumes, timing: timingOf(stg), clock, random, processes, ownHost };
 }
 
 async function withVolumes<T>(

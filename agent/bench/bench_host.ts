@@ -9,16 +9,17 @@ import {
   type Clock,
   type EndpointLease,
   type HostClaim,
+  type ProcessTable,
   type Random,
+  readHostTable,
   readStgIdentity,
-  readStgStatus,
   type StgIdentity,
   StgMember,
   StpMechanism,
   type StpTiming,
   type Volume,
 } from "../../transport/mod.ts";
-import { freeHosts } from "./free_hosts.ts";
+import { freeHosts, type SeenHost } from "./free_hosts.ts";
 
 export interface BenchHostOptions {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface BenchHostOptions {
   readonly timing: StpTiming;
   readonly clock: Clock;
   readonly random: Random;
+  /** Tells of an id that a process on this machine left that it is free at once. */
+  readonly processes: ProcessTable;
   /** The id of the configuration: an agent may come up with it at any time. */
   readonly ownHost: number;
   readonly hostName: string;
@@ -54,11 +57,11 @@ export class BenchHost implements AsyncDisposable {
    * @throws AgentError `busy` when no id is free, `mismatch` (not this group), `volume`
    */
   static async join(options: BenchHostOptions): Promise<BenchHost> {
-    const { name, volumes, clock, timing, ownHost } = options;
+    const { name, volumes, ownHost } = options;
     const identity = await readStgIdentity({ name, volumes });
     const { maxHosts } = identity.layout;
-    const { hosts } = await readStgStatus(identity, volumes, clock, timing);
-    for (const hostId of freeHosts({ maxHosts, seen: hosts }, ownHost)) {
+    const seen = await seenHosts(identity, volumes);
+    for (const hostId of freeHosts({ maxHosts, seen }, ownHost)) {
       const member = await tryJoin({ ...options, identity, hostId });
       if (member === null) continue;
       try {
@@ -96,6 +99,17 @@ export class BenchHost implements AsyncDisposable {
       await this.#member.close();
     }
   }
+}
+
+/** An id is attached when any volume says so. */
+async function seenHosts(
+  identity: StgIdentity,
+  volumes: readonly Volume[],
+): Promise<readonly SeenHost[]> {
+  const tables = await Promise.all(volumes.map((volume) => readHostTable(identity, volume)));
+  return tables.flatMap((table) =>
+    [...table.values()].map(({ hostId, attached }) => ({ host: hostId, attached }))
+  );
 }
 
 /** Null when somebody else took the id meanwhile. */

@@ -1,15 +1,13 @@
-// Which host ids a benchmark may take: ids that no agent has, from the highest down, since people
-// count from 1. Pure.
+// Which host ids a benchmark may take, from the highest down, since people count from 1. Pure.
 //
-// Invariants: the id in our own configuration and ids that beat are never taken. Ids that a killed
-// process left attached come last: claiming one waits until it counts as dead.
+// Invariants: the id in our own configuration is never taken. Ids that are attached come last: they
+// are an agent's, or were left by a process that was killed. Claiming one tells which, and a living
+// holder keeps it.
 
 /** What the host table says of an id. */
 export interface SeenHost {
   readonly host: number;
   readonly attached: boolean;
-  /** Null: not known. Claiming its id finds out. */
-  readonly live: boolean | null;
 }
 
 /** The ids to try, best first. */
@@ -19,8 +17,7 @@ export function freeHosts(
 ): number[] {
   const ids = Array.from({ length: table.maxHosts }, (_, index) => table.maxHosts - index);
   const others = ids.filter((id) => id !== ownHost);
-  const stateOf = (id: number) => table.seen.find((one) => one.host === id);
-  const clean = others.filter((id) => stateOf(id)?.attached !== true);
-  const left = others.filter((id) => stateOf(id)?.attached === true && !stateOf(id)?.live);
-  return [...clean, ...left];
+  const isAttached = (id: number): boolean =>
+    table.seen.some(({ host, attached }) => host === id && attached);
+  return [...others.filter((id) => !isAttached(id)), ...others.filter(isAttached)];
 }

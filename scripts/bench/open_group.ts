@@ -3,6 +3,7 @@
 import type { BenchHostOptions } from "../../agent/bench/mod.ts";
 import { openVolumes } from "../../agent/compose.ts";
 import { sourceOf, timingOf } from "../../agent/stg/mod.ts";
+import { ProcProcessTable } from "../../transport/runtime/mod.ts";
 import type { Runtime } from "../../transport/runtime/runtime.ts";
 import type { PeerTask } from "./peer_task.ts";
 
@@ -16,12 +17,13 @@ export async function openGroup(
   { stg, side }: Pick<PeerTask, "stg" | "side">,
 ): Promise<OpenedGroup> {
   if (stg === null) throw new Error("a storage run has a group");
-  const { clock, random } = runtime;
+  const { clock, random, files, process } = runtime;
   const opened = await openVolumes(runtime, sourceOf(stg), side);
   const { volumes } = opened;
   const { name, host: ownHost } = stg;
+  const processes = new ProcProcessTable(files, process.pid);
   return {
-    host: { name, volumes, timing: timingOf(stg), clock, random, ownHost },
+    host: { name, volumes, timing: timingOf(stg), clock, random, processes, ownHost },
     close: () => opened.close(),
   };
 }

@@ -86,6 +86,9 @@ describe("agent stg bench", () => {
 
   test("the second process ends when the first is killed", async () => {
     bed = await Bed.make();
+    // The storage would tell it after a minute only.
+    const yaml = readFileSync(bed.path("server.yaml"), "utf8");
+    bed.write("server.yaml", yaml.replace(/dead_time: \w+/, "dead_time: 60s"));
     await using program = new Program([...line(bed), "--seconds", "600"], { cwd: bed.folder });
     await untilStreaming(bed, 20_000);
     program.kill("SIGKILL");

@@ -7,6 +7,7 @@ export { type ReadIdentityOptions, readStgIdentity } from "./stg_identity.ts";
 export { layoutBytes, planLayout, ringSlots, type StgLayout } from "./stg_layout.ts";
 export type { HostClaim, StgIdentity } from "./stg_medium.ts";
 export { type JoinOptions, StgMember } from "./stg_member.ts";
+export { type HostTable, readHostTable } from "./host_table.ts";
 export type { HostStatus } from "./hosts_observer.ts";
 export {
   type ConnectionStatus,

@@ -28,6 +28,8 @@ export class StorageAcceptance {
   readonly #abandoned = new AbortController();
   /** No further set-up comes. */
   readonly #settled = new AbortController();
+  /** Why the last set-up that failed here failed. */
+  #failure: AgentError | null = null;
   readonly #channel: Promise<number>;
 
   constructor(session: WorkerSession, options: StorageAcceptanceOptions) {
@@ -49,7 +51,7 @@ export class StorageAcceptance {
    */
   settle(): Promise<number> {
     const message = "Cannot use the storage channel: its set-up failed on the client";
-    this.#settled.abort(new AgentError("reset", message));
+    this.#settled.abort(this.#failure ?? new AgentError("reset", message));
     return this.#channel;
   }
 
@@ -75,6 +77,7 @@ export class StorageAcceptance {
         if (storageLost.aborted) throw cancellation(storageLost);
         if (signal.aborted || this.#settled.signal.aborted) throw error;
         if (!(error instanceof AgentError)) throw error;
+        this.#failure = error;
         session.warn({ code: "storage", message: toErrorRecord(error).message, path: null });
       }
     }

@@ -11,6 +11,7 @@ import type { ClientEntry } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
   type FromWorker,
+  type Prove,
   type ServerFilesystemTask,
   type StgAccess,
   type WorkerResult,
@@ -47,6 +48,8 @@ export interface JobOutcome {
 export interface JobBedOptions {
   readonly channel?: ClientEntry["channel"];
   readonly volumeCount?: number;
+  /** The client's medium proof; the server's is the real one. */
+  readonly clientProof?: Prove;
 }
 
 export class JobBed implements AsyncDisposable {
@@ -114,7 +117,9 @@ export class JobBed implements AsyncDisposable {
     ports.serve(far.session);
     return await Promise.all([
       server.end(() => runServerFilesystem(server.session, server.task, proveMedium)),
-      far.end(() => runClientFilesystem(far.session, task, proveMedium)),
+      far.end(() =>
+        runClientFilesystem(far.session, task, this.#options.clientProof ?? proveMedium)
+      ),
     ]);
   }
 

@@ -3,7 +3,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import type { Conn } from "../../transport/conn.ts";
 import { isFallbackReason } from "../../transport/flow/mod.ts";
+import { AgentError } from "../../transport/ground/error.ts";
+import { proveMedium } from "../../transport/stp/mod.ts";
 import { VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { JobBed, type JobBedOptions, type JobOutcome } from "./job_bed.ts";
@@ -119,6 +122,37 @@ for (const host of ["server", "client", "both"] as const) {
     }, LIMIT_MS);
   });
 }
+
+describe("the client's set-up fails after the server's has succeeded", () => {
+  const clientProof = async (conn: Conn) => {
+    await proveMedium(conn);
+    throw new AgentError("volume", "Cannot read volume v0: it is gone");
+  };
+
+  test("a backup goes over the network", async () => {
+    await using bed = await open({ clientProof });
+    const ends = await backup(bed);
+    expectFellBack(ends);
+    expect(ends[0].fallback?.reason).toBe("client_volume_failed");
+    expect(findings(bed)).toBe("none");
+  }, LIMIT_MS);
+
+  test("a restore goes over the network", async () => {
+    await using bed = await open({ clientProof });
+    await backup(bed);
+    const ends = await restore(bed);
+    expectFellBack(ends);
+    expect(ends[0].fallback?.reason).toBe("client_volume_failed");
+  }, LIMIT_MS);
+
+  test("storage-only fails on both sides", async () => {
+    await using bed = await open({ clientProof, channel: "storage-only" });
+    for (const { error } of await backup(bed)) {
+      expect(error?.message).toContain("Cannot use the storage channel");
+    }
+    expect(published(bed)).toEqual([]);
+  }, LIMIT_MS);
+});
 
 test("network-only never uses the storage and has no reason", async () => {
   await using bed = await open({ channel: "network-only" });

@@ -128,8 +128,8 @@ export class ReceiveWindow {
   }
 
   /**
-   * Whether to tell the peer now how far we are: when it waits for credit, when half of its
-   * window is unacknowledged, or when we have nothing left to read. More often costs a write per frame;
+   * Whether to tell the peer now how far we are: when it waits for credit, when half of its window
+   * is unacknowledged, or when we have nothing left to read. More often costs a write per frame;
    * more seldom makes the peer wait.
    */
   ackDue(state: { readonly peerBlocked: boolean; readonly idle: boolean }): boolean {

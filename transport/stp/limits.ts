@@ -55,7 +55,7 @@ export const FRAME_TABLE_OFFSET = 512;
 export const PAYLOAD_BYTES_DEFAULT = 256 * 1024;
 export const PAYLOAD_BYTES_MIN = 64 * 1024;
 
-/** The first slot begins at a multiple of this: no payload straddles what a medium handles whole. */
+/** Slots begin at a multiple of this: no payload straddles what a medium handles whole. */
 export const EXTENT_ALIGN_BYTES = 1024 * 1024;
 
 /** Smallest volume that can be formatted, whatever the count of volumes. */

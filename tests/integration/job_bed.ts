@@ -37,6 +37,9 @@ import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG4, FIG4A, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
 import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_bed.ts";
 
+/** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
+const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
+
 /** How one side's job ended. */
 export interface JobOutcome {
   readonly result: WorkerResult | null;
@@ -66,7 +69,7 @@ export class JobBed implements AsyncDisposable {
   static async open(options: JobBedOptions = {}): Promise<JobBed> {
     const { clock, random } = runtime;
     const { volumeCount = 1 } = options;
-    const stp = await openMemoryBed({ clock, random, timing: SHORT, volumeCount });
+    const stp = await openMemoryBed({ clock, random, timing: TIMING, volumeCount });
     return new JobBed(stp, options);
   }
 
@@ -133,7 +136,7 @@ export class JobBed implements AsyncDisposable {
     const { identity, hosts } = this.stp;
     const lease = { leaseId: 0, endpoints: [], ports: [] };
     const source = { kind: "raw", paths: [] } as const;
-    const timing = stpTiming(SHORT);
+    const timing = stpTiming(TIMING);
     const { claim } = hosts[host].member;
     return { part: { name: "stg0", source, identity, claim, lease, timing } };
   }

@@ -16,7 +16,7 @@ import { openVolumes } from "./compose.ts";
 import type { StgConfig } from "./config/mod.ts";
 import { sourceOf, timingOf } from "./stg/mod.ts";
 
-/** @throws AgentError `busy` when a volume is in use or carries data; `usage`, `no_space`, `volume` */
+/** @throws AgentError `busy` (a volume is in use or carries data), `usage`, `no_space`, `volume` */
 export async function formatGroup(
   runtime: Runtime,
   stg: StgConfig,

@@ -1,13 +1,12 @@
 // The stream contract over storage sockets on raw volumes: a file with direct I/O, one block device
 // with logical blocks of 512 bytes, and two with 4096. Each host has its own handles and queue.
 
-import { describe, test } from "bun:test";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRawVolumes } from "../../transport/raw/mod.ts";
 import { currentRuntime } from "../../transport/runtime/mod.ts";
-import { LoopDevice, whyNoLoop } from "../unit/transport/raw/loop_device.ts";
+import { describeOnLoop, LoopDevice } from "../unit/transport/raw/loop_device.ts";
 import { openStpBed } from "../unit/transport/stp/stp_bed.ts";
 import type { Bed } from "./conn_bed.ts";
 import { describeConnConformance } from "./conn_conformance.ts";
@@ -57,10 +56,7 @@ function loopBed(sectorBytes: 512 | 4096, count: number): Promise<Bed> {
 
 const OPTIONS = { inFlightBytes: CONN_IN_FLIGHT_BYTES };
 describeConnConformance("STP on a raw file", fileBed, OPTIONS);
-if (whyNoLoop === null) {
+describeOnLoop("raw devices", () => {
   describeConnConformance("STP on a raw device, 512 bytes", () => loopBed(512, 1), OPTIONS);
   describeConnConformance("STP on two raw devices, 4096 bytes", () => loopBed(4096, 2), OPTIONS);
-} else {
-  describe.skip(`conn contract: STP on a raw device (${whyNoLoop})`, () =>
-    test("skipped", () => {}));
-}
+});

@@ -1,10 +1,10 @@
 // Backup and restore through raw block devices between two real processes: a group striped over
 // two devices with different logical blocks, and a second group of each host on another one.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
-import { LoopDevice, run, whyNoLoop } from "../unit/transport/raw/loop_device.ts";
+import { describeOnLoop, LoopDevice, run } from "../unit/transport/raw/loop_device.ts";
 import { Bed } from "./bed.ts";
 import { clientYaml, serverYaml, STG_TIMES, stgLine } from "./bed_config.ts";
 import { differences, makeOddTree } from "./odd_tree.ts";
@@ -12,11 +12,7 @@ import { differences, makeOddTree } from "./odd_tree.ts";
 const TIMEOUT_MS = 120_000;
 const SIZE_BYTES = 64 * 1024 * 1024;
 
-const title = whyNoLoop === null
-  ? "backup through raw block devices"
-  : `backup through raw block devices (${whyNoLoop})`;
-
-(whyNoLoop === null ? describe : describe.skip)(title, () => {
+describeOnLoop("backup through raw block devices", () => {
   let bed: Bed;
   const devices: LoopDevice[] = [];
 

@@ -7,15 +7,13 @@ import { join } from "node:path";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { findUse, refuseUsedDevice } from "../../../../transport/raw/mod.ts";
 import { FakeTree } from "./fake_tree.ts";
-import { LoopDevice, run, whyNoLoop } from "./loop_device.ts";
+import { describeOnLoop, LoopDevice, run } from "./loop_device.ts";
 import { openRaw, RawFiles, runtime } from "./raw_files.ts";
 
 const SIZE_BYTES = 32 * 1024 * 1024;
 const { files } = runtime;
 
-const title = whyNoLoop === null ? "findUse()" : `findUse() (${whyNoLoop})`;
-
-(whyNoLoop === null ? describe : describe.skip)(title, () => {
+describeOnLoop("findUse()", () => {
   let folder: RawFiles;
   let undo: (() => void)[] = [];
   beforeEach(() => {

@@ -1,3 +1,5 @@
+// When the next look for answers comes.
+
 import { describe, expect, test } from "bun:test";
 import { AWAKE_MS, SLEEP_MS_MAX, TURN_MS_MAX } from "../../../../transport/raw/limits.ts";
 import { LookPolicy } from "../../../../transport/raw/look_policy.ts";

@@ -4,6 +4,7 @@
 // device is told to go when its last user closes it, and this process holds it open until then:
 // nothing is left behind, not even by a test run that was killed.
 
+import { describe } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
@@ -53,6 +54,12 @@ export function run(command: string, ...args: readonly string[]): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
   if (status === 0) return stdout;
   throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
+}
+
+/** A suite that needs loop devices: skipped, with the reason in its title, where there are none. */
+export function describeOnLoop(title: string, tests: () => void): void {
+  const isPossible = whyNoLoop === null;
+  (isPossible ? describe : describe.skip)(isPossible ? title : `${title} (${whyNoLoop})`, tests);
 }
 
 /** Why no loop device can be attached here; null when one can. */

@@ -1,3 +1,5 @@
+// Marks of everything that may own a medium, made by hand at their documented places.
+
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {

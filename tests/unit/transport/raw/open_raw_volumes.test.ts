@@ -1,3 +1,5 @@
+// Opening raw volumes, on files and devices, and finding out what a medium takes.
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
@@ -5,7 +7,7 @@ import { AgentError } from "../../../../transport/ground/error.ts";
 import { openRawVolumes } from "../../../../transport/raw/mod.ts";
 import { probeMedium } from "../../../../transport/raw/probe_medium.ts";
 import { SystemError } from "../../../../transport/runtime/mod.ts";
-import { LoopDevice, whyNoLoop } from "./loop_device.ts";
+import { describeOnLoop, LoopDevice } from "./loop_device.ts";
 import { openRaw, RawFiles, runtime } from "./raw_files.ts";
 
 const SIZE_BYTES = 4 * 1024 * 1024;
@@ -108,9 +110,7 @@ describe("openRawVolumes()", () => {
   });
 });
 
-const title = whyNoLoop === null ? "openRawVolumes() of a device" : `of a device (${whyNoLoop})`;
-
-(whyNoLoop === null ? describe : describe.skip)(title, () => {
+describeOnLoop("openRawVolumes() of a device", () => {
   for (const sectorBytes of [512, 4096] as const) {
     test(`finds blocks of ${sectorBytes} bytes`, async () => {
       using device = new LoopDevice({ sizeBytes: SIZE_BYTES, sectorBytes });

@@ -1,3 +1,5 @@
+// The queue of raw volumes on a kernel that answers late, short, with errors, or never.
+
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AgentError } from "../../../../transport/ground/error.ts";

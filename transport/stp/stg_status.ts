@@ -81,13 +81,20 @@ export async function watchHosts(options: {
 }): Promise<HostStatus[]> {
   const { identity, volumes, clock, timing } = options;
   const observer = new HostsObserver(timing, volumes.map(({ name }) => name));
-  const endMs = clock.monotonicMs() + (options.limitMs ?? watchWindowMs(timing));
+  const startMs = clock.monotonicMs();
+  const endMs = startMs + (options.limitMs ?? watchWindowMs(timing));
+  // A host that beats is soon seen on all its volumes, or one of them has a fault.
+  const allMs = startMs + watchWindowMs(timing);
   for (;;) {
     const tables = await Promise.all(volumes.map((volume) => readHostTable(identity, volume)));
     observer.observe(tables, clock.monotonicMs());
-    const hosts = observer.status(clock.monotonicMs());
-    const settled = hosts.every((host) => !host.attached || host.live !== null);
-    if (settled || clock.monotonicMs() >= endMs) return hosts;
+    const nowMs = clock.monotonicMs();
+    const hosts = observer.status(nowMs);
+    const settled = hosts.filter(({ attached }) => attached).every((host) =>
+      host.live === false ||
+      host.live && (host.volumes.length === volumes.length || nowMs >= allMs)
+    );
+    if (settled || nowMs >= endMs) return hosts;
     await clock.sleep(timing.heartbeatMs / 10);
   }
 }

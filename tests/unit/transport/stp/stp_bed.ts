@@ -17,7 +17,7 @@ import { type HostPath, MemoryMedium } from "./memory_volume.ts";
 /** Short times, so that a test of a death or a loss takes a moment. */
 export const SHORT: Partial<StpTiming> = {
   heartbeatMs: 40,
-  deadMs: 400,
+  deadMs: 800,
   settleMs: 5,
   watchMs: 40,
   healMs: 300,

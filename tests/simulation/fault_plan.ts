@@ -93,7 +93,7 @@ export class FaultInjector {
   readonly #now: () => number;
   /** False while a run is set up. */
   armed = false;
-  /** Unit of torn reads and writes: a sector of a disk, or a line of memory. */
+  /** Unit of torn reads and writes: a sector of a disk, or a word of memory. */
   readonly tearBytes: number;
   /** Synchronous volumes are memory, which keeps what it took: only where no fault says otherwise. */
   readonly retains: boolean;
@@ -112,7 +112,7 @@ export class FaultInjector {
     this.#now = options.now;
     this.slowVolume = random.below(options.volumeCount);
     this.retains = random.chance(0.5) && [...plan.classes].every((fault) => KEEPS.has(fault));
-    this.tearBytes = random.pick([64, 512]);
+    this.tearBytes = random.pick([8, 512]);
   }
 
   active(fault: FaultClass): boolean {

@@ -10,7 +10,8 @@
 //     write is seen by the second's look, or the second's write by the first's read back. A write
 //     that took longer is watched for longer: a holder that beats meanwhile writes over it
 //     (stg_member.ts).
-//  3. Each claim has a larger generation than any that was seen on any volume.
+//  3. Each claim has a larger generation than any that was seen on any volume, also in the control
+//     blocks of the id: a host block that a medium damaged must not start the count anew.
 
 import { AgentError } from "../ground/error.ts";
 import type { ProcessTable } from "../runtime/process_table.ts";
@@ -18,6 +19,7 @@ import { formatUuid } from "./block_fields.ts";
 import type { HostBlock } from "./host_block.ts";
 import { readWholeHostBlock, writeHostBlock } from "./host_table.ts";
 import { CLAIM_ROUNDS_MAX, DEAD_MS_MAX } from "./limits.ts";
+import { readOwnBlock } from "./own_control.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { watchWindowMs } from "./stp_timing.ts";
 
@@ -41,9 +43,10 @@ type Blocks = readonly (HostBlock | null)[];
 export async function claimHost(medium: StgMedium, options: ClaimOptions): Promise<HostBlock> {
   for (let round = 1; round <= CLAIM_ROUNDS_MAX; round++) {
     const watched = await outwait(medium, options);
+    const used = await newestUse(medium, options.hostId);
     const startMs = medium.clock.monotonicMs();
     const found = await readAll(medium, options.hostId);
-    if (sameBlocks(found, watched)) return await take(medium, options, { found, startMs });
+    if (sameBlocks(found, watched)) return await take(medium, options, { found, startMs, used });
   }
   throw held(medium, options.hostId, null);
 }
@@ -100,14 +103,14 @@ function sameBlocks(found: Blocks, watched: Blocks): boolean {
 async function take(
   medium: StgMedium,
   { hostId, hostName, processes }: ClaimOptions,
-  last: { readonly found: Blocks; readonly startMs: number },
+  last: { readonly found: Blocks; readonly startMs: number; readonly used: number },
 ): Promise<HostBlock> {
   const { identity, clock, random, timing } = medium;
   const claimed: HostBlock = {
     hostId,
     stgUuid: identity.uuid,
     attached: true,
-    generation: newestGeneration(last.found) + 1,
+    generation: Math.max(newestGeneration(last.found), last.used) + 1,
     claim: formatUuid(random.bytes(16)).replaceAll("-", "").slice(0, 16),
     heartbeat: 1,
     deadMs: timing.deadMs,
@@ -134,6 +137,15 @@ async function readAll(medium: StgMedium, hostId: number): Promise<Blocks> {
 
 function newestGeneration(blocks: Blocks): number {
   return Math.max(0, ...blocks.map((block) => block?.generation ?? 0));
+}
+
+/** The newest generation of the id that a control block of it shows; 0 when it was never used. */
+async function newestUse(medium: StgMedium, hostId: number): Promise<number> {
+  let newest = 0;
+  for (let endpoint = 0; endpoint < medium.identity.layout.endpointsPerHost; endpoint++) {
+    newest = Math.max(newest, (await readOwnBlock(medium, hostId, endpoint))?.self.boot ?? 0);
+  }
+  return newest;
 }
 
 function held(medium: StgMedium, hostId: number, holder: HostBlock | null): AgentError {

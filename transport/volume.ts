@@ -25,8 +25,8 @@ export interface Volume {
   readonly blockBytes: number;
   /**
    * True when a write that completed is there until it is overwritten: the medium is memory of
-   * this machine, and the volume synchronous. False when it can lose or damage what it took, so that users keep a copy of
-   * what they may have to write again.
+   * this machine, and the volume synchronous. False when it can lose or damage what it took, so
+   * that users keep a copy of what they may have to write again.
    */
   readonly retains: boolean;
   /**

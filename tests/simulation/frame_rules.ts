@@ -81,7 +81,7 @@ export class FrameRules {
     const known = same ? this.#announced.get(endpoint) ?? [] : [];
     const first = same ? before.producedFrames : 0;
     // The daemon ends what a killed worker left: the frames are the worker's.
-    if (!same && block.kind === "aborted") return;
+    if (block.kind === "aborted" && (!same || before.kind === "aborted")) return;
     const view = viewOf(image);
     for (let seq = first; seq < block.producedFrames; seq++) {
       const frame = this.#entryOf(view, endpoint, seq);

@@ -107,6 +107,8 @@ export class SimHost {
       });
       await this.#runWorkers(process, member, () => lost || this.#finishing);
       this.member = null;
+      // The daemon ends its workers before it gives the id back.
+      this.worker?.crash();
       await member.close();
       if (!lost) return "done";
     }

@@ -8,6 +8,7 @@ import {
   type FlowIdentity,
   fromErrorRecord,
   type Hello,
+  holdAnnouncement,
   ListeningPort,
   receiveAnnouncement,
   TOKEN_BYTES,
@@ -171,7 +172,7 @@ export class ServerDaemon extends DaemonBase {
     });
     const stg = this.#lend(client);
     const identity = { ...this.#identity(client, job), token: hello.token };
-    this.runner.run(job, {
+    const { ended } = this.runner.run(job, {
       kind: "server-database",
       identity,
       steps,
@@ -181,7 +182,7 @@ export class ServerDaemon extends DaemonBase {
       address: { family: "AF_INET", address: client.address, port },
       newBackup: this.#vault.newBackupId(client.name),
     }, () => this.stgService.release(stg));
-    await this.layer.close(accepted.descriptor);
+    await holdAnnouncement(accepted, options, ended);
   }
 
   #admit(hello: Hello): void {

@@ -31,6 +31,7 @@ import {
 import { showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
 import { offerStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
+import { whilePeerStays } from "./while_peer_stays.ts";
 
 export interface ConnectDatabaseOptions {
   /** The server's well-known port. */
@@ -65,11 +66,11 @@ export async function connectDatabase(
   try {
     const wellKnown = await announcePort(context, options, layer.getsockname(listener).port);
     try {
-      dynamic = await acceptBack(context, options, listener);
+      dynamic = await acceptBack(context, options, { listener, wellKnown });
     } finally {
-      await layer.close(wellKnown);
+      await layer.close(wellKnown.descriptor);
     }
-    trace.done("5", "", `close(${wellKnown}), the connection to the WKP`);
+    trace.done("5", "", `close(${wellKnown.descriptor}), the connection to the WKP`);
   } finally {
     await layer.close(listener);
   }
@@ -96,7 +97,7 @@ async function announcePort(
   context: FlowContext,
   options: ConnectDatabaseOptions,
   port: number,
-): Promise<number> {
+): Promise<FlowExchange> {
   const { layer, trace, signal } = context;
   const { server } = options;
   const descriptor = layer.socket("AF_INET", "STREAM", "TCP");
@@ -117,31 +118,32 @@ async function announcePort(
     }
     exchange.done("196A", `recv(${descriptor}) = acknowledged`);
     await exchange.exchangeHello(options.identity);
-    return descriptor;
+    return exchange;
   } catch (error) {
     layer.abort(descriptor, toErrorRecord(error).message);
     throw error;
   }
 }
 
-/** Step 198: the server connects to the dynamic port and shows the job's token. */
+/**
+ * Step 198: the server connects to the dynamic port and shows the job's token. It keeps the
+ * connection to its well-known port until then, whose end says at once that it will not come.
+ */
 async function acceptBack(
   context: FlowContext,
   options: ConnectDatabaseOptions,
-  listener: number,
+  { listener, wellKnown }: { readonly listener: number; readonly wellKnown: FlowExchange },
 ): Promise<number> {
   const { layer, clock, trace, signal } = context;
-  const deadline = {
-    timeoutMs: STEP_TIMEOUT_MS,
-    action: "accept the server's connection back",
-    hint: "Check the address of this client in the server's configuration.",
-    signal,
-  };
-  const dynamic = await withDeadline(
-    clock,
-    deadline,
-    (signal) => layer.accept(listener, { signal }),
-  );
+  const action = "accept the server's connection back";
+  const hint = "See the server's log, and check the address of this client in its configuration.";
+  const watched = { exchange: wellKnown, signal, action, hint };
+  const dynamic = await whilePeerStays(watched, (signal) =>
+    withDeadline(
+      clock,
+      { timeoutMs: STEP_TIMEOUT_MS, action, hint, signal },
+      (signal) => layer.accept(listener, { signal }),
+    ));
   trace.done("5", "198", `accept(${listener}) = ${dynamic}`);
   await new FlowExchange(context, "5", dynamic).exchangeHello(options.identity);
   return dynamic;

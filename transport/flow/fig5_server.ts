@@ -9,6 +9,7 @@
 import type { Address, Conn } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import type { Clock } from "../runtime/runtime.ts";
+import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import { type Fallback, setupFallback, StorageError } from "./fallback_reason.ts";
 import type { DatabaseConnection } from "./fig5_client.ts";
@@ -52,7 +53,7 @@ export interface DatabaseDoorOptions {
 }
 
 /**
- * Steps 224 and 226, for ListeningPort's `onAccepted`. The client closes the connection.
+ * Steps 224 and 226, for ListeningPort's `onAccepted`; `holdAnnouncement` ends the connection.
  * `admit` refuses a job before it is acknowledged by the exchange of names.
  */
 export async function receiveAnnouncement(
@@ -72,6 +73,31 @@ export async function receiveAnnouncement(
   admit(hello);
   await exchange.sendHello({ ...hello, name: options.name });
   return { hello, port, steps };
+}
+
+/**
+ * Keeps the client's connection to the well-known port until the client closes it after step 198:
+ * while it stands the client knows that this process lives and means to connect back.
+ * @param ended resolves when nobody will connect back any more
+ */
+export async function holdAnnouncement(
+  { descriptor }: Accepted,
+  { layer, clock, signal }: DatabaseDoorOptions,
+  ended: Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  void ended.then(() => over.abort());
+  const either = AbortSignal.any([signal, over.signal]);
+  const action = "wait for the client's end of the announcement";
+  try {
+    const deadline = { timeoutMs: STEP_TIMEOUT_MS, action, signal: either };
+    const nothing = new Uint8Array(1);
+    await withDeadline(clock, deadline, (signal) => layer.recv(descriptor, nothing, { signal }));
+  } catch {
+    // The job's worker finds out by itself what became of the client.
+  } finally {
+    await layer.close(descriptor);
+  }
 }
 
 export interface ConnectBackOptions {

@@ -10,7 +10,12 @@ export {
   type StorageSetup,
 } from "./fig4a_client.ts";
 export { connectDatabase, type DatabaseConnection } from "./fig5_client.ts";
-export { connectBack, type DatabaseAnnouncement, receiveAnnouncement } from "./fig5_server.ts";
+export {
+  connectBack,
+  type DatabaseAnnouncement,
+  holdAnnouncement,
+  receiveAnnouncement,
+} from "./fig5_server.ts";
 export { checkSameJob, type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
 export type { Hello, StgMessage } from "./flow_messages.ts";
 export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";

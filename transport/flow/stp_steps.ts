@@ -17,6 +17,7 @@ import {
 } from "./flow_messages.ts";
 import { type Figure, showAddress } from "./flow_trace.ts";
 import { REASON_TIMEOUT_MS, STEP_TIMEOUT_MS } from "./limits.ts";
+import { type WatchedPeer, whilePeerStays } from "./while_peer_stays.ts";
 
 /** A storage transport group as the flows name it. */
 export interface StorageGroup {
@@ -75,7 +76,7 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
     trace.done(figure, steps.getsockname, call);
     await options.tell(address.port);
     const action = `accept the storage connection at step ${steps.accept}`;
-    const stp = await whilePeerStays(context, options.exchange, (signal) =>
+    const stp = await whilePeerStays(watched(context, options.exchange), (signal) =>
       withDeadline(
         clock,
         { timeoutMs: STEP_TIMEOUT_MS, action, signal },
@@ -85,8 +86,7 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
     await layer.close(listener);
     if (!options.quietProof) return await proveStp(context, stp, options);
     return await whilePeerStays(
-      context,
-      options.exchange,
+      watched(context, options.exchange),
       (signal) => orCancelled(proveStp(context, stp, options), signal),
     ).catch((error) => {
       layer.abort(stp, toErrorRecord(error).message);
@@ -128,8 +128,7 @@ export async function connectStp(
     const peer: Address = { family: "AF_STP", stg: group.name, host: port.host, port: port.port };
     const token = decodeHex(port.token);
     await whilePeerStays(
-      context,
-      options.exchange,
+      watched(context, options.exchange),
       (signal) => layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal }),
     );
     trace.done(figure, steps.connect, `STPconnect(${descriptor}, ${showAddress(peer)})`);
@@ -138,33 +137,6 @@ export async function connectStp(
     throw error;
   }
   return await proveStp(context, descriptor, options);
-}
-
-/**
- * Waits for something on the storage while the network connection of the set-up stands. The peer
- * says nothing on that connection meanwhile but that it gives up: its end, or a word, is the
- * quickest sign of that.
- * @throws AgentError `reset` when the peer ends or gives up first
- */
-async function whilePeerStays<T>(
-  context: FlowContext,
-  exchange: FlowExchange,
-  wait: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const done = new AbortController();
-  const gone = new AbortController();
-  const giveUp = (why: string) => {
-    if (done.signal.aborted) return;
-    gone.abort(new AgentError("reset", `Cannot set up the storage connection: the peer ${why}`));
-  };
-  const watch = exchange.peek({ signal: done.signal })
-    .then(() => giveUp("gave it up"), () => giveUp("ended the set-up"));
-  try {
-    return await wait(AbortSignal.any([context.signal, gone.signal]));
-  } finally {
-    done.abort();
-    await watch;
-  }
 }
 
 /**
@@ -207,6 +179,11 @@ async function proveStp(
   const count = options.group.volumeUuids.length;
   trace.done(options.figure, "", `medium proved on ${count} volumes`);
   return descriptor;
+}
+
+/** What the steps through the storage watch meanwhile. */
+function watched({ signal }: FlowContext, exchange: FlowExchange): WatchedPeer {
+  return { exchange, signal, action: "set up the storage connection" };
 }
 
 function dynamicPort(group: StorageGroup): Address {

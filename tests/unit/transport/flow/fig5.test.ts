@@ -5,6 +5,7 @@ import {
   connectBack,
   connectDatabase,
   type DatabaseConnection,
+  holdAnnouncement,
   receiveAnnouncement,
   type StorageGroup,
   type UnusableGroup,
@@ -23,6 +24,7 @@ import {
   outOfOrder,
   runtime,
 } from "./flow_bed.ts";
+import { HandClock } from "./hand_clock.ts";
 
 const CLIENT_STEPS = [
   ...["182", "184", "186", "188", "190", "192", "194", "196", "196A", "198", "200"],
@@ -61,7 +63,7 @@ async function serveDatabase(
       ...options,
     });
     back.then(tell, tell);
-    await layer.close(accepted.descriptor);
+    await holdAnnouncement(accepted, door, outcome.then(() => {}));
   });
   return { address, outcome };
 }
@@ -196,6 +198,24 @@ describe("Fig. 5 refusals", () => {
     const serving = await serveDatabase(bed, { refuse });
     expect((await failure(() => connect(bed, serving))).code).toBe("reset");
     expect(bed.refused.map((one) => one.code)).toEqual(["not_found"]);
+    expect(openDescriptors(bed.client.layer)).toEqual([]);
+    expect(openDescriptors(bed.server.layer)).toEqual([3]);
+  });
+
+  test("a server that ends before it comes back is noticed at once", async () => {
+    await using bed = await FlowBed.open(new HandClock());
+    const { layer, context: { clock, signal } } = bed.server;
+    const address = await bed.listen(FIG5, async (accepted) => {
+      const door = { layer, clock, signal, name: "vault01" };
+      await receiveAnnouncement(accepted, door, () => {});
+      await holdAnnouncement(accepted, door, Promise.resolve()); // Nobody will connect back.
+    });
+    const error = await failure(() => connect(bed, { address, outcome: new Promise(() => {}) }));
+    expect([error.code, error.message]).toEqual([
+      "reset",
+      "Cannot accept the server's connection back: the peer ended the set-up",
+    ]);
+    expect(error.hint).toContain("See the server's log");
     expect(openDescriptors(bed.client.layer)).toEqual([]);
     expect(openDescriptors(bed.server.layer)).toEqual([3]);
   });

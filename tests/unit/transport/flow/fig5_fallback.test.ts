@@ -8,6 +8,7 @@ import {
   connectBack,
   connectDatabase,
   type DatabaseConnection,
+  holdAnnouncement,
   receiveAnnouncement,
   StorageError,
 } from "../../../../transport/flow/mod.ts";
@@ -39,7 +40,7 @@ async function introduce(
       storageOnly,
       prove: prove.server ?? bed.prove,
     }).then(back.resolve, back.reject);
-    await layer.close(accepted.descriptor);
+    await holdAnnouncement(accepted, door, back.promise.then(() => {}, () => {}));
   });
   const near = connectDatabase(bed.client.context, {
     server,

@@ -17,7 +17,6 @@ import {
   down,
   FIG4A,
   FlowBed,
-  type FlowHost,
   IDENTITY,
   numbers,
   openDescriptors,
@@ -41,6 +40,7 @@ interface ClientOptions {
 /** The client's side on its well-known port + 1; gives the STP descriptor of each set-up. */
 async function serveStorage(bed: FlowBed, options: ClientOptions = {}) {
   const outcomes: (number | AgentError)[] = [];
+  let ended = Promise.withResolvers<void>();
   const { client } = bed;
   const address = await bed.listen(FIG4A, async (accepted) => {
     const { layer, clock, signal } = client.context;
@@ -59,20 +59,31 @@ async function serveStorage(bed: FlowBed, options: ClientOptions = {}) {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       outcomes.push(error);
+    } finally {
+      ended.resolve();
     }
   });
-  return { address, outcomes };
+  const next = async () => {
+    await ended.promise;
+    ended = Promise.withResolvers();
+  };
+  return { address, outcomes, next };
 }
 
 type Serving = Awaited<ReturnType<typeof serveStorage>>;
 
-function connect(bed: FlowBed, serving: Serving, change: Partial<FlowHost> = {}): Promise<number> {
-  return connectStorage(bed.server.context, {
-    client: serving.address,
-    identity: IDENTITY,
-    group: change.group ?? bed.server.group,
-    prove: bed.prove,
-  });
+/** The server's side; returns or throws when the client's side has come to its end as well. */
+async function connect(bed: FlowBed, serving: Serving): Promise<number> {
+  try {
+    return await connectStorage(bed.server.context, {
+      client: serving.address,
+      identity: IDENTITY,
+      group: bed.server.group,
+      prove: bed.prove,
+    });
+  } finally {
+    await serving.next();
+  }
 }
 
 describe("Fig. 4A", () => {

@@ -10,10 +10,12 @@
 import { crc32 } from "../../transport/ground/crc32.ts";
 import { readU64, viewOf } from "../../transport/stp/block_fields.ts";
 import type { ControlBlock } from "../../transport/stp/control_block.ts";
+import { INLINE_SLOT } from "../../transport/stp/frame_entry.ts";
 import {
   FRAME_ENTRIES,
   FRAME_ENTRY_BYTES,
   FRAME_TABLE_OFFSET,
+  INLINE_OFFSET,
 } from "../../transport/stp/limits.ts";
 import { type StgLayout, volumeOfFrame } from "../../transport/stp/stg_layout.ts";
 
@@ -84,17 +86,16 @@ export class FrameRules {
     if (block.kind === "aborted" && (!same || before.kind === "aborted")) return;
     const view = viewOf(image);
     for (let seq = first; seq < block.producedFrames; seq++) {
-      const frame = this.#entryOf(view, endpoint, seq);
+      const frame = this.#entryOf(image, view, endpoint, seq);
       if (frame !== null) known.push(frame);
     }
     this.#announced.set(endpoint, known.slice(-FRAME_ENTRIES));
   }
 
-  #entryOf(view: DataView, endpoint: number, seq: number): Announced | null {
+  #entryOf(image: Uint8Array, view: DataView, endpoint: number, seq: number): Announced | null {
     const at = FRAME_TABLE_OFFSET + (seq % FRAME_ENTRIES) * FRAME_ENTRY_BYTES;
-    const place = `${endpoint}/${volumeOfFrame(this.#layout, seq)}/${
-      view.getUint32(at + 24, true)
-    }`;
+    const slotNumber = view.getUint32(at + 24, true);
+    const place = `${endpoint}/${volumeOfFrame(this.#layout, seq)}/${slotNumber}`;
     const frame = {
       seq,
       lengthBytes: view.getUint32(at + 16, true),
@@ -102,7 +103,9 @@ export class FrameRules {
       place,
     };
     const slot = this.#slots.get(place);
-    const written = slot !== undefined && slot.done && isFrame(slot.image, frame);
+    const written = slotNumber === INLINE_SLOT
+      ? isFrame(image.subarray(INLINE_OFFSET), frame)
+      : slot !== undefined && slot.done && isFrame(slot.image, frame);
     if (written && readU64(view, at) === seq) return frame;
     this.#complain(`announced frame ${seq} of endpoint ${endpoint} that it has not written`);
     return null;

@@ -6,8 +6,10 @@
 //   8    8  stream offset of the payload's first byte
 //   16   4  length of the payload, 1 .. payloadBytes
 //   20   4  CRC-32 of the payload     guards against a torn, flipped, lost or late payload
-//   24   4  slot on volume `seq mod n`
+//   24   4  slot on volume `seq mod n`; 2^32 - 1: the payload stands in this block
 //   28   4  CRC-32 of who is connected (see `connectionSeed`) and of bytes 0 .. 27
+// Behind the table, from byte 2560 to the end of the block, stands the payload of at most one frame
+// that is not acknowledged: a small one, so that a message costs one write and one read.
 //
 // Invariants: `==` on the sequence, never `>=`: the entry of the previous lap is also valid. An
 // entry of another connection, of another generation or of the other direction fails its CRC.
@@ -16,7 +18,16 @@ import { assert } from "../ground/assert.ts";
 import { crc32 } from "../ground/crc32.ts";
 import { readU64, viewOf, writeU64 } from "./block_fields.ts";
 import type { EndpointId } from "./control_block.ts";
-import { FRAME_ENTRIES, FRAME_ENTRY_BYTES, FRAME_TABLE_OFFSET } from "./limits.ts";
+import {
+  FRAME_ENTRIES,
+  FRAME_ENTRY_BYTES,
+  FRAME_TABLE_OFFSET,
+  INLINE_BYTES_MAX,
+  INLINE_OFFSET,
+} from "./limits.ts";
+
+/** In place of a slot: the payload stands in the control block. */
+export const INLINE_SLOT = 0xffff_ffff;
 
 const ENTRY_CRC_OFFSET = FRAME_ENTRY_BYTES - 4;
 
@@ -63,6 +74,7 @@ export class FrameTable {
   /** What each entry's checksum covers, cut once: nothing is allocated per frame. */
   readonly #covered: readonly Uint8Array[];
   readonly #seed: number;
+  readonly #inline: Uint8Array;
 
   /** `block` is the whole image, `seed` of `connectionSeed`. */
   constructor(block: Uint8Array, seed: number) {
@@ -70,6 +82,7 @@ export class FrameTable {
     const table = block.subarray(FRAME_TABLE_OFFSET, end);
     this.#view = viewOf(table);
     this.#seed = seed;
+    this.#inline = block.subarray(INLINE_OFFSET);
     this.#covered = Array.from({ length: FRAME_ENTRIES }, (_, index) => {
       const start = index * FRAME_ENTRY_BYTES;
       return table.subarray(start, start + ENTRY_CRC_OFFSET);
@@ -88,6 +101,16 @@ export class FrameTable {
     view.setUint32(start + ENTRY_CRC_OFFSET, this.#crcOf(index), true);
   }
 
+  /** Puts the payload of a frame whose entry says INLINE_SLOT into the block. */
+  writeInline(payload: Uint8Array): void {
+    this.#inline.set(payload);
+  }
+
+  /** The payload of such a frame; its checksum is still to be looked at. */
+  inlinePayload(lengthBytes: number): Uint8Array {
+    return this.#inline.subarray(0, lengthBytes);
+  }
+
   /** Fills `into` when the entry is that of the expected frame ("ok"). */
   read(expected: ExpectedFrame, into: FrameEntry): FrameVerdict {
     const index = expected.seq % FRAME_ENTRIES;
@@ -97,8 +120,10 @@ export class FrameTable {
     if (readU64(view, start) !== expected.seq) return "stale";
     const lengthBytes = view.getUint32(start + 16, true);
     const slot = view.getUint32(start + 24, true);
-    const possible = lengthBytes > 0 && lengthBytes <= expected.payloadBytes &&
-      slot < expected.slotsPerVolume && readU64(view, start + 8) === expected.streamOffset;
+    const room = slot === INLINE_SLOT ? INLINE_BYTES_MAX : expected.payloadBytes;
+    const possible = lengthBytes > 0 && lengthBytes <= Math.min(room, expected.payloadBytes) &&
+      (slot === INLINE_SLOT || slot < expected.slotsPerVolume) &&
+      readU64(view, start + 8) === expected.streamOffset;
     if (!possible) return "damaged";
     into.seq = expected.seq;
     into.streamOffset = expected.streamOffset;

@@ -7,7 +7,7 @@
 
 import { assert, AssertionFailure } from "../ground/assert.ts";
 import { crc32 } from "../ground/crc32.ts";
-import { FrameEntry, type FrameVerdict } from "./frame_entry.ts";
+import { FrameEntry, type FrameVerdict, INLINE_SLOT } from "./frame_entry.ts";
 import { PREFETCH_FRAMES } from "./limits.ts";
 import { slotOffset, volumeOfFrame } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
@@ -135,9 +135,13 @@ export class FramePrefetch {
       fetch.bytes = volume.allocate(layout.payloadBytes);
       fetch.volume = index;
     }
+    fetch.error = undefined;
+    if (fetch.entry.slot === INLINE_SLOT) {
+      fetch.bytes.set(this.#link.inlinePayload(fetch.entry.lengthBytes));
+      return "ok";
+    }
     const rounded = Math.ceil(fetch.entry.lengthBytes / volume.blockBytes) * volume.blockBytes;
     const offset = slotOffset(layout, ids.peer, fetch.entry.slot);
-    fetch.error = undefined;
     try {
       const pending = readVolume(volume, offset, fetch.bytes.subarray(0, rounded));
       if (pending !== undefined) fetch.reading = this.#finish(fetch, pending);

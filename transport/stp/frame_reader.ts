@@ -7,7 +7,7 @@
 import { assert } from "../ground/assert.ts";
 import { crc32 } from "../ground/crc32.ts";
 import type { Volume } from "../volume.ts";
-import { FrameEntry, type FrameVerdict } from "./frame_entry.ts";
+import { FrameEntry, type FrameVerdict, INLINE_SLOT } from "./frame_entry.ts";
 import { slotOffset, volumeOfFrame } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
 import { readVolume } from "./volume_io.ts";
@@ -60,6 +60,7 @@ export class FrameReader {
     const { receive } = this.#link;
     const found = this.#link.findFrame(receive.frames, receive.bytes, entry);
     if (found !== "ok") return found;
+    if (entry.slot === INLINE_SLOT) return this.#readInline(into);
     const volume = volumes[volumeOfFrame(layout, entry.seq)];
     assert(volume !== undefined, "a frame lies on a volume of the group");
     const rounded = roundUp(entry.lengthBytes, volume);
@@ -70,6 +71,14 @@ export class FrameReader {
     const pending = readVolume(volume, slotOffset(layout, ids.peer, entry.slot), target);
     if (pending === undefined) return this.#check(target, direct);
     return pending.then(() => this.#check(target, direct));
+  }
+
+  #readInline(into: Uint8Array): FrameVerdict {
+    const { lengthBytes } = this.#entry;
+    const direct = lengthBytes <= into.length;
+    const target = direct ? into : this.#heldBytes();
+    target.set(this.#link.inlinePayload(lengthBytes));
+    return this.#check(target, direct);
   }
 
   #check(target: Uint8Array, direct: boolean): FrameVerdict {

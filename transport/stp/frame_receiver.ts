@@ -8,7 +8,7 @@
 
 import { assert } from "../ground/assert.ts";
 import type { Completion } from "../volume.ts";
-import type { FrameVerdict } from "./frame_entry.ts";
+import { type FrameVerdict, INLINE_SLOT } from "./frame_entry.ts";
 import { FramePrefetch } from "./frame_prefetch.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { ASK_MS_FIRST, ASK_MS_MAX } from "./limits.ts";
@@ -102,6 +102,7 @@ export class FrameReceiver {
     const volume = volumes[volumeOfFrame(layout, seq)];
     assert(volume !== undefined, "a frame lies on a volume of the group");
     const known = this.#reader.slotOf(seq);
+    if (known === INLINE_SLOT) return `volume "${volumes[0]?.name}" control block`;
     return `volume "${volume.name}" ${known < 0 ? "without a descriptor" : `slot ${known}`}`;
   }
 }

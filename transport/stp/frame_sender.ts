@@ -11,9 +11,10 @@ import { crc32 } from "../ground/crc32.ts";
 import { AgentError } from "../ground/error.ts";
 import type { Completion } from "../volume.ts";
 import type { FrameShare } from "./frame_budget.ts";
-import { FrameEntry } from "./frame_entry.ts";
+import { FrameEntry, INLINE_SLOT } from "./frame_entry.ts";
 import { FrameSlots } from "./frame_slots.ts";
 import { FrameWriter } from "./frame_writer.ts";
+import { INLINE_BYTES_MAX } from "./limits.ts";
 import { volumeOfFrame, windowFrames } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
 
@@ -74,10 +75,15 @@ export class FrameSender {
     entry.streamOffset = send.bytes;
     entry.lengthBytes = payload.length;
     entry.payloadCrc = crc32(payload);
-    entry.slot = this.#slots.take(this.#volumeOf(seq));
-    link.own.describe(entry);
+    const inline = payload.length <= INLINE_BYTES_MAX && send.ackedFrames === seq;
+    entry.slot = inline ? INLINE_SLOT : this.#slots.take(this.#volumeOf(seq));
     send.produce(payload.length);
     link.setBlocked(false);
+    if (inline) {
+      link.own.describeInline(entry, payload);
+      return this.#complete(seq, nowMs);
+    }
+    link.own.describe(entry);
     link.release.beginWrite();
     let pending: Completion;
     try {
@@ -114,9 +120,10 @@ export class FrameSender {
     const entry = this.#entryOf(seq);
     // Another write of the frame that is under way carries the same bytes.
     const due = link.failure === null && seq >= link.send.ackedFrames &&
-      this.#writer.isFree(seq, entry.slot);
+      (entry.slot === INLINE_SLOT || this.#writer.isFree(seq, entry.slot));
     if (!due) return;
     link.own.block.sentAgain++;
+    if (entry.slot === INLINE_SLOT) return this.#inBackground(this.#tellAgain(undefined));
     link.release.beginWrite();
     let pending: Completion;
     try {
@@ -140,8 +147,10 @@ export class FrameSender {
     const { ackedFrames } = this.#link.send;
     while (this.#freedFrames < ackedFrames) {
       const { slot } = this.#entryOf(this.#freedFrames);
-      if (!this.#writer.isFree(this.#freedFrames, slot)) return;
-      this.#slots.give(this.#volumeOf(this.#freedFrames), slot);
+      if (slot !== INLINE_SLOT) {
+        if (!this.#writer.isFree(this.#freedFrames, slot)) return;
+        this.#slots.give(this.#volumeOf(this.#freedFrames), slot);
+      }
       this.#freedFrames++;
     }
   }

@@ -45,11 +45,15 @@ export const RING_SLOTS_MAX = 64;
 
 /**
  * Descriptors of unacknowledged frames in a control block, behind its record: one for each frame
- * in flight. The rest of the block is kept zero.
+ * in flight.
  */
 export const FRAME_ENTRIES = RING_SLOTS_MAX;
 export const FRAME_ENTRY_BYTES = 32;
 export const FRAME_TABLE_OFFSET = 512;
+
+/** Behind the table: room for the payload of one small frame, which then needs no slot. */
+export const INLINE_OFFSET = FRAME_TABLE_OFFSET + FRAME_ENTRIES * FRAME_ENTRY_BYTES;
+export const INLINE_BYTES_MAX = BLOCK_BYTES - INLINE_OFFSET;
 
 /** Payload bytes of a frame: 128-256 KiB were measured best; small volumes take less. */
 export const PAYLOAD_BYTES_DEFAULT = 256 * 1024;
@@ -149,10 +153,7 @@ assert(PAYLOAD_BYTES_MIN % BLOCK_BYTES === 0, "payloads are whole blocks");
 assert(ODD_BYTES_MAX <= PAYLOAD_BYTES_MIN, "a frame of any length fits every slot");
 assert(FRAMES_MIN <= RING_SLOTS_MIN, "each connection can have its least share");
 assert(FRAME_TABLE_OFFSET >= RECORD_BYTES, "the frame table lies behind the record");
-assert(
-  FRAME_TABLE_OFFSET + FRAME_ENTRIES * FRAME_ENTRY_BYTES <= BLOCK_BYTES,
-  "the frame table fits the control block",
-);
+assert(INLINE_BYTES_MAX >= 1024, "frame table and an inline payload fit the control block");
 assert(
   HOSTS_MIN * ENDPOINTS_MIN * RING_SLOTS_MIN * PAYLOAD_BYTES_MIN + EXTENT_ALIGN_BYTES +
       (1 + HOSTS_MIN + 2 * HOSTS_MIN * ENDPOINTS_MIN) * BLOCK_BYTES <= VOLUME_BYTES_MIN,

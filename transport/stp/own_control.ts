@@ -48,8 +48,13 @@ export class OwnControl {
 
   /** Puts the descriptor of a frame into the table; the next `publish` carries it. */
   describe(entry: FrameEntry): void {
-    this.#table ??= new FrameTable(this.#staged, connectionSeed(this.self, this.block.peer));
-    this.#table.write(entry);
+    this.#tableOf().write(entry);
+  }
+
+  /** The same with the payload, whose entry says INLINE_SLOT. */
+  describeInline(entry: FrameEntry, payload: Uint8Array): void {
+    this.#tableOf().write(entry);
+    this.#tableOf().writeInline(payload);
   }
 
   /** Counts a frame of the peer that did not prove itself. */
@@ -106,6 +111,13 @@ export class OwnControl {
     if (pending === undefined) return undefined;
     this.#writing = this.#finish(pending);
     return this.#writing;
+  }
+
+  #tableOf(): FrameTable {
+    return this.#table ??= new FrameTable(
+      this.#staged,
+      connectionSeed(this.self, this.block.peer),
+    );
   }
 
   #write(): Completion {

@@ -58,6 +58,11 @@ export class PeerControl {
     return this.#image.table.read(expected, into);
   }
 
+  /** The payload of a frame that stands in the block as it was read last. */
+  inlinePayload(lengthBytes: number): Uint8Array {
+    return this.#image.table.inlinePayload(lengthBytes);
+  }
+
   #decode(): undefined {
     const { bytes, view } = this.#spare;
     // Most polls find what the last one found; then the record is known to be good. The table may

@@ -208,6 +208,11 @@ export class StpLink {
     return this.#peer.findFrame(expected, into);
   }
 
+  /** The payload of a frame that was found inline; good until the next poll. */
+  inlinePayload(lengthBytes: number): Uint8Array {
+    return this.#peer.inlinePayload(lengthBytes);
+  }
+
   /** Takes an event of the life cycle and performs what follows from it. */
   dispatch(event: EndpointEvent, cause?: unknown): Completion {
     const { state, actions } = nextEndpointState(this.#state, event);

@@ -52,7 +52,7 @@ describe("EndpointPool", () => {
     const bed = await memoryBed();
     const [a] = await connectPair(bed);
     failSlotWrites(bed);
-    expect((await failure(writeWhole(a, new Uint8Array(100)))).code).toBe("reset");
+    expect((await failure(writeWhole(a, new Uint8Array(2000)))).code).toBe("reset");
     for (const medium of bed.media) medium.onWrite = () => {};
     const startMs = clock.monotonicMs();
     const used: number[] = [];

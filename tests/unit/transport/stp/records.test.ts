@@ -11,13 +11,18 @@ import {
   controlBlockImage,
   decodeControlBlock,
 } from "../../../../transport/stp/control_block.ts";
-import { connectionSeed, FrameEntry, FrameTable } from "../../../../transport/stp/frame_entry.ts";
+import {
+  connectionSeed,
+  FrameEntry,
+  FrameTable,
+  INLINE_SLOT,
+} from "../../../../transport/stp/frame_entry.ts";
 import {
   decodeHostBlock,
   encodeHostBlock,
   type HostBlock,
 } from "../../../../transport/stp/host_block.ts";
-import { RECORD_BYTES } from "../../../../transport/stp/limits.ts";
+import { INLINE_BYTES_MAX, RECORD_BYTES } from "../../../../transport/stp/limits.ts";
 import { decodeProofBlock, encodeProofBlock } from "../../../../transport/stp/proof_block.ts";
 import {
   decodeSuperblock,
@@ -213,6 +218,17 @@ describe("FrameTable", () => {
     expect(read(tableImage(), { streamOffset: 2 ** 40 })).toBe("damaged");
     expect(read(tableImage(), { payloadBytes: 8 })).toBe("damaged");
     expect(read(tableImage(), { slotsPerVolume: 3 })).toBe("damaged");
+  });
+
+  test("takes a payload in the block itself only when it fits there", () => {
+    const frame = { ...FRAME, slot: INLINE_SLOT };
+    const readInline = (lengthBytes: number) => {
+      const block = new Uint8Array(4096);
+      new FrameTable(block, seed).write({ ...frame, lengthBytes });
+      return read(block, { payloadBytes: 64 * 1024 });
+    };
+    expect(readInline(INLINE_BYTES_MAX)).toBe("ok");
+    expect(readInline(INLINE_BYTES_MAX + 1)).toBe("damaged");
   });
 
   test("takes no frame of another connection, generation or direction", () => {

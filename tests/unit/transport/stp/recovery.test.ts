@@ -7,7 +7,12 @@ import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
-import { FRAME_ENTRIES, FRAME_TABLE_OFFSET } from "../../../../transport/stp/limits.ts";
+import {
+  FRAME_ENTRIES,
+  FRAME_TABLE_OFFSET,
+  INLINE_BYTES_MAX,
+  INLINE_OFFSET,
+} from "../../../../transport/stp/limits.ts";
 import type { StpConn } from "../../../../transport/stp/mod.ts";
 import {
   controlBlockOffset,
@@ -26,6 +31,8 @@ import {
 
 const { clock, random } = await currentRuntime();
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
+/** Bytes of a small frame that still needs a slot. */
+const SLOTTED = INLINE_BYTES_MAX + 1;
 /** Longer than any test takes on a busy machine: what heals must not end before. */
 const PATIENT = {
   ...SHORT,
@@ -99,6 +106,11 @@ function blockOf(bed: MemoryBed, conn: StpConn): ControlBlock {
   return block;
 }
 
+/** Lets `conn` see how far its peer is. */
+async function acknowledged(conn: StpConn): Promise<void> {
+  await conn.isGone();
+}
+
 async function failure(attempt: Promise<unknown>): Promise<AgentError> {
   try {
     await attempt;
@@ -114,7 +126,7 @@ for (const asynchronous of [false, true]) {
     test("with a flipped bit is written again with the same bytes", async () => {
       const bed = await memoryBed({ asynchronous });
       const [a, b] = await connectPair(bed);
-      const bytes = random.bytes(1000);
+      const bytes = random.bytes(SLOTTED);
       await writeWhole(a, bytes);
       await announced(bed, a, 1);
       const slot = slotOf(bed, a, 0);
@@ -133,15 +145,48 @@ for (const asynchronous of [false, true]) {
     test("whose slot holds something else is asked for again", async () => {
       const bed = await memoryBed({ asynchronous });
       const [a, b] = await connectPair(bed);
-      await writeWhole(a, random.bytes(100));
-      await readCount(b, 100);
+      await writeWhole(a, random.bytes(SLOTTED));
+      await readCount(b, SLOTTED);
       const previous = slotOf(bed, a, 0).slice();
-      await writeWhole(a, Uint8Array.of(99));
+      const bytes = random.bytes(SLOTTED);
+      await writeWhole(a, bytes);
       await announced(bed, a, 2);
       for (let slot = 0; slot < FORMAT.ringSlots; slot++) slotOf(bed, a, slot).set(previous);
-      expect([...await readCount(b, 1)]).toEqual([99]);
+      expect(await readCount(b, SLOTTED)).toEqual(bytes);
       await consumed(bed, b, 2);
       expect(blockOf(bed, b).tornFrames).toBeGreaterThan(0);
+    });
+
+    test("that stands in the control block needs no slot, and heals there", async () => {
+      const bed = await memoryBed({ asynchronous });
+      const [a, b] = await connectPair(bed);
+      const empty = slotOf(bed, a, 0).slice();
+      for (const [index, length] of [1, INLINE_BYTES_MAX].entries()) {
+        const bytes = random.bytes(length);
+        await writeWhole(a, bytes);
+        await announced(bed, a, index + 1);
+        const flipped = tableOf(bed, a).slice();
+        const at = INLINE_OFFSET - FRAME_TABLE_OFFSET;
+        flipped[at] = (flipped[at] ?? 0) ^ 1;
+        keepTable(bed, a, flipped);
+        expect(await readCount(b, length)).toEqual(bytes);
+        await consumed(bed, b, index + 1);
+        await acknowledged(a);
+      }
+      expect(blockOf(bed, b).tornFrames).toBeGreaterThan(0);
+      expect(slotOf(bed, a, 0)).toEqual(empty);
+    });
+
+    test("that finds another one unacknowledged in the control block takes a slot", async () => {
+      const bed = await memoryBed({ asynchronous });
+      const [a, b] = await connectPair(bed);
+      const first = random.bytes(100);
+      const second = random.bytes(100);
+      await writeWhole(a, first);
+      await writeWhole(a, second);
+      await announced(bed, a, 2);
+      expect(slotOf(bed, a, 0).subarray(0, 100)).toEqual(second);
+      expect(await readCount(b, 200)).toEqual(Uint8Array.of(...first, ...second));
     });
 
     test("whose descriptor is of the previous lap, or of another connection, is", async () => {
@@ -204,8 +249,8 @@ for (const asynchronous of [false, true]) {
       const [a, b] = await connectPair(bed);
       const start = slotStart(bed, a, 0);
       medium(bed).losesWrite = (offset) => offset === start;
-      await writeWhole(a, random.bytes(1000));
-      const reset = await failure(b.read(new Uint8Array(1000)));
+      await writeWhole(a, random.bytes(SLOTTED));
+      const reset = await failure(b.read(new Uint8Array(SLOTTED)));
       expect(reset.code).toBe("reset");
       expect(reset.message).toContain(`frame 0 on volume "v0" slot 0 stayed unreadable (torn)`);
       expect((await failure(a.read(new Uint8Array(1)))).message).toContain("stayed unreadable");

@@ -4,7 +4,7 @@
 // an aborted block, so that a listener that was just answering drops it.
 
 import type { Address } from "../conn.ts";
-import { cancellation } from "../ground/cancellation.ts";
+import { cancellation, throwIfCancelled } from "../ground/cancellation.ts";
 import { AgentError, type ErrorCode } from "../ground/error.ts";
 import { ControlArea } from "./control_area.ts";
 import { type ControlBlock, type EndpointId, sameEndpoint } from "./control_block.ts";
@@ -40,6 +40,7 @@ export interface StpConnectOptions {
  */
 export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
   const { medium, pool, to, turns, fence, budget } = options;
+  throwIfCancelled(options.signal);
   const deadlineMs = medium.clock.monotonicMs() + options.timeoutMs;
   const area = new ControlArea(medium);
   const boot = await attachedGeneration(medium, to);

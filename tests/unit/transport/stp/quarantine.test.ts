@@ -15,14 +15,16 @@ const { clock, random } = await currentRuntime();
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
 const QUARANTINE_MS = 600;
 const TIMING = { ...SHORT, quarantineMs: QUARANTINE_MS };
+/** For tests that do not wait for its end: longer than any machine takes for them. */
+const LASTING = { ...SHORT, quarantineMs: 600_000 };
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one.close();
 });
 
-async function memoryBed(): Promise<MemoryBed> {
-  const bed = await openMemoryBed({ clock, random, timing: TIMING, format: FORMAT });
+async function memoryBed(timing = TIMING): Promise<MemoryBed> {
+  const bed = await openMemoryBed({ clock, random, timing, format: FORMAT });
   opened.push(bed);
   return bed;
 }
@@ -125,7 +127,7 @@ describe("LeaseBook.quarantine()", () => {
 
 describe("StgMember", () => {
   test("keeps what a killed worker left open in quarantine", async () => {
-    const bed = await memoryBed();
+    const bed = await memoryBed(LASTING);
     await connectPair(bed);
     const { member } = bed.hosts[0];
     const lease = { leaseId: 1, endpoints: [0, 1, 2, 3], ports: [] };
@@ -135,15 +137,19 @@ describe("StgMember", () => {
   });
 
   test("keeps what an earlier process left open in quarantine, also across two starts", async () => {
-    const bed = await memoryBed();
+    const bed = await memoryBed(LASTING);
     await connectPair(bed);
     await bed.hosts[0].member.close();
     for (let start = 0; start < 2; start++) {
-      const member = await StgMember.join({ ...mediumOf(bed), hostId: 1, hostName: "host1" });
+      const member = await StgMember.join({
+        ...mediumOf(bed, LASTING),
+        hostId: 1,
+        hostName: "host1",
+      });
       opened.push(member);
       expect(member.quarantined().map(({ endpoint }) => endpoint)).toEqual([0]);
       const lease = member.lease(4);
-      const mechanism = new StpMechanism({ ...mediumOf(bed), claim: member.claim, lease });
+      const mechanism = new StpMechanism({ ...mediumOf(bed, LASTING), claim: member.claim, lease });
       const socket = mechanism.STPsocket();
       await socket.bind({ family: "AF_STP", stg: "stg0", host: 1, port: 0 });
       await socket.listen({ backlog: 1 });
@@ -153,7 +159,7 @@ describe("StgMember", () => {
   });
 });
 
-function mediumOf(bed: MemoryBed) {
+function mediumOf(bed: MemoryBed, timing = TIMING) {
   const { identity, hosts: [{ volumes }] } = bed;
-  return { identity, volumes, clock, random, timing: TIMING };
+  return { identity, volumes, clock, random, timing };
 }

@@ -26,7 +26,7 @@ describe("Process.start", () => {
   });
 
   test("ends with 128 and the number of the signal", async () => {
-    const { child } = start("sleep 60");
+    const { child } = start("exec sleep 60"); // Else the shell's child keeps the output open.
     child.kill("SIGTERM");
     expect(await child.ended).toBe(143);
   });

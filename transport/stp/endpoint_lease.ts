@@ -73,10 +73,13 @@ export class LeaseBook {
     return this.#leases.has(leaseId);
   }
 
-  /** Puts an endpoint into quarantine, once for each use (`generation` of its connection). */
-  quarantine(endpoint: number, untilMs: number, generation: number): void {
-    if (this.#lastUses.get(endpoint) === generation) return;
-    this.#lastUses.set(endpoint, generation);
+  /**
+   * Puts an endpoint into quarantine, once for each use (`generation` of its connection); null is
+   * a use of which nothing is known.
+   */
+  quarantine(endpoint: number, untilMs: number, generation: number | null): void {
+    if (generation !== null && this.#lastUses.get(endpoint) === generation) return;
+    if (generation !== null) this.#lastUses.set(endpoint, generation);
     this.#untilMs.set(endpoint, untilMs);
   }
 

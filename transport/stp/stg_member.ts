@@ -92,14 +92,19 @@ export class StgMember implements AsyncDisposable {
     return this.#leases.lease(endpointCount, this.#medium.clock.monotonicMs());
   }
 
-  /** Ends what the worker may have left open, and takes the endpoints back. Idempotent. */
+  /**
+   * Ends what the worker may have left open, and takes the endpoints back, also when some of them
+   * cannot be ended. Idempotent.
+   * @throws AgentError `volume`
+   */
   async release(lease: EndpointLease): Promise<void> {
     if (!this.#leases.holds(lease.leaseId)) return;
-    try {
-      for (const endpoint of lease.endpoints) await this.#endEndpoint(endpoint);
-    } finally {
-      if (this.#leases.holds(lease.leaseId)) this.#leases.release(lease.leaseId);
+    const failures: unknown[] = [];
+    for (const endpoint of lease.endpoints) {
+      await this.#endEndpoint(endpoint).catch((error: unknown) => failures.push(error));
     }
+    if (this.#leases.holds(lease.leaseId)) this.#leases.release(lease.leaseId);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** All hosts of the group as this one sees them by its beats. */
@@ -145,11 +150,18 @@ export class StgMember implements AsyncDisposable {
 
   async #endEndpoint(endpoint: number): Promise<void> {
     const { identity, controlVolume } = this.#medium;
-    const left = await readOwnBlock(this.#medium, this.claim.hostId, endpoint);
+    let left: ControlBlock | null = null;
+    try {
+      left = await readOwnBlock(this.#medium, this.claim.hostId, endpoint);
+    } finally {
+      // Out of reach, or torn by a write that is under way: it may be that of a connection.
+      if (left === null) this.#quarantineUnknown(endpoint);
+    }
+    if (left === null) return;
     // Who took the id from us uses the endpoint now: its connection is none of ours.
-    if (left !== null && left.self.boot !== this.claim.generation) return;
+    if (left.self.boot !== this.claim.generation) return;
     this.#quarantineUndrained(endpoint, left);
-    if (left === null || left.kind === "free" || left.kind === "aborted") return;
+    if (left.kind === "free" || left.kind === "aborted") return;
     if (!this.#heart.mayWrite()) return; // The peer sees that our host is gone, or started again.
     left.undrained = this.#maySettleLate(left);
     left.kind = "aborted";
@@ -175,17 +187,29 @@ export class StgMember implements AsyncDisposable {
   /** A write to the slots of an endpoint whose owner ended without a word may still land. */
   #quarantineUndrained(endpoint: number, left: ControlBlock | null): void {
     if (left === null || !this.#maySettleLate(left)) return;
-    const { clock, timing } = this.#medium;
     // Generation 0 of our own claim is a use by an earlier process, which is known already.
     const own = left.self.boot === this.claim.generation;
     if (own && left.self.generation === 0) return;
-    const untilMs = clock.monotonicMs() + timing.quarantineMs;
-    this.#leases.quarantine(endpoint, untilMs, own ? left.self.generation : 0);
+    this.#leases.quarantine(endpoint, this.#quarantineEndMs(), own ? left.self.generation : 0);
+  }
+
+  #quarantineUnknown(endpoint: number): void {
+    if (this.#retains()) return;
+    this.#leases.quarantine(endpoint, this.#quarantineEndMs(), null);
+  }
+
+  #quarantineEndMs(): number {
+    const { clock, timing } = this.#medium;
+    return clock.monotonicMs() + timing.quarantineMs;
+  }
+
+  #maySettleLate(left: ControlBlock): boolean {
+    if (this.#retains()) return false;
+    return left.undrained || left.kind === "established" || left.kind === "closing";
   }
 
   /** Volumes that retain are memory of this machine: nothing outlives its writer there. */
-  #maySettleLate(left: ControlBlock): boolean {
-    if (this.#medium.volumes.every((volume) => volume.retains)) return false;
-    return left.undrained || left.kind === "established" || left.kind === "closing";
+  #retains(): boolean {
+    return this.#medium.volumes.every((volume) => volume.retains);
   }
 }

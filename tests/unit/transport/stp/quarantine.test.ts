@@ -7,7 +7,7 @@ import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { LeaseBook } from "../../../../transport/stp/endpoint_lease.ts";
 import { EndpointPool } from "../../../../transport/stp/endpoint_pool.ts";
 import { StgMember, StpMechanism } from "../../../../transport/stp/mod.ts";
-import { metadataBytes } from "../../../../transport/stp/stg_layout.ts";
+import { controlBlockOffset, metadataBytes } from "../../../../transport/stp/stg_layout.ts";
 import { stgMedium } from "../../../../transport/stp/stg_medium.ts";
 import { connectPair, type MemoryBed, openMemoryBed, SHORT, writeWhole } from "./stp_bed.ts";
 
@@ -134,6 +134,23 @@ describe("StgMember", () => {
     await member.release(lease);
     expect(member.quarantined().map(({ endpoint }) => endpoint)).toEqual([0]);
     expect(member.lease(4).quarantined?.length).toBe(1);
+  });
+
+  test("takes a lease back whole when a volume fails, in quarantine what it cannot see", async () => {
+    const bed = await memoryBed();
+    const { member } = bed.hosts[0];
+    const [control] = bed.media;
+    const unreadable = controlBlockOffset(bed.identity.layout, 1, 1);
+    const damaged = controlBlockOffset(bed.identity.layout, 1, 2);
+    if (control === undefined) throw new Error("a bed has a volume");
+    control.bytes.fill(7, damaged, damaged + 512);
+    control.onRead = (offset) => {
+      if (offset === unreadable) throw new Error("no path to the medium");
+    };
+    const lease = { leaseId: 1, endpoints: [0, 1, 2, 3], ports: [] };
+    expect((await failure(member.release(lease))).code).toBe("volume");
+    expect(member.quarantined().map(({ endpoint }) => endpoint)).toEqual([1, 2]);
+    expect(member.lease(4).endpoints.slice(2)).toEqual([1, 2]);
   });
 
   test("keeps what an earlier process left open in quarantine, also across two starts", async () => {

@@ -2,8 +2,8 @@
 
 import {
   AgentError,
-  AT_CWD,
   type Files,
+  readSmallFile,
   SystemError,
   type TlsCredentials,
 } from "../transport/mod.ts";
@@ -23,32 +23,18 @@ export function readCredentials(files: Files, tls: TlsConfig): TlsCredentials {
 }
 
 function readPem(files: Files, key: keyof TlsConfig, path: string): string {
+  const refusal = (found: string, cause?: unknown) =>
+    new AgentError("usage", `Cannot read \`tls.${key}\` "${path}": ${found}, need a PEM file`, {
+      hint: "Make the file with `agent pki issue`, and let the agent's user read it.",
+      cause,
+    });
+  let bytes: Uint8Array | null;
   try {
-    const descriptor = files.open(AT_CWD, path, { access: "read" });
-    try {
-      return new TextDecoder().decode(readBytes(files, descriptor, `${key}" "${path}`));
-    } finally {
-      files.close(descriptor);
-    }
+    bytes = readSmallFile(files, path, PEM_BYTES_MAX);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw new AgentError("usage", `Cannot read \`tls.${key}\` "${path}": ${error.message}`, {
-      hint: "Make the file with `agent pki issue`, and let the agent's user read it.",
-      cause: error,
-    });
+    throw refusal(`found ${error.errno}`, error);
   }
-}
-
-function readBytes(files: Files, descriptor: number, name: string): Uint8Array {
-  const buffer = new Uint8Array(PEM_BYTES_MAX + 1);
-  let length = 0;
-  while (length < buffer.length) {
-    const count = files.read(descriptor, buffer.subarray(length));
-    if (count === 0) return buffer.subarray(0, length);
-    length += count;
-  }
-  throw new AgentError(
-    "usage",
-    `Cannot read "${name}": more than ${PEM_BYTES_MAX} bytes, need fewer`,
-  );
+  if (bytes === null) throw refusal(`found more than ${PEM_BYTES_MAX} bytes`);
+  return new TextDecoder().decode(bytes);
 }

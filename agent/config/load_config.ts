@@ -6,7 +6,7 @@
 
 import { posix } from "node:path";
 import { AgentError } from "../../transport/ground/error.ts";
-import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
+import { type Files, readSmallFile, SystemError } from "../../transport/runtime/mod.ts";
 import type { Config } from "./config.ts";
 import type { ConfigResult } from "./config_problem.ts";
 import { MAX_CONFIG_BYTES } from "./limits.ts";
@@ -96,12 +96,7 @@ function readText(files: Files, file: string): string {
     throw new AgentError("usage", `Cannot read configuration "${file}": need an absolute path`);
   }
   try {
-    const descriptor = files.open(AT_CWD, file, { access: "read" });
-    try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(readBytes(files, descriptor, file));
-    } finally {
-      files.close(descriptor);
-    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(readBytes(files, file));
   } catch (error) {
     if (error instanceof AgentError) throw error;
     if (error instanceof SystemError) {
@@ -128,14 +123,9 @@ function unreadable(file: string, found: string): string {
   return `Cannot read configuration "${file}": ${found}, need a readable YAML file`;
 }
 
-function readBytes(files: Files, descriptor: number, file: string): Uint8Array {
-  const buffer = new Uint8Array(MAX_CONFIG_BYTES + 1);
-  let length = 0;
-  while (length < buffer.length) {
-    const count = files.read(descriptor, buffer.subarray(length));
-    if (count === 0) return buffer.subarray(0, length);
-    length += count;
-  }
+function readBytes(files: Files, file: string): Uint8Array {
+  const bytes = readSmallFile(files, file, MAX_CONFIG_BYTES);
+  if (bytes !== null) return bytes;
   throw new AgentError(
     "usage",
     `Cannot read configuration "${file}": more than ${MAX_CONFIG_BYTES} bytes, need fewer`,

@@ -2,32 +2,27 @@
 // the command line's `--control-token`. The token is the file's text without surrounding space.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
+import { type Files, readSmallFile, SystemError } from "../../transport/runtime/mod.ts";
 import { MAX_TOKEN_BYTES, MIN_TOKEN_CHARACTERS } from "./limits.ts";
 
 /** @throws AgentError `usage` when the file cannot be read or holds no usable token */
 export function readToken(files: Files, path: string): string {
-  const buffer = new Uint8Array(MAX_TOKEN_BYTES + 1);
-  let length = 0;
-  try {
-    const descriptor = files.open(AT_CWD, path, { access: "read" });
-    try {
-      for (let count = -1; count !== 0 && length < buffer.length; length += count) {
-        count = files.read(descriptor, buffer.subarray(length));
-      }
-    } finally {
-      files.close(descriptor);
-    }
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw refusal(path, error.errno, error);
-  }
-  if (length > MAX_TOKEN_BYTES) throw refusal(path, `more than ${MAX_TOKEN_BYTES} bytes`);
-  const token = new TextDecoder().decode(buffer.subarray(0, length)).trim();
+  const bytes = readBytes(files, path);
+  if (bytes === null) throw refusal(path, `more than ${MAX_TOKEN_BYTES} bytes`);
+  const token = new TextDecoder().decode(bytes).trim();
   if (!/^[\x21-\x7e]+$/.test(token) || token.length < MIN_TOKEN_CHARACTERS) {
     throw refusal(path, "no token");
   }
   return token;
+}
+
+function readBytes(files: Files, path: string): Uint8Array | null {
+  try {
+    return readSmallFile(files, path, MAX_TOKEN_BYTES);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw refusal(path, error.errno, error);
+  }
 }
 
 function refusal(path: string, found: string, cause?: unknown): AgentError {

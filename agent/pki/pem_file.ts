@@ -10,6 +10,7 @@ import {
   type Clock,
   type Files,
   type Random,
+  readSmallFile,
   SystemError,
 } from "../../transport/runtime/mod.ts";
 import { PEM_BYTES_MAX } from "./limits.ts";
@@ -68,17 +69,9 @@ export function syncDirectory(files: Files, directory: string): void {
 
 /** @throws AgentError `failed` when it cannot be read */
 export function readPemFile(files: Files, path: string, hint: string): string {
-  const buffer = new Uint8Array(PEM_BYTES_MAX + 1);
-  let length = 0;
+  let bytes: Uint8Array | null;
   try {
-    const descriptor = files.open(AT_CWD, path, { access: "read" });
-    try {
-      for (let count = -1; count !== 0 && length < buffer.length; length += count) {
-        count = files.read(descriptor, buffer.subarray(length));
-      }
-    } finally {
-      files.close(descriptor);
-    }
+    bytes = readSmallFile(files, path, PEM_BYTES_MAX);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     const found = error.errno === "ENOENT" ? "found no such file" : `found ${error.errno}`;
@@ -87,7 +80,7 @@ export function readPemFile(files: Files, path: string, hint: string): string {
       cause: error,
     });
   }
-  if (length <= PEM_BYTES_MAX) return new TextDecoder().decode(buffer.subarray(0, length));
+  if (bytes !== null) return new TextDecoder().decode(bytes);
   throw new AgentError("failed", `Cannot read "${path}": more than ${PEM_BYTES_MAX} bytes`, {
     hint,
   });

@@ -7,9 +7,10 @@
 
 import { AgentError } from "../ground/error.ts";
 import { AT_CWD, type Files, type FileStat, SystemError } from "../runtime/files.ts";
+import { readSmallFile } from "../runtime/small_file.ts";
 
-/** Most bytes of a file of /proc or /sys that are read: a host with thousands of mounts. */
-const PROC_BYTES_MAX = 4 * 1024 * 1024;
+/** Most bytes of a file of /proc or /sys: a host with a hundred thousand mounts has fewer. */
+const PROC_BYTES_MAX = 64 * 1024 * 1024;
 
 /** @throws AgentError `busy` with the use that was found */
 export function refuseUsedDevice(files: Files, path: string): void {
@@ -140,22 +141,8 @@ function namesIn(files: Files, path: string): string[] {
 
 function linesOf(files: Files, path: string): string[] {
   return orNull(() => {
-    const descriptor = files.open(AT_CWD, path, { access: "read" });
-    try {
-      const pieces: Uint8Array[] = [];
-      for (let total = 0; total < PROC_BYTES_MAX;) {
-        const piece = new Uint8Array(64 * 1024);
-        const count = files.read(descriptor, piece);
-        if (count === 0) break;
-        pieces.push(piece.subarray(0, count));
-        total += count;
-      }
-      const decoder = new TextDecoder();
-      const text = pieces.map((piece) => decoder.decode(piece, { stream: true })).join("");
-      return text.replace(/\n$/, "").split("\n");
-    } finally {
-      files.close(descriptor);
-    }
+    const bytes = readSmallFile(files, path, PROC_BYTES_MAX);
+    return bytes === null ? [] : new TextDecoder().decode(bytes).replace(/\n$/, "").split("\n");
   }) ?? [];
 }
 

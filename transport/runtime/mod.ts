@@ -14,6 +14,7 @@ export {
   SystemError,
 } from "./files.ts";
 export { type ProcessIdentity, type ProcessTable, ProcProcessTable } from "./process_table.ts";
+export { readSmallFile } from "./small_file.ts";
 export type {
   ChildProcess,
   ChildProcessOptions,

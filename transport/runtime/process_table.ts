@@ -10,6 +10,7 @@
 
 import { createHash } from "node:crypto";
 import { AT_CWD, type Files } from "./files.ts";
+import { readSmallFile } from "./small_file.ts";
 
 /** Names a process for as long as its machine is up. Plain data. */
 export interface ProcessIdentity {
@@ -93,14 +94,8 @@ export class ProcProcessTable implements ProcessTable {
 
   #read(path: string): string | null {
     try {
-      const descriptor = this.#files.open(AT_CWD, path, { access: "read" });
-      try {
-        const bytes = new Uint8Array(PROC_BYTES_MAX);
-        const count = this.#files.read(descriptor, bytes);
-        return new TextDecoder().decode(bytes.subarray(0, count));
-      } finally {
-        this.#files.close(descriptor);
-      }
+      const bytes = readSmallFile(this.#files, path, PROC_BYTES_MAX);
+      return bytes === null ? null : new TextDecoder().decode(bytes);
     } catch {
       return null;
     }

@@ -94,6 +94,9 @@ export const PREFETCH_FRAMES = 4;
 export const ASK_MS_FIRST = 20;
 export const ASK_MS_MAX = 1000;
 
+/** What a peer wrote and told must show on a volume within this time, in ms: paths may be slow. */
+export const SHOW_TIMEOUT_MS = 2000;
+
 /** Refusals a listening block can show at once; the oldest goes first. */
 export const REFUSALS_MAX = 8;
 

@@ -10,9 +10,11 @@
 import type { Conn, WaitOptions } from "../conn.ts";
 import { assert } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
+import { readExactly } from "../ground/read_exactly.ts";
+import { writeAll } from "../ground/write_all.ts";
 import { magicBytes, viewOf } from "./block_fields.ts";
 import { sameEndpoint } from "./control_block.ts";
-import { BLOCK_BYTES, SLEEP_MS_MAX } from "./limits.ts";
+import { BLOCK_BYTES, SHOW_TIMEOUT_MS, SLEEP_MS_MAX } from "./limits.ts";
 import { decodeProofBlock, encodeProofBlock, NONCE_BYTES } from "./proof_block.ts";
 import { proofBlockOffset } from "./stg_layout.ts";
 import { StpConn } from "./stp_conn.ts";
@@ -26,7 +28,7 @@ const PROVED = Uint8Array.of(1);
 export interface ProveOptions extends WaitOptions {
   /** The STP connection below `conn`, when `conn` is a wrapper around it. */
   readonly endpoint?: StpConn | undefined;
-  /** How long a nonce may take to show on a volume. */
+  /** How long a nonce may take to show on a volume; SHOW_TIMEOUT_MS when absent. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -42,10 +44,10 @@ export async function proveMedium(conn: Conn, options: ProveOptions = {}): Promi
     await writeAll(conn, nonces, options);
     const told = await readNonces(conn, endpoint, options);
     for (const [index, nonce] of told.entries()) {
-      await findNonce(endpoint, index, nonce, options.timeoutMs ?? 2000);
+      await findNonce(endpoint, { index, nonce }, options);
     }
     await writeAll(conn, PROVED, options);
-    await readExactly(conn, new Uint8Array(1), options);
+    await readExactly(conn, 1, options);
   } catch (error) {
     if (error instanceof AgentError && error.code === "mismatch") conn.abort(error.message);
     throw error;
@@ -76,7 +78,7 @@ async function readNonces(
   options: WaitOptions,
 ): Promise<Uint8Array[]> {
   const count = endpoint.medium.volumes.length;
-  const head = await readExactly(conn, new Uint8Array(HEAD_BYTES), options);
+  const head = await readExactly(conn, HEAD_BYTES, options);
   if (MAGIC.some((byte, index) => head[index] !== byte)) {
     throw mismatch(endpoint, "the peer sent no nonces", "the peer's nonces");
   }
@@ -84,7 +86,7 @@ async function readNonces(
   if (told !== count) {
     throw mismatch(endpoint, `the peer has ${told} volumes`, `${count} as here`);
   }
-  const all = await readExactly(conn, new Uint8Array(count * NONCE_BYTES), options);
+  const all = await readExactly(conn, count * NONCE_BYTES, options);
   return Array.from(
     { length: count },
     (_, index) => all.subarray(index * NONCE_BYTES, (index + 1) * NONCE_BYTES),
@@ -94,10 +96,10 @@ async function readNonces(
 /** Reads until the peer's nonce shows: the path may be slow, but not for ever. */
 async function findNonce(
   endpoint: StpConn,
-  index: number,
-  nonce: Uint8Array,
-  timeoutMs: number,
+  told: { readonly index: number; readonly nonce: Uint8Array },
+  { timeoutMs = SHOW_TIMEOUT_MS, signal }: ProveOptions,
 ): Promise<void> {
+  const { index, nonce } = told;
   const { identity, volumes, clock } = endpoint.medium;
   const volume = volumes[index];
   assert(volume !== undefined, "a nonce is of a volume of the group");
@@ -113,36 +115,13 @@ async function findNonce(
       sameProof(proof.nonce, nonce);
     if (found) return;
     if (clock.monotonicMs() >= deadlineMs) break;
-    await clock.sleep(SLEEP_MS_MAX);
+    await clock.sleep(SLEEP_MS_MAX, { signal });
   }
   throw mismatch(
     endpoint,
     `volume "${volume.name}" does not show what the peer wrote`,
     "one medium",
   );
-}
-
-async function writeAll(conn: Conn, bytes: Uint8Array, options: WaitOptions): Promise<void> {
-  const { signal } = options;
-  let done = 0;
-  while (done < bytes.length) done += await conn.write(bytes.subarray(done), { signal });
-}
-
-async function readExactly(
-  conn: Conn,
-  into: Uint8Array,
-  options: WaitOptions,
-): Promise<Uint8Array> {
-  const { signal } = options;
-  let done = 0;
-  while (done < into.length) {
-    const count = await conn.read(into.subarray(done), { signal });
-    if (count === null) {
-      throw new AgentError("reset", "Cannot prove the medium: the peer closed, need its nonces");
-    }
-    done += count;
-  }
-  return into;
 }
 
 function mismatch(endpoint: StpConn, found: string, wanted: string): AgentError {

@@ -3,7 +3,8 @@
 // Invariants:
 //  1. A host is never judged dead by fewer than three missed heartbeats.
 //  2. The quarantine outlasts the dead time: by then a host that was cut off writes no more.
-//  3. `healMs` is longer than an I/O may take, so a late write is waited for, not fought.
+//  3. `healMs` covers many requests for a frame (the first after 20 ms). It may be shorter than an
+//     I/O: a frame is announced when its write is complete, so there is no write to wait for.
 
 import { assert } from "../ground/assert.ts";
 

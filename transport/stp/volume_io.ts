@@ -35,14 +35,17 @@ async function named(pending: Promise<void>, volume: Volume, verb: string): Prom
   }
 }
 
+const HINT = "Check the path to the storage with `agent stg status`.";
+
 function volumeError(volume: Volume, verb: string, cause: unknown): Error {
   if (cause instanceof AssertionFailure) return cause;
-  // A volume that names itself, place and reason has said all.
   if (cause instanceof AgentError && cause.code === "volume") return cause;
   const found = cause instanceof Error ? cause.message : String(cause);
+  // A volume that names itself, place and reason has said all but the code.
+  const told = cause instanceof AgentError && found.includes(`"${volume.name}"`);
   return new AgentError(
     "volume",
-    `Cannot ${verb} volume "${volume.name}": ${found}, need a medium that answers`,
-    { cause, hint: "Check the path to the storage with `agent stg status`." },
+    told ? found : `Cannot ${verb} volume "${volume.name}": ${found}, need a medium that answers`,
+    { cause, hint: (told ? cause.hint : undefined) ?? HINT },
   );
 }

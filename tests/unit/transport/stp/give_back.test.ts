@@ -134,6 +134,29 @@ describe("StpSocket.accept()", () => {
 });
 
 describe("readVolume()", () => {
+  test("says a failure once, with the volume's name and the code of a volume", () => {
+    const messageOf = (cause: Error) => {
+      const medium = new MemoryMedium(4096);
+      medium.onRead = () => {
+        throw cause;
+      };
+      try {
+        readVolume(medium.open("v0"), 0, new Uint8Array(512));
+      } catch (error) {
+        if (error instanceof AgentError && error.code === "volume") return error.message;
+      }
+      return "no failure of a volume";
+    };
+    const late = `Cannot read volume "v0" at byte 0: no answer within 9 ms, need all 512 bytes`;
+    expect(messageOf(new AgentError("timeout", late))).toBe(late);
+    expect(messageOf(new AgentError("busy", "the board is held"))).toBe(
+      `Cannot read volume "v0": the board is held, need a medium that answers`,
+    );
+    expect(messageOf(new Error("EIO"))).toBe(
+      `Cannot read volume "v0": EIO, need a medium that answers`,
+    );
+  });
+
   test("passes a failed assertion on as what it is", () => {
     const volume = new MemoryMedium(4096).open("v0");
     expect(() => readVolume(volume, 1, new Uint8Array(512))).toThrow(AssertionFailure);

@@ -34,6 +34,8 @@ export interface BenchHostOptions {
   readonly hostName: string;
   /** Sockets at once, a listening one included. */
   readonly endpoints: number;
+  /** Ends the wait for an id that somebody may hold. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class BenchHost implements AsyncDisposable {
@@ -54,7 +56,7 @@ export class BenchHost implements AsyncDisposable {
 
   /**
    * Takes a free host id.
-   * @throws AgentError `busy` when no id is free, `mismatch` (not this group), `volume`
+   * @throws AgentError `busy` when no id is free, `mismatch` (not this group), `volume`, `cancelled`
    */
   static async join(options: BenchHostOptions): Promise<BenchHost> {
     const { name, volumes, ownHost } = options;

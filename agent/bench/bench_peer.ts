@@ -55,6 +55,7 @@ async function serve(runtime: Runtime, options: BenchPeerOptions): Promise<void>
     ...options.host,
     hostName: `bench-sink-${process.pid}`,
     endpoints: connections + 1,
+    signal,
   });
   const { mechanism, hostId } = host;
   const lost = new AbortController();

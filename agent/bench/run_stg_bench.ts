@@ -57,6 +57,7 @@ export async function runStgBench(
     ...options.host,
     hostName: `bench-source-${process.pid}`,
     endpoints: 1,
+    signal: options.signal,
   });
   const lost = new AbortController();
   host.onLost((error) => lost.abort(error));

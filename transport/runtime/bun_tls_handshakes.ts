@@ -30,6 +30,7 @@ export class BunTlsHandshakes {
       return;
     }
     const timer = new AbortController();
+    this.#forget(name); // One that vanished without a word, whose port is used again.
     this.#pending.set(name, timer);
     void this.#expire(socket, name, timer.signal);
   }

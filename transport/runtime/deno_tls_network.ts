@@ -65,6 +65,7 @@ export class DenoTlsNetwork implements Network {
     const address = nameOf(conn.remoteAddr);
     const onAbort = () => conn.abort("the TLS handshake took too long");
     signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort(); // Between the connection and this line.
     try {
       const fed = tlsDuplex(conn);
       const socket = await this.#handshake(fed, side);

@@ -4,6 +4,8 @@
 //   0    8  magic, says which record this is
 //   8    4  format version
 //   508  4  CRC-32 of bytes 0..507
+// Bytes of a record that its table does not name are zero, and nobody reads them; so is the rest of
+// its block, but for a control block's frame table.
 // Invariants: the CRC is computed over the on-disk image, and last. 64-bit counts are two 32-bit
 // words; above 2^53 they read as NaN, which no comparison accepts.
 

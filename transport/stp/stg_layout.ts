@@ -6,7 +6,10 @@
 //   then H x E            control blocks, those of one host together (used on volume 0)
 //   then H x E            proof blocks (medium proof, on every volume)
 //   then, from a whole MiB on, H x E x S slots: transmit extents, those of an endpoint together
-// A slot takes `payloadBytes`; what stands in it, says the frame table of the control block.
+// A slot takes `payloadBytes`; what stands in it, says the frame table of the control block: the
+// payload, then zeros up to the volume's own block, then what earlier frames left. What lies
+// between the regions, and behind the last slot, is never read; a format clears all before the
+// slots.
 //
 // Invariants: each block has one writer, the host in whose region it lies (block 0: the
 // formatter). Frame `seq` lies on volume `seq mod n`, in the slot that its descriptor names

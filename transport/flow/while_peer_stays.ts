@@ -1,7 +1,7 @@
-// A wait for something elsewhere while a connection of the set-up stands: for the server's connection
-// back (Fig. 5, step 198), or on the storage (Fig. 4A, steps 146 and 172; Fig. 5, steps 212 and 244).
-// The peer says nothing on that connection meanwhile but that it gives up: its end, or a word, is
-// the quickest sign of that, also when the peer's process was killed.
+// A wait for something elsewhere while a connection of the set-up stands: for the server's
+// connection back (Fig. 5, step 198), or on the storage (Fig. 4A, steps 146 and 172; Fig. 5, steps
+// 212 and 244). The peer says nothing on that connection meanwhile but that it gives up: its end,
+// or a word, is the quickest sign of that, also when the peer's process was killed.
 
 import { AgentError } from "../ground/error.ts";
 import type { FlowExchange } from "./flow_exchange.ts";

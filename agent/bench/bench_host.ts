@@ -56,7 +56,8 @@ export class BenchHost implements AsyncDisposable {
 
   /**
    * Takes a free host id.
-   * @throws AgentError `busy` when no id is free, `mismatch` (not this group), `volume`, `cancelled`
+   * @throws AgentError `busy` when no id is free, `mismatch` (not this group), `volume`,
+   * `cancelled`
    */
   static async join(options: BenchHostOptions): Promise<BenchHost> {
     const { name, volumes, ownHost } = options;

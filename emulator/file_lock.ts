@@ -12,7 +12,6 @@ export class FileLock {
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #descriptor: number;
-  readonly #sleepCell = new Int32Array(new SharedArrayBuffer(4));
   #closed = false;
 
   /** Opens, and makes if need be, the file at `path`. @throws SystemError */
@@ -33,7 +32,7 @@ export class FileLock {
     const deadlineMs = this.#clock.monotonicMs() + waitMs;
     while (!this.tryTake(kind)) {
       if (this.#clock.monotonicMs() >= deadlineMs) return false;
-      Atomics.wait(this.#sleepCell, 0, 0, RETRY_MS);
+      this.#clock.doze(RETRY_MS);
     }
     return true;
   }

@@ -41,7 +41,6 @@ export class MemoryBoard {
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #pid: number;
-  readonly #sleepCell = new Int32Array(new SharedArrayBuffer(4));
   #held = false;
   #closed = false;
   /** Lock-free hits and waits of this attachment that the shared counters do not have yet. */
@@ -72,7 +71,7 @@ export class MemoryBoard {
     }
     const deadlineMs = this.#clock.monotonicMs() + LOCK_WAIT_MS;
     while (this.#clock.monotonicMs() < deadlineMs) {
-      Atomics.wait(this.#sleepCell, 0, 0, LOCK_SLEEP_MS);
+      this.#clock.doze(LOCK_SLEEP_MS);
       if (this.tryLock()) return;
     }
     const holder = this.words.state(STATE.holder);

@@ -41,6 +41,8 @@ export class SimProcess implements Clock {
     return this.#clock.look();
   }
 
+  doze(): void {}
+
   yield(): Promise<void> {
     return this.sleep(this.#turnMs);
   }

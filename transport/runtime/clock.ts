@@ -13,6 +13,8 @@ const TIMER_MAX_MS = 0x7fff_ffff;
 
 export class RuntimeClock implements Clock {
   readonly #immediatesPerYield: number;
+  /** Nobody ever wakes those who wait on it. */
+  readonly #dozeCell = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(immediatesPerYield: number) {
     this.#immediatesPerYield = immediatesPerYield;
@@ -40,6 +42,10 @@ export class RuntimeClock implements Clock {
       }, Math.min(Math.max(0, ms), TIMER_MAX_MS));
       signal?.addEventListener("abort", onAbort, { once: true });
     });
+  }
+
+  doze(ms: number): void {
+    Atomics.wait(this.#dozeCell, 0, 0, ms);
   }
 
   yield(): Promise<void> {

@@ -15,6 +15,11 @@ export interface Clock {
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /** Lets the event loop run everything that is ready, then returns. */
   yield(): Promise<void>;
+  /**
+   * Blocks the thread for `ms`, really about 0.06 ms more: shorter than any timer, and another
+   * process that wants the processor gets it.
+   */
+  doze(ms: number): void;
 }
 
 export interface Random {

@@ -1,10 +1,13 @@
 // How to wait for the other host: pure policy. First polls at once, then polls between turns of
-// the event loop, then sleeps that double up to a cap. Traffic starts the ladder again.
+// the event loop, then after dozes that leave the processor to others, then after sleeps that
+// double up to a cap. Traffic starts the ladder again.
 //
-// Invariants: the count of polls bounds the first two steps as well as the time, so that a clock
-// that stands still (simulation) cannot make them endless.
+// Invariants: the count of polls bounds every step but the last as well as the time, so that a
+// clock that stands still (simulation) cannot make them endless.
 
 import {
+  DOZE_MS_MAX,
+  DOZE_POLLS_MAX,
   SLEEP_MS_FIRST,
   SLEEP_MS_MAX,
   SPIN_MS_MAX,
@@ -13,7 +16,11 @@ import {
   YIELD_POLLS_MAX,
 } from "./limits.ts";
 
-export type IdleStep = "spin" | "yield" | "sleep";
+/** Count of polls at which the steps end. */
+const YIELD_END = SPIN_POLLS_MAX + YIELD_POLLS_MAX;
+const DOZE_END = YIELD_END + DOZE_POLLS_MAX;
+
+export type IdleStep = "spin" | "yield" | "doze" | "sleep";
 
 export class IdleLadder {
   /** How long to sleep when `next` said "sleep". */
@@ -44,7 +51,8 @@ export class IdleLadder {
     this.#polls++;
     if (this.#polls <= SPIN_POLLS_MAX && waitedMs < SPIN_MS_MAX) return "spin";
     this.#idle = true;
-    if (this.#polls <= SPIN_POLLS_MAX + YIELD_POLLS_MAX && waitedMs < YIELD_MS_MAX) return "yield";
+    if (this.#polls <= YIELD_END && waitedMs < YIELD_MS_MAX) return "yield";
+    if (this.#polls <= DOZE_END && waitedMs < DOZE_MS_MAX) return "doze";
     if (this.#slept) this.sleepMs = Math.min(this.sleepMs * 2, SLEEP_MS_MAX);
     this.#slept = true;
     return "sleep";

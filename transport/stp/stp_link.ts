@@ -96,6 +96,7 @@ export class StpLink {
     this.medium = medium;
     this.ids = ids;
     this.turns = options.turns;
+    this.turns.join();
     this.send = new SendWindow(windowFrames(layout));
     this.receive = new ReceiveWindow(windowFrames(layout), layout.payloadBytes);
     this.own = options.own;
@@ -267,6 +268,7 @@ export class StpLink {
     const step = ladder.next(nowMs);
     if (step === "spin") return undefined;
     if (step === "yield") return this.turns.give();
+    if (step === "doze") return this.turns.doze();
     return this.medium.clock.sleep(ladder.sleepMs, { signal });
   }
 
@@ -358,6 +360,7 @@ export class StpLink {
 
   #giveBack(options: StpLinkOptions, drained: boolean): void {
     this.onReleased();
+    this.turns.leave();
     options.release(drained);
     sayFarewell({
       medium: this.medium,

@@ -23,6 +23,8 @@ export class HandClock implements Clock {
     return 0;
   }
 
+  doze(): void {}
+
   yield(): Promise<void> {
     return Promise.resolve();
   }

@@ -105,6 +105,8 @@ export class JumpClock implements Clock {
     this.nowMs += ms;
   }
 
+  doze(): void {}
+
   yield(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }

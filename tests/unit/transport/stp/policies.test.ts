@@ -13,11 +13,12 @@ import { FrameSlots } from "../../../../transport/stp/frame_slots.ts";
 import type { HostBlock } from "../../../../transport/stp/host_block.ts";
 import { IdleLadder } from "../../../../transport/stp/idle_ladder.ts";
 import {
+  DOZE_MS_MAX,
+  DOZE_POLLS_MAX,
   SLEEP_MS_FIRST,
   SLEEP_MS_MAX,
   SPIN_POLLS_MAX,
   VOLUME_BYTES_MIN,
-  YIELD_MS_MAX,
   YIELD_POLLS_MAX,
 } from "../../../../transport/stp/limits.ts";
 import { LivenessJudge } from "../../../../transport/stp/liveness.ts";
@@ -290,19 +291,21 @@ describe("LivenessJudge", () => {
 });
 
 describe("IdleLadder", () => {
-  test("spins, yields, then sleeps up to the cap, also when the clock stands still", () => {
+  test("spins, yields, dozes, then sleeps up to the cap, also when the clock stands still", () => {
     const ladder = new IdleLadder();
     const steps = Array.from(
-      { length: SPIN_POLLS_MAX + YIELD_POLLS_MAX + 10 },
+      { length: SPIN_POLLS_MAX + YIELD_POLLS_MAX + DOZE_POLLS_MAX + 10 },
       () => ladder.next(5),
     );
     expect(steps[0]).toBe("spin");
     expect(steps).toContain("yield");
+    expect(steps).toContain("doze");
     expect(steps.at(-1)).toBe("sleep");
     expect(ladder.sleepMs).toBe(SLEEP_MS_MAX);
     ladder.reset();
     expect(ladder.next(6)).toBe("spin");
-    expect(ladder.next(6.5)).toBe("yield");
+    expect(ladder.next(6.1)).toBe("yield");
+    expect(ladder.next(6.5)).toBe("doze");
     expect(ladder.next(60)).toBe("sleep");
     expect(ladder.sleepMs).toBe(1);
   });
@@ -310,8 +313,8 @@ describe("IdleLadder", () => {
   test("outlasts the other end's first sleep, so that two ends do not sleep in turns", () => {
     const ladder = new IdleLadder();
     ladder.next(0);
-    expect(ladder.next(3 * SLEEP_MS_FIRST)).toBe("yield");
-    expect(YIELD_MS_MAX).toBeGreaterThan(2.5 * SLEEP_MS_FIRST);
+    expect(ladder.next(3 * SLEEP_MS_FIRST)).toBe("doze");
+    expect(DOZE_MS_MAX).toBeGreaterThan(2.5 * SLEEP_MS_FIRST);
   });
 });
 

@@ -24,6 +24,8 @@ export class StepClock implements Clock {
     return this.#nowMs;
   }
 
+  doze(): void {}
+
   yield(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }

@@ -1,4 +1,4 @@
-// The volume contract: block-addressable space that several hosts share (DESIGN words: volume).
+// The volume contract: block-addressable space that several hosts share.
 //
 // This file imports nothing. The emulated array and raw devices implement it; STP is the user.
 // STP does not know what it rides on, and a volume does not know that sockets ride on it.
@@ -31,12 +31,12 @@ export interface Volume {
   readonly retains: boolean;
   /**
    * Fills `into` from `offsetBytes`.
-   * @throws (or rejects) VolumeError when the medium cannot be read
+   * @throws (or rejects) AgentError when the medium cannot be read
    */
   read(offsetBytes: number, into: Uint8Array): Completion;
   /**
    * Writes all of `from` at `offsetBytes`; complete means visible to every other host.
-   * @throws (or rejects) VolumeError when the medium cannot be written
+   * @throws (or rejects) AgentError when the medium cannot be written
    */
   write(offsetBytes: number, from: Uint8Array): Completion;
   /** Memory that `read` and `write` take as it is; any other may cost them a copy. */

@@ -23,9 +23,6 @@ export const TRIPS_MAX = 50_000;
 /** Milliseconds of round trips on a slow medium. */
 export const TRIPS_MS = 2_000;
 
-/** Connections at once; a host's endpoints bound it further. */
-export const CONNECTIONS_MAX = 32;
-
 /** Milliseconds for the other end to come up: a host id left by a dead process waits to be free. */
 export const READY_TIMEOUT_MS = 60_000;
 /** Milliseconds to connect once the other end listens. */

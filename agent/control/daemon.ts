@@ -2,7 +2,7 @@
 //
 // The Hono app (app.ts) turns HTTP into these calls, the command line turns arguments into HTTP,
 // and daemon.ts's implementers (server, client) hold the jobs. Shapes with `type` and snake-case
-// free keys are the JSON of the contract (DESIGN 8.1): they go out as they are.
+// free keys are the JSON of the contract: they go out as they are.
 
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";

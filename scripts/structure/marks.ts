@@ -24,7 +24,11 @@ const TEXTS: readonly Mark[] = [
   { pattern: /(?<![\w.$}])\/(?:work|builds?|workspace)\/\w/g, what: "build path", view: "raw" },
   { pattern: /\bregistry\.[\w-]+\.(?:com|dev|io|net|org)\b/gi, what: "registry host", view: "raw" },
   { pattern: /\bissue\s+#?\d+\b/gi, what: "number of a ticket", view: "raw" },
-  { pattern: /\b(?:DESIGN|STYLE)\.md\b/g, what: "paper outside the repository", view: "raw" },
+  {
+    pattern: /\b(?:DESIGN(?:\.md| [\dws])|STYLE\.md)/g,
+    what: "paper outside the repository",
+    view: "raw",
+  },
 ];
 
 /** Fixtures of these rules contain what the rules forbid. */

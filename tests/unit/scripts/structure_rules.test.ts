@@ -96,6 +96,7 @@ const MARKS: readonly (readonly [string, readonly string[]])[] = [
   ["registry.metrics();", []],
   ["// as issue 7 asks", ["text"]],
   ["// see DESIGN.md", ["text"]],
+  ["// the contract (DESIGN 8.1)", ["text"]],
   ['const path = "homework/x";', []],
 ];
 

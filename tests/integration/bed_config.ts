@@ -14,6 +14,8 @@ export interface ConfigOptions {
   readonly tls?: readonly ("server" | "client")[];
   /** The server's name as the client knows it. */
   readonly serverName?: string;
+  /** Keys of the group's times; STG_TIMES when absent. */
+  readonly times?: string;
 }
 
 /** The `tls` line of a daemon; without TLS an empty one. */
@@ -30,9 +32,12 @@ export interface Ports {
 /** Beats fast and is dead soon, so that tests of crashes need no patience. */
 export const STG_TIMES = "heartbeat: 250ms, dead_time: 2500ms";
 
+/** What a configuration has that says nothing of times. */
+export const DEFAULT_TIMES = "heartbeat: 1s, dead_time: 10s";
+
 /** One group's line; `host` is the daemon's id on it. */
-export function stgLine(host: number, array = "array"): string {
-  return `{ name: stg0, host: ${host}, array: ${array}, volumes: [v0, v1], ${STG_TIMES} }`;
+export function stgLine(host: number, array = "array", times = STG_TIMES): string {
+  return `{ name: stg0, host: ${host}, array: ${array}, volumes: [v0, v1], ${times} }`;
 }
 
 export function serverYaml(ports: Ports, options: ConfigOptions = {}): string {
@@ -43,7 +48,7 @@ network: { listen: 127.0.0.1, port: ${ports.server} }
 control: unix:server.sock
 ${tlsLine(options, "server", "vault01")}
 stgs:
-  - ${stgLine(1)}
+  - ${stgLine(1, "array", options.times)}
 vault: ${vault}
 clients:
   web01: { address: 127.0.0.1, port: ${ports.client}, ${how} }
@@ -57,7 +62,7 @@ network: { listen: 127.0.0.1, port: ${ports.client} }
 control: unix:client.sock
 ${tlsLine(options, "client", "web01")}
 server: { ${name}address: 127.0.0.1, port: ${ports.server}, connections: 2 }
-stgs: [ ${stgLine(2)} ]
+stgs: [ ${stgLine(2, "array", options.times)} ]
 spool: .
 databases:
   app: { kind: sqlite, path: app.db }

@@ -28,12 +28,12 @@ export async function sayFarewell(options: FarewellOptions): Promise<void> {
   const endMs = clock.monotonicMs() + timing.deadMs;
   let pauseMs = SLEEP_MS_MAX;
   try {
-    while (!hasEnded(peer, ids) && clock.monotonicMs() < endMs) {
+    while (!peerHasEnded(peer, ids) && clock.monotonicMs() < endMs) {
       await clock.sleep(pauseMs);
       pauseMs = Math.min(pauseMs * 2, timing.watchMs);
       if (own.retired) return;
       await peer.poll();
-      if (hasEnded(peer, ids)) return;
+      if (peerHasEnded(peer, ids)) return;
       await own.publishBehind(fence, clock.monotonicMs());
     }
   } catch (error) {
@@ -43,7 +43,7 @@ export async function sayFarewell(options: FarewellOptions): Promise<void> {
 }
 
 /** By the last poll; before the first one nothing is known. */
-function hasEnded({ block, state }: PeerControl, ids: ConnectionIds): boolean {
+export function peerHasEnded({ block, state }: PeerControl, ids: ConnectionIds): boolean {
   if (state !== "ok" || isOlderUse(block.self, ids.peer)) return false;
   const { type } = peerEvent(block, ids);
   return type === "peer-freed" || type === "peer-aborted";

@@ -4,12 +4,13 @@
 // Life cycle: join -> (lease, release)* -> close. `close` marks the host detached.
 //
 // Invariants: heartbeat.ts beats and finds out when the id is lost; nothing is leased then. An
-// endpoint that a worker left open is ended before it can be leased again.
+// endpoint that a worker left open is ended before it can be leased again (endpoint_ending.ts).
 
 import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import type { ProcessTable } from "../runtime/process_table.ts";
 import { ControlBlock, controlBlockImage } from "./control_block.ts";
+import { EndpointEnding, maySettleLate } from "./endpoint_ending.ts";
 import { type EndpointLease, LeaseBook, type QuarantinedEndpoint } from "./endpoint_lease.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { HostBlock } from "./host_block.ts";
@@ -40,6 +41,8 @@ export class StgMember implements AsyncDisposable {
   readonly #leases: LeaseBook;
   readonly #observer: HostsObserver;
   readonly #heart: Heartbeat;
+  /** Endpoint -> the end of what its last worker left open. */
+  readonly #endings = new Map<number, EndpointEnding>();
   #closed: Promise<void> | null = null;
 
   private constructor(medium: StgMedium, block: HostBlock) {
@@ -132,8 +135,9 @@ export class StgMember implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.#heart.stop();
+    const [quiet] = await Promise.all([this.#stopEndings(), this.#heart.stop()]);
     if (this.#heart.lost !== null) return; // the block is another's now, or out of reach
+    if (!quiet) return; // A write of ours may still land: others wait for the dead time.
     const { identity, clock, timing, volumes } = this.#medium;
     const detached = { ...this.#block, attached: false };
     const action = `give back host ${this.claim.hostId}`;
@@ -148,8 +152,45 @@ export class StgMember implements AsyncDisposable {
     }));
   }
 
+  /** @returns false when one of them is still under way after half of the dead time */
+  async #stopEndings(): Promise<boolean> {
+    const { clock, timing } = this.#medium;
+    const timer = new AbortController();
+    const late = clock.sleep(timing.deadMs / 2, { signal: timer.signal }).then(
+      () => false,
+      () => false,
+    );
+    const stopped = Promise.all([...this.#endings.values()].map((ending) => ending.stop()));
+    try {
+      return await Promise.race([stopped.then(() => true), late]);
+    } finally {
+      timer.abort();
+    }
+  }
+
   async #endEndpoint(endpoint: number): Promise<void> {
-    const { identity, controlVolume } = this.#medium;
+    await this.#endings.get(endpoint)?.stop();
+    const ending = new EndpointEnding({
+      medium: this.#medium,
+      claim: this.claim,
+      endpoint,
+      mayWrite: () => this.#closed === null && this.#heart.mayWrite(),
+    });
+    this.#endings.set(endpoint, ending);
+    let more = true;
+    try {
+      more = await ending.tell(await this.#quarantineLeft(endpoint));
+    } finally {
+      // A write that is under way at the end has a while to land before the endpoint is used.
+      const { clock, timing } = this.#medium;
+      const held = this.quarantined().find((one) => one.endpoint === endpoint);
+      const untilMs = clock.monotonicMs() + (held?.forMs ?? 0) - timing.deadMs / 4;
+      if (more) ending.repeat(untilMs);
+    }
+  }
+
+  /** @returns what was left, null when it cannot be read */
+  async #quarantineLeft(endpoint: number): Promise<ControlBlock | null> {
     let left: ControlBlock | null = null;
     try {
       left = await readOwnBlock(this.#medium, this.claim.hostId, endpoint);
@@ -157,18 +198,9 @@ export class StgMember implements AsyncDisposable {
       // Out of reach, or torn by a write that is under way: it may be that of a connection.
       if (left === null) this.#quarantineUnknown(endpoint);
     }
-    if (left === null) return;
     // Who took the id from us uses the endpoint now: its connection is none of ours.
-    if (left.self.boot !== this.claim.generation) return;
-    this.#quarantineUndrained(endpoint, left);
-    if (left.kind === "free" || left.kind === "aborted") return;
-    if (!this.#heart.mayWrite()) return; // The peer sees that our host is gone, or started again.
-    left.undrained = this.#maySettleLate(left);
-    left.kind = "aborted";
-    left.reason = "the process that held it ended";
-    left.changes++;
-    const offset = controlBlockOffset(identity.layout, this.claim.hostId, endpoint);
-    await writeVolume(controlVolume, offset, controlBlockImage(left));
+    if (left?.self.boot === this.claim.generation) this.#quarantineUndrained(endpoint, left);
+    return left;
   }
 
   /** A new claim starts with endpoints that carry its generation and nothing of the old one. */
@@ -179,14 +211,14 @@ export class StgMember implements AsyncDisposable {
     this.#quarantineUndrained(endpoint, left);
     const block = new ControlBlock();
     block.self = { host: hostId, endpoint, boot: generation, generation: 0 };
-    block.undrained = left !== null && this.#maySettleLate(left);
+    block.undrained = left !== null && maySettleLate(this.#medium, left);
     const offset = controlBlockOffset(identity.layout, hostId, endpoint);
     await writeVolume(controlVolume, offset, controlBlockImage(block));
   }
 
   /** A write to the slots of an endpoint whose owner ended without a word may still land. */
   #quarantineUndrained(endpoint: number, left: ControlBlock | null): void {
-    if (left === null || !this.#maySettleLate(left)) return;
+    if (left === null || !maySettleLate(this.#medium, left)) return;
     // Generation 0 of our own claim is a use by an earlier process, which is known already.
     const own = left.self.boot === this.claim.generation;
     if (own && left.self.generation === 0) return;
@@ -201,11 +233,6 @@ export class StgMember implements AsyncDisposable {
   #quarantineEndMs(): number {
     const { clock, timing } = this.#medium;
     return clock.monotonicMs() + timing.quarantineMs;
-  }
-
-  #maySettleLate(left: ControlBlock): boolean {
-    if (this.#retains()) return false;
-    return left.undrained || left.kind === "established" || left.kind === "closing";
   }
 
   /** Volumes that retain are memory of this machine: nothing outlives its writer there. */

@@ -4,7 +4,9 @@
 //  1. An attached block is waited out for the dead time that it publishes, counted from our first
 //     look: a holder that lives beats within it, and one that was stopped finds by its own clock
 //     that its time is over before it writes. Only a process that is certainly gone (same machine,
-//     not in /proc) is not waited for.
+//     not in /proc) is not waited for. A block that cannot be read, and blocks that are gone though
+//     control blocks show that the id was used, may be those of a holder whose next beat writes
+//     them again: they are waited out for our own dead time.
 //  2. The write follows the last look within the settle time, and the settle time later our claim
 //     still stands on every volume, or we do not hold the id: of two claimers the first one's
 //     write is seen by the second's look, or the second's write by the first's read back. A write
@@ -17,7 +19,7 @@ import { AgentError } from "../ground/error.ts";
 import type { ProcessTable } from "../runtime/process_table.ts";
 import { formatUuid } from "./block_fields.ts";
 import type { HostBlock } from "./host_block.ts";
-import { readWholeHostBlock, writeHostBlock } from "./host_table.ts";
+import { lookAtHostBlock, writeHostBlock } from "./host_table.ts";
 import { CLAIM_ROUNDS_MAX, DEAD_MS_MAX } from "./limits.ts";
 import { readOwnBlock } from "./own_control.ts";
 import type { StgMedium } from "./stg_medium.ts";
@@ -34,6 +36,8 @@ export interface ClaimOptions {
 
 /** One block per volume; null where none could be decoded. */
 type Blocks = readonly (HostBlock | null)[];
+type HostLook = Awaited<ReturnType<typeof lookAtHostBlock>>;
+type Looks = readonly HostLook[];
 
 /**
  * Takes the settle time, and the dead time of a holder that did not give the id back.
@@ -56,20 +60,28 @@ async function outwait(medium: StgMedium, options: ClaimOptions): Promise<Blocks
   const { clock, timing } = medium;
   const { hostId, signal } = options;
   let startMs = clock.monotonicMs();
-  let before = await readAll(medium, hostId);
-  for (let holders = holdersOf(before, options); holders.length > 0;) {
-    const restMs = startMs + longestDeadMs(holders, timing.deadMs) - clock.monotonicMs();
-    if (restMs <= 0) break;
+  const first = await lookAtAll(medium, hostId);
+  const hidden = await hidesHolder(medium, hostId, first);
+  let before = blocksOf(first);
+  for (;;) {
+    const unknown = hidden.some((hides, index) => hides && before[index] === null);
+    const waitMs = longestWaitMs(holdersOf(before, options), { unknown, deadMs: timing.deadMs });
+    const restMs = startMs + waitMs - clock.monotonicMs();
+    if (restMs <= 0) return before;
     await clock.sleep(Math.min(timing.heartbeatMs / 4, restMs), { signal });
-    const now = await readAll(medium, hostId);
+    const now = blocksOf(await lookAtAll(medium, hostId));
     const live = now.find((block, index) => hasBeaten(before[index], block));
     if (live) throw held(medium, hostId, live);
-    // A block that was torn until now is watched from now on.
+    // A block that could not be read until now is watched from now on.
     if (now.some((block, index) => block !== null && !before[index])) startMs = clock.monotonicMs();
     before = now.map((block, index) => block ?? before[index] ?? null);
-    holders = holdersOf(before, options);
   }
-  return before;
+}
+
+/** Per volume: whether somebody may hold the id whose block cannot be read there. */
+async function hidesHolder(medium: StgMedium, hostId: number, looks: Looks): Promise<boolean[]> {
+  const erased = looks.every((look) => look === "empty") && await newestUse(medium, hostId) > 0;
+  return looks.map((look) => look === "unreadable" || erased);
 }
 
 /** Blocks of claims that may still be held; those of earlier generations were outwaited once. */
@@ -82,8 +94,12 @@ function holdersOf(blocks: Blocks, { processes }: ClaimOptions): HostBlock[] {
   });
 }
 
-function longestDeadMs(holders: readonly HostBlock[], unknownMs: number): number {
-  return Math.min(DEAD_MS_MAX, Math.max(...holders.map((holder) => holder.deadMs || unknownMs)));
+function longestWaitMs(
+  holders: readonly HostBlock[],
+  { unknown, deadMs }: { readonly unknown: boolean; readonly deadMs: number },
+): number {
+  const published = holders.map((holder) => holder.deadMs || deadMs);
+  return Math.min(DEAD_MS_MAX, Math.max(unknown ? deadMs : 0, ...published));
 }
 
 function hasBeaten(before: HostBlock | null | undefined, now: HostBlock | null): boolean {
@@ -127,12 +143,20 @@ async function take(
 }
 
 async function readAll(medium: StgMedium, hostId: number): Promise<Blocks> {
+  return blocksOf(await lookAtAll(medium, hostId));
+}
+
+async function lookAtAll(medium: StgMedium, hostId: number): Promise<Looks> {
   const { identity, clock } = medium;
-  const blocks: (HostBlock | null)[] = [];
+  const looks: HostLook[] = [];
   for (const volume of medium.volumes) {
-    blocks.push(await readWholeHostBlock(identity, volume, { hostId, clock }));
+    looks.push(await lookAtHostBlock(identity, volume, { hostId, clock }));
   }
-  return blocks;
+  return looks;
+}
+
+function blocksOf(looks: Looks): Blocks {
+  return looks.map((look) => typeof look === "string" ? null : look);
 }
 
 function newestGeneration(blocks: Blocks): number {

@@ -41,19 +41,29 @@ export async function readHostBlock(
   return typeof host === "string" ? null : host;
 }
 
-/** As `readHostBlock`, but a block that was torn is read again until it is whole, with a bound. */
+/** As `readHostBlock`, but what cannot be read is read again until it is whole, with a bound. */
 export async function readWholeHostBlock(
   identity: StgIdentity,
   volume: Volume,
   options: { readonly hostId: number; readonly clock: Clock },
 ): Promise<HostBlock | null> {
+  const host = await lookAtHostBlock(identity, volume, options);
+  return typeof host === "string" ? null : host;
+}
+
+/** The same, and tells a block that stays unreadable from one that nobody wrote. */
+export async function lookAtHostBlock(
+  identity: StgIdentity,
+  volume: Volume,
+  options: { readonly hostId: number; readonly clock: Clock },
+): Promise<HostBlock | "empty" | "unreadable"> {
   const { hostId, clock } = options;
   const bytes = new Uint8Array(BLOCK_BYTES);
   for (let pass = 1;; pass++) {
     await readVolume(volume, hostBlockOffset(identity.layout, hostId), bytes);
     const host = decodeHostBlock(bytes, { hostId, stgUuid: identity.uuid });
-    if (typeof host !== "string") return host;
-    if (host !== "damaged" || pass === AREA_READS_MAX) return null;
+    if (typeof host !== "string" || host === "empty") return host;
+    if (pass === AREA_READS_MAX) return "unreadable";
     await clock.sleep(SLEEP_MS_FIRST);
   }
 }

@@ -5,10 +5,12 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import type { ProcessIdentity } from "../../../../transport/runtime/process_table.ts";
+import { ControlBlock, controlBlockImage } from "../../../../transport/stp/control_block.ts";
 import type { HostBlock } from "../../../../transport/stp/host_block.ts";
 import { claimHost } from "../../../../transport/stp/host_claim.ts";
 import { readHostBlock, writeHostBlock } from "../../../../transport/stp/host_table.ts";
 import { formatStg, StgMember } from "../../../../transport/stp/mod.ts";
+import { controlBlockOffset, hostBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { type StgMedium, stgMedium } from "../../../../transport/stp/stg_medium.ts";
 import type { Volume } from "../../../../transport/volume.ts";
 import { DelayedVolume, type DelayOf } from "./delayed_volume.ts";
@@ -83,6 +85,13 @@ class Bed {
     return this.clock.monotonicMs() - startMs;
   }
 
+  /** Turns a bit of the host block, on one volume. */
+  damage(atByte: number, index = 0): void {
+    const at = hostBlockOffset(this.medium.identity.layout, HOST) + atByte;
+    const bytes = this.media[index]?.bytes;
+    if (bytes !== undefined) bytes[at] = (bytes[at] ?? 0) ^ 4;
+  }
+
   async found(): Promise<HostBlock | null> {
     return await readHostBlock(this.medium.identity, this.medium.controlVolume, HOST);
   }
@@ -144,6 +153,53 @@ describe("claimHost()", () => {
     await bed.leave({ attached: true }, [0].values());
     await bed.leave({ attached: false }, [1].values());
     expect(await bed.claim()).toBe(TIMING.settleMs);
+  });
+
+  for (const [field, atByte] of [["magic", 0], ["version", 8], ["generation", 36]] as const) {
+    test(`waits its own dead time for a block whose ${field} is damaged`, async () => {
+      await bed.leave();
+      bed.damage(atByte);
+      expect(await bed.claim()).toBeGreaterThanOrEqual(TIMING.deadMs + TIMING.settleMs);
+      expect((await bed.found())?.name).toBe("new");
+    });
+  }
+
+  test("waits its own dead time for a block that is damaged on one of two volumes", async () => {
+    bed = await Bed.make(2);
+    await bed.leave({ attached: false });
+    bed.damage(36, 1);
+    expect(await bed.claim()).toBeGreaterThanOrEqual(TIMING.deadMs + TIMING.settleMs);
+  });
+
+  test("waits its own dead time for a block that is gone when the id was used", async () => {
+    const control = new ControlBlock();
+    control.self = { host: HOST, endpoint: 1, boot: 4, generation: 2 };
+    const at = controlBlockOffset(bed.medium.identity.layout, HOST, 1);
+    bed.media[0]?.bytes.set(controlBlockImage(control), at);
+    const waitMs = TIMING.deadMs + TIMING.settleMs;
+    expect(await bed.claim()).toBeGreaterThanOrEqual(waitMs);
+    expect((await bed.found())?.generation).toBe(5);
+  });
+
+  test("is refused by a live holder whose block was damaged until its next beat", async () => {
+    await bed.leave();
+    bed.damage(48);
+    const claiming = bed.claim();
+    for (const heartbeat of [8, 9]) {
+      await bed.clock.pass(TIMING.deadMs - 2 * TIMING.heartbeatMs);
+      await bed.leave({ heartbeat });
+    }
+    expect(String(await claiming)).toContain(`"old" holds it`);
+    expect((await bed.found())?.claim).toBe("00000000000000aa");
+  });
+
+  test("does not wait when the damaged block turns out to be given back", async () => {
+    await bed.leave({ attached: false });
+    bed.damage(48);
+    const claiming = bed.claim();
+    await bed.clock.pass(TIMING.heartbeatMs);
+    bed.damage(48);
+    expect(await claiming).toBeLessThan(TIMING.deadMs);
   });
 
   test("waits for its end of the wait: a signal", async () => {

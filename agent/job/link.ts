@@ -32,7 +32,7 @@ import {
   NETWORK_SILENCE_MOMENTS,
   TELL_TIMEOUT_MS,
 } from "./limits.ts";
-import { LinkConn, type LinkMessage, type Outgoing, type Received } from "./link_conn.ts";
+import { LinkConn, type LinkMessage, type Outgoing } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import {
   dataRecordBytes,
@@ -40,6 +40,7 @@ import {
   encodeRestoreRecord,
   restoreRecordBytes,
 } from "./link_frame.ts";
+import { LinkInbox } from "./link_inbox.ts";
 import { NetworkWatch } from "./network_watch.ts";
 import { type LaneOptions, StorageLane } from "./storage_lane.ts";
 
@@ -57,13 +58,12 @@ export interface LinkConns {
   readonly errors: Conn | null;
 }
 
-/** What a connection brought, or how it failed. */
-type Arrival = Received | { readonly from: LinkConn; readonly failure: unknown };
-
 export class JobLink {
   readonly #control: LinkConn;
   readonly #errors: LinkConn;
+  /** Those that may bring something still. */
   readonly #open: Set<LinkConn>;
+  readonly #inbox = new LinkInbox();
   readonly #options: LinkOptions;
   #lane: StorageLane | null = null;
   #taken: LinkConn | null = null;
@@ -168,7 +168,8 @@ export class JobLink {
 
   async #next(): Promise<LinkMessage> {
     while (this.#open.size > 0) {
-      const arrival = await this.#arrival();
+      for (const conn of this.#open) this.#inbox.listen(conn, this.#options);
+      const arrival = await this.#inbox.next(this.#signal);
       const { from } = arrival;
       if (!this.#isLive(from)) this.#open.delete(from);
       else if ("failure" in arrival) await this.#failed(from, arrival.failure);
@@ -187,13 +188,6 @@ export class JobLink {
     );
   }
 
-  async #arrival(): Promise<Arrival> {
-    const arrivals = [...this.#open].map((from): Promise<Arrival> =>
-      from.begin(this.#options).catch((failure: unknown) => ({ from, failure }))
-    );
-    return await orCancelled(Promise.race(arrivals), this.#signal);
-  }
-
   /** False for a storage channel that was given up: what it brings now was sent again. */
   #isLive(from: LinkConn): boolean {
     return from === this.#control || from === this.#errors || from === this.#lane?.data;
@@ -202,6 +196,7 @@ export class JobLink {
   async #failed(from: LinkConn, failure: unknown): Promise<void> {
     if (this.#lane === null || from !== this.#lane.data) throw await this.#reasonOf(failure);
     this.#lane.fail(failure);
+    this.#open.delete(from);
   }
 
   /** True for what the two links say to each other. */

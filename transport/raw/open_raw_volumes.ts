@@ -4,7 +4,7 @@
 
 import { AgentError } from "../ground/error.ts";
 import type { DirectIo } from "../runtime/direct_io.ts";
-import { AT_CWD, type Files, SystemError } from "../runtime/files.ts";
+import { AT_CWD, type Files, type FileType, SystemError } from "../runtime/files.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { UNIT_BYTES_MAX } from "./limits.ts";
 import { probeMedium } from "./probe_medium.ts";
@@ -100,16 +100,20 @@ interface Shape {
 
 function readShape(descriptor: number, path: string, { files, directIo }: OneParts): Shape {
   const { type, sizeBytes } = files.statDescriptor(descriptor);
-  if (type !== "block" && type !== "file") {
+  const isBlock = requireMedium(path, type) === "block";
+  const device = isBlock ? directIo.blockDevice(descriptor) : null;
+  if (device?.isReadOnly === true) {
     throw new AgentError(
-      "usage",
-      `Cannot use volume "${path}": found a ${type}, need a block device or a file`,
-      { hint: "Write the path of the shared device under volumes." },
+      "volume",
+      `Cannot use volume "${path}": it is read-only, need to write it`,
+      {
+        hint: "Present the device for reading and writing, then `blockdev --setrw`.",
+      },
     );
   }
-  const shape: Shape = type === "file"
+  const shape: Shape = device === null
     ? { kind: "file", sizeBytes, logicalBlockBytes: null }
-    : { kind: "block", ...directIo.blockDevice(descriptor) };
+    : { kind: "block", ...device };
   if (shape.sizeBytes >= 2 * UNIT_BYTES_MAX) return shape;
   throw new AgentError(
     "no_space",
@@ -118,29 +122,49 @@ function readShape(descriptor: number, path: string, { files, directIo }: OnePar
   );
 }
 
+/** @throws AgentError `usage` */
+function requireMedium(path: string, type: FileType): "block" | "file" {
+  if (type === "block" || type === "file") return type;
+  const found = type === "character" ? "character device" : type;
+  throw new AgentError(
+    "usage",
+    `Cannot use volume "${path}": found a ${found}, need a block device or a file`,
+    { hint: "Write the path of the shared device under volumes." },
+  );
+}
+
+/** Looks before it opens: opening a terminal or a tape does something to it. */
 function openDescriptor(files: Files, path: string): number {
   try {
+    requireMedium(path, files.stat(AT_CWD, path, { follow: true }).type);
     return files.open(AT_CWD, path, { access: "read-write", direct: true });
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    if (cause.errno === "ENOENT" || cause.errno === "ENXIO") {
-      throw new AgentError(
-        "not_found",
-        `Cannot open volume "${path}": ${cause.errno}, need a block device or a file`,
-        { cause, hint: "Check that the storage is attached: `ls -l /dev/disk/by-id`." },
-      );
-    }
-    if (cause.errno === "EINVAL") {
-      throw new AgentError(
-        "unsupported",
-        `Cannot open volume "${path}": its file system has no direct I/O, need O_DIRECT`,
-        { cause, hint: "Use a block device, or a file on ext4 or XFS." },
-      );
-    }
-    throw new AgentError(
-      "volume",
-      `Cannot open volume "${path}": ${cause.errno}, need to read and write it`,
-      { cause, hint: "Check its permissions, and that the device is not read-only." },
+    throw openError(path, cause);
+  }
+}
+
+const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ENXIO", "ENODEV"]);
+
+function openError(path: string, cause: SystemError): AgentError {
+  const { errno } = cause;
+  if (ABSENT.has(errno)) {
+    return new AgentError(
+      "not_found",
+      `Cannot open volume "${path}": found nothing there (${errno}), need a block device or a file`,
+      { cause, hint: "Check that the storage is attached: `ls -l /dev/disk/by-id`." },
     );
   }
+  if (errno === "EINVAL") {
+    return new AgentError(
+      "unsupported",
+      `Cannot open volume "${path}": its file system has no direct I/O, need O_DIRECT`,
+      { cause, hint: "Use a block device, or a file on ext4 or XFS." },
+    );
+  }
+  return new AgentError(
+    "volume",
+    `Cannot open volume "${path}": found ${errno}, need to read and write it`,
+    { cause, hint: "Check its permissions, and that the device is not read-only." },
+  );
 }

@@ -50,16 +50,21 @@ export interface DirectQueue {
   close(): void;
 }
 
+/** What the kernel says of a block device. */
+export interface BlockDevice {
+  readonly sizeBytes: number;
+  readonly logicalBlockBytes: number;
+  /** Opening such a device for writing works; only the writes fail. */
+  readonly isReadOnly: boolean;
+}
+
 export interface DirectIo {
   /** Zeroed memory for requests, aligned to 4096 bytes; parts of it serve too. */
   allocate(bytes: number): Uint8Array;
   /** Whether the bytes lie in memory of `allocate` at a multiple of `alignmentBytes`. */
   suits(bytes: Uint8Array, alignmentBytes: number): boolean;
   /** @throws SystemError when the descriptor is no block device */
-  blockDevice(descriptor: number): {
-    readonly sizeBytes: number;
-    readonly logicalBlockBytes: number;
-  };
+  blockDevice(descriptor: number): BlockDevice;
   /**
    * @param requests most requests in flight
    * @throws SystemError ENOSYS | EPERM (the kernel has none), EAGAIN (fs.aio-max-nr is reached)
@@ -74,6 +79,7 @@ const NUMBERS: Readonly<
   aarch64: { setup: 0, destroy: 1, getEvents: 4, submit: 2 },
 };
 
+const BLKROGET = 0x125e;
 const BLKSSZGET = 0x1268;
 const BLKGETSIZE64 = 0x8008_1272;
 const IOCB_BYTES = 64;
@@ -99,13 +105,15 @@ export class LibcDirectIo implements DirectIo {
     return address !== null && address % alignmentBytes === 0;
   }
 
-  blockDevice(descriptor: number): { sizeBytes: number; logicalBlockBytes: number } {
+  blockDevice(descriptor: number): BlockDevice {
     const into = new Uint8Array(8);
     const view = new DataView(into.buffer);
+    this.#ioctl(descriptor, BLKROGET, into);
+    const isReadOnly = view.getInt32(0, true) !== 0;
     this.#ioctl(descriptor, BLKSSZGET, into);
     const logicalBlockBytes = view.getUint32(0, true);
     this.#ioctl(descriptor, BLKGETSIZE64, into);
-    return { sizeBytes: Number(view.getBigUint64(0, true)), logicalBlockBytes };
+    return { sizeBytes: Number(view.getBigUint64(0, true)), logicalBlockBytes, isReadOnly };
   }
 
   openQueue(requests: number): DirectQueue {

@@ -4,6 +4,7 @@
 import type { WaitOptions } from "../../../../transport/conn.ts";
 import { cancellation } from "../../../../transport/ground/cancellation.ts";
 import type {
+  BlockDevice,
   DirectIo,
   DirectQueue,
   DirectRequest,
@@ -39,7 +40,7 @@ export class FakeDirectIo implements DirectIo, DirectQueue {
     return this.#memory.has(bytes.buffer) && bytes.byteOffset % alignmentBytes === 0;
   }
 
-  blockDevice(): { sizeBytes: number; logicalBlockBytes: number } {
+  blockDevice(): BlockDevice {
     throw new SystemError("ENOTTY", "ioctl", "descriptor");
   }
 

@@ -21,6 +21,7 @@ import { join } from "node:path";
 export interface LoopOptions {
   readonly sizeBytes: number;
   readonly sectorBytes?: 512 | 4096;
+  readonly isReadOnly?: boolean;
 }
 
 export class LoopDevice implements Disposable {
@@ -29,13 +30,14 @@ export class LoopDevice implements Disposable {
   readonly #hold: number;
 
   /** @throws Error with what losetup said */
-  constructor({ sizeBytes, sectorBytes = 512 }: LoopOptions) {
+  constructor({ sizeBytes, sectorBytes = 512, isReadOnly = false }: LoopOptions) {
     const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "raw-test-"));
     try {
       const file = join(folder, "lun");
       writeFileSync(file, "");
       truncateSync(file, sizeBytes);
       const how = ["--find", "--show", "--direct-io=on", "--sector-size", String(sectorBytes)];
+      if (isReadOnly) how.push("--read-only");
       this.path = run("losetup", ...how, file).trim();
       this.#hold = openSync(this.path, "r");
       run("losetup", "--detach", this.path);

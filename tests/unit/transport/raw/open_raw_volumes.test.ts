@@ -45,8 +45,8 @@ describe("openRawVolumes()", () => {
     const directory = join(folder.folder, "folder");
     mkdirSync(directory);
     const cases: readonly [path: string, code: AgentError["code"]][] = [
-      ["/dev/null", "unsupported"], // It has no direct I/O.
-      [directory, "volume"],
+      ["/dev/null", "usage"],
+      [directory, "usage"],
       [folder.make("tiny", 8191), "no_space"],
       [join(folder.folder, "missing"), "not_found"],
     ];
@@ -175,5 +175,16 @@ describe("probeMedium()", () => {
     const read = () => Promise.reject(broken);
     const parts = { name: "/dev/lun", logicalBlockBytes: 512, directIo, read };
     expect(await failure(probeMedium(parts))).toBe(broken);
+  });
+});
+
+describeOnLoop("openRawVolumes() on a device that is read-only", () => {
+  test("refuses it: the kernel opens it for writing, and fails each write", async () => {
+    using device = new LoopDevice({ sizeBytes: SIZE_BYTES, isReadOnly: true });
+    const error = await failure(openRawVolumes([device.path], runtime));
+    expect(error.message).toBe(
+      `Cannot use volume "${device.path}": it is read-only, need to write it`,
+    );
+    expect(error.hint).not.toBe(undefined);
   });
 });

@@ -2,6 +2,7 @@
 
 import {
   AgentError,
+  AT_CWD,
   type Files,
   readSmallFile,
   SystemError,
@@ -30,11 +31,24 @@ function readPem(files: Files, key: keyof TlsConfig, path: string): string {
     });
   let bytes: Uint8Array | null;
   try {
+    if (key === "key") refuseOpenKey(files, path);
     bytes = readSmallFile(files, path, PEM_BYTES_MAX);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw refusal(`found ${error.errno}`, error);
+    throw refusal(error.errno === "ENOENT" ? "found no such file" : `found ${error.errno}`, error);
   }
   if (bytes === null) throw refusal(`found more than ${PEM_BYTES_MAX} bytes`);
   return new TextDecoder().decode(bytes);
+}
+
+/** Who reads the key can be this host. A group may: that is how secrets are often handed out. */
+function refuseOpenKey(files: Files, path: string): void {
+  const { mode, type } = files.stat(AT_CWD, path, { follow: true });
+  if (type !== "file" || (mode & 0o007) === 0) return;
+  throw new AgentError(
+    "usage",
+    `Cannot use \`tls.key\` "${path}": found it open to every user (mode ` +
+      `${mode.toString(8).padStart(4, "0")}), need 0600 or 0640`,
+    { hint: `Run \`chmod 600 ${path}\`; issue a new key if others may have read it.` },
+  );
 }

@@ -12,6 +12,7 @@ import {
   readPemFile,
   refuseTaken,
   syncDirectory,
+  unwritable,
 } from "./pem_file.ts";
 import type { Signer } from "./x509_library.ts";
 
@@ -107,6 +108,7 @@ function makeDirectory(files: Files, directory: string): void {
   try {
     files.makeDirectory(AT_CWD, directory, 0o700);
   } catch (error) {
-    if (!(error instanceof SystemError) || error.errno !== "EEXIST") throw error;
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno !== "EEXIST") throw unwritable(directory, error);
   }
 }

@@ -30,7 +30,7 @@ export function refuseTaken(files: Files, paths: readonly string[]): void {
 
 /**
  * Makes a new file that only its owner may change; `mode` says who may read it.
- * @throws AgentError `failed` when there is one, SystemError
+ * @throws AgentError `failed` when there is one, and when the directory does not take it
  */
 export function createPemFile(
   { files, random }: PkiParts,
@@ -40,21 +40,31 @@ export function createPemFile(
   const part = `${path}.${encodeHex(random.bytes(8))}.part`;
   const { text, mode } = content;
   const flags = { access: "write", create: true, exclusive: true, mode } as const;
-  const descriptor = files.open(AT_CWD, part, flags);
   try {
+    const descriptor = files.open(AT_CWD, part, flags);
     try {
-      files.writeAll(descriptor, new TextEncoder().encode(text));
-      files.sync(descriptor);
+      writeAndLink(files, descriptor, { part, path, text });
     } finally {
-      files.close(descriptor);
+      files.unlink(AT_CWD, part);
     }
-    files.link(AT_CWD, part, AT_CWD, path);
   } catch (error) {
-    if (error instanceof SystemError && error.errno === "EEXIST") throw taken(path);
-    throw error;
-  } finally {
-    files.unlink(AT_CWD, part);
+    if (!(error instanceof SystemError)) throw error;
+    throw error.errno === "EEXIST" ? taken(path) : unwritable(path, error);
   }
+}
+
+function writeAndLink(
+  files: Files,
+  descriptor: number,
+  { part, path, text }: { readonly part: string; readonly path: string; readonly text: string },
+): void {
+  try {
+    files.writeAll(descriptor, new TextEncoder().encode(text));
+    files.sync(descriptor);
+  } finally {
+    files.close(descriptor);
+  }
+  files.link(AT_CWD, part, AT_CWD, path);
 }
 
 /** Makes the names of new files in it last. */
@@ -91,9 +101,24 @@ function exists(files: Files, path: string): boolean {
     files.stat(AT_CWD, path);
     return true;
   } catch (error) {
-    if (error instanceof SystemError && error.errno === "ENOENT") return false;
-    throw error;
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno === "ENOENT") return false;
+    throw unwritable(path, error);
   }
+}
+
+const WANTING: Readonly<Record<string, string>> = {
+  ENOENT: "found no directory above it",
+  ENOTDIR: "found a file where its directory should be",
+};
+
+/** The directory is not there, or not ours to write, or full. */
+export function unwritable(path: string, cause: SystemError): AgentError {
+  const found = WANTING[cause.errno] ?? `found ${cause.errno}`;
+  return new AgentError("failed", `Cannot make "${path}": ${found}, need a place to write`, {
+    hint: "Name a directory that is there and yours, or a new one in such a directory.",
+    cause,
+  });
 }
 
 function taken(path: string): AgentError {

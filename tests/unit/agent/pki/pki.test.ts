@@ -132,6 +132,18 @@ describe("createAuthority() and issueCertificate()", () => {
     expect(readdirSync(directory).sort()).toEqual(["ca.key", "ca.pem"]);
   });
 
+  test("says what is wrong with a directory that cannot be made", async () => {
+    writeFileSync(join(directory, "file"), "");
+    expect(await failure(createAuthority(join(directory, "no", "deep"), runtime))).toBe(
+      `failed: Cannot make "${directory}/no/deep": found no directory above it, ` +
+        "need a place to write",
+    );
+    expect(await failure(createAuthority(join(directory, "file"), runtime))).toBe(
+      `failed: Cannot make "${directory}/file/ca.pem": found a file where its directory should be, ` +
+        "need a place to write",
+    );
+  });
+
   test("says what is wrong with a directory that is no CA", async () => {
     expect(await failure(issue("web01"))).toContain("found no such file");
     await createAuthority(directory, runtime);

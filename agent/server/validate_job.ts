@@ -107,7 +107,7 @@ async function receiveAnswer(session: WorkerSession, link: JobLink): Promise<Tol
 }
 
 /** Why the storage was not looked at when the network does not work. */
-const NOT_TRIED = { reason: "not_tried", detail: "not tried: it is set up over the network" };
+const NOT_TRIED = { reason: "not_tried", detail: "it is set up over the network" };
 
 function networkWorks(client: ClientEntry, certificate: string | undefined): ChannelReport {
   const count = `${client.connections} connection${client.connections === 1 ? "" : "s"}`;
@@ -118,7 +118,8 @@ function networkWorks(client: ClientEntry, certificate: string | undefined): Cha
 
 function networkFails(client: ClientEntry, error: AgentError): ChannelReport {
   const { code, message } = toErrorRecord(error);
-  const detail = `${client.address}:${client.port}: ${message}`;
+  const address = `${client.address}:${client.port}`;
+  const detail = message.includes(address) ? message : `${address}: ${message}`;
   return { channel: "network", usable: false, reason: code, detail, stg: null };
 }
 

@@ -59,8 +59,8 @@ function render(found: ValidationView, paint: Paint): string {
     [{ title: "CHANNEL" }, { title: "STG" }, { title: "USABLE" }, { title: "WHY" }],
     found.channels.map((one) => [one.channel, one.stg ?? "-", answer(one), why(one)]),
   );
-  const version = found.clientVersion === null ? "" : `, its agent is ${found.clientVersion}`;
-  const verdict = found.ok ? "everything works that" : "something does not work that";
-  return `${table}\nclient ${printable(found.client)}: ${verdict} channel: ${found.policy} wants` +
-    `${printable(version)}\n`;
+  const verdict = found.ok ? paint.green("ok") : paint.red("failed");
+  const version = found.clientVersion === null ? "" : `; its agent is ${found.clientVersion}`;
+  return `${table}\n${verdict}: client ${printable(found.client)}, ${found.policy}, ` +
+    `${found.ok ? "all" : "not all"} that it needs works${printable(version)}\n`;
 }

@@ -46,7 +46,7 @@ describe("agent validate", () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/network +- +YES +2 connections/);
     expect(stdout).toMatch(/storage +stg0 +NO +proof_failed: found this/);
-    expect(stdout).toContain("something does not work that channel: prefer-storage wants");
+    expect(stdout).toContain("failed: client web01, prefer-storage, not all that it needs works");
   });
 
   for (const [reason, exit] of [["refused", 15], ["timeout", 15], ["auth", 1]] as const) {

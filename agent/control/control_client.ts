@@ -148,7 +148,7 @@ export class ControlClient {
     const name = address.kind === "unix"
       ? `unix:${address.path}`
       : `http://${address.host}:${address.port}`;
-    const found = cause instanceof Error ? cause.message : String(cause);
+    const found = foundInstead(cause);
     const denied = typeof cause === "object" && cause !== null && "code" in cause &&
       (cause.code === "EACCES" || cause.code === "EPERM");
     return new AgentError("unreachable", `Cannot reach the daemon at "${name}": ${found}`, {
@@ -158,6 +158,21 @@ export class ControlClient {
       cause,
     });
   }
+}
+
+const SAID: ReadonlyMap<unknown, string> = new Map([
+  ["ENOENT", "found no socket there"],
+  ["ECONNREFUSED", "found nobody listening"],
+  ["EACCES", "found no right to connect"],
+  ["EPERM", "found no right to connect"],
+]);
+
+/** Of a system error only what a user can act on: the runtimes repeat the address in theirs. */
+function foundInstead(cause: unknown): string {
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : null;
+  const said = SAID.get(code);
+  if (said !== undefined) return `${said}, need a running daemon`;
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function asBytes(chunk: unknown): Uint8Array {

@@ -64,6 +64,8 @@ export async function readFullOrEnd(
 function shortStream(found: number, wanted: number): AgentError {
   return new AgentError(
     "reset",
-    `Cannot read from the connection: the stream ended after ${found} bytes, need ${wanted}`,
+    `Cannot read from the connection: the peer ended it after ${found} bytes of a message, ` +
+      `need ${wanted}`,
+    { hint: "Look at the log of the other host: its agent may have ended." },
   );
 }

@@ -73,6 +73,9 @@ function steppedClock(onSleep: () => void): Clock {
         ? Promise.reject(new AgentError("cancelled", "cancelled"))
         : Promise.resolve();
     },
+    doze: (ms) => {
+      nowMs += ms;
+    },
     yield: () => Promise.resolve(),
   };
 }

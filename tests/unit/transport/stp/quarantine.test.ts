@@ -156,17 +156,19 @@ describe("StgMember", () => {
   test("keeps what an earlier process left open in quarantine, also across two starts", async () => {
     const bed = await memoryBed(LASTING);
     await connectPair(bed);
-    await bed.hosts[0].member.close();
+    bed.paths[0].cut = true; // It was killed: nothing of it writes or tends its connection.
+    const volumes = bed.media.map((one, index) => one.open(`v${index}`));
+    const medium = { ...mediumOf(bed, LASTING), volumes };
     for (let start = 0; start < 2; start++) {
       const member = await StgMember.join({
-        ...mediumOf(bed, LASTING),
+        ...medium,
         hostId: 1,
         hostName: "host1",
       });
       opened.push(member);
       expect(member.quarantined().map(({ endpoint }) => endpoint)).toEqual([0]);
       const lease = member.lease(4);
-      const mechanism = new StpMechanism({ ...mediumOf(bed, LASTING), claim: member.claim, lease });
+      const mechanism = new StpMechanism({ ...medium, claim: member.claim, lease });
       const socket = mechanism.STPsocket();
       await socket.bind({ family: "AF_STP", stg: "stg0", host: 1, port: 0 });
       await socket.listen({ backlog: 1 });

@@ -29,6 +29,10 @@ export const IO_TIMEOUT_MS = 30_000;
 /** How often requests that are late are looked for, in ms. */
 export const LATE_CHECK_MS = 100;
 
+/** A closed queue looks for the answers to what was given up with such pauses, in ms. */
+export const LATE_PAUSE_MS_FIRST = 1000;
+export const LATE_PAUSE_MS_MAX = 60_000;
+
 /** A wait for an answer inside the kernel, in microseconds: the thread is held up so long. */
 export const WAIT_US = 100;
 

@@ -7,7 +7,8 @@
 //     same memory is refused.
 //  2. A request that was given up is never repeated here: whether it lands, and when, is unknown.
 //     Who repeats a write must write the same bytes to the same place.
-//  3. Nothing is polled and no timer runs while no request waits for its answer.
+//  3. Nothing is polled and no timer runs while no request waits for its answer; but a closed queue
+//     looks now and then for what was given up, for the host has few queues.
 //  4. What was answered short has failed.
 
 import { assert } from "../ground/assert.ts";
@@ -19,6 +20,8 @@ import { BouncePool } from "./bounce_pool.ts";
 import {
   IO_TIMEOUT_MS,
   LATE_CHECK_MS,
+  LATE_PAUSE_MS_FIRST,
+  LATE_PAUSE_MS_MAX,
   MICROTASKS_PER_LOOK,
   REQUESTS_MAX,
   WAIT_US,
@@ -95,7 +98,8 @@ export class RawQueue {
   }
 
   /**
-   * Requests are answered still; the kernel's queue goes when it is empty. Idempotent.
+   * Requests are answered still; the kernel's queue goes when it is empty, also of what was given
+   * up. Idempotent.
    * @returns when nothing is awaited any more: the thread may end
    */
   close(): Promise<void> {
@@ -238,12 +242,24 @@ export class RawQueue {
     return taken ? timeoutError(request, this.#timeoutMs) : null;
   }
 
-  /** What was given up may land later: its queue and memory are left to the end of the process. */
   #closeWhenEmpty(): void {
     if (this.#awaited > 0 || this.#waiting.length > 0 || this.#looking) return;
-    if (this.#givenUp > 0) this.#queue.reap(0, this.#onCompletion);
-    if (this.#givenUp === 0) this.#queue.close();
+    void this.#closeAfterLate();
     this.#ended.resolve();
+  }
+
+  /**
+   * What was given up may land later: until then the kernel would wait inside the call. A thread
+   * that ends before leaves its queue to the end of the process.
+   */
+  async #closeAfterLate(): Promise<void> {
+    let pauseMs = LATE_PAUSE_MS_FIRST;
+    for (;;) {
+      if (this.#givenUp > 0) this.#queue.reap(0, this.#onCompletion);
+      if (this.#givenUp === 0) return this.#queue.close();
+      await this.#clock.sleep(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, LATE_PAUSE_MS_MAX);
+    }
   }
 }
 

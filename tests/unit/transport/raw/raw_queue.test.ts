@@ -251,19 +251,24 @@ describe("RawQueue on a medium that does not answer", () => {
     expect(io.taken).toBe(REQUESTS_MAX);
   });
 
-  test("close() leaves the kernel's queue to the process when something may still land", async () => {
-    const { io, queue, ask } = bed();
+  test("close() gives the kernel's queue back when what was given up has landed", async () => {
+    const { io, clock, queue, ask } = bed();
     io.answer = null;
     await failure(ask(0));
     await queue.close();
-    expect(io.closed).toBe(0);
+    const [reaps, sleeps] = [io.reaps, clock.sleeps];
+    while (clock.sleeps < sleeps + 20) await clock.yield();
+    expect([io.closed, io.reaps - reaps < 25]).toEqual([0, true]);
+    io.finish(0);
+    while (io.closed === 0) await clock.yield();
+    expect(io.inFlight.size).toBe(0);
   });
 
   test("any mix of answers settles every request once", async () => {
     const outcome = fc.constantFrom("whole", "short", "error", "never");
     await fc.assert(
       fc.asyncProperty(fc.array(outcome, { maxLength: 100 }), async (outcomes) => {
-        const { io, queue, ask } = bed();
+        const { io, clock, queue, ask } = bed();
         io.answer = ({ offsetBytes, bytes }) => {
           const what = outcomes[offsetBytes / 4096];
           if (what === "never") return null;
@@ -282,6 +287,8 @@ describe("RawQueue on a medium that does not answer", () => {
         if (stuck < BOUNCE_BUFFERS_MAX) expect(found).toEqual(outcomes);
         await queue.close();
         expect(io.closed).toBe(stuck === 0 ? 1 : 0);
+        for (const { offsetBytes } of [...io.inFlight.values()]) io.finish(offsetBytes);
+        while (io.closed === 0) await clock.yield();
       }),
       { numRuns: 50 },
     );

@@ -50,7 +50,7 @@ export class WriteRules {
   readonly #trace: RunTrace;
   readonly #layout: StgLayout;
   readonly #processes = new Map<SimProcess, ProcessRecord>();
-  /** Consumer cursor that each use of an endpoint handed in last, by its four numbers. */
+  /** Consumer cursor that each use of an endpoint handed in, by its four numbers. */
   readonly #consumed = new Map<string, number>();
   /** The newest use of each endpoint that wrote into its slots, by host and endpoint. */
   readonly #newest = new Map<string, string>();
@@ -131,7 +131,9 @@ export class WriteRules {
     const old = record.controls.get(endpoint);
     if (old !== undefined && old.self.boot === self.boot) this.#judgeGrowth(process, old, block);
     record.controls.set(endpoint, block);
-    this.#consumed.set(keyOf(self), consumedFrames);
+    // A daemon that ends what a killed worker left may have read an older block of it.
+    const consumed = this.#consumed.get(keyOf(self)) ?? 0;
+    this.#consumed.set(keyOf(self), Math.max(consumed, consumedFrames));
     record.frames.publish(block, image, old);
   }
 

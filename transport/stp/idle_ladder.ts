@@ -6,6 +6,7 @@
 // clock that stands still (simulation) cannot make them endless.
 
 import {
+  BLIND_POLLS_MAX,
   DOZE_MS_MAX,
   DOZE_POLLS_MAX,
   SLEEP_MS_FIRST,
@@ -42,6 +43,13 @@ export class IdleLadder {
   /** True once the wait is longer than a short spin. */
   get idle(): boolean {
     return this.#idle;
+  }
+
+  /** True while the next poll follows at once, whatever the time. */
+  blind(): boolean {
+    if (this.#polls >= BLIND_POLLS_MAX) return false;
+    this.#polls++;
+    return true;
   }
 
   /** What to do before the next poll. */

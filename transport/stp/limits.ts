@@ -118,6 +118,8 @@ export const AREA_READS_MAX = 16;
 
 /** Polls without giving up the thread: 20-50 us when nobody else wants it. */
 export const SPIN_POLLS_MAX = 100;
+/** The first of them do not even look at the clock: that would cost a third of a poll. */
+export const BLIND_POLLS_MAX = 16;
 export const SPIN_MS_MAX = 0.04;
 
 /** Then the event loop runs between polls: longer than a peer that is running needs. */

@@ -263,6 +263,7 @@ export class StpLink {
    */
   pause(ladder: IdleLadder, signal: AbortSignal | undefined): Completion {
     if (signal?.aborted) throw cancellation(signal);
+    if (ladder.blind()) return undefined;
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#lookDue(nowMs)) return this.#look(nowMs);
     const step = ladder.next(nowMs);

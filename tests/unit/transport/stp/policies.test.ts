@@ -13,6 +13,7 @@ import { FrameSlots } from "../../../../transport/stp/frame_slots.ts";
 import type { HostBlock } from "../../../../transport/stp/host_block.ts";
 import { IdleLadder } from "../../../../transport/stp/idle_ladder.ts";
 import {
+  BLIND_POLLS_MAX,
   DOZE_MS_MAX,
   DOZE_POLLS_MAX,
   SLEEP_MS_FIRST,
@@ -308,6 +309,15 @@ describe("IdleLadder", () => {
     expect(ladder.next(6.5)).toBe("doze");
     expect(ladder.next(60)).toBe("sleep");
     expect(ladder.sleepMs).toBe(1);
+  });
+
+  test("does not look at the clock at first", () => {
+    const ladder = new IdleLadder();
+    const blind = Array.from({ length: BLIND_POLLS_MAX + 1 }, () => ladder.blind());
+    expect(blind.indexOf(false)).toBe(BLIND_POLLS_MAX);
+    expect(ladder.next(0)).toBe("spin");
+    ladder.reset();
+    expect(ladder.blind()).toBe(true);
   });
 
   test("outlasts the other end's first sleep, so that two ends do not sleep in turns", () => {

@@ -20,6 +20,7 @@ import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
 import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
 import { ServerDaemon } from "./server/mod.ts";
+import { downLine } from "./stg/mod.ts";
 
 export interface RunDaemonOptions {
   readonly role: "server" | "client";
@@ -90,7 +91,7 @@ function logStart(config: Config, daemon: DaemonBase, log: DaemonParts["log"]): 
   const { listen, port } = config.network;
   log("info", `agent ${config.role} "${config.name}" is ready on ${listen}:${port}`);
   for (const stg of daemon.stgs()) {
-    if (stg.state === "down") log("warning", `stg "${stg.name}" is down: ${stg.reason}`);
+    if (stg.state === "down") log("warning", downLine(stg));
   }
 }
 

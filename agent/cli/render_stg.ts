@@ -11,6 +11,7 @@ export function renderStg(stg: StgView, paint: Paint): string {
   const head = renderFields([
     ["stg", stg.name],
     ["state", stg.reason === null ? state : `${state}: ${printable(stg.reason)}`],
+    ...(stg.hint === null ? [] : [["hint", printable(stg.hint)] as [string, string]]),
     ["uuid", stg.uuid ?? "-"],
     ["host", String(stg.host)],
     ["volumes", stg.volumes.map(printable).join(", ")],
@@ -43,8 +44,9 @@ function renderHosts(hosts: readonly StgHostView[], paint: Paint): string {
       host.heartbeatAgeMs === null ? "-" : `${Math.round(host.heartbeatAgeMs)} ms`,
       host.volumes.map(printable).join(", ") || "-",
       host.ports.join(", ") || "-",
-      `${host.endpoints.used}/${host.endpoints.total}`,
-      String(host.endpoints.quarantined),
+      // Before the first look at the volumes nothing is known of them.
+      host.endpoints.total === 0 ? "-" : `${host.endpoints.used}/${host.endpoints.total}`,
+      host.endpoints.total === 0 ? "-" : String(host.endpoints.quarantined),
     ]),
   );
 }

@@ -172,6 +172,8 @@ export interface StgView {
   readonly name: string;
   readonly state: "up" | "down";
   readonly reason: string | null;
+  /** What to do about the reason. */
+  readonly hint: string | null;
   readonly uuid: string | null;
   readonly host: number;
   readonly volumes: readonly string[];

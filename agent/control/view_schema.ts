@@ -150,6 +150,7 @@ export const stgViewSchema: z.ZodType<StgView> = z.looseObject({
   name: z.string(),
   state: z.enum(["up", "down"]),
   reason: z.string().nullable(),
+  hint: z.string().nullable(),
   uuid: z.string().nullable(),
   host: count,
   volumes: z.array(z.string()),

@@ -2,4 +2,4 @@
 
 export { type OpenVolumes, sourceOf, timingOf } from "./stg_group.ts";
 export { StgService, type StgServiceParts } from "./stg_service.ts";
-export { stgView } from "./stg_view.ts";
+export { downLine, stgView } from "./stg_view.ts";

@@ -23,7 +23,7 @@ import type { StgConfig } from "../config/mod.ts";
 import type { StgView } from "../control/daemon.ts";
 import { ENDPOINTS_PER_JOB, type StgAccess, type VolumeSource } from "../job/mod.ts";
 import { RETRY_MS_FIRST, RETRY_MS_MAX, STATUS_INTERVAL_MS } from "./limits.ts";
-import { stgView } from "./stg_view.ts";
+import { downLine, stgView } from "./stg_view.ts";
 
 /** Volumes of a group as one thread has them open. */
 export interface OpenVolumes {
@@ -65,6 +65,7 @@ export class StgGroup {
   #joined: Joined | null = null;
   /** Why it is down. */
   #reason = "it is not up yet";
+  #hint: string | undefined;
 
   constructor(parts: StgGroupParts, config: StgConfig, onLost: (error: AgentError) => void) {
     this.#parts = parts;
@@ -77,7 +78,7 @@ export class StgGroup {
     try {
       this.#joined = await this.#join(signal);
     } catch (error) {
-      if (error instanceof AgentError) this.#reason = error.message;
+      if (error instanceof AgentError) this.#down(error);
       throw error;
     }
   }
@@ -108,7 +109,7 @@ export class StgGroup {
         if (signal.aborted) return;
         pauseMs = Math.min(2 * pauseMs, RETRY_MS_MAX);
         if (this.#reason === before) continue;
-        log?.("warning", `stg "${this.config.name}" is down: ${this.#reason}`);
+        log?.("warning", downLine(this.view()));
       }
     }
   }
@@ -116,7 +117,8 @@ export class StgGroup {
   view(): StgView {
     const { config } = this;
     if (this.#joined === null) {
-      return stgView({ config, uuid: null, reason: this.#reason, status: null });
+      const [reason, hint] = [this.#reason, this.#hint];
+      return stgView({ config, uuid: null, reason, hint, status: null });
     }
     const { identity, member, status } = this.#joined;
     return stgView({ config, uuid: identity.uuid, reason: null, status, hosts: member.hosts() });
@@ -149,12 +151,18 @@ export class StgGroup {
     if (member?.claim.claim === part.claim.claim) await member.release(part.lease);
   }
 
+  #down({ message, hint }: AgentError): void {
+    this.#reason = message;
+    this.#hint = hint;
+  }
+
   /** Gives the host id back and closes the volumes. Idempotent. */
   async close(): Promise<void> {
     const joined = this.#joined;
     this.#joined = null;
     if (joined === null) return;
     this.#reason = "the daemon is stopping";
+    this.#hint = undefined;
     await closeJoined(joined);
   }
 
@@ -184,7 +192,7 @@ export class StgGroup {
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     joined.member.onLost((error) => {
-      this.#reason = error.message;
+      this.#down(error);
       this.#joined = null;
       this.#onLost(error);
       stop();

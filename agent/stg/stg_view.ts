@@ -9,6 +9,7 @@ export interface StgSeen {
   readonly uuid: string | null;
   /** Why the group is down; null while it is up. */
   readonly reason: string | null;
+  readonly hint?: string | undefined;
   readonly status: StgStatus | null;
   /** The hosts as they are now, where that is newer than `status`. */
   readonly hosts?: readonly HostStatus[];
@@ -29,12 +30,13 @@ const NOTHING_YET = {
   },
 } as const;
 
-export function stgView({ config, uuid, reason, status, hosts }: StgSeen): StgView {
+export function stgView({ config, uuid, reason, hint, status, hosts }: StgSeen): StgView {
   const seen = hosts ?? status?.hosts ?? [];
   return {
     name: config.name,
     state: reason === null ? "up" : "down",
     reason,
+    hint: hint ?? null,
     uuid,
     host: config.host,
     volumes: config.volumes,
@@ -42,6 +44,11 @@ export function stgView({ config, uuid, reason, status, hosts }: StgSeen): StgVi
     connections: status?.connections ?? [],
     warnings: status?.warnings ?? [],
   };
+}
+
+/** A group that is down, for the log. */
+export function downLine({ name, reason, hint }: StgView): string {
+  return `stg "${name}" is down: ${reason}${hint === null ? "" : `; hint: ${hint}`}`;
 }
 
 function hostView(seen: HostStatus, status: StgStatus | null): StgView["hosts"][number] {

@@ -35,3 +35,9 @@ test("renderStg() shows no table of errors when there are none", () => {
   }));
   expect(renderStg({ ...STG, hosts, connections: [] }, PAINT)).not.toContain("TORN");
 });
+
+test("renderStg() says why a group is down and what to do", () => {
+  const hint = "Compare `volumes`.";
+  const text = renderStg({ ...STG, state: "down", reason: "no volume", hint, hosts: [] }, PAINT);
+  expect(text).toContain("state:   down: no volume\nhint:    Compare `volumes`.\n");
+});

@@ -54,6 +54,7 @@ export const STG: StgView = {
   name: "stg0",
   state: "up",
   reason: null,
+  hint: null,
   uuid: "u",
   host: 1,
   volumes: ["v0"],

@@ -138,9 +138,11 @@ function withClientHint(error: unknown, client: ClientEntry): unknown {
   if (error.code !== "refused" && error.code !== "timeout" && error.code !== "unreachable") {
     return error;
   }
+  // What was found stands behind the address, which is said here already.
+  const found = error.message.replace(/^Cannot connect to "[^"]*": /, "");
   return new AgentError(
     "unreachable",
-    `Cannot reach client "${client.name}" at ${client.address}:${client.port}: ${error.message}`,
+    `Cannot reach client "${client.name}" at ${client.address}:${client.port}: ${found}`,
     { hint: "Start `agent --role client` there, and check `address` and `port`.", cause: error },
   );
 }

@@ -21,15 +21,20 @@ export function checkCredentials({ ca, cert, key }: TlsCredentials, nowMs: numbe
     const [name, { validFrom, validTo }] of [["ca", authority], ["cert", certificate]] as const
   ) {
     if (nowMs > Date.parse(validTo)) {
-      throw bad(
-        name,
-        `that it expired on ${validTo}, need a new one`,
-      );
+      throw bad(name, `that it expired on ${isoTime(validTo)}, need a new one`);
     }
     if (nowMs < Date.parse(validFrom)) {
-      throw bad(name, `that it is valid from ${validFrom} on, need the clock of this host right`);
+      throw bad(
+        name,
+        `that it is valid from ${isoTime(validFrom)} on, need the clock of this host right`,
+      );
     }
   }
+}
+
+/** From "Feb  1 00:00:00 2025 GMT", as X.509 libraries write it. */
+function isoTime(text: string): string {
+  return new Date(text).toISOString();
 }
 
 function parse<T>(key: keyof TlsCredentials, text: string, read: (text: string) => T): T {

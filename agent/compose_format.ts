@@ -32,7 +32,8 @@ export async function formatGroup(
     if (!force) { for (const { volume, before } of found) refuseSignatures(volume, before); }
     const { random, clock } = runtime;
     const options = { name: stg.name, volumes, random, force, clock, timing: timingOf(stg) };
-    const identity = await formatStg(options);
+    // A new array holds what its maker wrote; a device or a file may be somebody's.
+    const identity = await formatStg({ ...options, refuseForeign: source.kind === "raw" });
     for (const { volume, before } of found) await wipeSignatures(volume, before);
     return { stg: identity.name, uuid: identity.uuid, volumes: stg.volumes };
   } finally {

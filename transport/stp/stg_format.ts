@@ -22,6 +22,8 @@ export interface FormatOptions {
   readonly random: Random;
   /** Formats over an existing group whose hosts are all gone. */
   readonly force?: boolean | undefined;
+  /** Without `force`, refuses also what starts with data of no known kind: somebody's file. */
+  readonly refuseForeign?: boolean | undefined;
   /** With a clock, `force` first watches whether a host of the old group still beats. */
   readonly clock?: Clock | undefined;
   readonly timing?: Partial<StpTiming> | undefined;
@@ -87,7 +89,10 @@ async function refuseExisting(options: FormatOptions): Promise<void> {
     const block = new Uint8Array(BLOCK_BYTES);
     await readVolume(volume, 0, block);
     const found = decodeSuperblock(block);
-    if (found === "empty" || found === "foreign") continue;
+    if (found === "empty" || found === "foreign") {
+      if (block.some((byte) => byte !== 0)) refuseForeign(options, volume);
+      continue;
+    }
     if (options.force !== true) {
       const what = typeof found === "string"
         ? `a superblock of a group (${found})`
@@ -100,6 +105,16 @@ async function refuseExisting(options: FormatOptions): Promise<void> {
     }
     if (typeof found !== "string") await refuseLive(options, volume, found);
   }
+}
+
+function refuseForeign({ refuseForeign, force }: FormatOptions, volume: Volume): void {
+  if (refuseForeign !== true || force === true) return;
+  throw new AgentError(
+    "busy",
+    `Cannot format volume "${volume.name}": found data of an unknown kind at its start, ` +
+      "need an unused volume",
+    { hint: "Check the path; use --force to destroy what is there." },
+  );
 }
 
 /** Any one volume of the old group shows its heartbeats. */

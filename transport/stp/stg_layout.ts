@@ -194,9 +194,9 @@ export function planLayout(
   if (layoutBytes(planned) <= volumeBytes) return planned;
   throw new AgentError(
     "no_space",
-    `Cannot lay out a storage transport group: each volume has ${volumeBytes} bytes, ` +
+    `Cannot lay out a storage transport group: the smallest volume has ${volumeBytes} bytes, ` +
       `need ${layoutBytes(planned)}`,
-    { hint: "Use larger volumes, or fewer hosts or endpoints." },
+    { hint: "Use larger volumes." },
   );
 }
 

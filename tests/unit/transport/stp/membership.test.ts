@@ -51,6 +51,19 @@ describe("formatStg()", () => {
     expect(await readStgIdentity({ name: "stg0", volumes: pair })).toEqual(identity);
   });
 
+  test("refuses data of an unknown kind where that is wanted, unless forced", async () => {
+    const one = volumes(1);
+    const options = { name: "stg0", volumes: one, random, refuseForeign: true };
+    const data = new Uint8Array(4096).fill(7);
+    await one[0]?.write(0, data);
+    expect((await failure(formatStg(options))).message).toContain("data of an unknown kind");
+    const found = new Uint8Array(4096);
+    await one[0]?.read(0, found);
+    expect(found).toEqual(data);
+    await formatStg({ ...options, force: true });
+    await formatStg({ ...options, volumes: volumes(1) });
+  });
+
   test("refuses a volume that carries a group, unless forced", async () => {
     const one = volumes(1);
     const first = await formatStg({ name: "stg0", volumes: one, random });

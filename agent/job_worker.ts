@@ -25,6 +25,9 @@ import {
   runServerVerify,
 } from "./server/mod.ts";
 
+/** Of a job that has no parts yet. */
+const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
+
 const runtime = await currentRuntime();
 serveJob(runtime, runtime.parentThread());
 
@@ -33,6 +36,11 @@ function serveJob(runtime: Runtime, parent: Thread): void {
   let network: NetworkPart | null = null;
   let parts: JobParts | null = null;
   const post = (message: FromWorker) => parent.post(message);
+  runtime.process.onUncaught((thrown) => {
+    if (thrown instanceof AssertionFailure) return assertionFailed(thrown, post);
+    const channels = parts?.session.channels() ?? NO_BYTES;
+    post({ type: "end", result: { error: toErrorRecord(withStack(thrown)) }, channels });
+  });
   parent.onMessage((received) => {
     const message = received as ToWorker;
     if (message.type === "network") network = message.network;
@@ -53,8 +61,7 @@ function composed(runtime: Runtime, options: ComposeJobOptions): JobParts | null
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const result = { error: toErrorRecord(error) };
-    const channels = { network: { bytes: 0 }, storage: { bytes: 0 } };
-    options.post({ type: "end", result, channels });
+    options.post({ type: "end", result, channels: NO_BYTES });
     return null;
   }
 }

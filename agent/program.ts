@@ -1,6 +1,6 @@
 // The program: composes the command line with everything it may call and runs it.
 
-import { AssertionFailure, currentRuntime } from "../transport/mod.ts";
+import { AssertionFailure, currentRuntime, type Process } from "../transport/mod.ts";
 import { createOutput, runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
@@ -15,6 +15,8 @@ import { runDaemon } from "./run_daemon.ts";
 export async function runProgram(entryUrl: string): Promise<void> {
   const runtime = await currentRuntime();
   const workerUrl = new URL("./agent/job_worker.ts", entryUrl);
+  const fail = (error: unknown) => internalError(runtime.process, error);
+  runtime.process.onUncaught(fail);
   try {
     const code = await runCli(runtime.process.args, {
       runtime,
@@ -28,9 +30,13 @@ export async function runProgram(entryUrl: string): Promise<void> {
     });
     runtime.process.exit(code);
   } catch (error) {
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    const what = error instanceof AssertionFailure ? "a broken invariant" : "an unexpected error";
-    runtime.process.write(2, `agent: internal error, ${what}: ${text}\n`);
-    runtime.process.exit(EXIT_INTERNAL);
+    fail(error);
   }
+}
+
+function internalError(process: Process, error: unknown): void {
+  const text = error instanceof Error ? error.stack ?? error.message : String(error);
+  const what = error instanceof AssertionFailure ? "a broken invariant" : "an unexpected error";
+  process.write(2, `agent: internal error, ${what}: ${text}\n`);
+  process.exit(EXIT_INTERNAL);
 }

@@ -13,6 +13,7 @@ import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
+import { onUncaught } from "./uncaught.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: one is fair to Bun's own I/O. */
@@ -75,5 +76,6 @@ function bunProcess(libc: Libc): Process {
         : [process.execPath, "run", fileURLToPath(entryUrl)],
     start: startChildProcess,
     onInputEnd,
+    onUncaught,
   };
 }

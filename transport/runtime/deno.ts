@@ -13,6 +13,7 @@ import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { TcpReset } from "./tcp_reset.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
+import { onUncaught } from "./uncaught.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
 /** Measured: fewer starve the runtime's own I/O (clock.ts). */
@@ -79,6 +80,7 @@ function denoProcess(libc: Libc): Process {
       Deno.build.standalone ? [Deno.execPath()] : [...runSource(), fileURLToPath(entryUrl)],
     start: startChildProcess,
     onInputEnd,
+    onUncaught,
   };
 }
 

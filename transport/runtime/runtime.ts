@@ -144,6 +144,8 @@ export interface Process {
   start(command: readonly string[], options: ChildProcessOptions): ChildProcess;
   /** Calls `handler` when our standard input ends. @returns stops watching */
   onInputEnd(handler: () => void): () => void;
+  /** Calls `handler` for what nobody catches on this thread: a bug of ours. */
+  onUncaught(handler: (thrown: unknown) => void): void;
 }
 
 export interface Runtime {

@@ -199,7 +199,7 @@ describe("bad input to jobs", () => {
       expect((await bed.json("server", "backups")).lines.length).toBe(1);
       expect(readdirSync(`${vault}/media`).length).toBe(1);
       expect((await bed.json("server", "verify", "--data")).code).toBe(0);
-      expect((await bed.jobs("client")).at(-1)?.state).toBe("failed");
+      expect((await bed.endedJobs("client")).at(-1)?.state).toBe("failed");
       rmSync(`${vault}/filler`);
       rmSync(bed.path("large", "r2"));
       expect((await backup(bed, bed.path("large"))).code).toBe(0);

@@ -19,6 +19,9 @@ import { Program, type ProgramResult, runProgram } from "./program.ts";
 /** Milliseconds: a daemon's start, one command, and the end after SIGTERM. */
 const START_MS = 30_000;
 export const COMMAND_MS = 120_000;
+
+/** What a job is in the end. */
+const ENDED: readonly string[] = ["ok", "incomplete", "failed", "cancelled"];
 const STOP_MS = 20_000;
 
 /** Name of a daemon on a bed: "server", "client", or a further client's name. */
@@ -177,6 +180,14 @@ export class Bed implements AsyncDisposable {
 
   status(side: Side): Promise<StatusView> {
     return this.get(side, "/v1/status");
+  }
+
+  /** The jobs of a daemon when all have ended: the two sides of a job do not end at once. */
+  endedJobs(side: Side): Promise<JobView[]> {
+    return until(COMMAND_MS, `the end of the jobs of ${side}`, async () => {
+      const jobs = await this.jobs(side);
+      return jobs.every(({ state }) => ENDED.includes(state)) ? jobs : null;
+    });
   }
 
   /** Waits until a job of this daemon moves data: `bytes` of progress at least. */

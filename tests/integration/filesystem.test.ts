@@ -165,7 +165,7 @@ describe("file-system backup and restore", () => {
     expect(back.channels.network.bytes).toBeLessThan(total * 0.02);
     expect(back.channels.storage.bytes).toBeGreaterThan(total);
     // Both sides counted the same bytes.
-    const view = (await bed.jobs("client")).at(-1);
+    const view = (await bed.endedJobs("client")).at(-1);
     expect(view?.summary?.channels.storage.bytes).toBe(back.channels.storage.bytes);
   }, TIMEOUT_MS);
 });

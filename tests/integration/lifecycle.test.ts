@@ -84,8 +84,8 @@ describe("lifecycle", () => {
       const ended = await within(COMMAND_MS, "the end of the command", command.ended);
       expect(ended.code).toBe(expected);
       expect(ended.stdout).toContain('"status":"failed"');
-      expect((await bed.jobs("server")).map(({ state }) => state)).toEqual(["cancelled"]);
-      const onClient = await bed.jobs("client");
+      expect((await bed.endedJobs("server")).map(({ state }) => state)).toEqual(["cancelled"]);
+      const onClient = await bed.endedJobs("client");
       expect(onClient.map(({ state }) => state)).toEqual(["cancelled"]);
       await expectNothingPublished(bed);
     }, TIMEOUT_MS);

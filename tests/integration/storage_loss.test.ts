@@ -75,7 +75,7 @@ describeLoss(titleOf("a file backup"), () => {
       expect(bed.daemon("server").stderr).toContain(`job "${job}" falls back`);
       const { events } = { events: await bed.json("server", "job", job, "--follow") };
       expect(events.stderr).toContain('"code":"fallback"');
-      const ofClient: JobView[] = await bed.jobs("client");
+      const ofClient: JobView[] = await bed.endedJobs("client");
       expect(ofClient.map((one) => one.summary?.fallback)).toEqual([fallback]);
       await bed.job("server", "verify", "--data");
       await bed.job("server", "restore", "latest", "--target", bed.path("restored"));

@@ -55,8 +55,8 @@ describe("agent validate", () => {
     }
     const text = await bed.run(["validate", "web01"], "server");
     expect(text.stdout).toMatch(/storage +stg0 +YES/);
-    expect(await bed.jobs("server")).toEqual([]);
-    expect(await bed.jobs("client")).toEqual([]);
+    expect(await bed.endedJobs("server")).toEqual([]);
+    expect(await bed.endedJobs("client")).toEqual([]);
     expect(bed.daemon("server").stderr).toContain('validated client "web01": network YES');
     // The endpoints came back: a backup still finds them.
     bed.write("file", "content");
@@ -80,7 +80,7 @@ describe("agent validate", () => {
     expect([code, status]).toEqual([1, "failed"]);
     expect([network.usable, storage.usable]).toEqual([true, false]);
     expect(storage.reason).toBe("client_stg_down");
-    expect(await bed.jobs("client")).toEqual([]);
+    expect(await bed.endedJobs("client")).toEqual([]);
   }, TIMEOUT_MS);
 
   test("says NO to the storage when the hosts mean different groups by one name", async () => {

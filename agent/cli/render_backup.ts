@@ -46,7 +46,7 @@ export function renderBackup(backup: BackupDetail, paint: Paint): string {
     ["exclude", backup.exclude.length === 0 ? "-" : backup.exclude.map(printable).join(", ")],
     ["files", String(backup.files)],
     ["bytes", formatSize(backup.bytes)],
-    ["seconds", formatSeconds(backup.seconds)],
+    ["took", formatSeconds(backup.seconds)],
     ["media", `${printable(backup.media)} (${formatSize(backup.mediaBytes)})`],
     ["storage", formatSize(backup.channels.storage.bytes)],
     ["network", formatSize(backup.channels.network.bytes)],

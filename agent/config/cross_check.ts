@@ -100,7 +100,7 @@ function checkVolumes(
     }
     if (array === undefined && !volume.includes("/")) {
       refuse(
-        ", need the path of a block device",
+        ", need an absolute path",
         "Write for example /dev/disk/by-id/NAME, or add array: DIR.",
       );
     }

@@ -198,8 +198,8 @@ const SERVER_CASES: readonly (readonly [string, string, string, readonly string[
     'F:5:52: stgs[0].volumes[0]: found "/dev/sda", need the name of a volume of the array',
   ]],
   ["array forgotten", "array: array, ", "", [
-    'F:5:38: stgs[0].volumes[0]: found "v0", need the path of a block device',
-    'F:5:42: stgs[0].volumes[1]: found "v1", need the path of a block device',
+    'F:5:38: stgs[0].volumes[0]: found "v0", need an absolute path',
+    'F:5:42: stgs[0].volumes[1]: found "v1", need an absolute path',
   ]],
   [
     "device in two groups",

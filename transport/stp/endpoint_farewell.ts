@@ -2,10 +2,10 @@
 // shows that it saw the end. Without that a peer that missed it (the one write was lost, or an
 // older one landed over it) would wait for ever, since our host lives.
 //
-// Invariant: ends when the endpoint is used again, whose block then tells the same, after the dead
-// time, or when the volume fails.
+// Invariant: ends when the endpoint is used again, whose block then tells the same, behind the
+// fence, or after the dead time: a volume that fails may be back before.
 
-import { AssertionFailure } from "../ground/assert.ts";
+import { AgentError } from "../ground/error.ts";
 import type { ConnectionIds } from "./control_block.ts";
 import { isOlderUse, peerEvent } from "./endpoint_state.ts";
 import { SLEEP_MS_MAX } from "./limits.ts";
@@ -27,18 +27,18 @@ export async function sayFarewell(options: FarewellOptions): Promise<void> {
   const { medium: { clock, timing }, own, peer, fence, ids } = options;
   const endMs = clock.monotonicMs() + timing.deadMs;
   let pauseMs = SLEEP_MS_MAX;
-  try {
-    while (!peerHasEnded(peer, ids) && clock.monotonicMs() < endMs) {
-      await clock.sleep(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, timing.watchMs);
-      if (own.retired) return;
+  while (!peerHasEnded(peer, ids) && clock.monotonicMs() < endMs) {
+    await clock.sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, timing.watchMs);
+    if (own.retired) return;
+    try {
       await peer.poll();
       if (peerHasEnded(peer, ids)) return;
       await own.publishBehind(fence, clock.monotonicMs());
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      if (error.code !== "volume") return; // Behind the fence nobody is told.
     }
-  } catch (error) {
-    // Nobody can be told through a volume that is closed or lost, or from behind the fence.
-    if (error instanceof AssertionFailure) throw error;
   }
 }
 

@@ -6,6 +6,7 @@ import { AssertionFailure } from "../../../../transport/ground/assert.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { ControlBlock, controlBlockImage } from "../../../../transport/stp/control_block.ts";
+import { SLEEP_MS_MAX } from "../../../../transport/stp/limits.ts";
 import { controlBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { readVolume } from "../../../../transport/stp/volume_io.ts";
 import { MemoryMedium } from "./memory_volume.ts";
@@ -87,6 +88,18 @@ describe("StpConn.close()", () => {
     bed.paths[0].cut = false;
     await closing;
     await useAllEndpoints(bed, bed.hosts[0]);
+  });
+});
+
+describe("StpConn.abort()", () => {
+  test("tells the peer when the path comes back that was gone at that moment", async () => {
+    const bed = await memoryBed();
+    const [conn, peer] = await connectPair(bed);
+    bed.paths[0].cut = true;
+    conn.abort("the test says so");
+    await clock.sleep(3 * SLEEP_MS_MAX);
+    bed.paths[0].cut = false;
+    expect((await failure(peer.read(new Uint8Array(1)))).message).toContain("the test says so");
   });
 });
 

@@ -151,11 +151,11 @@ export class FlowExchange {
   }
 }
 
-/** A peer that ends a set-up says why in its own log only. */
+/** A peer that ends a set-up says why in its own log only; here we know more than below. */
 function withHint(error: unknown): never {
   if (!(error instanceof AgentError) || error.code !== "reset") throw error;
   const hint = "See the peer's log; `tls` must be set at both ends or at neither.";
-  throw new AgentError("reset", error.message, { hint: error.hint ?? hint, cause: error });
+  throw new AgentError("reset", error.message, { hint, cause: error });
 }
 
 /** @throws AgentError `auth` when the peer says another name than its certificate proved */

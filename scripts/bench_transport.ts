@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { currentRuntime } from "../transport/runtime/current_runtime.ts";
 import { BenchBed } from "./bench/bed.ts";
 import { type Contestant, contestants, type RunContext } from "./bench/contestants.ts";
@@ -13,20 +12,21 @@ import { BUSY_LOAD, CHUNK_BYTES, STEAL_MAX, TRIES_MAX } from "./bench/limits.ts"
 import type { Figures } from "./bench/peer_task.ts";
 import { drawPlots } from "./bench/plots.ts";
 import { renderResult, type Result, toJson } from "./bench/report.ts";
+import { scriptOptions } from "./bench/script_options.ts";
 import { measureSteal } from "./bench/steal.ts";
 
 const DENO_RUN = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", "--no-check"];
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    runtime: { type: "string", default: "deno" },
-    runs: { type: "string", default: "5" },
-    seconds: { type: "string", default: "2" },
-    only: { type: "string", multiple: true },
-    json: { type: "string" },
-    plot: { type: "string" },
-  },
+const USAGE = "Usage: scripts/bench-transport [--runtime deno|bun] [--runs N] [--seconds S] " +
+  "[--only NAME]... [--json FILE] [--plot FILE]";
+
+const values = scriptOptions(USAGE, Deno.args, {
+  runtime: { type: "string", default: "deno" },
+  runs: { type: "string", default: "5" },
+  seconds: { type: "string", default: "2" },
+  only: { type: "string", multiple: true },
+  json: { type: "string" },
+  plot: { type: "string" },
 });
 
 function say(text: string): void {

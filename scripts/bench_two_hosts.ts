@@ -1,9 +1,9 @@
 // The main program of scripts/bench-two-hosts, which says what it measures. Exit code 0 also when a
 // goal is missed: a busy machine is no failure.
 
-import { parseArgs } from "node:util";
 import { STEAL_MAX, TRIES_MAX } from "./bench/limits.ts";
 import { median } from "./bench/median.ts";
+import { scriptOptions } from "./bench/script_options.ts";
 import { measureSteal } from "./bench/steal.ts";
 import { say } from "./demonstration/say.ts";
 import { GROUP } from "./demonstration/two_hosts/configurations.ts";
@@ -33,14 +33,13 @@ interface Run {
   readonly share: number;
 }
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    runs: { type: "string", default: "5" },
-    seconds: { type: "string", default: "3" },
-    binary: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-  },
+const USAGE = "Usage: scripts/bench-two-hosts [--runs N] [--seconds S] [--binary] [--json]";
+
+const values = scriptOptions(USAGE, Deno.args, {
+  runs: { type: "string", default: "5" },
+  seconds: { type: "string", default: "3" },
+  binary: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
 });
 
 function note(text: string): void {

@@ -9,7 +9,8 @@
 //   24   4  slot on volume `seq mod n`; 2^32 - 1: the payload stands in this block
 //   28   4  CRC-32 of who is connected (see `connectionSeed`) and of bytes 0 .. 27
 // Behind the table, from byte 2560 to the end of the block, stands the payload of at most one frame
-// that is not acknowledged: a small one, so that a message costs one write and one read.
+// that is not acknowledged: a small one, so that a message costs one write and one read. The bytes
+// behind it keep what earlier ones left.
 //
 // Invariants: `==` on the sequence, never `>=`: the entry of the previous lap is also valid. An
 // entry of another connection, of another generation or of the other direction fails its CRC.

@@ -342,9 +342,12 @@ export class StpLink {
   #publishFailure(cause: unknown): Completion {
     const { host, endpoint } = this.ids.peer;
     const name = `${this.medium.identity.name} host ${host} endpoint ${endpoint}`;
+    const { failure } = this.#state;
+    // What failed below says itself what it needs.
+    const need = failure.includes(", need ") ? "" : ", need a peer that is there";
     this.#failure = new AgentError(
       "reset",
-      `Cannot use storage connection "${name}": ${this.#state.failure}, need a peer that is there`,
+      `Cannot use storage connection "${name}": ${failure}${need}`,
       { cause },
     );
     return this.#tell();

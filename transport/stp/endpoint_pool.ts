@@ -2,7 +2,8 @@
 //
 // Invariants:
 //  1. Each use of an endpoint has a larger generation than every use before it in this claim of
-//     the host, also by other workers: the block on the volume is read before the first use.
+//     the host, also by other workers: the block on the volume is read before the first use, and
+//     each lease begins above what is likely in those before it, for that block may be an older one.
 //  2. An endpoint that came back last is used last.
 //  3. An endpoint with a write whose end is not known stays in quarantine: the write may still land
 //     in its slots. Endpoints without are used first; when only such are left, `acquire` waits.
@@ -12,6 +13,7 @@ import type { WaitOptions } from "../conn.ts";
 import { AgentError } from "../ground/error.ts";
 import type { EndpointLease } from "./endpoint_lease.ts";
 import { OwnControl, readOwnBlock } from "./own_control.ts";
+import { LEASE_GENERATION_MAX, USES_PER_LEASE } from "./limits.ts";
 import type { HostClaim, StgMedium } from "./stg_medium.ts";
 
 export interface AcquireOptions extends WaitOptions {
@@ -26,6 +28,8 @@ export class EndpointPool {
   /** Endpoint -> when it may be used again. */
   readonly #quarantined = new Map<number, number>();
   readonly #generations = new Map<number, number>();
+  /** No use of this lease has a smaller generation, or this one. */
+  readonly #leaseGeneration: number;
   readonly #lastUses = new Map<number, OwnControl>();
   readonly #freePorts: number[];
   readonly #leasedPorts: ReadonlySet<number>;
@@ -38,6 +42,7 @@ export class EndpointPool {
       this.#quarantined.set(endpoint, nowMs + forMs);
     }
     this.#free = lease.endpoints.filter((endpoint) => !this.#quarantined.has(endpoint));
+    this.#leaseGeneration = Math.min((lease.leaseId - 1) * USES_PER_LEASE, LEASE_GENERATION_MAX);
     this.#freePorts = [...lease.ports];
     this.#leasedPorts = new Set(lease.ports);
   }
@@ -128,7 +133,8 @@ export class EndpointPool {
     let last = this.#generations.get(endpoint);
     if (last === undefined) {
       const found = await readOwnBlock(this.#medium, host, endpoint);
-      last = found !== null && found.self.boot === boot ? found.self.generation : 0;
+      const used = found !== null && found.self.boot === boot ? found.self.generation : 0;
+      last = Math.max(used, this.#leaseGeneration);
     }
     this.#generations.set(endpoint, last + 1);
     const { controlVolume, identity } = this.#medium;

@@ -113,6 +113,13 @@ export const PORT_MAX = 65535;
 /** Dynamic ports handed to a worker for each endpoint of its lease: it may bind again. */
 export const PORTS_PER_ENDPOINT = 4;
 
+/**
+ * Uses of one endpoint in a lease after which those of the next one may need the block to tell
+ * them apart: a job makes a few. The 32 bits of a generation hold a million leases of such.
+ */
+export const USES_PER_LEASE = 4096;
+export const LEASE_GENERATION_MAX = 2 ** 31;
+
 /** Re-reads of a control area in which a block was torn before it counts as read. */
 export const AREA_READS_MAX = 16;
 

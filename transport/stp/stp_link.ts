@@ -336,7 +336,10 @@ export class StpLink {
     this.#lookedMs = nowMs;
     await this.publish();
     const gone = await this.#watch.look();
-    if (gone !== null) this.fault(gone);
+    if (gone === null) return;
+    // It may have closed in order before it left: then what it wrote is still there to be read.
+    await this.poll();
+    if (!this.#state.peerDeaf) this.fault(gone);
   }
 
   #publishFailure(cause: unknown): Completion {

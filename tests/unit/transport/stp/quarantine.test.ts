@@ -71,6 +71,20 @@ describe("EndpointPool", () => {
     expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(QUARANTINE_MS * 0.8);
   });
 
+  test("gives each lease generations of its own, whatever the block on the volume says", async () => {
+    const bed = await memoryBed();
+    const medium = stgMedium(mediumOf(bed));
+    const { claim } = bed.hosts[0].member;
+    const generations: number[] = [];
+    for (const leaseId of [2, 3]) {
+      const pool = new EndpointPool(medium, claim, { leaseId, endpoints: [3], ports: [] });
+      // Nothing is published: the next lease finds the block as it was.
+      generations.push((await pool.acquire()).self.generation);
+    }
+    const [first = 0, second = 0] = generations;
+    expect(second).toBeGreaterThan(first);
+  });
+
   test("does not wait past the deadline, and says for how long it would have to", async () => {
     const bed = await memoryBed();
     const medium = stgMedium(mediumOf(bed));

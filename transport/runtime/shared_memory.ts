@@ -13,11 +13,6 @@ import { AT_CWD, type Files } from "./files.ts";
 import type { Libc, Mapping } from "./libc.ts";
 import type { SharedMemories, SharedMemory } from "./runtime.ts";
 
-/** What a control block takes: writes of this size mostly repeat what is there. */
-const COMPARED_BYTES = 4096;
-/** Words of a cache line. */
-const LINE_WORDS = 16;
-
 export interface SharedMemoriesOptions {
   /** False takes positional I/O even where mapping works. */
   readonly mapping: boolean;
@@ -82,28 +77,7 @@ class MappedMemory implements SharedMemory {
 
   write(offsetBytes: number, from: Uint8Array): void {
     this.#assertInside(offsetBytes, from.length);
-    const compared = from.length === COMPARED_BYTES && from.byteOffset % 4 === 0;
-    if (compared) this.#writeChanged(offsetBytes >>> 2, from);
-    else this.#bytes.set(from, offsetBytes);
-  }
-
-  /**
-   * Stores only the cache lines that change: a process that polls a block, most of which stays as
-   * it was, keeps the rest in its cache, and neither side waits for it.
-   */
-  #writeChanged(firstWord: number, from: Uint8Array): void {
-    const source = new Int32Array(from.buffer, from.byteOffset, COMPARED_BYTES / 4);
-    const words = this.#words;
-    for (let line = 0; line < source.length; line += LINE_WORDS) {
-      let difference = 0;
-      for (let word = line; word < line + LINE_WORDS; word++) {
-        difference |= (words[firstWord + word] ?? 0) ^ (source[word] ?? 0);
-      }
-      if (difference === 0) continue;
-      for (let word = line; word < line + LINE_WORDS; word++) {
-        words[firstWord + word] = source[word] ?? 0;
-      }
-    }
+    this.#bytes.set(from, offsetBytes);
   }
 
   load32(offsetBytes: number): number {

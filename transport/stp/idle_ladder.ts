@@ -1,14 +1,15 @@
 // How to wait for the other host: pure policy. First polls at once, then polls between turns of
-// the event loop, then after dozes that leave the processor to others, then after sleeps that
-// double up to a cap. Traffic starts the ladder again.
+// the event loop (on a crowded machine soon after dozes, which leave the processor to others), then
+// after sleeps that double up to a cap. Traffic starts the ladder again.
 //
 // Invariants: the count of polls bounds every step but the last as well as the time, so that a
 // clock that stands still (simulation) cannot make them endless.
 
 import {
   BLIND_POLLS_MAX,
-  DOZE_MS_MAX,
-  DOZE_POLLS_MAX,
+  CROWDED_GAP_MS,
+  CROWDED_MS,
+  CROWDED_YIELD_MS_MAX,
   SLEEP_MS_FIRST,
   SLEEP_MS_MAX,
   SPIN_MS_MAX,
@@ -17,9 +18,8 @@ import {
   YIELD_POLLS_MAX,
 } from "./limits.ts";
 
-/** Count of polls at which the steps end. */
+/** Count of polls at which the second step ends. */
 const YIELD_END = SPIN_POLLS_MAX + YIELD_POLLS_MAX;
-const DOZE_END = YIELD_END + DOZE_POLLS_MAX;
 
 export type IdleStep = "spin" | "yield" | "doze" | "sleep";
 
@@ -27,6 +27,10 @@ export class IdleLadder {
   /** How long to sleep when `next` said "sleep". */
   sleepMs = SLEEP_MS_FIRST;
   #startedMs = -1;
+  /** The last poll of this wait that did not follow a sleep; -1 without one. */
+  #polledMs = -1;
+  /** Outlives the wait. */
+  #crowdedUntilMs = -1;
   #polls = 0;
   #slept = false;
   #idle = false;
@@ -34,6 +38,7 @@ export class IdleLadder {
   /** Traffic was seen: the next wait starts at the foot. */
   reset(): void {
     this.#startedMs = -1;
+    this.#polledMs = -1;
     this.#polls = 0;
     this.#slept = false;
     this.#idle = false;
@@ -56,11 +61,17 @@ export class IdleLadder {
   next(nowMs: number): IdleStep {
     if (this.#startedMs < 0) this.#startedMs = nowMs;
     const waitedMs = nowMs - this.#startedMs;
+    const gap = this.#polledMs >= 0 && nowMs - this.#polledMs >= CROWDED_GAP_MS;
+    if (gap) this.#crowdedUntilMs = nowMs + CROWDED_MS;
+    this.#polledMs = nowMs;
+    const crowded = nowMs < this.#crowdedUntilMs;
     this.#polls++;
     if (this.#polls <= SPIN_POLLS_MAX && waitedMs < SPIN_MS_MAX) return "spin";
     this.#idle = true;
-    if (this.#polls <= YIELD_END && waitedMs < YIELD_MS_MAX) return "yield";
-    if (this.#polls <= DOZE_END && waitedMs < DOZE_MS_MAX) return "doze";
+    if (this.#polls <= YIELD_END && waitedMs < YIELD_MS_MAX) {
+      return crowded && waitedMs >= CROWDED_YIELD_MS_MAX ? "doze" : "yield";
+    }
+    this.#polledMs = -1;
     if (this.#slept) this.sleepMs = Math.min(this.sleepMs * 2, SLEEP_MS_MAX);
     this.#slept = true;
     return "sleep";

@@ -129,19 +129,24 @@ export const SPIN_POLLS_MAX = 100;
 export const BLIND_POLLS_MAX = 16;
 export const SPIN_MS_MAX = 0.04;
 
-/** Then the event loop runs between polls: longer than a peer that is running needs. */
-export const YIELD_MS_MAX = 0.2;
-export const YIELD_POLLS_MAX = 200;
+/**
+ * Then the event loop runs between polls, this long; then the thread sleeps. It must outlast the
+ * first sleep, which really takes 2.2 ms in Deno: two ends that fall asleep before the other is
+ * awake again sleep in turns for ever (measured with 1.5 ms: 4 GB/s instead of 11).
+ */
+export const YIELD_MS_MAX = 4;
+export const YIELD_POLLS_MAX = 2000;
 
 /**
- * Then the thread dozes between polls, so that a peer that waits for the processor gets it: two
+ * Two polls of a waiting thread that lie so far apart: somebody else had the processor. For a while
+ * it then dozes between polls after a short time, so that others, the peer among them, get it: two
  * ends that spin on a busy machine take it from each other (measured: a seventh of the speed at
- * eight times the cost). It must outlast the first sleep, which really takes 2.2 ms in Deno: two
- * ends that fall asleep before the other is awake again sleep in turns for ever.
+ * eight times the cost). On a quiet one dozing would cost a quarter of the speed.
  */
+export const CROWDED_GAP_MS = 1.5;
+export const CROWDED_MS = 200;
+export const CROWDED_YIELD_MS_MAX = 0.2;
 export const DOZE_MS = 0.03;
-export const DOZE_MS_MAX = 4;
-export const DOZE_POLLS_MAX = 100;
 
 /** First and longest sleep between polls: 25 ms keep an idle connection under 1 % of a core. */
 export const SLEEP_MS_FIRST = 1;
@@ -166,7 +171,7 @@ assert(RECORD_CRC_OFFSET + 4 === RECORD_BYTES, "the CRC is the last word of a re
 assert(RECORD_BYTES <= BLOCK_BYTES, "a record fits its block");
 assert(160 + VOLUMES_MAX * 16 <= RECORD_CRC_OFFSET, "the superblock lists every volume");
 assert(PAYLOAD_BYTES_DEFAULT % BLOCK_BYTES === 0, "payloads are whole blocks");
-assert(DOZE_MS_MAX > 2.5 * SLEEP_MS_FIRST, "an awake end waits until a sleeping one is back");
+assert(YIELD_MS_MAX > 2.5 * SLEEP_MS_FIRST, "an awake end waits until a sleeping one is back");
 assert(PAYLOAD_BYTES_MIN % BLOCK_BYTES === 0, "payloads are whole blocks");
 assert(ODD_BYTES_MAX <= PAYLOAD_BYTES_MIN, "a frame of any length fits every slot");
 assert(FRAMES_MIN <= RING_SLOTS_MIN, "each connection can have its least share");

@@ -148,9 +148,9 @@ export const CROWDED_MS = 200;
 export const CROWDED_YIELD_MS_MAX = 0.2;
 export const DOZE_MS = 0.03;
 
-/** First and longest sleep between polls: 25 ms keep an idle connection under 1 % of a core. */
+/** First and longest sleep between polls: 30 ms keep an idle connection under 1 % of a core. */
 export const SLEEP_MS_FIRST = 1;
-export const SLEEP_MS_MAX = 25;
+export const SLEEP_MS_MAX = 30;
 
 /** Longest dead time that is believed of a host block, in ms: a wait that follows it ends. */
 export const DEAD_MS_MAX = 3_600_000;

@@ -3,7 +3,7 @@
 // Invariants:
 //  1. Each use of an endpoint has a larger generation than every use before it in this claim of
 //     the host, also by other workers: the block on the volume is read before the first use, and
-//     each lease begins above what is likely in those before it, for that block may be an older one.
+//     each lease begins above what is likely in those before it: that block may be an older one.
 //  2. An endpoint that came back last is used last.
 //  3. An endpoint with a write whose end is not known stays in quarantine: the write may still land
 //     in its slots. Endpoints without are used first; when only such are left, `acquire` waits.

@@ -1,4 +1,4 @@
-// The pure parts: layout, cursors, liveness, idle ladder, the endpoint's states, leases.
+// The pure parts: layout, cursors, liveness, the endpoint's states, leases.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -11,18 +11,7 @@ import {
 } from "../../../../transport/stp/endpoint_state.ts";
 import { FrameSlots } from "../../../../transport/stp/frame_slots.ts";
 import type { HostBlock } from "../../../../transport/stp/host_block.ts";
-import { IdleLadder } from "../../../../transport/stp/idle_ladder.ts";
-import {
-  BLIND_POLLS_MAX,
-  CROWDED_GAP_MS,
-  CROWDED_MS,
-  SLEEP_MS_FIRST,
-  SLEEP_MS_MAX,
-  SPIN_POLLS_MAX,
-  VOLUME_BYTES_MIN,
-  YIELD_MS_MAX,
-  YIELD_POLLS_MAX,
-} from "../../../../transport/stp/limits.ts";
+import { VOLUME_BYTES_MIN } from "../../../../transport/stp/limits.ts";
 import { LivenessJudge } from "../../../../transport/stp/liveness.ts";
 import {
   controlBlockOffset,
@@ -289,61 +278,6 @@ describe("LivenessJudge", () => {
     expect(judge.observe([host({ generation: 2, claim: "b", heartbeat: 2 })], 300, 1000))
       .toBe("live");
     expect(judge.observe([host({ generation: 3, claim: "c" })], 400, 1000)).toBe("replaced");
-  });
-});
-
-describe("IdleLadder", () => {
-  test("spins, yields, then sleeps up to the cap, also when the clock stands still", () => {
-    const ladder = new IdleLadder();
-    const steps = Array.from(
-      { length: SPIN_POLLS_MAX + YIELD_POLLS_MAX + 10 },
-      () => ladder.next(5),
-    );
-    expect(steps[0]).toBe("spin");
-    expect(steps).toContain("yield");
-    expect(steps.at(-1)).toBe("sleep");
-    expect(ladder.sleepMs).toBe(SLEEP_MS_MAX);
-    ladder.reset();
-    expect(ladder.next(6)).toBe("spin");
-    expect(ladder.next(6.5)).toBe("yield");
-    expect(ladder.next(60)).toBe("sleep");
-    expect(ladder.sleepMs).toBe(1);
-  });
-
-  test("dozes for a while once somebody else had the processor", () => {
-    const ladder = new IdleLadder();
-    ladder.next(0);
-    expect(ladder.next(0.5)).toBe("yield");
-    expect(ladder.next(0.5 + CROWDED_GAP_MS)).toBe("doze");
-    ladder.reset();
-    expect(ladder.next(50)).toBe("spin");
-    expect(ladder.next(50.1)).toBe("yield");
-    expect(ladder.next(50.3)).toBe("doze");
-    ladder.reset();
-    const laterMs = 1000 + CROWDED_MS;
-    for (const atMs of [0, 1, 2, 3]) ladder.next(laterMs + atMs);
-    // A sleep of our own is no such gap.
-    expect(ladder.next(laterMs + 4)).toBe("sleep");
-    ladder.next(laterMs + 6);
-    ladder.reset();
-    ladder.next(laterMs + 7);
-    expect(ladder.next(laterMs + 7.5)).toBe("yield");
-  });
-
-  test("does not look at the clock at first", () => {
-    const ladder = new IdleLadder();
-    const blind = Array.from({ length: BLIND_POLLS_MAX + 1 }, () => ladder.blind());
-    expect(blind.indexOf(false)).toBe(BLIND_POLLS_MAX);
-    expect(ladder.next(0)).toBe("spin");
-    ladder.reset();
-    expect(ladder.blind()).toBe(true);
-  });
-
-  test("outlasts the other end's first sleep, so that two ends do not sleep in turns", () => {
-    const ladder = new IdleLadder();
-    ladder.next(0);
-    expect(["yield", "doze"]).toContain(ladder.next(3 * SLEEP_MS_FIRST));
-    expect(YIELD_MS_MAX).toBeGreaterThan(2.5 * SLEEP_MS_FIRST);
   });
 });
 

@@ -2,7 +2,6 @@
 // wrong byte. Frames: recovery.test.ts.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import {
@@ -15,6 +14,7 @@ import { controlBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { MemoryMedium } from "./memory_volume.ts";
 import {
   connectPair,
+  failure,
   type MemoryBed,
   openMemoryBed,
   openStpBed,
@@ -36,16 +36,6 @@ async function memoryBed(volumeCount = 1, ringSlots = 4): Promise<MemoryBed> {
   const bed = await openMemoryBed({ clock, random, volumeCount, timing: SHORT, format });
   opened.push(bed);
   return bed;
-}
-
-async function failure(attempt: Promise<unknown>): Promise<AgentError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
 }
 
 function medium(bed: MemoryBed, index = 0): MemoryMedium {

@@ -10,7 +10,14 @@ import { SLEEP_MS_MAX } from "../../../../transport/stp/limits.ts";
 import { controlBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { readVolume } from "../../../../transport/stp/volume_io.ts";
 import { MemoryMedium } from "./memory_volume.ts";
-import { connectPair, type MemoryBed, openMemoryBed, SHORT, type StpHost } from "./stp_bed.ts";
+import {
+  connectPair,
+  failure,
+  type MemoryBed,
+  openMemoryBed,
+  SHORT,
+  type StpHost,
+} from "./stp_bed.ts";
 
 const { clock, random } = await currentRuntime();
 const ENDPOINTS = 4;
@@ -25,16 +32,6 @@ async function memoryBed(asynchronous = false): Promise<MemoryBed> {
   const bed = await openMemoryBed({ clock, random, timing: SHORT, format: FORMAT, asynchronous });
   opened.push(bed);
   return bed;
-}
-
-async function failure(attempt: Promise<unknown>): Promise<AgentError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
 }
 
 function addressOf(bed: MemoryBed, host: number) {

@@ -3,7 +3,6 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { crc32 } from "../../../../transport/ground/crc32.ts";
-import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
@@ -17,6 +16,7 @@ import type { MemoryMedium } from "./memory_volume.ts";
 import { RandomOrder } from "./random_order.ts";
 import {
   connectPair,
+  failure,
   type MemoryBed,
   openMemoryBed,
   readCount,
@@ -71,16 +71,6 @@ function firstMedium(bed: MemoryBed): MemoryMedium {
 /** Large arrays are slow to compare element by element, and hold up the heartbeats meanwhile. */
 function expectSame(got: Uint8Array, sent: Uint8Array): void {
   expect([got.length, crc32(got)]).toEqual([sent.length, crc32(sent)]);
-}
-
-async function failure(attempt: Promise<unknown>): Promise<AgentError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
 }
 
 for (const volumeCount of [1, 2, 3]) {

@@ -14,7 +14,7 @@ import {
 } from "../../../../transport/stp/mod.ts";
 import { hostBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { MemoryMedium } from "./memory_volume.ts";
-import { connectPair, openMemoryBed, SHORT } from "./stp_bed.ts";
+import { connectPair, failure, openMemoryBed, SHORT } from "./stp_bed.ts";
 
 const { clock, random } = await currentRuntime();
 const MIB = 1024 * 1024;
@@ -27,17 +27,6 @@ afterEach(async () => {
 function kept<T extends { close(): Promise<void> }>(one: T): T {
   opened.push(one);
   return one;
-}
-
-/** The error that `attempt` fails with. */
-async function failure(attempt: Promise<unknown>): Promise<AgentError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
 }
 
 function volumes(count: number, bytes = 16 * MIB) {

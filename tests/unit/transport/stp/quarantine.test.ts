@@ -2,14 +2,20 @@
 // land, others are used first, and nothing needs a manual step.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { LeaseBook } from "../../../../transport/stp/endpoint_lease.ts";
 import { EndpointPool } from "../../../../transport/stp/endpoint_pool.ts";
 import { StgMember, StpMechanism } from "../../../../transport/stp/mod.ts";
 import { controlBlockOffset, metadataBytes } from "../../../../transport/stp/stg_layout.ts";
 import { stgMedium } from "../../../../transport/stp/stg_medium.ts";
-import { connectPair, type MemoryBed, openMemoryBed, SHORT, writeWhole } from "./stp_bed.ts";
+import {
+  connectPair,
+  failure,
+  type MemoryBed,
+  openMemoryBed,
+  SHORT,
+  writeWhole,
+} from "./stp_bed.ts";
 
 const { clock, random } = await currentRuntime();
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
@@ -27,16 +33,6 @@ async function memoryBed(timing = TIMING): Promise<MemoryBed> {
   const bed = await openMemoryBed({ clock, random, timing, format: FORMAT });
   opened.push(bed);
   return bed;
-}
-
-async function failure(attempt: Promise<unknown>): Promise<AgentError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
 }
 
 /** Lets host 1 write once more, then fail: what it wrote last may or may not land. */

@@ -22,6 +22,7 @@ import {
 import { MemoryMedium } from "./memory_volume.ts";
 import {
   connectPair,
+  failure,
   type MemoryBed,
   openMemoryBed,
   readCount,
@@ -109,16 +110,6 @@ function blockOf(bed: MemoryBed, conn: StpConn): ControlBlock {
 /** Lets `conn` see how far its peer is. */
 async function acknowledged(conn: StpConn): Promise<void> {
   await conn.isGone();
-}
-
-async function failure(attempt: Promise<unknown>): Promise<AgentError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
 }
 
 for (const asynchronous of [false, true]) {

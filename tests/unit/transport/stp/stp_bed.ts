@@ -1,5 +1,6 @@
 // Two hosts on one group, for tests: a formatted group, two members, a mechanism on each.
 
+import { AgentError } from "../../../../transport/ground/error.ts";
 import type { Conn } from "../../../../transport/conn.ts";
 import type { Clock, Random } from "../../../../transport/runtime/runtime.ts";
 import {
@@ -131,4 +132,15 @@ export async function readCount(conn: Conn, count: number): Promise<Uint8Array> 
 export async function writeWhole(conn: Conn, bytes: Uint8Array): Promise<void> {
   let done = 0;
   while (done < bytes.length) done += await conn.write(bytes.subarray(done));
+}
+
+/** The error that `attempt` fails with. */
+export async function failure(attempt: Promise<unknown>): Promise<AgentError> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof AgentError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
 }

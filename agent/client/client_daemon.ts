@@ -129,8 +129,6 @@ export class ClientDaemon extends DaemonBase {
       allowRestore: this.#config.allowRestore,
     }, async () => {
       this.#setups.leave(hello);
-      // It moved nothing; the server's log tells of it.
-      if (job.view().kind === "validate") this.runner.board.forget(job);
       await this.#releaseAll(stgs);
       for (const descriptor of [control, errors]) {
         if (descriptor !== null) await this.layer.close(descriptor);

@@ -67,6 +67,11 @@ export class Job {
     return this.#summary !== null;
   }
 
+  /** False for a validation that has ended: it moved nothing, and its caller has the answer. */
+  get listed(): boolean {
+    return !this.ended || this.#kind !== "validate";
+  }
+
   view(): JobView {
     const { id, client, request, createdMs } = this.start;
     return {

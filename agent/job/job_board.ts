@@ -25,17 +25,13 @@ export class JobBoard {
       );
     }
     this.#jobs.set(job.start.id, job);
-    const ended = [...this.#jobs.values()].filter((job) => job.ended);
+    for (const { listed, start } of this.#jobs.values()) if (!listed) this.#jobs.delete(start.id);
+    const ended = this.all().filter((job) => job.ended);
     for (const old of ended.slice(0, -ENDED_JOBS_MAX)) this.#jobs.delete(old.start.id);
   }
 
-  /** A job that no list shall keep. */
-  forget(job: Job): void {
-    this.#jobs.delete(job.start.id);
-  }
-
   all(): Job[] {
-    return [...this.#jobs.values()];
+    return [...this.#jobs.values()].filter((job) => job.listed);
   }
 
   running(): Job[] {

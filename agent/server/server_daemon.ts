@@ -105,28 +105,24 @@ export class ServerDaemon extends DaemonBase {
     const { clock } = this.parts.runtime;
     const startMs = clock.monotonicMs();
     const job = this.runner.create({ id: null, kind: "validate", client: name, request: null });
+    const stg = this.#lend(client);
+    const thread = this.runner.run(job, {
+      kind: "server-validate",
+      identity: this.#identity(client, job),
+      steps: [],
+      client,
+      stg,
+    }, () => this.stgService.release(stg));
+    const action = `validate client "${name}"`;
     try {
-      const stg = this.#lend(client);
-      const thread = this.runner.run(job, {
-        kind: "server-validate",
-        identity: this.#identity(client, job),
-        steps: [],
-        client,
-        stg,
-      }, () => this.stgService.release(stg));
-      const action = `validate client "${name}"`;
-      try {
-        const inTime = { timeoutMs: VALIDATION_TIMEOUT_MS, action };
-        await withDeadline(clock, inTime, () => thread.ended);
-      } catch (error) {
-        thread.cancel();
-        throw error;
-      }
-      const seconds = Math.round(clock.monotonicMs() - startMs) / 1000;
-      return this.#validationOf(client, job, seconds);
-    } finally {
-      this.runner.board.forget(job);
+      const inTime = { timeoutMs: VALIDATION_TIMEOUT_MS, action };
+      await withDeadline(clock, inTime, () => thread.ended);
+    } catch (error) {
+      thread.cancel();
+      throw error;
     }
+    const seconds = Math.round(clock.monotonicMs() - startMs) / 1000;
+    return this.#validationOf(client, job, seconds);
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -212,6 +212,18 @@ describe("JobBoard", () => {
     expect(board.all()).toHaveLength(ENDED_JOBS_MAX + 2);
     expect([board.has("running"), board.has("e4"), board.has("e5")]).toEqual([true, false, true]);
   });
+
+  test("all() shows a validation while it runs, and nothing of it from the moment it ends", () => {
+    const board = new JobBoard();
+    const job = newJob("looks");
+    job.setRunning("validate");
+    board.add(job);
+    expect(board.all()).toEqual([job]);
+    job.end(end(), 0);
+    expect(board.all()).toEqual([]);
+    board.add(newJob("next"));
+    expect(board.has("looks")).toBe(false);
+  });
 });
 
 describe("ProgressMeter", () => {

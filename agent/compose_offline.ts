@@ -7,7 +7,9 @@ import {
   checkArray,
   createArray,
   destageArray,
+  failPower,
   removeArray,
+  repairArray,
 } from "../emulator/mod.ts";
 import {
   decodeHex,
@@ -40,6 +42,8 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
     arrayStatus: (directory) => toReport(directory, arrayStatus(directory, parts)),
     arrayCheck: (directory) => checkArray(directory, parts),
     arrayDestage: (directory) => destageArray(directory, parts),
+    arrayRepair: (directory, options) => repairArray(directory, options, parts),
+    arrayPowerFail: (directory) => failPower(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),
     stgFormat: (stg, options) => formatGroup(runtime, stg, options),
     stgStatus: (stg) =>

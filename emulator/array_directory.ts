@@ -4,6 +4,7 @@
 //   array.lock     held shared by every attachment; removing and the last destage take it alone
 //   setup.lock     held alone while somebody attaches, creates boards or removes the array
 //   director.lock  held by the one process whose disk director runs the background pass
+//   pending.map    which records are not on their devices (pending_header.ts)
 //   vN.dev         device files
 //   memory/boardN  memory boards, unless they lie in a directory on tmpfs
 
@@ -43,6 +44,10 @@ export class ArrayDirectory {
 
   get directorLockPath(): string {
     return `${this.path}/director.lock`;
+  }
+
+  get pendingPath(): string {
+    return `${this.path}/pending.map`;
   }
 
   devicePath(device: DeviceGeometry): string {

@@ -159,8 +159,6 @@ export class ChannelDirector {
     if (slot < 0) slot = this.#director.claim(board, part.track, device);
     const records = recordsOf(part.within, part.piece.length);
     board.cache.write(slot, records, part.within, part.piece);
-    const damaged = index.damaged(part.track);
-    if (damaged !== 0) index.setDamaged(part.track, device.index, damaged & ~records);
     board.count("writes");
   }
 

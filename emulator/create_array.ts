@@ -14,7 +14,8 @@ import { encodeDeviceLabel } from "./device_label.ts";
 import { type ArrayGeometry, makeGeometry } from "./geometry.ts";
 import { encodeGeometry } from "./geometry_file.ts";
 import { DEFAULT_BOARDS, DEFAULT_CACHE_BYTES, MEMORY_SLACK_BYTES, TRACK_BYTES } from "./limits.ts";
-import { makeBoards } from "./system_bus.ts";
+import { makePendingMap } from "./pending_marks.ts";
+import { boardNumbers, makeBoards } from "./system_bus.ts";
 import { makeUuid } from "./uuid.ts";
 
 /** f_type of tmpfs. */
@@ -52,7 +53,8 @@ export function createArray(
     const made = takeDirectory(files, place);
     try {
       for (const device of geometry.devices) makeDevice(files, place, geometry, device.index);
-      const boards = range(geometry.boards);
+      makePendingMap(files, place.pendingPath, geometry);
+      const boards = boardNumbers(geometry);
       makeBoards(files, { directory: place, geometry }, { boards, origin: "created" });
       writeWhole(files, place.geometryPath, encodeGeometry(geometry));
       syncDirectory(files, place.path);
@@ -67,11 +69,13 @@ export function createArray(
 
 /** Removes whatever of boards and device files is there (creation that failed, and removal). */
 export function removeParts(files: Files, place: ArrayDirectory, geometry: ArrayGeometry): void {
-  for (const board of range(geometry.boards)) {
+  for (const board of boardNumbers(geometry)) {
     removeIfThere(files, place.boardPath(geometry, board));
     removeIfThere(files, `${place.boardPath(geometry, board)}.new`);
   }
   removeEmpty(files, place.memoryPath(geometry));
+  removeIfThere(files, place.pendingPath);
+  removeIfThere(files, `${place.pendingPath}.new`);
   for (const device of geometry.devices) removeIfThere(files, place.devicePath(device));
 }
 
@@ -168,8 +172,4 @@ function syncDirectory(files: Files, path: string): void {
   } finally {
     files.close(descriptor);
   }
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index);
 }

@@ -52,12 +52,13 @@ export class DiskDirector {
   }
 
   /**
-   * Reads the records of `slot`'s track that are not in cache from the device.
+   * Reads the records of `slot`'s track that are neither in cache nor lost from the device.
    * @throws AgentError `volume`; the slot is then still short of records
    */
   stage(board: MemoryBoard, slot: number, device: DeviceGeometry): void {
     const { cache } = board;
-    const missing = ALL_RECORDS & ~cache.inCache(slot);
+    const lost = cache.index.damaged(cache.trackOf(slot));
+    const missing = ALL_RECORDS & ~cache.inCache(slot) & ~lost;
     if (missing === 0) return;
     const offsetBytes = this.#offsetOf(board, slot, device);
     this.#adapter.read(device, offsetBytes, this.#scratch);
@@ -138,13 +139,21 @@ export class DiskDirector {
     device: DeviceGeometry,
     wanted: { readonly track: number; readonly records: number },
   ): void {
-    if ((board.cache.index.damaged(wanted.track) & wanted.records) === 0) return;
+    const lost = board.cache.index.damaged(wanted.track) & wanted.records;
+    if (lost === 0) return;
     const place = { board: board.layout.board, track: wanted.track };
+    const first = (31 - Math.clz32(lost & -lost)) * RECORD_BYTES;
     throw new AgentError(
       "volume",
       `Cannot read volume "${device.name}" at ` +
-        `${trackOffset(this.#geometry, device, place)}: records were lost, need them rewritten`,
-      { hint: "Run agent array check." },
+        `${
+          trackOffset(this.#geometry, device, place) + first
+        }: lost with the power of the cache, ` +
+        "need it rewritten",
+      {
+        hint: "Run agent array check for all lost records, " +
+          "or agent array repair --accept-loss to take their old content.",
+      },
     );
   }
 

@@ -62,6 +62,10 @@ export const DESTAGE_HIGH_SHARE = 0.5;
 export const TRACKS_PER_HOLD = 4;
 /** Findings that a check lists per board: a damaged table would fill the terminal. */
 export const MAX_FINDINGS_PER_BOARD = 100;
+/** The pending map is read in pieces of this many bytes: 32768 tracks. */
+export const PENDING_SCAN_BYTES = 64 * 1024;
+/** Runs of lost records that a check lists: whoever has more needs the count, not the list. */
+export const MAX_LOST_RUNS = 1000;
 /** Tracks looked at under one hold: bounds the hold when nothing is due yet. */
 export const SCAN_PER_HOLD = 256;
 

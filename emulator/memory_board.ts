@@ -4,25 +4,28 @@
 //  1. One access at a time: everything but validated reads happens between `lock` and `unlock`.
 //  2. The lock is an flock of this attachment's own descriptor and dies with its process.
 //  3. `intent` is 1 during every hold; who finds it set after taking the lock repairs first.
-//  4. A holder that stopped does not block for ever: `lock` gives up after LOCK_WAIT_MS.
+//  4. A board that was switched off fails every request with `volume`, for ever.
+//  5. A holder that stopped does not block for ever: `lock` gives up after LOCK_WAIT_MS.
 
 import { assert } from "../transport/ground/assert.ts";
 import { AgentError } from "../transport/ground/error.ts";
 import type { Files } from "../transport/runtime/files.ts";
 import type { Clock, SharedMemory } from "../transport/runtime/runtime.ts";
-import { type BoardCounter, type BoardLayout, STATE } from "./board_layout.ts";
+import { type BoardCounter, type BoardLayout, POWER_OFF, STATE } from "./board_layout.ts";
 import type { BoardOrigin } from "./board_header.ts";
 import { repairBoard } from "./board_repair.ts";
 import { BoardWords } from "./board_words.ts";
 import { Cache } from "./cache.ts";
+import type { PendingMarks } from "./pending_marks.ts";
 import { LOCK_SLEEP_MS, LOCK_SPINS, LOCK_WAIT_MS } from "./limits.ts";
 
-/** What a board is made of; the board closes memory and descriptor. */
+/** What a board is made of; the board closes memory, descriptor and marks. */
 export interface BoardParts {
   readonly path: string;
   readonly origin: BoardOrigin;
   readonly layout: BoardLayout;
   readonly memory: SharedMemory;
+  readonly marks: PendingMarks;
   /** Open on the board's file, for the lock. */
   readonly descriptor: number;
   readonly files: Files;
@@ -38,6 +41,7 @@ export class MemoryBoard {
   readonly words: BoardWords;
   readonly cache: Cache;
   readonly descriptor: number;
+  readonly #marks: PendingMarks;
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #pid: number;
@@ -52,7 +56,8 @@ export class MemoryBoard {
     this.origin = parts.origin;
     this.layout = parts.layout;
     this.words = new BoardWords(parts.memory, parts.layout);
-    this.cache = new Cache(this.words);
+    this.cache = new Cache(this.words, parts.marks);
+    this.#marks = parts.marks;
     this.descriptor = parts.descriptor;
     this.#files = parts.files;
     this.#clock = parts.clock;
@@ -61,7 +66,7 @@ export class MemoryBoard {
 
   /**
    * Takes the board, repairing it if its last holder left it half changed.
-   * @throws AgentError `busy` naming board and holder after LOCK_WAIT_MS
+   * @throws AgentError `busy` naming board and holder after LOCK_WAIT_MS | `volume` (no power)
    */
   lock(): void {
     if (this.tryLock()) return;
@@ -83,7 +88,7 @@ export class MemoryBoard {
     );
   }
 
-  /** Takes the board if nobody has it now. */
+  /** Takes the board if nobody has it now. @throws AgentError `volume` (no power) */
   tryLock(): boolean {
     assert(!this.#held && !this.#closed, "a board is locked once, and while open");
     if (!this.#files.lock(this.descriptor, "exclusive", { wait: false })) return false;
@@ -106,6 +111,11 @@ export class MemoryBoard {
     this.#files.unlock(this.descriptor);
   }
 
+  /** False once the board was switched off (power_failure.ts). */
+  get hasPower(): boolean {
+    return this.words.state(STATE.power) !== POWER_OFF;
+  }
+
   /** Notes a hit of a read without the lock; it reaches the shared counters at the next hold. */
   noteHit(): void {
     this.#unpublishedHits++;
@@ -120,14 +130,28 @@ export class MemoryBoard {
   /** Publishes this attachment's counters and closes memory and descriptor. Idempotent. */
   close(): void {
     if (this.#closed) return;
-    // A busy board keeps its figures without ours: counters are not worth a wait.
-    if (this.#unpublishedHits > 0 && this.tryLock()) this.unlock(true);
+    try {
+      // A busy board keeps its figures without ours: counters are not worth a wait.
+      if (this.#unpublishedHits > 0 && this.tryLock()) this.unlock(true);
+    } catch (error) {
+      // Without power there are no figures any more.
+      if (!(error instanceof AgentError)) throw error;
+    }
     this.#closed = true;
     this.words.memory.close();
+    this.#marks.close();
     this.#files.close(this.descriptor);
   }
 
   #begin(): void {
+    if (!this.hasPower) {
+      throw new AgentError(
+        "volume",
+        `Cannot use memory board "${this.path}": it lost its power, ` +
+          "need the array attached again",
+        { hint: "Start the agent again; agent array check names the records that were lost." },
+      );
+    }
     const orphaned = this.words.state(STATE.intent) !== 0;
     this.words.setState(STATE.intent, 1);
     this.words.setState(STATE.holder, this.#pid);

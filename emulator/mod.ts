@@ -21,4 +21,7 @@ export { createArray, type CreateArrayOptions } from "./create_array.ts";
 export { destageArray } from "./destage_array.ts";
 export type { Fault, FaultPlan, FaultRequest } from "./fault_plan.ts";
 export type { ArrayGeometry, DeviceGeometry } from "./geometry.ts";
+export type { LostRun } from "./lost_records.ts";
+export { failPower } from "./power_failure.ts";
+export { type ArrayRepair, repairArray, type RepairOptions } from "./repair_array.ts";
 export { removeArray } from "./remove_array.ts";

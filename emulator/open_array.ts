@@ -6,7 +6,13 @@
 import { assert } from "../transport/ground/assert.ts";
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files } from "../transport/runtime/files.ts";
-import { ArrayDirectory, type ArrayParts, onArrayFiles, readGeometry } from "./array_directory.ts";
+import {
+  ArrayDirectory,
+  type ArrayParts,
+  exists,
+  onArrayFiles,
+  readGeometry,
+} from "./array_directory.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
 import { DiskDirector } from "./disk_director.ts";
 import type { FaultPlan } from "./fault_plan.ts";
@@ -14,7 +20,7 @@ import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
 import { ATTACH_WAIT_MS, PROBE_WAIT_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
-import { makeBoards, missingBoards, openBoards } from "./system_bus.ts";
+import { type ArrayPlace, makeBoards, missingBoards, openBoards } from "./system_bus.ts";
 
 /** The open parts of an array; `closeArray` gives them up. */
 export interface OpenArray {
@@ -48,7 +54,7 @@ export function openArray(
       const lock = new FileLock(directory.arrayLockPath, parts);
       try {
         powerBoards(parts.files, place, lock);
-        if (!lock.take("shared", ATTACH_WAIT_MS)) throw busy(directory, "being destaged");
+        if (!lock.take("shared", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being destaged");
         const boards = openBoards(parts, place, processId(parts.files));
         return { ...place, boards, adapter, director: new DiskDirector(geometry, adapter), lock };
       } catch (error) {
@@ -63,7 +69,9 @@ export function openArray(
 export function closeArray(array: OpenArray): void {
   try {
     // No wait: a status that looks at the lock just now only puts the destage off to the next host.
-    if (array.lock.tryTake("exclusive")) array.director.destageAll(array.boards);
+    if (array.lock.tryTake("exclusive")) {
+      array.director.destageAll(array.boards.filter((board) => board.hasPower));
+    }
   } finally {
     for (const board of array.boards) board.close();
     array.adapter.close();
@@ -82,7 +90,7 @@ export function withSetupLock<T>(
 ): T {
   const lock = new FileLock(directory.setupLockPath, parts);
   try {
-    if (!lock.take("exclusive", ATTACH_WAIT_MS)) throw busy(directory, "being set up");
+    if (!lock.take("exclusive", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being set up");
     return use();
   } finally {
     lock.close();
@@ -96,17 +104,17 @@ export function processId(files: Files): number {
   return pid;
 }
 
-function powerBoards(
-  files: Files,
-  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
-  lock: FileLock,
-): void {
+/** Makes the boards without power anew; `lock` is array.lock, not taken yet. */
+export function powerBoards(files: Files, place: ArrayPlace, lock: FileLock): void {
   const boards = missingBoards(files, place.directory, place.geometry);
+  const gone = boards.filter((board) =>
+    !exists(files, place.directory.boardPath(place.geometry, board))
+  );
   if (boards.length === 0) return;
-  if (!lock.take("exclusive", PROBE_WAIT_MS)) {
+  if (gone.length > 0 && !lock.take("exclusive", PROBE_WAIT_MS)) {
     throw new AgentError(
       "damaged",
-      `Cannot attach to array "${place.directory.path}": the files of ${boards.length} of ` +
+      `Cannot attach to array "${place.directory.path}": the files of ${gone.length} of ` +
         `${place.geometry.boards} memory boards are gone while others are attached, need them`,
       { hint: "Stop the agents that use the array, then start them again." },
     );
@@ -114,7 +122,7 @@ function powerBoards(
   makeBoards(files, place, { boards, origin: "replaced" });
 }
 
-function busy(directory: ArrayDirectory, found: string): AgentError {
+export function arrayBusy(directory: ArrayDirectory, found: string): AgentError {
   return new AgentError(
     "busy",
     `Cannot attach to array "${directory.path}": ${found} by another process, need it free`,

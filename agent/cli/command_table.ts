@@ -8,7 +8,9 @@ import {
   arrayCheck,
   arrayCreate,
   arrayDestage,
+  arrayPowerFail,
   arrayRemove,
+  arrayRepair,
   arrayStatus,
 } from "./commands/array.ts";
 import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
@@ -31,7 +33,9 @@ export const COMMANDS: readonly Command[] = [
   arrayCreate,
   arrayStatus,
   arrayCheck,
+  arrayRepair,
   arrayDestage,
+  arrayPowerFail,
   arrayRemove,
   stgFormat,
   stgStatus,

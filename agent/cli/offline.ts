@@ -43,6 +43,21 @@ export interface ArrayFinding {
   readonly code: string;
   readonly subject: string;
   readonly message: string;
+  /** The place, when the finding is that records were lost. */
+  readonly lost?: ArrayLoss;
+}
+
+/** Records in a row whose last content is gone. */
+export interface ArrayLoss {
+  readonly device: string;
+  readonly offsetBytes: number;
+  readonly bytes: number;
+}
+
+export interface ArrayRepair {
+  readonly found: readonly ArrayFinding[];
+  readonly mended: readonly { readonly subject: string; readonly message: string }[];
+  readonly lost: readonly ArrayLoss[];
 }
 
 export interface FormatReport {
@@ -63,7 +78,16 @@ export interface OfflineOperations {
   arrayStatus(directory: string): ArrayReport | Promise<ArrayReport>;
   /** Everything that is wrong; nothing when the array is sound. */
   arrayCheck(directory: string): readonly ArrayFinding[] | Promise<readonly ArrayFinding[]>;
+  /** @throws AgentError `busy` while somebody is attached */
+  arrayRepair(
+    directory: string,
+    options: { readonly acceptLoss: boolean },
+  ): ArrayRepair | Promise<ArrayRepair>;
   arrayDestage(
+    directory: string,
+  ): { readonly tracks: number } | Promise<{ readonly tracks: number }>;
+  /** The cache loses its content; hosts that are attached get errors until they attach again. */
+  arrayPowerFail(
     directory: string,
   ): { readonly tracks: number } | Promise<{ readonly tracks: number }>;
   /** @throws AgentError `busy` while somebody is attached */

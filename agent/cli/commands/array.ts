@@ -1,4 +1,5 @@
-// `agent array create|status|check|destage|remove DIR`: the emulated array, without a daemon.
+// `agent array create|status|check|repair|destage|power-fail|remove DIR`: the emulated array,
+// without a daemon.
 
 import { formatSize } from "../../config/mod.ts";
 import { EXIT_OK, exitCodeOfError } from "../../exit_code.ts";
@@ -55,12 +56,11 @@ export const arrayCheck: Command = {
   examples: ["agent array check /srv/array"],
   async run({ given, offline, absolute, json, out }) {
     const findings = await offline.arrayCheck(absolute(given.requiredArgument("DIR")));
-    for (const { code, subject, message } of findings) {
+    for (const finding of findings) {
+      const { subject, message, lost, ...rest } = finding;
       const text = `${printable(subject)}: ${printable(message)}`;
-      out.write(
-        1,
-        json ? `${JSON.stringify({ type: "finding", code, subject, message })}\n` : `${text}\n`,
-      );
+      const line = { type: "finding", ...rest, subject, message, ...lost };
+      out.write(1, json ? `${JSON.stringify(line)}\n` : `${text}\n`);
     }
     if (findings.length > 0) return exitCodeOfError("damaged");
     if (!json) out.write(1, "sound\n");
@@ -77,6 +77,57 @@ export const arrayDestage: Command = {
   async run({ given, offline, absolute, json, out }) {
     const { tracks } = await offline.arrayDestage(absolute(given.requiredArgument("DIR")));
     out.write(1, json ? `${JSON.stringify({ type: "destaged", tracks })}\n` : `${tracks} tracks\n`);
+    return EXIT_OK;
+  },
+};
+
+export const arrayRepair: Command = {
+  name: "array repair",
+  summary: "Mend an array that nobody is attached to, and say what was lost",
+  arguments: [DIR],
+  options: [
+    {
+      name: "accept-loss",
+      value: null,
+      help: "Take the older content of lost records instead of errors",
+    },
+    JSON_OPTION,
+  ],
+  examples: ["agent array repair /srv/array", "agent array repair /srv/array --accept-loss"],
+  async run({ given, offline, absolute, json, out }) {
+    const acceptLoss = given.flag("accept-loss");
+    const directory = absolute(given.requiredArgument("DIR"));
+    const { found, mended, lost } = await offline.arrayRepair(directory, { acceptLoss });
+    const lines: readonly (readonly [string, object])[] = [
+      ...mended.map((one): [string, object] => [
+        `${printable(one.subject)}: ${printable(one.message)}`,
+        { type: "mended", ...one },
+      ]),
+      ...lost.map((one): [string, object] => [
+        `${one.device}: ${one.bytes} bytes at ${one.offsetBytes} are lost` +
+        (acceptLoss ? ", their older content was taken" : ""),
+        { type: "lost", accepted: acceptLoss, ...one },
+      ]),
+      [
+        `${found.length} findings before, ${lost.length} places lost`,
+        { type: "repaired", findings: found.length, lost: lost.length },
+      ],
+    ];
+    for (const [text, line] of lines) out.write(1, `${json ? JSON.stringify(line) : text}\n`);
+    return EXIT_OK;
+  },
+};
+
+export const arrayPowerFail: Command = {
+  name: "array power-fail",
+  summary: "Lose the cache of an array on purpose, as a power failure does",
+  arguments: [DIR],
+  options: [JSON_OPTION],
+  examples: ["agent array power-fail /srv/array"],
+  async run({ given, offline, absolute, json, out }) {
+    const { tracks } = await offline.arrayPowerFail(absolute(given.requiredArgument("DIR")));
+    const text = `${tracks} tracks were pending; agent array check names what was lost\n`;
+    out.write(1, json ? `${JSON.stringify({ type: "power-failed", tracks })}\n` : text);
     return EXIT_OK;
   },
 };

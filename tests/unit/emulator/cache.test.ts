@@ -9,6 +9,7 @@ import { BoardWords } from "../../../emulator/board_words.ts";
 import { ALL_RECORDS, Cache } from "../../../emulator/cache.ts";
 import { makeGeometry } from "../../../emulator/geometry.ts";
 import { CYLINDER_BYTES } from "../../../emulator/limits.ts";
+import type { TrackMarks } from "../../../emulator/pending_marks.ts";
 import { plainMemory } from "./plain_memory.ts";
 
 /** More than two bands on one board, so that searches cross them. */
@@ -29,7 +30,21 @@ function makeCache(slots: number): { readonly words: BoardWords; readonly cache:
   memory.write(layout.stateOffset, emptyState(layout));
   memory.write(layout.slotHeadersOffset, emptySlotHeaders(layout));
   const words = new BoardWords(memory, layout);
-  return { words, cache: new Cache(words) };
+  return { words, cache: new Cache(words, new PlainMarks()) };
+}
+
+/** The durable marks of a test: a map of this process. */
+class PlainMarks implements TrackMarks {
+  readonly #marks = new Map<number, number>();
+
+  set(track: number, records: number): void {
+    if (records === 0) this.#marks.delete(track);
+    else this.#marks.set(track, records);
+  }
+
+  forEach(visit: (track: number, records: number) => void): void {
+    for (const [track, records] of [...this.#marks]) visit(track, records);
+  }
 }
 
 const record = new Uint8Array(4096).fill(5);

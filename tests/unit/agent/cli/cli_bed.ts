@@ -153,6 +153,13 @@ export class CliBed {
       arrayCheck: (directory) =>
         note(directory, [{ code: "damaged", subject: "v0.dev", message: "too short" }]),
       arrayDestage: (directory) => note(directory, { tracks: 7 }),
+      arrayRepair: (directory, options) =>
+        note([directory, options], {
+          found: [],
+          mended: [{ subject: "board0", message: "replaced by an empty one" }],
+          lost: [{ device: "v0", offsetBytes: 4096, bytes: 8192 }],
+        }),
+      arrayPowerFail: (directory) => note(directory, { tracks: 3 }),
       arrayRemove: (directory) => note(directory, undefined),
       stgFormat: (stg, options) =>
         Promise.resolve(note([stg.name, options], { stg: stg.name, uuid: "u", volumes: ["v0"] })),

@@ -2,9 +2,9 @@
 //
 // Opening the bus maps every board into the process. A board whose file is missing (tmpfs is empty
 // after a reboot) or that was switched off (power_failure.ts) lost its power: an empty one takes
-// its place, and what was not destaged is gone; pending_marks.ts says what that was. A missing file
+// its place, and what was not destaged is gone; pending_marks.ts says what was. A missing file
 // is only replaced while nobody else is attached, for others may still have the old board mapped,
-// and two boards in one place would be two truths. One that was switched off serves nobody any more.
+// and two boards in one place would be two truths. One that was switched off serves nobody.
 
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";

@@ -28,6 +28,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/emulator/array_model.test.ts",
     env: (seed) => ({ ARRAY_SEED: String(seed) }),
   },
+  damage: {
+    about: "any word of the array's tables is damaged, found and repaired",
+    file: "tests/unit/emulator/array_damage.test.ts",
+    env: (seed) => ({ ARRAY_SEED: String(seed), ARRAY_ROUNDS: "100" }),
+  },
   kill: {
     about: "processes that share the array are killed between any two stores",
     file: "tests/unit/emulator/array_kill_points.test.ts",

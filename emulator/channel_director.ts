@@ -100,8 +100,10 @@ export class ChannelDirector {
       return;
     }
     board.lock();
-    let sound = false;
+    let sound = true; // A refusal changes nothing.
     try {
+      this.#director.refuseDamaged(board, device, { track, records });
+      sound = false;
       this.#readUnderLock(board, device, track, { records, within, into });
       sound = true;
     } finally {
@@ -124,7 +126,6 @@ export class ChannelDirector {
     } else {
       board.count("misses");
       this.#counters.misses++;
-      this.#director.refuseDamaged(board, device, { track, records: range.records });
       if (slot < 0) slot = this.#director.claim(board, track, device);
       this.#director.stage(board, slot, device);
     }

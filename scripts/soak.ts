@@ -24,7 +24,12 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     program: "tests/simulation/run_seeds.ts",
   },
   array: {
-    about: "random reads, writes and attachments against a model of the array",
+    about: "processes that share an array write and verify; one after the other is killed",
+    file: "tests/unit/emulator/array_campaign.test.ts",
+    env: (seed) => ({ ARRAY_SEED: String(seed), ARRAY_KILLS: "50" }),
+  },
+  model: {
+    about: "random reads, writes, crashes, attachments and power failures against a model",
     file: "tests/unit/emulator/array_model.test.ts",
     env: (seed) => ({ ARRAY_SEED: String(seed) }),
   },

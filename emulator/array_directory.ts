@@ -34,6 +34,11 @@ export class ArrayDirectory {
     return `${this.path}/array.json`;
   }
 
+  /** What array.json is called while the array is being made. */
+  get newGeometryPath(): string {
+    return `${this.geometryPath}.new`;
+  }
+
   get arrayLockPath(): string {
     return `${this.path}/array.lock`;
   }

@@ -51,6 +51,12 @@ export class CacheIndex {
     return entry > this.#layout.slots ? -1 : entry - 1;
   }
 
+  /** What the cylinder says of `track`; outside of a change the same as that it has a slot. */
+  isInCache(track: number): boolean {
+    const { inCache } = this.cylinderBits(Math.floor(track / TRACKS_PER_CYLINDER));
+    return (inCache & (1 << (track % TRACKS_PER_CYLINDER))) !== 0;
+  }
+
   /** Records `track` of `device` as being in cache, in `slot`. */
   enter(track: number, device: number, slot: number): void {
     this.#addCounts(track, device, IN_CACHE, 1);

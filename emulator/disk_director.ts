@@ -39,10 +39,14 @@ export class DiskDirector {
    */
   claim(board: MemoryBoard, track: number, device: DeviceGeometry): number {
     const { cache } = board;
+    const head = board.words.state(STATE.freeHead);
+    if (head > board.layout.slots) throw board.damage(`free slot ${head - 1}`, "one that exists");
+    const listed = cache.index.isInCache(track);
+    if (listed) throw board.damage(`no slot for cached track ${track}`, "one");
     const free = cache.assign(track, device.index);
     if (free >= 0) return free;
     const victim = cache.victim();
-    assert(victim >= 0, "a board without free slots has one to give up");
+    if (victim < 0) throw board.damage("no slot that is free or in use", "one of them");
     if (cache.pending(victim) !== 0) this.destage(board, victim);
     cache.release(victim);
     board.count("evictions");
@@ -74,7 +78,10 @@ export class DiskDirector {
   destage(board: MemoryBoard, slot: number): void {
     const { cache } = board;
     const device = this.#geometry.devices[cache.deviceOf(slot)];
-    assert(device !== undefined, "a slot belongs to a device of the array");
+    // A header that was damaged must not lead to another place on the devices.
+    if (device === undefined || !cache.isSealed(slot)) {
+      throw board.damage(`a damaged header of slot ${slot}`, "the header as it was");
+    }
     const offsetBytes = this.#offsetOf(board, slot, device);
     forEachRun(cache.pending(slot), (first, count) => {
       const from = first * RECORD_BYTES;
@@ -98,7 +105,7 @@ export class DiskDirector {
       const pending = cache.index.nextPending(track);
       if (pending < 0) return { tracks, next: -1 };
       const slot = cache.index.slotOf(pending);
-      assert(slot >= 0, "a write-pending track has a slot");
+      if (slot < 0) throw board.damage(`no slot for pending track ${pending}`, "one");
       const crowded = isCrowded(board.words.state(STATE.writePending), board.layout.slots);
       if (options.all || isDue(cache.pendingAge(slot), crowded)) {
         this.destage(board, slot);
@@ -162,11 +169,9 @@ export class DiskDirector {
     const offsetBytes = trackOffset(this.#geometry, device, place);
     const inside = offsetBytes >= 0 && offsetBytes + TRACK_BYTES <= device.sizeBytes;
     if (!inside) {
-      throw new AgentError(
-        "damaged",
-        `Cannot use memory board "${board.path}": slot ${slot} names track ${place.track} of ` +
-          `"${device.name}", need a track inside the device`,
-        { hint: "Run agent array check." },
+      throw board.damage(
+        `slot ${slot} names track ${place.track} of "${device.name}"`,
+        "a track inside the device",
       );
     }
     return offsetBytes;

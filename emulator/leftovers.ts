@@ -8,9 +8,9 @@ import { type ArrayPlace, boardNumbers } from "./system_bus.ts";
 /** The paths of those that are there. */
 export function leftovers(files: Files, { directory, geometry }: ArrayPlace): readonly string[] {
   const paths = [
-    directory.geometryPath,
-    directory.pendingPath,
-    ...boardNumbers(geometry).map((board) => directory.boardPath(geometry, board)),
-  ].map((path) => `${path}.new`);
+    directory.newGeometryPath,
+    `${directory.pendingPath}.new`,
+    ...boardNumbers(geometry).map((board) => `${directory.boardPath(geometry, board)}.new`),
+  ];
   return paths.filter((path) => exists(files, path));
 }

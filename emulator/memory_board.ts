@@ -46,6 +46,7 @@ export class MemoryBoard {
   readonly #clock: Clock;
   readonly #pid: number;
   #held = false;
+  #refused = false;
   #closed = false;
   /** Lock-free hits and waits of this attachment that the shared counters do not have yet. */
   #unpublishedHits = 0;
@@ -103,10 +104,11 @@ export class MemoryBoard {
     return true;
   }
 
-  /** Gives the board back. `sound` false leaves the intent set, so that the next holder repairs. */
+  /** Gives the board back. `sound` false leaves the intent set: the next holder repairs. */
   unlock(sound: boolean): void {
     assert(this.#held, "a board is unlocked by its holder");
-    if (sound) this.words.setState(STATE.intent, 0);
+    if (sound || this.#refused) this.words.setState(STATE.intent, 0);
+    this.#refused = false;
     this.#held = false;
     this.#files.unlock(this.descriptor);
   }
@@ -114,6 +116,19 @@ export class MemoryBoard {
   /** False once the board was switched off (power_failure.ts). */
   get hasPower(): boolean {
     return this.words.state(STATE.power) !== POWER_OFF;
+  }
+
+  /**
+   * The error of a holder that finds tables or headers damaged, between two changes. The board is
+   * left as it is: the repair after a killed holder believes the headers, and would seal the damage.
+   */
+  damage(found: string, wanted: string): AgentError {
+    this.#refused = true;
+    return new AgentError(
+      "damaged",
+      `Cannot use memory board "${this.path}": ${found}, need ${wanted}`,
+      { hint: "Stop the agents that use the array, then run agent array repair." },
+    );
   }
 
   /** Notes a hit of a read without the lock; it reaches the shared counters at the next hold. */

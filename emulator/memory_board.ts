@@ -119,8 +119,8 @@ export class MemoryBoard {
   }
 
   /**
-   * The error of a holder that finds tables or headers damaged, between two changes. The board is
-   * left as it is: the repair after a killed holder believes the headers, and would seal the damage.
+   * The error of a holder that finds tables or headers damaged, between two changes. The board
+   * stays as it is: the repair after a killed holder believes headers, and would seal the damage.
    */
   damage(found: string, wanted: string): AgentError {
     this.#refused = true;

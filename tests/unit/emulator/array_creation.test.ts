@@ -1,4 +1,5 @@
-// Creations that meet, and creations that are killed: one array comes out, and nothing is in its way.
+// Creations that meet, and creations that are killed: one array comes out, and nothing is left in
+// its way.
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -53,7 +54,7 @@ function dyingParts(changes: number): ArrayParts & { readonly end: () => void } 
 }
 
 describe("createArray()", () => {
-  test("that is killed at any moment is no obstacle to the next one, nor are its boards left", () => {
+  test("killed at any moment is no obstacle to the next one, and its boards do not stay", () => {
     const memory = join(place.path, "..", "shm");
     let kills = 0;
     for (let changes = 0;; changes++) {

@@ -1,5 +1,5 @@
-// A process that ends between any two of its stores (mortal_parts.ts) leaves an array that is sound,
-// with every write that completed. Seeded.
+// A process that ends between any two of its stores (mortal_parts.ts) leaves an array that is
+// sound, with every write that completed. Seeded.
 
 import { describe, expect, test } from "bun:test";
 import { attachArray, type AttachedArray, checkArray, createArray } from "../../../emulator/mod.ts";

@@ -263,11 +263,11 @@ export class StpLink {
    */
   pause(ladder: IdleLadder, signal: AbortSignal | undefined): Completion {
     if (signal?.aborted) throw cancellation(signal);
-    if (ladder.blind()) return undefined;
+    if (ladder.blind()) return this.turns.pass();
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#lookDue(nowMs)) return this.#look(nowMs);
-    const step = ladder.next(nowMs);
-    if (step === "spin") return undefined;
+    const step = ladder.next(nowMs, this.turns.works);
+    if (step === "spin") return this.turns.pass();
     if (step === "yield") return this.turns.give();
     if (step === "doze") return this.turns.doze();
     return this.medium.clock.sleep(ladder.sleepMs, { signal });

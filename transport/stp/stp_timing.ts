@@ -20,6 +20,12 @@ export interface StpTiming {
   readonly watchMs: number;
   /** A frame or control block that does not verify may take this long to become good. */
   readonly healMs: number;
+  /**
+   * A connection whose peer publishes nothing for so long is over, though its host lives: its worker
+   * was killed, and a write that landed late hid its end. Each end publishes every `watchMs`, so this
+   * only has to outlast what a worker does at one go: a copy of a database, a flush of a file.
+   */
+  readonly silentMs: number;
   /** `close` waits this long without progress for the peer to read what was written. */
   readonly lingerMs: number;
   /** Of that, how long it waits for the peer to see the end when it took every byte. */
@@ -40,6 +46,7 @@ const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs"> = {
   settleMs: 50,
   watchMs: 1000,
   healMs: 10_000,
+  silentMs: 120_000,
   lingerMs: 5000,
   finMs: 200,
 };
@@ -53,6 +60,7 @@ export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
   );
   const timing = { ...chosen, quarantineMs };
   assert(timing.deadMs >= 3 * timing.heartbeatMs, "the dead time covers three heartbeats");
+  assert(timing.silentMs > timing.deadMs, "a host that is dead is called dead");
   assert(timing.watchMs < timing.deadMs, "a peer is looked at within the dead time");
   return timing;
 }

@@ -60,8 +60,8 @@ export class EndWatch {
     const nowMs = this.#now();
     for (const end of this.#playing) {
       if (end.aloneMs === null) continue;
-      if (end.process.state !== "running") end.aloneMs = nowMs;
-      if (nowMs - end.aloneMs <= this.#limitMs) continue;
+      const sinceMs = Math.max(end.aloneMs, end.process.continuedMs);
+      if (nowMs - sinceMs <= this.#limitMs) continue;
       this.#trace.breakRule(`${end.name} goes on ${this.#limitMs} ms after its peer died`);
     }
   }

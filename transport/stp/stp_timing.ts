@@ -3,7 +3,7 @@
 // Invariants:
 //  1. A host is never judged dead by fewer than three missed heartbeats.
 //  2. The quarantine outlasts the dead time: by then a host that was cut off writes no more.
-//  3. Silence outlasts the dead time: a host that is dead is called dead.
+//  3. Silence is no shorter than the dead time: a host that is dead is called dead.
 //  4. `healMs` covers many requests for a frame (the first after 20 ms). It may be shorter than an
 //     I/O: a frame is announced when its write is complete, so there is no write to wait for.
 
@@ -59,7 +59,7 @@ export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
     changes.quarantineMs ?? IO_TIMEOUT_MS + chosen.deadMs,
     chosen.deadMs,
   );
-  const silentMs = Math.max(chosen.silentMs, 2 * chosen.deadMs);
+  const silentMs = Math.max(chosen.silentMs, chosen.deadMs);
   const timing = { ...chosen, quarantineMs, silentMs };
   assert(timing.deadMs >= 3 * timing.heartbeatMs, "the dead time covers three heartbeats");
   assert(timing.watchMs < timing.deadMs, "a peer is looked at within the dead time");

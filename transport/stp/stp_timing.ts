@@ -22,9 +22,10 @@ export interface StpTiming {
   /** A frame or control block that does not verify may take this long to become good. */
   readonly healMs: number;
   /**
-   * A connection whose peer publishes nothing for so long is over, though its host lives: its worker
-   * was killed, and a write that landed late hid its end. Each end publishes every `watchMs`, so this
-   * only has to outlast what a worker does at one go: a copy of a database, a flush of a file.
+   * A connection whose peer publishes nothing for so long is over, though its host lives: its
+   * worker was killed, and a write that landed late hid its end. Each end publishes every
+   * `watchMs`, so this only has to outlast what a worker does at one go: a copy of a database, a
+   * flush of a file.
    */
   readonly silentMs: number;
   /** `close` waits this long without progress for the peer to read what was written. */

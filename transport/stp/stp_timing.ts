@@ -24,8 +24,8 @@ export interface StpTiming {
   /**
    * A connection whose peer publishes nothing for so long is over, though its host lives: its
    * worker was killed, and a write that landed late hid its end. Each end publishes every
-   * `watchMs`, so this only has to outlast what a worker does at one go: a copy of a database, a
-   * flush of a file.
+   * `watchMs`, so this only has to outlast what a worker does at one go: the copy of an SQLite
+   * database, half a terabyte in an hour.
    */
   readonly silentMs: number;
   /** `close` waits this long without progress for the peer to read what was written. */
@@ -48,7 +48,7 @@ const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs"> = {
   settleMs: 50,
   watchMs: 1000,
   healMs: 10_000,
-  silentMs: 120_000,
+  silentMs: 3_600_000,
   lingerMs: 5000,
   finMs: 200,
 };

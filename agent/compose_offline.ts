@@ -2,11 +2,15 @@
 // storage transport groups.
 
 import {
+  addFault,
+  applyFaults,
   type ArrayStatus,
   arrayStatus,
   checkArray,
+  clearFaults,
   createArray,
   destageArray,
+  listFaults,
   removeArray,
 } from "../emulator/mod.ts";
 import {
@@ -41,6 +45,10 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
     arrayCheck: (directory) => checkArray(directory, parts),
     arrayDestage: (directory) => destageArray(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),
+    arrayFaultAdd: (directory, fields) => addFault(directory, fields, parts),
+    arrayFaultList: (directory) => listFaults(directory, parts),
+    arrayFaultClear: (directory, id) => ({ rules: clearFaults(directory, id, parts) }),
+    arrayFaultApply: (directory) => ({ rules: applyFaults(directory, parts) }),
     stgFormat: (stg, options) => formatGroup(runtime, stg, options),
     stgStatus: (stg) =>
       withVolumes(runtime, stg, async ({ volumes }) => {

@@ -4,6 +4,8 @@
 //   array.lock     held shared by every attachment; removing and the last destage take it alone
 //   setup.lock     held alone while somebody attaches, creates boards or removes the array
 //   director.lock  held by the one process whose disk director runs the background pass
+//   faults.json    faults on demand (fault_file.ts); missing while there never were any
+//   faults.fired   how often each of them fired (fault_counts.ts)
 //   vN.dev         device files
 //   memory/boardN  memory boards, unless they lie in a directory on tmpfs
 
@@ -43,6 +45,14 @@ export class ArrayDirectory {
 
   get directorLockPath(): string {
     return `${this.path}/director.lock`;
+  }
+
+  get faultsPath(): string {
+    return `${this.path}/faults.json`;
+  }
+
+  get firedPath(): string {
+    return `${this.path}/faults.fired`;
   }
 
   devicePath(device: DeviceGeometry): string {

@@ -8,15 +8,13 @@ import type { ArrayParts } from "./array_directory.ts";
 import { ChannelAdapter } from "./channel_adapter.ts";
 import { ChannelDirector, type HostCounters } from "./channel_director.ts";
 import { runDirectorLoop } from "./director_loop.ts";
-import type { FaultPlan } from "./fault_plan.ts";
 import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
 import { closeArray, type OpenArray, openArray } from "./open_array.ts";
 
 export interface AttachOptions {
-  /** Name of the host in counters. */
+  /** Name of the host in counters, and for the rules of faults. */
   readonly hostName: string;
-  readonly faults?: FaultPlan | undefined;
 }
 
 /** What one attachment knows about itself. */
@@ -44,7 +42,7 @@ export class AttachedArray {
     this.#hostName = options.hostName;
     this.#parts = parts;
     this.#array = array;
-    this.#channel = new ChannelDirector(array.boards, array.director, options.faults);
+    this.#channel = new ChannelDirector(array.boards, array.director, array.faults);
   }
 
   /**

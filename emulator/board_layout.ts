@@ -53,6 +53,11 @@ export const STATE = {
   repairs: 36,
   /** The counters, 64 bits each (low word first); see BOARD_COUNTERS. */
   counters: 64,
+  /**
+   * Checksum of `faults.json` as it was last announced, 0 before; on the first board only. It has
+   * a cache line of its own, which all hosts can keep, since all look at it all the time.
+   */
+  faults: 2048,
 } as const;
 
 /** Names of the shared counters in the order of their places. */

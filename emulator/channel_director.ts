@@ -6,7 +6,7 @@
 // complete. Records are whole, so a partial write of a track needs no staging.
 
 import type { DiskDirector } from "./disk_director.ts";
-import { askFaultPlan, type FaultPlan } from "./fault_plan.ts";
+import type { FaultInjector } from "./fault_injector.ts";
 import type { DeviceGeometry } from "./geometry.ts";
 import { CYLINDER_BYTES, TRACK_BYTES, TRACKS_PER_CYLINDER } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
@@ -25,7 +25,7 @@ export interface HostCounters {
 export class ChannelDirector {
   readonly #boards: readonly MemoryBoard[];
   readonly #director: DiskDirector;
-  readonly #faults: FaultPlan | undefined;
+  readonly #faults: FaultInjector;
   readonly #counters = {
     reads: 0,
     writes: 0,
@@ -38,7 +38,7 @@ export class ChannelDirector {
   constructor(
     boards: readonly MemoryBoard[],
     director: DiskDirector,
-    faults: FaultPlan | undefined,
+    faults: FaultInjector,
   ) {
     this.#boards = boards;
     this.#director = director;
@@ -49,17 +49,43 @@ export class ChannelDirector {
     return { ...this.#counters };
   }
 
-  /** True when faults are injected: what was written may be lost or damaged. */
-  get faulty(): boolean {
-    return this.#faults !== undefined;
+  /** False when faults are injected, or were: what was written may be lost or damaged. */
+  retains(): boolean {
+    return this.#faults.retains();
   }
 
   /** Fills `into`; range and alignment are checked by the adapter. @throws AgentError */
   read(device: DeviceGeometry, offsetBytes: number, into: Uint8Array): void {
-    const bytes = into.length;
-    if (this.#faults !== undefined) {
-      askFaultPlan(this.#faults, device, { operation: "read", offsetBytes, bytes });
+    this.#faults.look();
+    if (this.#faults.faulty) {
+      const access = { operation: "read", device, offsetBytes, bytes: into.length } as const;
+      this.#faults.read(access, into, () => this.#readTracks(device, offsetBytes, into));
+    } else this.#readTracks(device, offsetBytes, into);
+    this.#counters.reads++;
+    this.#counters.readBytes += into.length;
+  }
+
+  /** Writes `from`; complete means visible to every host. @throws AgentError */
+  write(device: DeviceGeometry, offsetBytes: number, from: Uint8Array): void {
+    const faults = this.#faults;
+    if (faults.faulty) {
+      faults.look();
+      faults.write({ operation: "write", device, offsetBytes, bytes: from.length }, {
+        image: from,
+        fetch: (into) => this.#readTracks(device, offsetBytes, into),
+        store: (image) => this.#writeCylinders(device, offsetBytes, image),
+      });
+    } else {
+      this.#writeCylinders(device, offsetBytes, from);
+      // Not before: the caller may just have been told that the volume retains what it takes.
+      faults.look();
     }
+    this.#counters.writes++;
+    this.#counters.writtenBytes += from.length;
+  }
+
+  #readTracks(device: DeviceGeometry, offsetBytes: number, into: Uint8Array): void {
+    const bytes = into.length;
     for (let done = 0; done < bytes;) {
       const at = offsetBytes + done;
       const within = at % TRACK_BYTES;
@@ -68,16 +94,10 @@ export class ChannelDirector {
       this.#readTrack(device, at, piece);
       done += count;
     }
-    this.#counters.reads++;
-    this.#counters.readBytes += bytes;
   }
 
-  /** Writes `from`; complete means visible to every host. @throws AgentError */
-  write(device: DeviceGeometry, offsetBytes: number, from: Uint8Array): void {
+  #writeCylinders(device: DeviceGeometry, offsetBytes: number, from: Uint8Array): void {
     const bytes = from.length;
-    if (this.#faults !== undefined) {
-      askFaultPlan(this.#faults, device, { operation: "write", offsetBytes, bytes });
-    }
     for (let done = 0; done < bytes;) {
       const at = offsetBytes + done;
       const count = Math.min(CYLINDER_BYTES - at % CYLINDER_BYTES, bytes - done);
@@ -85,8 +105,6 @@ export class ChannelDirector {
       this.#writeCylinder(device, at, piece);
       done += count;
     }
-    this.#counters.writes++;
-    this.#counters.writtenBytes += bytes;
   }
 
   #readTrack(device: DeviceGeometry, at: number, into: Uint8Array): void {

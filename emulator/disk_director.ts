@@ -10,10 +10,11 @@ import { STATE } from "./board_layout.ts";
 import { ALL_RECORDS } from "./cache.ts";
 import { isCrowded, isDue } from "./destage_policy.ts";
 import type { DiskAdapter } from "./disk_adapter.ts";
+import type { FaultInjector } from "./fault_injector.ts";
 import { type ArrayGeometry, type DeviceGeometry, trackOffset } from "./geometry.ts";
 import { RECORD_BYTES, SCAN_PER_HOLD, TRACK_BYTES, TRACKS_PER_HOLD } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
-import { forEachRun } from "./record_runs.ts";
+import { forEachRun, recordList } from "./record_runs.ts";
 
 /** Where a pass over a board's write-pending tracks stands. */
 export interface DestageStep {
@@ -26,11 +27,13 @@ export interface DestageStep {
 export class DiskDirector {
   readonly #geometry: ArrayGeometry;
   readonly #adapter: DiskAdapter;
+  readonly #faults: FaultInjector;
   readonly #scratch = new Uint8Array(TRACK_BYTES);
 
-  constructor(geometry: ArrayGeometry, adapter: DiskAdapter) {
+  constructor(geometry: ArrayGeometry, adapter: DiskAdapter, faults: FaultInjector) {
     this.#geometry = geometry;
     this.#adapter = adapter;
+    this.#faults = faults;
   }
 
   /**
@@ -60,7 +63,10 @@ export class DiskDirector {
     const missing = ALL_RECORDS & ~cache.inCache(slot);
     if (missing === 0) return;
     const offsetBytes = this.#offsetOf(board, slot, device);
-    this.#adapter.read(device, offsetBytes, this.#scratch);
+    const fetch = () => this.#adapter.read(device, offsetBytes, this.#scratch);
+    this.#faults.look();
+    const access = { operation: "stage", device, offsetBytes, bytes: TRACK_BYTES } as const;
+    this.#faults.read(access, this.#scratch, fetch, recordList(missing));
     forEachRun(missing, (first, count) => {
       const from = first * RECORD_BYTES;
       const data = this.#scratch.subarray(from, from + count * RECORD_BYTES);
@@ -75,11 +81,23 @@ export class DiskDirector {
     const device = this.#geometry.devices[cache.deviceOf(slot)];
     assert(device !== undefined, "a slot belongs to a device of the array");
     const offsetBytes = this.#offsetOf(board, slot, device);
-    forEachRun(cache.pending(slot), (first, count) => {
+    const pending = cache.pending(slot);
+    forEachRun(pending, (first, count) => {
       const from = first * RECORD_BYTES;
       const data = this.#scratch.subarray(from, from + count * RECORD_BYTES);
       board.words.memory.read(cache.dataOffset(slot) + from, data);
-      this.#adapter.write(device, offsetBytes + from, data);
+    });
+    this.#faults.look();
+    this.#faults.write({ operation: "destage", device, offsetBytes, bytes: TRACK_BYTES }, {
+      image: this.#scratch,
+      records: recordList(pending),
+      fetch: (into) => this.#adapter.read(device, offsetBytes, into),
+      store: (image) =>
+        forEachRun(pending, (first, count) => {
+          const from = first * RECORD_BYTES;
+          const data = image.subarray(from, from + count * RECORD_BYTES);
+          this.#adapter.write(device, offsetBytes + from, data);
+        }),
     });
     cache.clean(slot);
     board.count("destages");

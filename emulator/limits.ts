@@ -65,5 +65,26 @@ export const MAX_FINDINGS_PER_BOARD = 100;
 /** Tracks looked at under one hold: bounds the hold when nothing is due yet. */
 export const SCAN_PER_HOLD = 256;
 
+/** Rules of `faults.json`: more than a trial needs, and each is looked at for each access. */
+export const MAX_FAULT_RULES = 64;
+/** The file with the most rules, each of about 300 bytes. */
+export const MAX_FAULT_FILE_BYTES = 64 * 1024;
+/** Ids, and times that a rule fires: they are stored in 32 bits. */
+export const MAX_FAULT_COUNT = 10 ** 9;
+/** Characters of a host's name in a rule. */
+export const MAX_FAULT_HOST_CHARACTERS = 253;
+/** The thread stands still meanwhile, with its heartbeats: well below the shortest dead time, ms. */
+export const MAX_FAULT_LATENCY_MS = 1000;
+/** The same under a board's lock, ms: a request on a cylinder may destage as many tracks. */
+export const MAX_FAULT_LATENCY_UNDER_LOCK_MS = 100;
+/** Records of which a stale read may return older content: two images each, 8 MiB per host. */
+export const MAX_STALE_RECORDS = 1024;
+/** Wait for another process that counts a fault, milliseconds: it holds the lock for about 5 us. */
+export const FAULT_COUNT_WAIT_MS = 20;
+
+assert(
+  MAX_FAULT_LATENCY_UNDER_LOCK_MS * TRACKS_PER_CYLINDER < LOCK_WAIT_MS,
+  "a slow device is no board that is held for ever",
+);
 assert(RECORDS_PER_TRACK <= 16 && TRACKS_PER_CYLINDER <= 16, "two bitmaps fit one 32-bit word");
 assert(DESTAGE_IDLE_TICKS < DESTAGE_MAX_TICKS, "the age limit lies beyond the idle limit");

@@ -19,6 +19,13 @@ export {
 export { type ArrayFinding, checkArray } from "./check_array.ts";
 export { createArray, type CreateArrayOptions } from "./create_array.ts";
 export { destageArray } from "./destage_array.ts";
-export type { Fault, FaultPlan, FaultRequest } from "./fault_plan.ts";
+export {
+  addFault,
+  applyFaults,
+  clearFaults,
+  type FaultStatus,
+  listFaults,
+} from "./fault_control.ts";
+export type { FaultFields } from "./fault_rule.ts";
 export type { ArrayGeometry, DeviceGeometry } from "./geometry.ts";
 export { removeArray } from "./remove_array.ts";

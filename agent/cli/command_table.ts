@@ -11,6 +11,7 @@ import {
   arrayRemove,
   arrayStatus,
 } from "./commands/array.ts";
+import { arrayFault } from "./commands/array_fault.ts";
 import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
 import { backups, ls, show } from "./commands/backups.ts";
 import { configCheck } from "./commands/config_check.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   arrayStatus,
   arrayCheck,
   arrayDestage,
+  arrayFault,
   arrayRemove,
   stgFormat,
   stgStatus,

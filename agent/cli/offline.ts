@@ -45,6 +45,13 @@ export interface ArrayFinding {
   readonly message: string;
 }
 
+/** A rule of faults: its keys as in faults.json, and how often it fired. */
+export interface ArrayFault {
+  readonly id: number;
+  readonly rule: Readonly<Record<string, string | number>>;
+  readonly fired: number;
+}
+
 export interface FormatReport {
   readonly stg: string;
   readonly uuid: string;
@@ -68,6 +75,20 @@ export interface OfflineOperations {
   ): { readonly tracks: number } | Promise<{ readonly tracks: number }>;
   /** @throws AgentError `busy` while somebody is attached */
   arrayRemove(directory: string): void | Promise<void>;
+  /** @param fields keys of a rule in faults.json, as texts */
+  arrayFaultAdd(
+    directory: string,
+    fields: Readonly<Record<string, string>>,
+  ): ArrayFault | Promise<ArrayFault>;
+  arrayFaultList(directory: string): readonly ArrayFault[] | Promise<readonly ArrayFault[]>;
+  /** @param id null for all rules */
+  arrayFaultClear(
+    directory: string,
+    id: number | null,
+  ): { readonly rules: number } | Promise<{ readonly rules: number }>;
+  arrayFaultApply(
+    directory: string,
+  ): { readonly rules: number } | Promise<{ readonly rules: number }>;
   stgFormat(stg: StgConfig, options: { readonly force: boolean }): Promise<FormatReport>;
   /** Reads the volumes; claims nothing. */
   stgStatus(stg: StgConfig): Promise<StgView>;

@@ -154,6 +154,12 @@ export class CliBed {
         note(directory, [{ code: "damaged", subject: "v0.dev", message: "too short" }]),
       arrayDestage: (directory) => note(directory, { tracks: 7 }),
       arrayRemove: (directory) => note(directory, undefined),
+      arrayFaultAdd: (directory, fields) =>
+        note([directory, fields], { id: 3, rule: { kind: fields["kind"] ?? "" }, fired: 0 }),
+      arrayFaultList: (directory) =>
+        note(directory, [{ id: 3, rule: { kind: "lost", on: "write", probability: 1 }, fired: 9 }]),
+      arrayFaultClear: (directory, id) => note([directory, id], { rules: 2 }),
+      arrayFaultApply: (directory) => note(directory, { rules: 1 }),
       stgFormat: (stg, options) =>
         Promise.resolve(note([stg.name, options], { stg: stg.name, uuid: "u", volumes: ["v0"] })),
       stgStatus: (stg) => Promise.resolve(note(stg.name, STG)),

@@ -73,7 +73,7 @@ export const MAX_FAULT_FILE_BYTES = 64 * 1024;
 export const MAX_FAULT_COUNT = 10 ** 9;
 /** Characters of a host's name in a rule. */
 export const MAX_FAULT_HOST_CHARACTERS = 253;
-/** The thread stands still meanwhile, with its heartbeats: well below the shortest dead time, ms. */
+/** The thread stands still, with its heartbeats: well below the usual dead time, milliseconds. */
 export const MAX_FAULT_LATENCY_MS = 1000;
 /** The same under a board's lock, ms: a request on a cylinder may destage as many tracks. */
 export const MAX_FAULT_LATENCY_UNDER_LOCK_MS = 100;

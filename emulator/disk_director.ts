@@ -64,7 +64,6 @@ export class DiskDirector {
     if (missing === 0) return;
     const offsetBytes = this.#offsetOf(board, slot, device);
     const fetch = () => this.#adapter.read(device, offsetBytes, this.#scratch);
-    this.#faults.look();
     const access = { operation: "stage", device, offsetBytes, bytes: TRACK_BYTES } as const;
     this.#faults.read(access, this.#scratch, fetch, recordList(missing));
     forEachRun(missing, (first, count) => {

@@ -15,6 +15,8 @@ const MIB = 1024 * 1024;
 const LONG = { count: 20, bytes: 16 * MIB };
 const MIDDLE_BYTES = 16 * MIB;
 
+const SEED = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
+
 let bed: Bed | null = null;
 
 afterEach(async () => {
@@ -41,36 +43,38 @@ function backup(on: Bed, tree: string) {
 }
 
 describe("file jobs on an array with faults", () => {
-  test("lossy and slow: backup and restore go through the storage, and are identical", async () => {
-    const bed = await start();
-    const seed = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
-    console.log(`faults with seed ${seed}`);
-    const some = ["--probability", "0.03", "--seed", String(seed)];
-    for (const kind of ["lost", "torn", "stale", "flip"]) await fault(bed, "add", kind, ...some);
-    const slow = ["--latency", "exp:1ms", "--device", "v1"];
-    await fault(bed, "add", "latency", ...slow, ...some);
-    const tree = bed.path("tree");
-    await makeOddTree(tree);
-    await makeRandomFiles(bed.path("tree", "more"), { count: 12, bytes: 2 * MIB });
-    const made = await backup(bed, tree);
-    expect(made).toMatchObject({ status: "ok", fallback: null });
-    expect(made.channels.storage.bytes).toBeGreaterThan(24 * MIB);
-    await bed.job("server", "verify", "--data");
-    const target = bed.path("restored");
-    const back = await bed.job("server", "restore", "latest", "--target", target);
-    expect(back).toMatchObject({ status: "ok", fallback: null });
-    expect(back.channels.storage.bytes).toBeGreaterThan(24 * MIB);
-    expect(await differences(tree, target + tree)).toEqual([]);
-    const fired = await firedKinds(bed);
-    for (const kind of ["lost", "torn", "stale", "flip", "latency"]) {
-      expect([kind, (fired[kind] ?? 0) > 0]).toEqual([kind, true]);
-    }
-    const stgs = await bed.get<StgView[]>("server", "/v1/stgs");
-    const sentAgain = stgs.flatMap(({ hosts }) => hosts).map(({ errors }) =>
-      errors.framesSentAgain
-    );
-    expect(sentAgain.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
-  }, TIMEOUT_MS);
+  test(
+    `lossy and slow: backup and restore use the storage and are identical, seed ${SEED}`,
+    async () => {
+      const bed = await start();
+      const some = ["--probability", "0.03", "--seed", String(SEED)];
+      for (const kind of ["lost", "torn", "stale", "flip"]) await fault(bed, "add", kind, ...some);
+      const slow = ["--latency", "exp:1ms", "--device", "v1"];
+      await fault(bed, "add", "latency", ...slow, ...some);
+      const tree = bed.path("tree");
+      await makeOddTree(tree);
+      await makeRandomFiles(bed.path("tree", "more"), { count: 12, bytes: 2 * MIB });
+      const made = await backup(bed, tree);
+      expect(made).toMatchObject({ status: "ok", fallback: null });
+      expect(made.channels.storage.bytes).toBeGreaterThan(24 * MIB);
+      await bed.job("server", "verify", "--data");
+      const target = bed.path("restored");
+      const back = await bed.job("server", "restore", "latest", "--target", target);
+      expect(back).toMatchObject({ status: "ok", fallback: null });
+      expect(back.channels.storage.bytes).toBeGreaterThan(24 * MIB);
+      expect(await differences(tree, target + tree)).toEqual([]);
+      const fired = await firedKinds(bed);
+      for (const kind of ["lost", "torn", "stale", "flip", "latency"]) {
+        expect([kind, (fired[kind] ?? 0) > 0]).toEqual([kind, true]);
+      }
+      const stgs = await bed.get<StgView[]>("server", "/v1/stgs");
+      const sentAgain = stgs.flatMap(({ hosts }) => hosts).map(({ errors }) =>
+        errors.framesSentAgain
+      );
+      expect(sentAgain.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS,
+  );
 
   test("a device that is gone in mid-job: the job goes on over the network", async () => {
     const bed = await start();

@@ -315,6 +315,11 @@ describe("switching faults on and off", () => {
     writeFileSync(path, text.replace('"write"', '"read"'));
     expect(applyFaults(place.path, place.parts)).toBe(1);
     expect(failure(() => read(0))).toContain("I/O error");
+    // Another rule in the place of the first one: what that one did is not its own.
+    expect(fired(1)).toBe(1);
+    writeFileSync(path, text.replace('"id": 1', '"id": 65').replace('"next": 2', '"next": 66'));
+    expect(applyFaults(place.path, place.parts)).toBe(1);
+    expect(fired(65)).toBe(0);
     writeFileSync(path, text.replace('"write"', '"raed"'));
     const apply = () => applyFaults(place.path, place.parts);
     expect(failure(apply)).toContain('rules[0].on: found "raed", need some of read,write');

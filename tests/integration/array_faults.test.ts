@@ -7,6 +7,7 @@ import { addFault } from "../../emulator/mod.ts";
 import { FALLBACK_CODES } from "../../transport/flow/mod.ts";
 import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { Bed } from "./bed.ts";
+import { until } from "./deadline.ts";
 import { differences, makeOddTree, makeRandomFiles } from "./odd_tree.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -15,6 +16,8 @@ const MIB = 1024 * 1024;
 const LONG = { count: 20, bytes: 16 * MIB };
 const MIDDLE_BYTES = 16 * MIB;
 
+/** Milliseconds until a group that was down is tried again: the longest pause, and some. */
+const UP_MS = 60_000;
 const SEED = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
 
 let bed: Bed | null = null;
@@ -95,6 +98,22 @@ describe("file jobs on an array with faults", () => {
     const target = bed.path("restored");
     await bed.job("server", "restore", "latest", "--target", target);
     expect(await differences(tree, target + tree)).toEqual([]);
+  }, TIMEOUT_MS);
+
+  test("a daemon that starts while a device is gone stays up, and its group comes up", async () => {
+    const bed = await start();
+    await fault(bed, "add", "device-gone", "--device", "v0");
+    // The last one out cannot destage, which neither stops it nor loses anything.
+    for (const side of ["client", "server"]) expect((await bed.stop(side)).code).toBe(0);
+    await bed.start("server");
+    const [down] = await bed.get<StgView[]>("server", "/v1/stgs");
+    expect([down?.state, down?.reason?.includes("the device is gone")]).toEqual(["down", true]);
+    await fault(bed, "clear");
+    await until(UP_MS, "the group of the server", async () => {
+      const [stg] = await bed.get<StgView[]>("server", "/v1/stgs");
+      return stg?.state === "up" ? stg : null;
+    });
+    await bed.expectOk("array", "check", bed.path("array"));
   }, TIMEOUT_MS);
 
   test("devices that cannot be written: jobs go on, and all is destaged afterwards", async () => {

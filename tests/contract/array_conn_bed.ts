@@ -8,6 +8,7 @@ import {
   createArray,
   type FaultFields,
 } from "../../emulator/mod.ts";
+import type { StpTiming } from "../../transport/stp/mod.ts";
 import { temporaryArray } from "../unit/emulator/temporary_array.ts";
 import { openStpBed } from "../unit/transport/stp/stp_bed.ts";
 import type { Bed } from "./conn_bed.ts";
@@ -18,7 +19,10 @@ export interface ArrayBed extends Bed {
   clearFaults(): void;
 }
 
-export async function arrayBed(volumeCount: number): Promise<ArrayBed> {
+export async function arrayBed(
+  volumeCount: number,
+  changes: Partial<StpTiming> = {},
+): Promise<ArrayBed> {
   const { path, parts, dispose } = await temporaryArray();
   createArray(path, { volumes: volumeCount, volumeBytes: volumeBytes(volumeCount) }, parts);
   const arrays = ["one", "two"].map((hostName) => attachArray(path, { hostName }, parts));
@@ -26,7 +30,7 @@ export async function arrayBed(volumeCount: number): Promise<ArrayBed> {
   const [first, second] = arrays.map((array) => names.map((name) => array.volume(name)));
   const volumes = [first ?? [], second ?? []] as const;
   const { clock, random } = parts;
-  const times = { format: CONN_FORMAT, timing: CONN_TIMING };
+  const times = { format: CONN_FORMAT, timing: { ...CONN_TIMING, ...changes } };
   const bed = await openStpBed({ clock, random, volumes, ...times });
   const made = bedOn(bed, async () => {
     for (const array of arrays) array.close();

@@ -308,8 +308,8 @@ describe("a control block that the medium lost", () => {
     const area = medium(bed).bytes.subarray(start, start + FORMAT.endpointsPerHost * BLOCK_BYTES);
     const [stale, shown] = [area.slice(), area.slice()];
     let reads = 0;
-    medium(bed).onRead = (at) => {
-      if (at !== start) return;
+    medium(bed).onRead = (at, length) => {
+      if (at !== start || length !== area.length) return;
       reads += 1;
       if (reads === 1) shown.set(area);
       if (reads <= 4) area.set(reads < 4 ? stale : shown);

@@ -60,7 +60,7 @@ export const STATE = {
   faults: 2048,
 } as const;
 
-/** Names of the shared counters in the order of their places. */
+/** Names of the shared counters in the order of their places; a new one goes to the end. */
 export const BOARD_COUNTERS = [
   "reads",
   "writes",
@@ -70,6 +70,11 @@ export const BOARD_COUNTERS = [
   "destages",
   "evictions",
   "waits",
+  "waitMicros",
+  "delayedWrites",
+  "prefetches",
+  "prefetchesUsed",
+  "prefetchesWasted",
 ] as const;
 export type BoardCounter = typeof BOARD_COUNTERS[number];
 
@@ -91,6 +96,8 @@ export const SLOT = {
   device: 28,
   /** Next free slot + 1, in a free slot. */
   nextFree: 32,
+  /** 1 while the track was staged ahead and no host has used it. */
+  ahead: 36,
 } as const;
 
 export interface BoardLayout {

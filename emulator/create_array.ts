@@ -13,6 +13,7 @@ import { boardLayout } from "./board_layout.ts";
 import { encodeDeviceLabel } from "./device_label.ts";
 import { type ArrayGeometry, makeGeometry } from "./geometry.ts";
 import { encodeGeometry } from "./geometry_file.ts";
+import { removeHostTable } from "./host_table.ts";
 import { DEFAULT_BOARDS, DEFAULT_CACHE_BYTES, MEMORY_SLACK_BYTES, TRACK_BYTES } from "./limits.ts";
 import { makeBoards } from "./system_bus.ts";
 import { makeUuid } from "./uuid.ts";
@@ -71,6 +72,7 @@ export function removeParts(files: Files, place: ArrayDirectory, geometry: Array
     removeIfThere(files, place.boardPath(geometry, board));
     removeIfThere(files, `${place.boardPath(geometry, board)}.new`);
   }
+  removeHostTable(files, place.memoryPath(geometry));
   removeEmpty(files, place.memoryPath(geometry));
   for (const device of geometry.devices) removeIfThere(files, place.devicePath(device));
 }

@@ -50,6 +50,22 @@ export const READ_TRIES = 8;
 /** Slots looked at to find one to give up: exact least recent use in small caches, O(1) always. */
 export const EVICTION_SAMPLE_SLOTS = 16;
 
+/** Tracks staged ahead at first: little is lost when the reader ends just there. */
+export const PREFETCH_FIRST_TRACKS = 2;
+/** Tracks staged ahead at most, one device read of 1 MiB: the next cylinder is on another board. */
+export const PREFETCH_MOST_TRACKS = TRACKS_PER_CYLINDER;
+/** Share of a board's slots staged ahead under one hold: none at all in a cache of a few slots. */
+export const PREFETCH_SHARE = 1 / 8;
+/** Holds of the lock for which a slot that was used is not given up for what is only ahead. */
+export const PREFETCH_KEEP_HOLDS = 4;
+/** Sequential readers that one host is watched for: the connections of a busy job. */
+export const PREFETCH_STREAMS = 8;
+
+/** Rows of the host table: attachments beyond them work, but have no figures of their own. */
+export const MAX_HOST_ROWS = 64;
+/** A host publishes its figures with each of its first so many requests, then once per so many. */
+export const PUBLISH_REQUESTS = 64;
+
 /** The disk director wakes this often, milliseconds: an idle one costs well below 0.1 % CPU. */
 export const DIRECTOR_TICK_MS = 500;
 /** Ticks since its last write after which a track is destaged (2 s: rings rewrite sooner). */
@@ -88,3 +104,7 @@ assert(
 );
 assert(RECORDS_PER_TRACK <= 16 && TRACKS_PER_CYLINDER <= 16, "two bitmaps fit one 32-bit word");
 assert(DESTAGE_IDLE_TICKS < DESTAGE_MAX_TICKS, "the age limit lies beyond the idle limit");
+assert(
+  PREFETCH_KEEP_HOLDS * PREFETCH_SHARE < 1,
+  "one reader alone leaves slots that may be given up for it",
+);

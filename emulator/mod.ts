@@ -9,6 +9,7 @@ export {
   arrayStatus,
   type BoardStatus,
   type DeviceStatus,
+  type HostStatus,
 } from "./array_status.ts";
 export {
   attachArray,

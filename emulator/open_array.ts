@@ -14,6 +14,7 @@ import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
 import { ATTACH_WAIT_MS, PROBE_WAIT_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
+import { HostStatistics } from "./statistics.ts";
 import { makeBoards, missingBoards, openBoards } from "./system_bus.ts";
 
 /** The open parts of an array; `closeArray` gives them up. */
@@ -24,6 +25,8 @@ export interface OpenArray {
   readonly adapter: DiskAdapter;
   readonly director: DiskDirector;
   readonly faults: FaultInjector;
+  /** What this attachment does, on all its boards. */
+  readonly statistics: HostStatistics;
   /** array.lock, held shared. */
   readonly lock: FileLock;
 }
@@ -48,8 +51,10 @@ export function openArray(
       try {
         powerBoards(parts.files, place, lock);
         if (!lock.take("shared", ATTACH_WAIT_MS)) throw busy(directory, "being destaged");
-        const boards = openBoards(parts, place, processId(parts.files));
-        return { ...place, ...direct(parts, place, { ...options, boards, adapter }), lock };
+        const statistics = new HostStatistics(geometry.devices.length);
+        const boards = openBoards(parts, place, processId(parts.files), statistics);
+        const directed = direct(parts, place, { ...options, boards, adapter });
+        return { ...place, ...directed, statistics, lock };
       } catch (error) {
         lock.close();
         adapter.close();

@@ -14,6 +14,7 @@ import { BOARD_HEADER_BYTES, type BoardOrigin, checkBoardHeader } from "./board_
 import { type BoardLayout, boardLayout } from "./board_layout.ts";
 import type { ArrayGeometry } from "./geometry.ts";
 import { MemoryBoard } from "./memory_board.ts";
+import { HostStatistics } from "./statistics.ts";
 
 /** Numbers of the boards whose files are missing. */
 export function missingBoards(
@@ -50,17 +51,19 @@ export function makeBoards(
 /**
  * Opens every board of the array; the caller closes them.
  * @param pid of this process, recorded as holder
+ * @param statistics of the attachment that counts; those who only look have none
  * @throws AgentError `damaged` | `mismatch` | `unsupported` | `failed`
  */
 export function openBoards(
   parts: ArrayParts,
   place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
   pid: number,
+  statistics = new HostStatistics(place.geometry.devices.length),
 ): MemoryBoard[] {
   const boards: MemoryBoard[] = [];
   try {
     for (let board = 0; board < place.geometry.boards; board++) {
-      boards.push(openBoard(parts, place, { board, pid }));
+      boards.push(openBoard(parts, place, { board, pid, statistics }));
     }
     return boards;
   } catch (error) {
@@ -72,7 +75,11 @@ export function openBoards(
 function openBoard(
   parts: ArrayParts,
   place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
-  which: { readonly board: number; readonly pid: number },
+  which: {
+    readonly board: number;
+    readonly pid: number;
+    readonly statistics: HostStatistics;
+  },
 ): MemoryBoard {
   const { files, memories, clock } = parts;
   const path = place.directory.boardPath(place.geometry, which.board);
@@ -90,6 +97,7 @@ function openBoard(
       files,
       clock,
       pid: which.pid,
+      statistics: which.statistics,
     });
   } catch (error) {
     files.close(descriptor);

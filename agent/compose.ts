@@ -74,6 +74,7 @@ function openArray(
         serving.push(served);
         return served;
       },
+      array: () => array.status(),
       close: () => Promise.all(serving).then(() => {}).finally(() => detach(array)),
     };
   } catch (error) {

@@ -22,10 +22,11 @@ import {
   type Volume,
 } from "../transport/mod.ts";
 import { runBenchPeer, runStgBench } from "./bench/mod.ts";
-import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
+import type { OfflineOperations } from "./cli/mod.ts";
 import { arrayParts, openVolumes } from "./compose.ts";
 import { formatGroup } from "./compose_format.ts";
 import type { StgConfig } from "./config/mod.ts";
+import type { ArrayView } from "./control/mod.ts";
 import { type OpenVolumes, sourceOf, stgView, timingOf } from "./stg/mod.ts";
 
 /** @param entryUrl URL of the program's entry module: some operations start a second process */
@@ -94,6 +95,6 @@ async function withVolumes<T>(
   }
 }
 
-function toReport(directory: string, status: ArrayStatus): ArrayReport {
+function toReport(directory: string, status: ArrayStatus): ArrayView {
   return { ...status, directory };
 }

@@ -4,40 +4,8 @@
 // plain data and go out as JSON as they are.
 
 import type { StgBenchFigures } from "../bench/mod.ts";
-import type { StgView } from "../control/mod.ts";
+import type { ArrayView, StgView } from "../control/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
-
-export interface ArrayReport {
-  readonly directory: string;
-  readonly uuid: string;
-  readonly attached: boolean;
-  readonly memory: string;
-  readonly missingBoards: readonly number[];
-  readonly devices: readonly ArrayDevice[];
-  readonly boards: readonly ArrayBoard[];
-}
-
-export interface ArrayDevice {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly allocatedBytes: number;
-  /** Tracks. */
-  readonly inCache: number;
-  readonly writePending: number;
-  readonly damaged: number;
-}
-
-export interface ArrayBoard {
-  readonly board: number;
-  readonly slots: number;
-  readonly inUse: number;
-  readonly writePending: number;
-  readonly hits: number;
-  readonly misses: number;
-  readonly stages: number;
-  readonly destages: number;
-  readonly waits: number;
-}
 
 export interface ArrayFinding {
   readonly code: string;
@@ -66,8 +34,8 @@ export interface OfflineOperations {
     readonly volumeBytes: number;
     readonly boards: number | null;
     readonly cacheBytes: number | null;
-  }): ArrayReport | Promise<ArrayReport>;
-  arrayStatus(directory: string): ArrayReport | Promise<ArrayReport>;
+  }): ArrayView | Promise<ArrayView>;
+  arrayStatus(directory: string): ArrayView | Promise<ArrayView>;
   /** Everything that is wrong; nothing when the array is sound. */
   arrayCheck(directory: string): readonly ArrayFinding[] | Promise<readonly ArrayFinding[]>;
   arrayDestage(

@@ -1,12 +1,11 @@
 // `agent array create|status|check|destage|remove DIR`: the emulated array, without a daemon.
 
-import { formatSize } from "../../config/mod.ts";
+import type { ArrayView } from "../../control/mod.ts";
 import { EXIT_OK, exitCodeOfError } from "../../exit_code.ts";
 import { type ArgumentSpec, type Command, type CommandContext, JSON_OPTION } from "../command.ts";
 import { MAX_ARRAY_BOARDS, MAX_ARRAY_VOLUMES } from "../limits.ts";
-import type { ArrayReport } from "../offline.ts";
 import { printable } from "../output.ts";
-import { renderFields, renderTable } from "../table.ts";
+import { renderArray } from "../render_array.ts";
 
 const DIR: ArgumentSpec = { name: "DIR", help: "The array's directory", required: true };
 
@@ -95,47 +94,7 @@ export const arrayRemove: Command = {
   },
 };
 
-function printArray({ json, out }: CommandContext, report: ArrayReport): number {
+function printArray({ json, out }: CommandContext, report: ArrayView): number {
   out.write(1, json ? `${JSON.stringify(report)}\n` : renderArray(report));
   return EXIT_OK;
-}
-
-function renderArray(report: ArrayReport): string {
-  const numbers = (title: string) => ({ title, align: "right" } as const);
-  const missing = report.missingBoards.length === 0
-    ? "none"
-    : `${report.missingBoards.join(", ")}: what was not destaged is lost`;
-  return renderFields([
-    ["array", printable(report.directory)],
-    ["uuid", report.uuid],
-    ["attached", report.attached ? "yes" : "no"],
-    ["memory", printable(report.memory)],
-    ["missing boards", missing],
-  ]) + "\n" + renderTable(
-    [{ title: "DEVICE" }, ...["SIZE", "ALLOCATED", "IN CACHE", "PENDING", "DAMAGED"].map(numbers)],
-    report.devices.map((device) => [
-      device.name,
-      formatSize(device.sizeBytes),
-      formatSize(device.allocatedBytes),
-      String(device.inCache),
-      String(device.writePending),
-      String(device.damaged),
-    ]),
-  ) + "\n" + renderTable(
-    ["BOARD", "SLOTS", "IN USE", "PENDING", "HITS", "MISSES", "STAGES", "DESTAGES", "WAITS"]
-      .map(numbers),
-    report.boards.map((board) =>
-      [
-        board.board,
-        board.slots,
-        board.inUse,
-        board.writePending,
-        board.hits,
-        board.misses,
-        board.stages,
-        board.destages,
-        board.waits,
-      ].map(String)
-    ),
-  );
 }

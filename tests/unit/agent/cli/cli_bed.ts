@@ -142,6 +142,7 @@ export class CliBed {
       missingBoards: [],
       devices: [],
       boards: [],
+      hosts: [],
     };
     const note = <T>(call: unknown, value: T): T => {
       this.offlineCalls.push(call);

@@ -4,6 +4,7 @@
 import {
   addFault,
   applyFaults,
+  arrayMap,
   type ArrayStatus,
   arrayStatus,
   checkArray,
@@ -43,6 +44,7 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
       return toReport(directory, arrayStatus(directory, parts));
     },
     arrayStatus: (directory) => toReport(directory, arrayStatus(directory, parts)),
+    arrayMap: (directory) => arrayMap(directory, parts),
     arrayCheck: (directory) => checkArray(directory, parts),
     arrayDestage: (directory) => destageArray(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),

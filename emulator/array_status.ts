@@ -8,6 +8,7 @@ import {
   onArrayFiles,
   readGeometry,
 } from "./array_directory.ts";
+import { type DeviceMap, mapArray } from "./array_map.ts";
 import { type BoardCounter, STATE } from "./board_layout.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
 import { FileLock } from "./file_lock.ts";
@@ -77,6 +78,22 @@ export interface ArrayPlace {
 
 /** @throws AgentError `not_found` | `damaged` | `mismatch` | `unsupported` | `volume` | `failed` */
 export function arrayStatus(path: string, parts: ArrayParts): ArrayStatus {
+  return look(path, parts, (place, missing) => {
+    const attached = isAttached(place.directory, parts);
+    return describeArray(parts, place, attached, missing);
+  });
+}
+
+/** What of each device is in cache; nothing while boards are missing. @throws as `arrayStatus` */
+export function arrayMap(path: string, parts: ArrayParts): readonly DeviceMap[] {
+  return look(path, parts, (place) => mapArray(parts.files, place));
+}
+
+function look<T>(
+  path: string,
+  parts: ArrayParts,
+  use: (place: ArrayPlace, missingBoards: readonly number[]) => T,
+): T {
   const directory = new ArrayDirectory(path);
   const geometry = readGeometry(parts.files, directory);
   return onArrayFiles(directory.path, () => {
@@ -85,8 +102,7 @@ export function arrayStatus(path: string, parts: ArrayParts): ArrayStatus {
     try {
       const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), parts);
       try {
-        const attached = isAttached(directory, parts);
-        return describeArray(parts, { directory, geometry, adapter, boards }, attached, missing);
+        return use({ directory, geometry, adapter, boards }, missing);
       } finally {
         adapter.close();
       }

@@ -76,6 +76,8 @@ export const DESTAGE_MAX_TICKS = 60;
 export const DESTAGE_HIGH_SHARE = 0.5;
 /** Tracks destaged under one hold of a board's lock: about 100 us, then the hosts get a turn. */
 export const TRACKS_PER_HOLD = 4;
+/** Bins of the picture of one device: 16 rows of 64 cells, 1 GiB each for a device of 1 TiB. */
+export const MAP_BINS = 1024;
 /** Findings that a check lists per board: a damaged table would fill the terminal. */
 export const MAX_FINDINGS_PER_BOARD = 100;
 /** Tracks looked at under one hold: bounds the hold when nothing is due yet. */

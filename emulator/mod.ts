@@ -4,7 +4,9 @@
 // are handed in (ArrayParts).
 
 export type { ArrayParts } from "./array_directory.ts";
+export type { DeviceMap, MapBin } from "./array_map.ts";
 export {
+  arrayMap,
   type ArrayStatus,
   arrayStatus,
   type BoardStatus,

@@ -4,7 +4,7 @@
 // plain data and go out as JSON as they are.
 
 import type { StgBenchFigures } from "../bench/mod.ts";
-import type { ArrayView, StgView } from "../control/mod.ts";
+import type { ArrayDeviceMap, ArrayView, StgView } from "../control/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
 
 export interface ArrayFinding {
@@ -36,6 +36,7 @@ export interface OfflineOperations {
     readonly cacheBytes: number | null;
   }): ArrayView | Promise<ArrayView>;
   arrayStatus(directory: string): ArrayView | Promise<ArrayView>;
+  arrayMap(directory: string): readonly ArrayDeviceMap[] | Promise<readonly ArrayDeviceMap[]>;
   /** Everything that is wrong; nothing when the array is sound. */
   arrayCheck(directory: string): readonly ArrayFinding[] | Promise<readonly ArrayFinding[]>;
   arrayDestage(

@@ -59,3 +59,20 @@ export interface ArrayHostView extends ArrayFigures {
   readonly waits: number;
   readonly waitMicros: number;
 }
+
+/** Tracks of the cylinders of one bin; bins without any are left out. */
+export interface ArrayMapBin {
+  readonly bin: number;
+  readonly inCache: number;
+  readonly writePending: number;
+  readonly damaged: number;
+}
+
+/** What of a device is in cache, over its cylinders. */
+export interface ArrayDeviceMap {
+  readonly name: string;
+  readonly cylinders: number;
+  readonly cylindersPerBin: number;
+  readonly tracksPerCylinder: number;
+  readonly bins: readonly ArrayMapBin[];
+}

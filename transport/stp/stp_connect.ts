@@ -78,7 +78,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
   }
 }
 
-/** A path may show what was there before the port was told, as long as a reader waits for a frame. */
+/** A path may show what was there before the port was told, for as long as a frame is awaited. */
 async function findListener(options: StpConnectOptions, area: ControlArea): Promise<EndpointId> {
   const { clock } = options.medium;
   const untilMs = clock.monotonicMs() + ASK_MS_FIRST;

@@ -199,6 +199,20 @@ describe("disk director", () => {
     expect(board().writePending).toBe(2);
   });
 
+  test("the last close() destages upwards over the addresses, whatever the order of the writes", () => {
+    create(16);
+    const written: number[] = [];
+    const host = attach(({ operation, offsetBytes }) => {
+      if (operation === "destage") written.push(offsetBytes / TRACK);
+      return "none";
+    });
+    for (const track of [9, 2, 15, 4, 0, 7]) {
+      host.volume("v0").write(track * TRACK, new Uint8Array(RECORD));
+    }
+    host.close();
+    expect(written).toEqual([0, 2, 4, 7, 9, 15]);
+  });
+
   test("runDiskDirector() is active in one attachment and taken over by another", async () => {
     create(16);
     const first = new AbortController();

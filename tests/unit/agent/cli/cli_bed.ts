@@ -13,7 +13,7 @@ import {
 } from "../../../../agent/control/mod.ts";
 import { type OfflineOperations, type Output, runCli } from "../../../../agent/cli/mod.ts";
 import { currentRuntime, type Runtime } from "../../../../transport/runtime/mod.ts";
-import { FakeDaemon, STG } from "../control/fake_daemon.ts";
+import { FakeDaemon, MAP, STG } from "../control/fake_daemon.ts";
 
 const BENCH: StgBenchFigures = {
   hosts: [8, 7],
@@ -151,6 +151,7 @@ export class CliBed {
     return {
       arrayCreate: (options) => note(options, report),
       arrayStatus: (directory) => note(directory, report),
+      arrayMap: (directory) => note(`map ${directory}`, [MAP]),
       arrayCheck: (directory) =>
         note(directory, [{ code: "damaged", subject: "v0.dev", message: "too short" }]),
       arrayDestage: (directory) => note(directory, { tracks: 7 }),

@@ -2,6 +2,7 @@
 // test lets go on, one by one.
 
 import type {
+  ArrayDeviceMap,
   ArrayView,
   BackupDetail,
   Daemon,
@@ -143,6 +144,18 @@ export const ARRAY: ArrayView = {
     { ...HOST, attached: true },
     { ...HOST, attached: true, pid: 78 },
     { ...HOST, host: "web01", attached: false },
+  ],
+};
+
+export const MAP: ArrayDeviceMap = {
+  name: "v0",
+  cylinders: 2 ** 20,
+  cylindersPerBin: 1024,
+  tracksPerCylinder: 16,
+  bins: [
+    { bin: 0, inCache: 16_384, writePending: 8192, damaged: 0 },
+    { bin: 65, inCache: 1, writePending: 0, damaged: 0 },
+    { bin: 1023, inCache: 0, writePending: 0, damaged: 2 },
   ],
 };
 

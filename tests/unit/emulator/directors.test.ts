@@ -16,6 +16,7 @@ import { DESTAGE_IDLE_TICKS, DESTAGE_MAX_TICKS } from "../../../emulator/limits.
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { Clock } from "../../../transport/runtime/runtime.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
+import { watchDevices } from "./watched_devices.ts";
 
 const RECORD = 4096;
 const TRACK = 65536;
@@ -202,10 +203,9 @@ describe("disk director", () => {
   test("the last close() destages upwards over the addresses, whatever the order of the writes", () => {
     create(16);
     const written: number[] = [];
-    const host = attach(({ operation, offsetBytes }) => {
+    const host = attach(watchDevices(place.parts, ({ operation, offsetBytes }) => {
       if (operation === "destage") written.push(offsetBytes / TRACK);
-      return "none";
-    });
+    }));
     for (const track of [9, 2, 15, 4, 0, 7]) {
       host.volume("v0").write(track * TRACK, new Uint8Array(RECORD));
     }

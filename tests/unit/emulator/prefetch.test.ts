@@ -8,8 +8,6 @@ import {
   type AttachedArray,
   checkArray,
   createArray,
-  type Fault,
-  type FaultRequest,
   removeArray,
 } from "../../../emulator/mod.ts";
 import { PREFETCH_MOST_TRACKS, PREFETCH_STREAMS } from "../../../emulator/limits.ts";
@@ -17,8 +15,10 @@ import { SequentialStreams } from "../../../emulator/prefetch_policy.ts";
 import { openBoards } from "../../../emulator/system_bus.ts";
 import { ArrayDirectory } from "../../../emulator/array_directory.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
+import { SystemError } from "../../../transport/runtime/files.ts";
 import { patternBytes } from "../../contract/volume_conformance.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
+import { type DeviceAccess, watchDevices } from "./watched_devices.ts";
 
 const RECORD = 4096;
 const TRACK = 65536;
@@ -93,14 +93,13 @@ describe("prefetch", () => {
     await place.dispose();
   });
 
-  function attach(decide: (request: FaultRequest) => Fault = () => "none"): AttachedArray {
-    const faults = {
-      decide(request: FaultRequest): Fault {
-        if (request.operation === "stage") staged.push(request.bytes / TRACK);
-        return decide(request);
-      },
-    };
-    const host = attachArray(place.path, { hostName: "test", faults }, place.parts);
+  function attach(onAccess: (access: DeviceAccess) => void = () => {}): AttachedArray {
+    const parts = watchDevices(place.parts, (access) => {
+      if (access.operation === "stage") staged.push(access.bytes / TRACK);
+      onAccess(access);
+    });
+    const host = attachArray(place.path, { hostName: "test" }, parts);
+    staged = []; // The device's label was read.
     hosts.push(host);
     return host;
   }
@@ -232,9 +231,9 @@ describe("prefetch", () => {
 
   test("a device that cannot read ahead still serves what was asked for", () => {
     create(128);
-    const host = attach(({ operation, bytes }) =>
-      operation === "stage" && bytes > TRACK ? "io-error" : "none"
-    );
+    const host = attach(({ operation, bytes }) => {
+      if (operation === "stage" && bytes > TRACK) throw new SystemError("EIO", "read", "v0.dev");
+    });
     readTracks(host, "v0", 0, 4);
     const bytes = new Uint8Array(3 * TRACK);
     host.volume("v0").read(20 * TRACK, bytes);

@@ -5,6 +5,8 @@
 //   setup.lock     held alone while somebody attaches, creates boards or removes the array
 //   director.lock  held by the one process whose disk director runs the background pass
 //   pending.map    which records are not on their devices (pending_header.ts)
+//   faults.json    faults on demand (fault_file.ts); missing while there never were any
+//   faults.fired   how often each of them fired (fault_counts.ts)
 //   vN.dev         device files
 //   memory/boardN  memory boards, unless they lie in a directory on tmpfs
 
@@ -53,6 +55,14 @@ export class ArrayDirectory {
 
   get pendingPath(): string {
     return `${this.path}/pending.map`;
+  }
+
+  get faultsPath(): string {
+    return `${this.path}/faults.json`;
+  }
+
+  get firedPath(): string {
+    return `${this.path}/faults.fired`;
   }
 
   devicePath(device: DeviceGeometry): string {

@@ -100,7 +100,9 @@ function checkHeader({ cache, words }: MemoryBoard, slot: number, report: Report
     report(`slot ${slot} has a header that its seal does not fit, need the header as it was`);
   }
   const header = cache.headerOffset(slot);
-  for (let at = SLOT.seal + 4; at < SLOT_HEADER_BYTES; at += 4) {
+  const ahead = words.load(header + SLOT.ahead);
+  if (ahead > 1) report(`slot ${slot} has ${ahead} for a track staged ahead, need 0 or 1`);
+  for (let at = SLOT.ahead + 4; at < SLOT_HEADER_BYTES; at += 4) {
     const value = words.load(header + at);
     if (value !== 0) report(`slot ${slot} has ${value} at ${at} of its header, need 0`);
   }

@@ -58,9 +58,14 @@ export const STATE = {
   power: 60,
   /** The counters, 64 bits each (low word first); see BOARD_COUNTERS. */
   counters: 64,
+  /**
+   * Checksum of `faults.json` as it was last announced, 0 before; on the first board only. It has
+   * a cache line of its own, which all hosts can keep, since all look at it all the time.
+   */
+  faults: 2048,
 } as const;
 
-/** Names of the shared counters in the order of their places. */
+/** Names of the shared counters in the order of their places; a new one goes to the end. */
 export const BOARD_COUNTERS = [
   "reads",
   "writes",
@@ -70,6 +75,11 @@ export const BOARD_COUNTERS = [
   "destages",
   "evictions",
   "waits",
+  "waitMicros",
+  "delayedWrites",
+  "prefetches",
+  "prefetchesUsed",
+  "prefetchesWasted",
 ] as const;
 export type BoardCounter = typeof BOARD_COUNTERS[number];
 
@@ -102,6 +112,8 @@ export const SLOT = {
   nextFree: 32,
   /** Of track, records and device (slot_seal.ts), as they are outside of a hold. */
   seal: 36,
+  /** 1 while the track was staged ahead and no host has used it. */
+  ahead: 40,
 } as const;
 
 export interface BoardLayout {

@@ -113,10 +113,11 @@ function wipeState({ words }: MemoryBoard): void {
   if (words.state(STATE.power) !== POWER_OFF) words.setState(STATE.power, 0);
 }
 
+/** A mark of a track staged ahead goes too: it only counts. */
 function wipeHeaderRests({ cache, layout, words }: MemoryBoard): void {
   for (let slot = 0; slot < layout.slots; slot++) {
     const header = cache.headerOffset(slot);
-    for (let at = SLOT.seal + 4; at < SLOT_HEADER_BYTES; at += 4) {
+    for (let at = SLOT.ahead; at < SLOT_HEADER_BYTES; at += 4) {
       if (words.load(header + at) !== 0) words.store(header + at, 0);
     }
   }

@@ -24,6 +24,9 @@ import { EVICTION_SAMPLE_SLOTS, READ_TRIES, RECORD_BYTES, TRACK_BYTES } from "./
 export const ALL_RECORDS = 0xffff;
 const PENDING_SHIFT = 16;
 
+/** How a read without the lock went. */
+export type CacheRead = "hit" | "ahead" | "miss";
+
 export class Cache {
   readonly index: CacheIndex;
   readonly #words: BoardWords;
@@ -72,22 +75,39 @@ export class Cache {
     if (this.#words.load(at) !== tick) this.#words.store(at, tick);
   }
 
+  /** Says that `slot` was staged ahead of its reader. */
+  markAhead(slot: number): void {
+    this.#words.store(this.#headers + slot * SLOT_HEADER_BYTES + SLOT.ahead, 1);
+  }
+
+  /**
+   * Notes that a track staged ahead is used, or given up; without the lock too, since a lost update
+   * only costs accuracy. @returns true when `slot` was staged ahead and not used yet
+   */
+  takeAhead(slot: number): boolean {
+    const at = this.#headers + slot * SLOT_HEADER_BYTES + SLOT.ahead;
+    if (this.#words.load(at) === 0) return false;
+    this.#words.store(at, 0);
+    return true;
+  }
+
   /**
    * Reads bytes of a track without the lock, if its records are in cache.
    * Reads of one record are repeated while a writer copies; longer ones may return a mix of old
    * and new, as the volume contract allows.
    * @param records bitmap of the records that the range touches
-   * @returns false when the caller must take the lock
+   * @returns "miss" when the caller must take the lock, "ahead" for the first use of a track that
+   *   was staged ahead
    */
-  tryRead(track: number, records: number, withinBytes: number, into: Uint8Array): boolean {
+  tryRead(track: number, records: number, withinBytes: number, into: Uint8Array): CacheRead {
     const words = this.#words;
     for (let attempt = 0; attempt < READ_TRIES; attempt++) {
       const slot = this.index.slotOf(track);
-      if (slot < 0) return false;
+      if (slot < 0) return "miss";
       const header = this.#headers + slot * SLOT_HEADER_BYTES;
       const generation = words.load(header + SLOT.generation);
       if (words.load(header + SLOT.track) !== track + 1) continue;
-      if ((words.load(header + SLOT.records) & records) !== records) return false;
+      if ((words.load(header + SLOT.records) & records) !== records) return "miss";
       const version = words.load(header + SLOT.version);
       words.memory.read(this.dataOffset(slot) + withinBytes, into);
       if (words.load(header + SLOT.generation) !== generation) continue;
@@ -95,9 +115,9 @@ export class Cache {
         if (version % 2 === 1 || words.load(header + SLOT.version) !== version) continue;
       }
       this.touch(slot);
-      return true;
+      return this.takeAhead(slot) ? "ahead" : "hit";
     }
-    return false;
+    return "miss";
   }
 
   read(slot: number, withinBytes: number, into: Uint8Array): void {
@@ -196,6 +216,7 @@ export class Cache {
     this.#words.add(header + SLOT.generation, 1);
     this.#words.store(header + SLOT.records, 0);
     this.#words.store(header + SLOT.device, device);
+    this.#words.store(header + SLOT.ahead, 0);
     this.#words.store(header + SLOT.track, track + 1);
     this.seal(slot);
     this.index.enter(track, device, slot);
@@ -262,6 +283,11 @@ export class Cache {
     }
     this.#words.setState(STATE.hand, (hand + sample) % this.#slots);
     return best;
+  }
+
+  /** Holds of the lock since `slot` was used last. */
+  idleHolds(slot: number): number {
+    return (this.#words.state(STATE.tick) - this.#get(slot, SLOT.lastUse)) >>> 0;
   }
 
   /** Offset of a slot's data on the board. */

@@ -110,7 +110,7 @@ function checkBoardAt(
   number: number,
   findings: ArrayFinding[],
 ): readonly LostTrack[] {
-  const [board] = openBoards(parts, place, processId(parts.files), [number]);
+  const [board] = openBoards(parts, place, processId(parts.files), { only: [number] });
   if (board === undefined) return [];
   try {
     return checkOne(parts, place, board, findings);

@@ -17,6 +17,7 @@ import { encodeDeviceLabel } from "./device_label.ts";
 import { type ArrayGeometry, makeGeometry } from "./geometry.ts";
 import { FileLock } from "./file_lock.ts";
 import { decodeGeometry, encodeGeometry } from "./geometry_file.ts";
+import { removeHostTable } from "./host_table.ts";
 import {
   DEFAULT_BOARDS,
   DEFAULT_CACHE_BYTES,
@@ -125,6 +126,7 @@ export function removeParts(files: Files, place: ArrayDirectory, geometry: Array
     removeIfThere(files, place.boardPath(geometry, board));
     removeIfThere(files, `${place.boardPath(geometry, board)}.new`);
   }
+  removeHostTable(files, place.memoryPath(geometry));
   removeEmpty(files, place.memoryPath(geometry));
   removeIfThere(files, place.pendingPath);
   removeIfThere(files, `${place.pendingPath}.new`);

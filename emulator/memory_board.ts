@@ -18,6 +18,7 @@ import { BoardWords } from "./board_words.ts";
 import { Cache } from "./cache.ts";
 import type { PendingMarks } from "./pending_marks.ts";
 import { LOCK_SLEEP_MS, LOCK_SPINS, LOCK_WAIT_MS } from "./limits.ts";
+import type { DeviceFigure, HostStatistics } from "./statistics.ts";
 
 /** What a board is made of; the board closes memory, descriptor and marks. */
 export interface BoardParts {
@@ -32,6 +33,8 @@ export interface BoardParts {
   readonly clock: Clock;
   /** Process id of this attachment, for those who find the board busy. */
   readonly pid: number;
+  /** Figures of this attachment, of all its boards. */
+  readonly statistics: HostStatistics;
 }
 
 export class MemoryBoard {
@@ -45,12 +48,12 @@ export class MemoryBoard {
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #pid: number;
+  readonly #statistics: HostStatistics;
   #held = false;
   #refused = false;
   #closed = false;
-  /** Lock-free hits and waits of this attachment that the shared counters do not have yet. */
-  #unpublishedHits = 0;
-  #unpublishedWaits = 0;
+  /** What this attachment did without the lock, and the shared counters do not have yet. */
+  readonly #unpublished = { hits: 0, prefetchesUsed: 0, waits: 0, waitMicros: 0 };
 
   constructor(parts: BoardParts) {
     this.path = parts.path;
@@ -63,6 +66,7 @@ export class MemoryBoard {
     this.#files = parts.files;
     this.#clock = parts.clock;
     this.#pid = parts.pid;
+    this.#statistics = parts.statistics;
   }
 
   /**
@@ -71,15 +75,10 @@ export class MemoryBoard {
    */
   lock(): void {
     if (this.tryLock()) return;
-    this.#unpublishedWaits++;
-    for (let attempt = 1; attempt < LOCK_SPINS; attempt++) {
-      if (this.tryLock()) return;
-    }
-    const deadlineMs = this.#clock.monotonicMs() + LOCK_WAIT_MS;
-    while (this.#clock.monotonicMs() < deadlineMs) {
-      this.#clock.doze(LOCK_SLEEP_MS);
-      if (this.tryLock()) return;
-    }
+    const startMs = this.#clock.monotonicMs();
+    const taken = this.#wait(startMs + LOCK_WAIT_MS);
+    this.#noteWait(this.#clock.monotonicMs() - startMs);
+    if (taken) return;
     const holder = this.words.state(STATE.holder);
     throw new AgentError(
       "busy",
@@ -131,9 +130,16 @@ export class MemoryBoard {
     );
   }
 
-  /** Notes a hit of a read without the lock; it reaches the shared counters at the next hold. */
-  noteHit(): void {
-    this.#unpublishedHits++;
+  /**
+   * Notes a hit of a read without the lock; it reaches the shared counters at the next hold.
+   * @param ahead the first use of a track that was staged ahead
+   */
+  noteHit(device: number, ahead: boolean): void {
+    this.#unpublished.hits++;
+    this.#statistics.count(device, "hits", 1);
+    if (!ahead) return;
+    this.#unpublished.prefetchesUsed++;
+    this.#statistics.count(device, "prefetchesUsed", 1);
   }
 
   /** Adds to a shared counter; only while the lock is held. */
@@ -142,12 +148,19 @@ export class MemoryBoard {
     this.words.count(counter, delta);
   }
 
+  /** Counts for a device, in the shared counters and for this host; only while locked. */
+  countFor(device: number, figure: BoardCounter & DeviceFigure): void {
+    this.count(figure);
+    this.#statistics.count(device, figure, 1);
+  }
+
   /** Publishes this attachment's counters and closes memory and descriptor. Idempotent. */
   close(): void {
     if (this.#closed) return;
+    const { hits, waits } = this.#unpublished;
     try {
       // A busy board keeps its figures without ours: counters are not worth a wait.
-      if (this.#unpublishedHits > 0 && this.tryLock()) this.unlock(true);
+      if (hits + waits > 0 && this.tryLock()) this.unlock(true);
     } catch (error) {
       // Without power there are no figures any more.
       if (!(error instanceof AgentError)) throw error;
@@ -176,14 +189,41 @@ export class MemoryBoard {
   }
 
   #publish(): void {
-    if (this.#unpublishedHits > 0) {
-      this.words.count("reads", this.#unpublishedHits);
-      this.words.count("hits", this.#unpublishedHits);
-      this.#unpublishedHits = 0;
+    const { hits, prefetchesUsed, waits, waitMicros } = this.#unpublished;
+    if (hits > 0) {
+      this.words.count("reads", hits);
+      this.words.count("hits", hits);
+      this.#unpublished.hits = 0;
     }
-    if (this.#unpublishedWaits > 0) {
-      this.words.count("waits", this.#unpublishedWaits);
-      this.#unpublishedWaits = 0;
+    if (prefetchesUsed > 0) {
+      this.words.count("prefetchesUsed", prefetchesUsed);
+      this.#unpublished.prefetchesUsed = 0;
     }
+    if (waits > 0) {
+      this.words.count("waits", waits);
+      this.words.count("waitMicros", waitMicros);
+      this.#unpublished.waits = 0;
+      this.#unpublished.waitMicros = 0;
+    }
+  }
+
+  /** Spins, then dozes. @returns false when the lock was not free until then */
+  #wait(deadlineMs: number): boolean {
+    for (let attempt = 1; attempt < LOCK_SPINS; attempt++) {
+      if (this.tryLock()) return true;
+    }
+    while (this.#clock.monotonicMs() < deadlineMs) {
+      this.#clock.doze(LOCK_SLEEP_MS);
+      if (this.tryLock()) return true;
+    }
+    return false;
+  }
+
+  /** Waited, with success or not; the shared counters learn of it at the next hold. */
+  #noteWait(ms: number): void {
+    const micros = Math.round(ms * 1000);
+    this.#unpublished.waits++;
+    this.#unpublished.waitMicros += micros;
+    this.#statistics.countWait(micros);
   }
 }

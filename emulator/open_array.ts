@@ -15,11 +15,12 @@ import {
 } from "./array_directory.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
 import { DiskDirector } from "./disk_director.ts";
-import type { FaultPlan } from "./fault_plan.ts";
+import { FaultInjector } from "./fault_injector.ts";
 import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
 import { ATTACH_WAIT_MS, PROBE_WAIT_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
+import { HostStatistics } from "./statistics.ts";
 import { type ArrayPlace, makeBoards, missingBoards, openBoards } from "./system_bus.ts";
 
 /** The open parts of an array; `closeArray` gives them up. */
@@ -29,40 +30,65 @@ export interface OpenArray {
   readonly boards: readonly MemoryBoard[];
   readonly adapter: DiskAdapter;
   readonly director: DiskDirector;
+  readonly faults: FaultInjector;
+  /** What this attachment does, on all its boards. */
+  readonly statistics: HostStatistics;
   /** array.lock, held shared. */
   readonly lock: FileLock;
 }
 
 /**
+ * @param options.hostName whom faults see
  * @throws AgentError `not_found` | `damaged` | `mismatch` | `unsupported` | `busy` | `volume`
- *   | `no_space` | `failed`
+ *   | `no_space` | `failed` | `usage` (wrong `faults.json`)
  */
 export function openArray(
   path: string,
   parts: ArrayParts,
-  options: { readonly faults?: FaultPlan | undefined } = {},
+  options: { readonly hostName: string },
 ): OpenArray {
   const directory = new ArrayDirectory(path);
   const geometry = readGeometry(parts.files, directory);
   const place = { directory, geometry };
   return onArrayFiles(directory.path, () =>
     withSetupLock(directory, parts, () => {
-      const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), {
-        files: parts.files,
-        faults: options.faults,
-      });
+      const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), parts);
       const lock = new FileLock(directory.arrayLockPath, parts);
       try {
         powerBoards(parts.files, place, lock);
         if (!lock.take("shared", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being destaged");
-        const boards = openBoards(parts, place, processId(parts.files));
-        return { ...place, boards, adapter, director: new DiskDirector(geometry, adapter), lock };
+        const statistics = new HostStatistics(geometry.devices.length);
+        const boards = openBoards(parts, place, processId(parts.files), { statistics });
+        const directed = direct(parts, place, { ...options, boards, adapter });
+        return { ...place, ...directed, statistics, lock };
       } catch (error) {
         lock.close();
         adapter.close();
         throw error;
       }
     }));
+}
+
+/** The disk director, and what may go wrong for it. */
+function direct(
+  parts: ArrayParts,
+  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
+  options: {
+    readonly hostName: string;
+    readonly boards: readonly MemoryBoard[];
+    readonly adapter: DiskAdapter;
+  },
+): Pick<OpenArray, "boards" | "adapter" | "director" | "faults"> {
+  const { hostName, boards, adapter } = options;
+  try {
+    const [first] = boards;
+    assert(first !== undefined, "an array has a board");
+    const faults = new FaultInjector({ ...place, hostName, words: first.words }, parts);
+    return { boards, adapter, faults, director: new DiskDirector(place.geometry, adapter, faults) };
+  } catch (error) {
+    for (const board of boards) board.close();
+    throw error;
+  }
 }
 
 /** Closes all parts, once; the last one out destages everything, since tmpfs forgets. */
@@ -75,6 +101,7 @@ export function closeArray(array: OpenArray): void {
   } finally {
     for (const board of array.boards) board.close();
     array.adapter.close();
+    array.faults.close();
     array.lock.close();
   }
 }

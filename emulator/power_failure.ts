@@ -30,7 +30,7 @@ export function failPower(path: string, parts: ArrayParts): { readonly tracks: n
         if (!lock.take("shared", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being destaged");
         const off = missingBoards(parts.files, directory, geometry);
         const on = boardNumbers(geometry).filter((board) => !off.includes(board));
-        const boards = openBoards(parts, place, processId(parts.files), on);
+        const boards = openBoards(parts, place, processId(parts.files), { only: on });
         try {
           return { tracks: boards.reduce((sum, board) => sum + switchOff(board), 0) };
         } finally {

@@ -16,6 +16,7 @@ import { type BoardLayout, boardLayout, POWER_OFF, STATE } from "./board_layout.
 import { type ArrayGeometry, deviceOfTrack } from "./geometry.ts";
 import { MemoryBoard } from "./memory_board.ts";
 import { PendingMarks } from "./pending_marks.ts";
+import { HostStatistics } from "./statistics.ts";
 
 /** An array directory and what its geometry says. */
 export interface ArrayPlace {
@@ -85,8 +86,15 @@ export function makeBoards(
   }
 }
 
+export interface OpenBoardsOptions {
+  /** Numbers of the boards to open; default all. */
+  readonly only?: readonly number[];
+  /** Of the attachment that counts; those who only look have none. */
+  readonly statistics?: HostStatistics;
+}
+
 /**
- * Opens every board of the array, or those with the numbers `only`; the caller closes them.
+ * Opens boards of the array; the caller closes them.
  * @param pid of this process, recorded as holder
  * @throws AgentError `damaged` | `mismatch` | `unsupported` | `failed`
  */
@@ -94,12 +102,14 @@ export function openBoards(
   parts: ArrayParts,
   place: ArrayPlace,
   pid: number,
-  only: readonly number[] = boardNumbers(place.geometry),
+  options: OpenBoardsOptions = {},
 ): MemoryBoard[] {
+  const { only = boardNumbers(place.geometry) } = options;
+  const { statistics = new HostStatistics(place.geometry.devices.length) } = options;
   const boards: MemoryBoard[] = [];
   try {
     for (const board of only) {
-      boards.push(openBoard(parts, place, { board, pid }));
+      boards.push(openBoard(parts, place, { board, pid, statistics }));
     }
     return boards;
   } catch (error) {
@@ -115,7 +125,11 @@ export function boardNumbers(geometry: ArrayGeometry): readonly number[] {
 function openBoard(
   parts: ArrayParts,
   place: ArrayPlace,
-  which: { readonly board: number; readonly pid: number },
+  which: {
+    readonly board: number;
+    readonly pid: number;
+    readonly statistics: HostStatistics;
+  },
 ): MemoryBoard {
   const { files, memories, clock } = parts;
   const path = place.directory.boardPath(place.geometry, which.board);
@@ -124,11 +138,12 @@ function openBoard(
   try {
     const origin = checkFile(files, { descriptor, path }, { layout, uuid: place.geometry.uuid });
     const { directory, geometry } = place;
+    const { pid, statistics } = which;
     const marks = new PendingMarks(files, directory.pendingPath, geometry, which.board);
     try {
       const memory = memories.map(path, layout.totalBytes);
       const opened = { path, origin, layout, memory, marks, descriptor };
-      return new MemoryBoard({ ...opened, files, clock, pid: which.pid });
+      return new MemoryBoard({ ...opened, files, clock, pid, statistics });
     } catch (error) {
       marks.close();
       throw error;

@@ -13,6 +13,7 @@ import {
   arrayRepair,
   arrayStatus,
 } from "./commands/array.ts";
+import { arrayFault } from "./commands/array_fault.ts";
 import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
 import { backups, ls, show } from "./commands/backups.ts";
 import { configCheck } from "./commands/config_check.ts";
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   arrayRepair,
   arrayDestage,
   arrayPowerFail,
+  arrayFault,
   arrayRemove,
   stgFormat,
   stgStatus,

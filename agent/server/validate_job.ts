@@ -44,6 +44,8 @@ export async function runServerValidate(
       const storage = await lookAtStorage(session, task, prove);
       await link.send({ type: "validate", storage: typeof storage === "number" });
       const told = await receiveAnswer(session, link);
+      // Both ends close at once; without that the endpoints would be shown as aborted.
+      if (typeof storage === "number") await session.layer.conn(storage).close();
       session.validated({
         clientVersion: told.version,
         channels: [

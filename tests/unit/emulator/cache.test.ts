@@ -101,10 +101,10 @@ describe("Cache", () => {
   test("tryRead() refuses tracks and records that are not in cache", () => {
     const { cache } = makeCache(2);
     const into = new Uint8Array(4096);
-    expect(cache.tryRead(3, 1, 0, into)).toBe(false);
+    expect(cache.tryRead(3, 1, 0, into)).toBe("miss");
     cache.write(cache.assign(3, 0), 2, 4096, record);
-    expect(cache.tryRead(3, 1, 0, into)).toBe(false);
-    expect(cache.tryRead(3, 2, 4096, into)).toBe(true);
+    expect(cache.tryRead(3, 1, 0, into)).toBe("miss");
+    expect(cache.tryRead(3, 2, 4096, into)).toBe("hit");
     expect(into).toEqual(record);
   });
 
@@ -113,7 +113,7 @@ describe("Cache", () => {
     const slot = cache.assign(3, 0);
     cache.write(slot, 1, 0, record);
     words.store(cache.headerOffset(slot) + SLOT.track, 9);
-    expect(cache.tryRead(3, 1, 0, new Uint8Array(4096))).toBe(false);
+    expect(cache.tryRead(3, 1, 0, new Uint8Array(4096))).toBe("miss");
   });
 
   test("tryRead() still reads when a writer died in its copy", () => {
@@ -121,7 +121,7 @@ describe("Cache", () => {
     const slot = cache.assign(3, 0);
     cache.write(slot, 1, 0, record);
     words.add(cache.headerOffset(slot) + SLOT.version, 1);
-    expect(cache.tryRead(3, 1, 0, new Uint8Array(4096))).toBe(true);
+    expect(cache.tryRead(3, 1, 0, new Uint8Array(4096))).toBe("hit");
   });
 
   test("assign() gives each slot once and release() gives it back", () => {

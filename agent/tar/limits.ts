@@ -4,10 +4,25 @@
 export const MAX_PATH_BYTES = 65_536;
 
 /**
- * Longest body of one pax header in bytes: a path, a link target and their records fit, and a
- * peer cannot make us hold more.
+ * Names and values of all extended attributes of one object, in bytes: 256 of the largest (64 KiB)
+ * that the kernel takes. Both ends hold them at once.
  */
-export const MAX_PAX_BYTES = 4 * MAX_PATH_BYTES;
+export const MAX_XATTR_BYTES = 16 * 1024 * 1024;
+
+/**
+ * What records add to attributes, in bytes: names (64 KiB in all) as three, the text of an access
+ * control list as 2.5 of its bytes, and the key and length of each of some 20,000 attributes.
+ */
+const XATTR_RECORDS_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Longest body of one pax header in bytes: a path, a link target, extended attributes and their
+ * records fit, and a peer cannot make us hold more.
+ */
+export const MAX_PAX_BYTES = 4 * MAX_PATH_BYTES + MAX_XATTR_BYTES + XATTR_RECORDS_BYTES;
+
+/** Longest key of a record in bytes: the name of an attribute has 255, each written as three. */
+export const MAX_PAX_KEY_BYTES = 1024;
 
 /** Extents of one sparse map: 2 MiB of map text; a file with more is stored whole. */
 export const MAX_SPARSE_EXTENTS = 65_536;

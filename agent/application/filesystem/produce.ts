@@ -6,7 +6,7 @@
 
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { Files, FileStat } from "../../../transport/runtime/files.ts";
-import type { Entry } from "../../entry.ts";
+import type { Entry, Xattr } from "../../entry.ts";
 import type { DataRecord } from "../../record.ts";
 import type { ApplicationWarning, Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
@@ -21,6 +21,7 @@ import {
 } from "../member_stream.ts";
 import { compileExclude } from "./exclude.ts";
 import { HardLinks } from "./hard_links.ts";
+import { readXattrs } from "./read_xattrs.ts";
 import { normalizeSourcePaths } from "./source_paths.ts";
 import { walk, warnOf } from "./walk.ts";
 import type { Visit } from "./walk.ts";
@@ -66,7 +67,7 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
         sizeBytes: 0,
         target: first,
         rdev: null,
-      });
+      }, []);
     } else if (yield* storeVisit(frames, options, visit)) {
       links.stored(visit.stat, visit.path);
     }
@@ -92,7 +93,9 @@ function* storeVisit(
     warnOf(options.onWarning, visit.path, error);
     return false;
   }
-  yield* storePlain(frames, files, toEntry(visit.path, visit.stat, target));
+  const { xattrs, missed } = readXattrs(files, visit);
+  yield* storePlain(frames, files, toEntry(visit.path, visit.stat, target), xattrs);
+  warnMissed(options.onWarning, visit.path, missed);
   return true;
 }
 
@@ -101,8 +104,9 @@ function* storePlain(
   frames: FrameAssembler,
   files: Files,
   entry: Entry,
+  xattrs: readonly Xattr[],
 ): Generator<DataRecord, void, void> {
-  const plan = planMember(entry, null);
+  const plan = planMember(entry, { sparse: null, xattrs });
   if (plan.tarBytes > frames.room && !frames.isEmpty) yield frames.cut();
   // No descriptor: there is no content to read.
   yield* streamMember(frames, files, -1, plan);
@@ -141,7 +145,9 @@ function* storeOpenFile(
       onWarning({ code: "vanished", path, message: `it became a ${stat.type}` });
       return false;
     }
-    const plan = planMember(toEntry(path, stat, null), findSparseMap(files, descriptor, stat));
+    const { xattrs, missed } = readXattrs(files, descriptor);
+    const sparse = findSparseMap(files, descriptor, stat);
+    const plan = planMember(toEntry(path, stat, null), { sparse, xattrs });
     const small = plan.tarBytes <= frames.frameBytes;
     let complete: boolean;
     if (small) {
@@ -160,9 +166,19 @@ function* storeOpenFile(
       frames.addRow(plan.entry, plan.tarBytes);
       frames.advance(plan.tarBytes, plan.contentBytes);
     }
+    warnMissed(onWarning, path, missed);
     if (!same) warnChanged(onWarning, path, { stat, after, complete });
     return true;
   }
+}
+
+function warnMissed(
+  onWarning: (warning: ApplicationWarning) => void,
+  path: Uint8Array,
+  missed: string | null,
+): void {
+  if (missed === null) return;
+  onWarning({ code: "unread_xattr", path, message: `not stored: ${missed}` });
 }
 
 function warnChanged(

@@ -4,7 +4,7 @@
 // none does, root mounts an ext4 made for it.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -39,18 +39,19 @@ export function makeAttributeFolder(parents = [tmpdir(), "/dev/shm"]): Attribute
 }
 
 function takesAttributes(path: string): boolean {
-  const subject = { directory: AT_CWD, name: path };
+  // On a file of its own: an access control list changes the mode of what it is set on.
+  const probe = { directory: AT_CWD, name: join(path, "probe") };
+  writeFileSync(probe.name, "");
   try {
-    files.xattrs.set(subject, text.encode("user.probe"), new Uint8Array(LARGE_XATTR_BYTES));
-    files.xattrs.remove(subject, text.encode("user.probe"));
-    files.xattrs.set(subject, text.encode("system.posix_acl_access"), PROBE_ACL);
-    files.xattrs.remove(subject, text.encode("system.posix_acl_access"));
-    if (isRoot) files.xattrs.set(subject, text.encode("trusted.probe"), new Uint8Array(1));
-    if (isRoot) files.xattrs.remove(subject, text.encode("trusted.probe"));
+    files.xattrs.set(probe, text.encode("user.probe"), new Uint8Array(LARGE_XATTR_BYTES));
+    files.xattrs.set(probe, text.encode("system.posix_acl_access"), PROBE_ACL);
+    if (isRoot) files.xattrs.set(probe, text.encode("trusted.probe"), new Uint8Array(1));
     return true;
   } catch (error) {
     if (error instanceof SystemError) return false;
     throw error;
+  } finally {
+    rmSync(probe.name);
   }
 }
 
@@ -61,7 +62,7 @@ function mountExt4(): AttributeFolder {
   try {
     mkdirSync(mount);
     execFileSync("truncate", ["-s", "256M", image]);
-    execFileSync("mkfs.ext4", ["-q", "-O", "ea_inode", image]);
+    execFileSync("mkfs.ext4", ["-q", "-b", "4096", "-O", "ea_inode", image]);
     execFileSync("mount", ["-o", "loop,acl,user_xattr", image, mount]);
   } catch (cause) {
     remove(folder);

@@ -63,10 +63,10 @@ describe("Files.xattrs", () => {
     }
   });
 
-  test("list() gives hundreds of names", () => {
+  test("list() gives all names", () => {
     writeFileSync(join(folder.path, "many"), "");
     const many = { directory, name: "many" };
-    const wanted = Array.from({ length: 300 }, (_, index) => `user.${index}.${"n".repeat(100)}`);
+    const wanted = Array.from({ length: 15 }, (_, index) => `user.${index}.${"n".repeat(100)}`);
     for (const name of wanted) xattrs.set(many, bytes(name), bytes(name));
     expect(names(many)).toEqual(wanted.sort());
   });

@@ -175,5 +175,9 @@ describe("what a restore may not set", () => {
     expect(kept).toMatchObject({ owner: "0:0", mode: "711" });
     expect(kept?.digest).toBe(source.get("./modes/owned/setid")?.digest ?? "");
     expect(there.get("./acls/file")).toEqual(source.get("./acls/file"));
+    // Nor may it leave the access time of another's file alone, but it may read it.
+    const other = join(tree, "modes/owned/plain");
+    const read = await bed.json("server", "backup", "filesystem", "--client", "web01", other);
+    expect([read.code, read.stderr]).toEqual([0, ""]);
   }, TIMEOUT_MS);
 });

@@ -162,6 +162,24 @@ describe("tar codec", () => {
     expect(byName(member?.xattrs)).toEqual(byName(wanted));
   });
 
+  test("encodeMemberHeader() writes attributes byte by byte as GNU tar does", () => {
+    const acl = Uint8Array.fromHex(
+      "02000000" + "01000600ffffffff" + "0200060064000000" + "04000400ffffffff" +
+        "10000600ffffffff" + "20000400ffffffff",
+    );
+    const xattrs = [
+      { name: bytes("user.a=b"), value: bytes("1") },
+      { name: bytes("user.p%c"), value: bytes("2") },
+      { name: bytes("user.empty"), value: new Uint8Array(0) },
+      { name: bytes("system.posix_acl_access"), value: acl },
+    ];
+    const text = new TextDecoder().decode(encodeMemberHeader(file, { xattrs }).subarray(512, 1024));
+    expect(text.replace(/\0+$/, "")).toBe(
+      "29 SCHILY.xattr.user.a%3Db=1\n29 SCHILY.xattr.user.p%25c=2\n28 SCHILY.xattr.user.empty=\n" +
+        "77 SCHILY.acl.access=user::rw-\nuser:100:rw-\ngroup::r--\nmask::rw-\nother::r--\n\n",
+    );
+  });
+
   test("parsePaxTime() gives back the nanoseconds that formatPaxTime() wrote", () => {
     expect(formatPaxTime(-1n)).toBe("-0.000000001");
     fc.assert(fc.property(fc.bigInt({ min: -(10n ** 27n), max: 10n ** 27n }), (timeNs) => {

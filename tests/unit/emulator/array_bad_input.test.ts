@@ -27,6 +27,7 @@ import { encodeDeviceLabel } from "../../../emulator/device_label.ts";
 import { decodeGeometry } from "../../../emulator/geometry_file.ts";
 import { AgentError, type ErrorCode } from "../../../transport/ground/error.ts";
 import { type Files, type PathBytes, SystemError } from "../../../transport/runtime/files.ts";
+import { filesOver } from "./files_over.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
 const RECORD = 4096;
@@ -324,26 +325,18 @@ describe("an array that the system refuses", () => {
     const fails = (path: PathBytes | undefined) => {
       if (String(path).includes(ending)) throw new SystemError(errno, call, String(path));
     };
-    const files = new Proxy(place.parts.files, {
-      get(target, name: keyof Files) {
-        if (name === "open") {
-          return (...args: Parameters<Files["open"]>) => {
-            if (call === "open") fails(args[1]);
-            const descriptor = target.open(...args);
-            paths.set(descriptor, args[1]);
-            return descriptor;
-          };
-        }
-        if (name === "writeAllAt" && call === "writeAllAt") {
-          return (...args: Parameters<Files["writeAllAt"]>) => {
-            fails(paths.get(args[0]));
-            target.writeAllAt(...args);
-          };
-        }
-        return target[name].bind(target);
-      },
-    });
-    return { ...place.parts, files };
+    const own = place.parts.files;
+    const open: Files["open"] = (directory, path, flags) => {
+      if (call === "open") fails(path);
+      const descriptor = own.open(directory, path, flags);
+      paths.set(descriptor, path);
+      return descriptor;
+    };
+    const writeAllAt: Files["writeAllAt"] = (descriptor, offsetBytes, from) => {
+      if (call === "writeAllAt") fails(paths.get(descriptor));
+      own.writeAllAt(descriptor, offsetBytes, from);
+    };
+    return { ...place.parts, files: filesOver(own, { open, writeAllAt }) };
   }
 
   test("says which file may not be opened, and changes nothing", () => {

@@ -6,14 +6,20 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { type ArrayParts, checkArray, createArray, removeArray } from "../../../emulator/mod.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
-import type { Files } from "../../../transport/runtime/files.ts";
+import { filesOver } from "./files_over.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
 const OPTIONS = { volumes: 2, volumeBytes: 2 ** 20, boards: 2, cacheBytes: 2 ** 18 };
 /** What changes something; a creation is killed before each of them in turn. */
-const CHANGES: readonly (keyof Files)[] = [
-  ...["open", "writeAll", "writeAllAt", "truncate", "rename", "unlink", "makeDirectory"] as const,
-];
+const CHANGES = [
+  "open",
+  "writeAll",
+  "writeAllAt",
+  "truncate",
+  "rename",
+  "unlink",
+  "makeDirectory",
+] as const;
 
 class Killed extends Error {}
 
@@ -28,25 +34,22 @@ afterEach(() => place.dispose());
 function dyingParts(changes: number): ArrayParts & { readonly end: () => void } {
   const open = new Set<number>();
   let left = changes;
-  const files = new Proxy(place.parts.files, {
-    get(target, name: keyof Files) {
-      if (name === "close") {
-        return (descriptor: number) => {
-          if (left <= 0) return; // The end of the process closes it.
-          open.delete(descriptor);
-          target.close(descriptor);
-        };
-      }
-      const call = target[name].bind(target);
-      if (!CHANGES.includes(name)) return call;
-      return (...args: never[]) => {
-        if (left-- <= 0) throw new Killed();
-        const result: unknown = Reflect.apply(call, target, args);
-        if (name === "open") open.add(Number(result));
-        return result;
-      };
-    },
+  const own = place.parts.files;
+  const dying = CHANGES.map((name) => {
+    const change = (...args: never[]) => {
+      if (left-- <= 0) throw new Killed();
+      const result: unknown = Reflect.apply(own[name], own, args);
+      if (name === "open") open.add(Number(result));
+      return result;
+    };
+    return [name, change] as const;
   });
+  const close = (descriptor: number) => {
+    if (left <= 0) return; // The end of the process closes it.
+    open.delete(descriptor);
+    own.close(descriptor);
+  };
+  const files = filesOver(own, { ...Object.fromEntries(dying), close });
   const end = () => {
     for (const descriptor of open) place.parts.files.close(descriptor);
   };
@@ -82,17 +85,14 @@ describe("createArray()", () => {
   test("refuses while another one is at work in the directory", () => {
     const { files } = place.parts;
     let met: unknown;
-    const meeting = new Proxy(files, {
-      get(target, name: keyof Files) {
-        if (name !== "truncate") return target[name].bind(target);
-        return (...args: Parameters<Files["truncate"]>) => {
-          try {
-            createArray(place.path, { ...OPTIONS, memory: "memory" }, place.parts);
-          } catch (error) {
-            met = error;
-          }
-          target.truncate(...args);
-        };
+    const meeting = filesOver(files, {
+      truncate(descriptor: number, sizeBytes: number): void {
+        try {
+          createArray(place.path, { ...OPTIONS, memory: "memory" }, place.parts);
+        } catch (error) {
+          met = error;
+        }
+        files.truncate(descriptor, sizeBytes);
       },
     });
     createArray(place.path, { ...OPTIONS, memory: "memory" }, { ...place.parts, files: meeting });

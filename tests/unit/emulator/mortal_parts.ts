@@ -4,6 +4,7 @@
 import type { ArrayParts } from "../../../emulator/mod.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import type { SharedMemories, SharedMemory } from "../../../transport/runtime/runtime.ts";
+import { filesOver } from "./files_over.ts";
 
 /** Thrown in place of the end of the process. */
 export class Killed extends Error {}
@@ -49,15 +50,12 @@ function mortalMemories(memories: SharedMemories, kill: KillSwitch): SharedMemor
 
 /** Device files and the pending map; what only reads or locks goes on. */
 function mortalFiles(files: Files, kill: KillSwitch): Files {
-  return new Proxy(files, {
-    get(target, name: keyof Files) {
-      if (name !== "writeAllAt") return target[name].bind(target);
-      return (descriptor: number, offsetBytes: number, from: Uint8Array): void => {
-        if (!kill.spend()) return target.writeAllAt(descriptor, offsetBytes, from);
-        // Two bytes are written whole or not at all, data in pages.
-        target.writeAllAt(descriptor, offsetBytes, from.subarray(0, from.length & ~0x1fff));
-        throw new Killed("in a file");
-      };
+  return filesOver(files, {
+    writeAllAt(descriptor: number, offsetBytes: number, from: Uint8Array): void {
+      if (!kill.spend()) return files.writeAllAt(descriptor, offsetBytes, from);
+      // Two bytes are written whole or not at all, data in pages.
+      files.writeAllAt(descriptor, offsetBytes, from.subarray(0, from.length & ~0x1fff));
+      throw new Killed("in a file");
     },
   });
 }

@@ -16,6 +16,7 @@ import {
 } from "../../../emulator/mod.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
 import { type Files, SystemError } from "../../../transport/runtime/files.ts";
+import { filesOver } from "./files_over.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
 const RECORD = 4096;
@@ -150,16 +151,11 @@ describe("the pending map", () => {
   /** The files, with `before` called ahead of each write of the map's 2 bytes. */
   function watched(before: () => void): ArrayParts {
     const { files } = place.parts;
-    const handler: ProxyHandler<Files> = {
-      get(target, name: keyof Files) {
-        if (name !== "writeAllAt") return target[name].bind(target);
-        return (descriptor: number, offsetBytes: number, from: Uint8Array) => {
-          if (from.length === 2) before();
-          target.writeAllAt(descriptor, offsetBytes, from);
-        };
-      },
+    const writeAllAt: Files["writeAllAt"] = (descriptor, offsetBytes, from) => {
+      if (from.length === 2) before();
+      files.writeAllAt(descriptor, offsetBytes, from);
     };
-    return { ...place.parts, files: new Proxy(files, handler) };
+    return { ...place.parts, files: filesOver(files, { writeAllAt }) };
   }
 
   test("is written when records become pending, and never while they are rewritten", () => {

@@ -2,6 +2,7 @@
 
 import type { ArrayParts } from "../../../emulator/mod.ts";
 import type { Files, OpenFlags, PathBytes } from "../../../transport/runtime/files.ts";
+import { filesOver } from "./files_over.ts";
 
 export interface DeviceAccess {
   readonly operation: "stage" | "destage";
@@ -36,12 +37,5 @@ export function watchDevices(
       files.writeAllAt(descriptor, offsetBytes, from);
     },
   };
-  // The files have private parts: their own methods must be called on themselves.
-  const all = new Proxy(files, {
-    get(target, name): unknown {
-      const found: unknown = Reflect.get(watched, name) ?? Reflect.get(target, name);
-      return typeof found === "function" ? found.bind(target) : found;
-    },
-  });
-  return { ...parts, files: all };
+  return { ...parts, files: filesOver(files, watched) };
 }

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
+import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
 import type { ClientEntry } from "../../agent/config/mod.ts";
 import {
@@ -112,6 +113,7 @@ export class JobBed implements AsyncDisposable {
       kind: "client-filesystem",
       identity: { ...IDENTITY, name: "web01" },
       steps: [],
+      mayRejoin: true,
       stgs: { stg0: this.#access(1) },
       compressionLevel: 1,
       allowRestore: true,
@@ -186,6 +188,7 @@ class ClientPorts implements AsyncDisposable {
   readonly #room = new SetupRoom(runtime.clock, (setup) => {
     this.#layer.abort(setup.descriptor, "late");
   });
+  readonly #rejoins = new RejoinRoom();
   #session: WorkerSession | null = null;
   port = 0;
 
@@ -198,6 +201,7 @@ class ClientPorts implements AsyncDisposable {
       name: "web01",
       connections: 2,
       signal: ports.#gone.signal,
+      admit: (hello, peerName) => ports.#rejoins.admit(hello, peerName),
       onSession: (session) => ports.#enter(session),
     });
     for (;;) {
@@ -241,13 +245,21 @@ class ClientPorts implements AsyncDisposable {
     return listening.address.port;
   }
 
-  #enter({ hello, control, errors }: FileSystemSession): void {
-    this.#relay(control, { role: "control", setup: null });
-    if (errors !== null) this.#relay(errors, { role: "errors", setup: null });
+  #enter(session: FileSystemSession): void {
+    const { hello } = session;
+    if (hello.connection > 1) return this.#rejoins.bring(session, undefined);
+    const handler = (again: FileSystemSession) => this.#relayNetwork(again);
+    this.#rejoins.enter(session, { peerName: undefined, handler });
+    this.#relayNetwork(session);
     this.#room.enter(hello, (setup: StorageSetup) => {
       const { message, steps, descriptor } = setup;
       this.#relay(descriptor, { role: "storage-setup", setup: { message, steps } });
     });
+  }
+
+  #relayNetwork({ control, errors, steps }: FileSystemSession): void {
+    this.#relay(control, { role: "control", setup: null, steps });
+    if (errors !== null) this.#relay(errors, { role: "errors", setup: null });
   }
 
   async #bring(accepted: Accepted): Promise<void> {
@@ -256,7 +268,7 @@ class ClientPorts implements AsyncDisposable {
     this.#room.bring(await receiveStorageSetup(accepted, { layer: this.#layer, clock, signal }));
   }
 
-  #relay(descriptor: number, details: Pick<RelayedConnection, "role" | "setup">): void {
+  #relay(descriptor: number, details: Pick<RelayedConnection, "role" | "setup" | "steps">): void {
     const conn = this.#layer.conn(descriptor);
     const { port1, port2 } = new MessageChannel();
     void serveRelay(conn, port1, { signal: this.#gone.signal });

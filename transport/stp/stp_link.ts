@@ -344,8 +344,9 @@ export class StpLink {
     // What it published before it left, or while we did not look, is still there to be read.
     await this.poll();
     if (this.#state.peerDeaf && this.receive.announcedFrames >= this.#finFrames) return;
-    const silence = `the peer published nothing for ${this.medium.timing.silentMs} ms`;
-    if (gone !== null || this.#isSilent(nowMs)) this.fault(gone ?? silence);
+    if (gone !== null) return this.fault(gone, new AgentError("unreachable", gone));
+    if (!this.#isSilent(nowMs)) return;
+    this.fault(`the peer published nothing for ${this.medium.timing.silentMs} ms`);
   }
 
   /** Its host may live: a worker that was killed publishes nothing, whatever hid its end. */

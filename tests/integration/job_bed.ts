@@ -22,16 +22,18 @@ import {
 import type { RelayedConnection } from "../../agent/job/worker_protocol.ts";
 import { runServerFilesystem } from "../../agent/server/mod.ts";
 import { Vault } from "../../agent/vault/mod.ts";
-import { ConnectLayer } from "../../transport/connect/mod.ts";
+import { ConnectLayer, type Mechanism } from "../../transport/connect/mod.ts";
 import {
   type Accepted,
   type Fallback,
   FileSystemDoor,
   type FileSystemSession,
+  type FlowStep,
   ListeningPort,
   receiveStorageSetup,
   type StorageSetup,
 } from "../../transport/flow/mod.ts";
+import type { Network } from "../../transport/runtime/runtime.ts";
 import { serveRelay } from "../../transport/relay/mod.ts";
 import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
@@ -47,6 +49,9 @@ export interface JobOutcome {
   readonly error: Error | null;
   readonly fallback: Fallback | null;
   readonly channels: { readonly network: number; readonly storage: number };
+  /** What it said of cuts of its network. */
+  readonly network: readonly string[];
+  readonly steps: readonly FlowStep[];
 }
 
 export interface JobBedOptions {
@@ -59,6 +64,8 @@ export interface JobBedOptions {
 export class JobBed implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "agent-job-"));
   readonly stp: MemoryBed;
+  /** The network from the server to the client. */
+  network: Network = runtime.network;
   readonly #options: JobBedOptions;
 
   private constructor(stp: MemoryBed, options: JobBedOptions) {
@@ -144,7 +151,8 @@ export class JobBed implements AsyncDisposable {
   }
 
   #session<T extends WorkerTask>(host: 0 | 1, task: T): RunningJob<T> {
-    const job = new RunningJob(task, this.stp.hosts[host].mechanism);
+    const network = new TcpMechanism(this.network);
+    const job = new RunningJob(task, { network, storage: this.stp.hosts[host].mechanism });
     this.stp.hosts[host].member.onLost((error) => job.session.loseStorage(error));
     return job;
   }
@@ -154,11 +162,16 @@ export class JobBed implements AsyncDisposable {
 class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
+  readonly #network: string[] = [];
+  readonly #steps: FlowStep[] = [];
 
-  constructor(task: T, storage: MemoryBed["hosts"][0]["mechanism"]) {
+  constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
     this.task = task;
-    const network = new TcpMechanism(runtime.network);
-    const post = (_message: FromWorker) => {};
+    const { network, storage } = mechanisms;
+    const post = (message: FromWorker) => {
+      if (message.type === "network") this.#network.push(message.message);
+      if (message.type === "steps") this.#steps.push(...message.steps);
+    };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
   }
 
@@ -173,7 +186,8 @@ class RunningJob<T extends WorkerTask> {
     await this.session[Symbol.asyncDispose]();
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
-    return { result, error, fallback: this.session.fallback, channels };
+    const { fallback } = this.session;
+    return { result, error, fallback, channels, network: this.#network, steps: this.#steps };
   }
 }
 

@@ -192,8 +192,11 @@ function drop({ control, errors }: LinkConns): void {
   for (const conn of [control, errors]) conn?.abort("the job does not go on over it");
 }
 
-/** What another try cannot mend: the peer runs no such job, or no agent listens there any more. */
+/**
+ * What another try cannot mend: the peer runs no such job. That nobody listens is no such answer:
+ * Bun says so of a network that is down, too.
+ */
 function isFinal(error: unknown): boolean {
   return error instanceof AgentError &&
-    ["auth", "mismatch", "refused", "damaged"].includes(error.code);
+    ["auth", "mismatch", "damaged"].includes(error.code);
 }

@@ -39,13 +39,11 @@ const END_MS = 60_000;
     await pause(CUT_MS);
     expect((await bed.get<{ state: string }>("client", `/v1/jobs/${job}`)).state).toBe("running");
     await pair.mendLan();
-    const { code, stdout, summary } = await within(END_MS, "the end of the job", running);
+    const { code, stderr, summary } = await within(END_MS, "the end of the job", running);
     expect(code).toBe(0);
     expect(summary).toMatchObject({ status: "ok", fallback: null });
-    expect(stdout).toContain(
-      "the network was cut: the peer said nothing over the network for 15 s",
-    );
-    expect(stdout).toContain("the network is connected again after");
+    expect(stderr).toContain("the network was cut: ");
+    expect(stderr).toContain("the network is connected again after");
     expect((await bed.run(["trace", job], "server")).stdout)
       .toContain("again after a cut");
     expect(await hosts.restoreAndCompare(tree)).toEqual([]);

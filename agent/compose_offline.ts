@@ -12,6 +12,7 @@ import {
   createArray,
   destageArray,
   failPower,
+  growArray,
   listFaults,
   removeArray,
   repairArray,
@@ -50,6 +51,14 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
     arrayCheck: (directory) => checkArray(directory, parts),
     arrayDestage: (directory) => destageArray(directory, parts),
     arrayRepair: (directory, options) => repairArray(directory, options, parts),
+    arrayGrow: ({ directory, volume, add, sizeBytes }) => {
+      growArray(
+        directory,
+        { volume: volume ?? undefined, add: add ?? undefined, sizeBytes },
+        parts,
+      );
+      return toReport(directory, arrayStatus(directory, parts));
+    },
     arrayPowerFail: (directory) => failPower(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),
     arrayFaultAdd: (directory, fields) => addFault(directory, fields, parts),

@@ -5,6 +5,7 @@
 //   setup.lock     held alone while somebody attaches, creates boards or removes the array
 //   director.lock  held by the one process whose disk director runs the background pass
 //   pending.map    which records are not on their devices (pending_header.ts)
+//   grow.json      the geometry that it is about to have; only while it grows (complete_growth.ts)
 //   faults.json    faults on demand (fault_file.ts); missing while there never were any
 //   faults.fired   how often each of them fired (fault_counts.ts)
 //   vN.dev         device files
@@ -55,6 +56,15 @@ export class ArrayDirectory {
 
   get pendingPath(): string {
     return `${this.path}/pending.map`;
+  }
+
+  /** The map of an array that is about to grow, until it takes the place of the other. */
+  get newPendingPath(): string {
+    return `${this.pendingPath}.new`;
+  }
+
+  get growthPath(): string {
+    return `${this.path}/grow.json`;
   }
 
   get faultsPath(): string {
@@ -151,6 +161,16 @@ export function writeWhole(files: Files, path: string, bytes: Uint8Array): void 
     files.close(descriptor);
   }
   files.rename(AT_CWD, temporary, AT_CWD, path);
+}
+
+/** Makes the names in a directory durable. @throws SystemError */
+export function syncDirectory(files: Files, path: string): void {
+  const descriptor = files.open(AT_CWD, path, { access: "read", directory: true });
+  try {
+    files.sync(descriptor);
+  } finally {
+    files.close(descriptor);
+  }
 }
 
 export function exists(files: Files, path: string): boolean {

@@ -1,13 +1,7 @@
 // The state of an array as a plain value (`array status`): looks, takes no lock for long, changes
 // nothing. Figures of an array in use are those of slightly different moments.
 
-import {
-  ArrayDirectory,
-  type ArrayParts,
-  exists,
-  onArrayFiles,
-  readGeometry,
-} from "./array_directory.ts";
+import { ArrayDirectory, type ArrayParts, exists, onArrayFiles } from "./array_directory.ts";
 import { type DeviceMap, mapArray } from "./array_map.ts";
 import { type BoardCounter, STATE } from "./board_layout.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
@@ -16,6 +10,7 @@ import type { ArrayGeometry } from "./geometry.ts";
 import { readHostTable } from "./host_table.ts";
 import { TRACK_BYTES } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
+import { settledGeometry } from "./open_array.ts";
 import { type DeviceFigures, HostStatistics, type HostWaits } from "./statistics.ts";
 import { missingBoards, openBoards } from "./system_bus.ts";
 
@@ -95,8 +90,8 @@ function look<T>(
   use: (place: ArrayPlace, missingBoards: readonly number[]) => T,
 ): T {
   const directory = new ArrayDirectory(path);
-  const geometry = readGeometry(parts.files, directory);
   return onArrayFiles(directory.path, () => {
+    const geometry = settledGeometry(directory, parts);
     const missing = missingBoards(parts.files, directory, geometry);
     const boards = missing.length > 0 ? [] : openBoards(parts, { directory, geometry }, 0);
     try {

@@ -2,7 +2,7 @@
 // what the next use of a board would repair anyway: a hold that its process did not end.
 
 import { AgentError, type ErrorCode } from "../transport/ground/error.ts";
-import { ArrayDirectory, type ArrayParts, onArrayFiles, readGeometry } from "./array_directory.ts";
+import { ArrayDirectory, type ArrayParts, onArrayFiles } from "./array_directory.ts";
 import type { LostTrack } from "./board_file.ts";
 import { checkBoard } from "./board_check.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
@@ -12,7 +12,7 @@ import { MAX_FINDINGS_PER_BOARD, MAX_LOST_RUNS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
 import { leftovers } from "./leftovers.ts";
 import { openPendingMap } from "./pending_marks.ts";
-import { processId } from "./open_array.ts";
+import { processId, settledGeometry } from "./open_array.ts";
 import {
   type ArrayPlace,
   boardNumbers,
@@ -41,7 +41,7 @@ export function checkArray(path: string, parts: ArrayParts): readonly ArrayFindi
   return onArrayFiles(directory.path, () => {
     let geometry: ArrayGeometry;
     try {
-      geometry = readGeometry(parts.files, directory);
+      geometry = settledGeometry(directory, parts);
     } catch (error) {
       if (error instanceof AgentError && error.code === "not_found") throw error;
       note(findings, directory.geometryPath, error);

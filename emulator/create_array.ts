@@ -10,6 +10,7 @@ import {
   onArrayFiles,
   readWhole,
   removeIfThere,
+  syncDirectory,
   writeWhole,
 } from "./array_directory.ts";
 import { boardLayout } from "./board_layout.ts";
@@ -26,7 +27,7 @@ import {
   TRACK_BYTES,
 } from "./limits.ts";
 import { makePendingMap } from "./pending_marks.ts";
-import { boardNumbers, makeBoards } from "./system_bus.ts";
+import { boardNumbers, makeBoards, removeBoards } from "./system_bus.ts";
 import { makeUuid } from "./uuid.ts";
 
 /** f_type of tmpfs. */
@@ -122,14 +123,11 @@ function clearKilledCreation(files: Files, place: ArrayDirectory): void {
 
 /** Removes whatever of boards and device files is there (creation that failed, and removal). */
 export function removeParts(files: Files, place: ArrayDirectory, geometry: ArrayGeometry): void {
-  for (const board of boardNumbers(geometry)) {
-    removeIfThere(files, place.boardPath(geometry, board));
-    removeIfThere(files, `${place.boardPath(geometry, board)}.new`);
-  }
+  removeBoards(files, place, geometry);
   removeHostTable(files, place.memoryPath(geometry));
   removeEmpty(files, place.memoryPath(geometry));
   removeIfThere(files, place.pendingPath);
-  removeIfThere(files, `${place.pendingPath}.new`);
+  removeIfThere(files, place.newPendingPath);
   for (const device of geometry.devices) removeIfThere(files, place.devicePath(device));
 }
 
@@ -235,15 +233,6 @@ function makeDevice(
   try {
     const label = { uuid: geometry.uuid, index, sizeBytes: device.sizeBytes };
     files.writeAllAt(descriptor, device.sizeBytes, encodeDeviceLabel(label));
-    files.sync(descriptor);
-  } finally {
-    files.close(descriptor);
-  }
-}
-
-function syncDirectory(files: Files, path: string): void {
-  const descriptor = files.open(AT_CWD, path, { access: "read", directory: true });
-  try {
     files.sync(descriptor);
   } finally {
     files.close(descriptor);

@@ -5,13 +5,7 @@
 
 import { crc32 } from "../transport/ground/crc32.ts";
 import { AgentError } from "../transport/ground/error.ts";
-import {
-  ArrayDirectory,
-  type ArrayParts,
-  onArrayFiles,
-  readGeometry,
-  writeWhole,
-} from "./array_directory.ts";
+import { ArrayDirectory, type ArrayParts, onArrayFiles, writeWhole } from "./array_directory.ts";
 import { STATE } from "./board_layout.ts";
 import { FaultCounts } from "./fault_counts.ts";
 import { encodeFaultFile, type FaultFile } from "./fault_file.ts";
@@ -19,7 +13,7 @@ import { readFaultFile } from "./fault_injector.ts";
 import { type FaultFields, faultFields, parseFaultRule } from "./fault_rule.ts";
 import type { ArrayGeometry } from "./geometry.ts";
 import { MAX_FAULT_RULES } from "./limits.ts";
-import { withSetupLock } from "./open_array.ts";
+import { settledGeometry, withSettledArray } from "./open_array.ts";
 import { missingBoards, openBoards } from "./system_bus.ts";
 
 /** A rule as it stands in the file, and how often it fired so far, over all processes. */
@@ -67,8 +61,8 @@ export function applyFaults(path: string, parts: ArrayParts): number {
 /** @throws AgentError `usage` when `faults.json` is wrong | `not_found` | `failed` */
 export function listFaults(path: string, parts: ArrayParts): readonly FaultStatus[] {
   const directory = new ArrayDirectory(path);
-  const geometry = readGeometry(parts.files, directory);
   return onArrayFiles(directory.path, () => {
+    const geometry = settledGeometry(directory, parts);
     const counts = new FaultCounts(directory.firedPath, parts);
     const { rules } = readFaultFile(parts, directory, geometry);
     return rules.map((rule) => {
@@ -84,9 +78,8 @@ type Change<T> = (
 
 function change<T>(path: string, parts: ArrayParts, decide: Change<T>): T {
   const directory = new ArrayDirectory(path);
-  const geometry = readGeometry(parts.files, directory);
   return onArrayFiles(directory.path, () =>
-    withSetupLock(directory, parts, () => {
+    withSettledArray(directory, parts, (geometry) => {
       const counts = new FaultCounts(directory.firedPath, parts);
       try {
         const old = readFaultFile(parts, directory, geometry);

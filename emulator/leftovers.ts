@@ -9,7 +9,8 @@ import { type ArrayPlace, boardNumbers } from "./system_bus.ts";
 export function leftovers(files: Files, { directory, geometry }: ArrayPlace): readonly string[] {
   const paths = [
     directory.newGeometryPath,
-    `${directory.pendingPath}.new`,
+    directory.newPendingPath,
+    `${directory.growthPath}.new`,
     ...boardNumbers(geometry).map((board) => `${directory.boardPath(geometry, board)}.new`),
   ];
   return paths.filter((path) => exists(files, path));

@@ -34,4 +34,6 @@ export type { ArrayGeometry, DeviceGeometry } from "./geometry.ts";
 export type { LostRun } from "./lost_records.ts";
 export { failPower } from "./power_failure.ts";
 export { type ArrayRepair, repairArray, type RepairOptions } from "./repair_array.ts";
+export { growArray } from "./grow_array.ts";
+export type { GrowthOptions } from "./growth_plan.ts";
 export { removeArray } from "./remove_array.ts";

@@ -13,6 +13,7 @@ import {
   onArrayFiles,
   readGeometry,
 } from "./array_directory.ts";
+import { completeGrowth } from "./complete_growth.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
 import { DiskDirector } from "./disk_director.ts";
 import { FaultInjector } from "./fault_injector.ts";
@@ -48,25 +49,39 @@ export function openArray(
   options: { readonly hostName: string },
 ): OpenArray {
   const directory = new ArrayDirectory(path);
-  const geometry = readGeometry(parts.files, directory);
-  const place = { directory, geometry };
   return onArrayFiles(directory.path, () =>
-    withSetupLock(directory, parts, () => {
-      const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), parts);
+    withSettledArray(directory, parts, (geometry) => {
       const lock = new FileLock(directory.arrayLockPath, parts);
-      try {
-        powerBoards(parts.files, place, lock);
-        if (!lock.take("shared", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being destaged");
-        const statistics = new HostStatistics(geometry.devices.length);
-        const boards = openBoards(parts, place, processId(parts.files), { statistics });
-        const directed = direct(parts, place, { ...options, boards, adapter });
-        return { ...place, ...directed, statistics, lock };
-      } catch (error) {
-        lock.close();
-        adapter.close();
-        throw error;
-      }
+      return openSettled({ directory, geometry }, parts, { ...options, lock });
     }));
+}
+
+/**
+ * Opens the parts of an array under its setup.lock.
+ * @param options.lock array.lock; it is held shared then, and closed when this fails
+ * @throws AgentError as `openArray`
+ */
+export function openSettled(
+  place: ArrayPlace,
+  parts: ArrayParts,
+  options: { readonly hostName: string; readonly lock: FileLock },
+): OpenArray {
+  const { directory, geometry } = place;
+  const { hostName, lock } = options;
+  let adapter: DiskAdapter | null = null;
+  try {
+    adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), parts);
+    powerBoards(parts.files, place, lock);
+    if (!lock.take("shared", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being destaged");
+    const statistics = new HostStatistics(geometry.devices.length);
+    const boards = openBoards(parts, place, processId(parts.files), { statistics });
+    const directed = direct(parts, place, { hostName, boards, adapter });
+    return { ...place, ...directed, statistics, lock };
+  } catch (error) {
+    lock.close();
+    adapter?.close();
+    throw error;
+  }
 }
 
 /** The disk director, and what may go wrong for it. */
@@ -122,6 +137,60 @@ export function withSetupLock<T>(
   } finally {
     lock.close();
   }
+}
+
+/**
+ * Runs `use` under setup.lock on an array that does not grow: a growth that was interrupted is
+ * completed first.
+ * @throws AgentError `not_found` | `busy` | as `completeGrowth`
+ */
+export function withSettledArray<T>(
+  directory: ArrayDirectory,
+  parts: Pick<ArrayParts, "files" | "clock">,
+  use: (geometry: ArrayGeometry) => T,
+): T {
+  // First without the lock, whose file is only made where an array is.
+  readGeometry(parts.files, directory);
+  return withSetupLock(directory, parts, () => {
+    completeGrowth(parts.files, directory);
+    return use(readGeometry(parts.files, directory));
+  });
+}
+
+/** The geometry of an array for those who only look. @throws AgentError as `withSettledArray` */
+export function settledGeometry(
+  directory: ArrayDirectory,
+  parts: Pick<ArrayParts, "files" | "clock">,
+): ArrayGeometry {
+  const geometry = readGeometry(parts.files, directory);
+  if (!exists(parts.files, directory.growthPath)) return geometry;
+  return withSettledArray(directory, parts, (grown) => grown);
+}
+
+/**
+ * Runs `use` on a settled array that nobody is attached to; nobody can attach meanwhile.
+ * @param verb what is to be done, for the error
+ * @throws AgentError `busy` while somebody is attached | as `withSettledArray`
+ */
+export function withArrayAlone<T>(
+  directory: ArrayDirectory,
+  parts: Pick<ArrayParts, "files" | "clock">,
+  verb: "repair" | "remove" | "grow",
+  use: (geometry: ArrayGeometry, lock: FileLock) => T,
+): T {
+  return withSettledArray(directory, parts, (geometry) => {
+    const lock = new FileLock(directory.arrayLockPath, parts);
+    try {
+      if (lock.take("exclusive", PROBE_WAIT_MS)) return use(geometry, lock);
+      throw new AgentError(
+        "busy",
+        `Cannot ${verb} array "${directory.path}": in use, need nobody attached`,
+        { hint: "Stop the agents that name it in their stgs first." },
+      );
+    } finally {
+      lock.close();
+    }
+  });
 }
 
 /** This process's id, as the kernel names it. */

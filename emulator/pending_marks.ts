@@ -31,19 +31,41 @@ export interface TrackMarks {
   forEach(visit: (track: number, records: number) => void): void;
 }
 
+/** A mark of the whole map; `track` is the number in the array. */
+export interface PendingMark {
+  readonly track: number;
+  readonly records: number;
+}
+
 /** Makes an empty map, replacing what is there. @throws SystemError */
 export function makePendingMap(files: Files, path: string, geometry: ArrayGeometry): void {
   const temporary = `${path}.new`;
+  writePendingMap(files, temporary, { geometry, marks: [] });
+  files.rename(AT_CWD, temporary, AT_CWD, path);
+}
+
+/** Writes a map that nobody uses yet, durably. @throws SystemError */
+export function writePendingMap(
+  files: Files,
+  path: string,
+  map: { readonly geometry: ArrayGeometry; readonly marks: readonly PendingMark[] },
+): void {
   const flags = { access: "write", create: true, truncate: true, mode: 0o600 } as const;
-  const descriptor = files.open(AT_CWD, temporary, flags);
+  const descriptor = files.open(AT_CWD, path, flags);
   try {
-    files.truncate(descriptor, pendingMapBytes(geometry));
-    files.writeAllAt(descriptor, 0, encodePendingHeader(geometry.uuid));
+    files.truncate(descriptor, pendingMapBytes(map.geometry));
+    files.writeAllAt(descriptor, 0, encodePendingHeader(map.geometry.uuid));
+    for (const mark of map.marks) writeMark(files, descriptor, mark);
     files.sync(descriptor);
   } finally {
     files.close(descriptor);
   }
-  files.rename(AT_CWD, temporary, AT_CWD, path);
+}
+
+/** @throws SystemError */
+function writeMark(files: Files, descriptor: number, { track, records }: PendingMark): void {
+  const entry = Uint8Array.of(records & 0xff, records >>> 8);
+  files.writeAllAt(descriptor, PENDING_HEADER_BYTES + track * PENDING_ENTRY_BYTES, entry);
 }
 
 /** Opens the map of an array and checks it. @throws AgentError `damaged` | … | SystemError */

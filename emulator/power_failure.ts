@@ -6,12 +6,12 @@
 // on. Hosts that are attached get `volume` errors until they attach again; the next attachment puts
 // an empty board in the place of the old one, on which the lost records read as errors.
 
-import { ArrayDirectory, type ArrayParts, onArrayFiles, readGeometry } from "./array_directory.ts";
+import { ArrayDirectory, type ArrayParts, onArrayFiles } from "./array_directory.ts";
 import { POWER_OFF, SLOT, STATE } from "./board_layout.ts";
 import { FileLock } from "./file_lock.ts";
 import { ATTACH_WAIT_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
-import { arrayBusy, processId, withSetupLock } from "./open_array.ts";
+import { arrayBusy, processId, withSettledArray } from "./open_array.ts";
 import { boardNumbers, missingBoards, openBoards } from "./system_bus.ts";
 
 /**
@@ -21,10 +21,9 @@ import { boardNumbers, missingBoards, openBoards } from "./system_bus.ts";
  */
 export function failPower(path: string, parts: ArrayParts): { readonly tracks: number } {
   const directory = new ArrayDirectory(path);
-  const geometry = readGeometry(parts.files, directory);
-  const place = { directory, geometry };
   return onArrayFiles(directory.path, () =>
-    withSetupLock(directory, parts, () => {
+    withSettledArray(directory, parts, (geometry) => {
+      const place = { directory, geometry };
       const lock = new FileLock(directory.arrayLockPath, parts);
       try {
         if (!lock.take("shared", ATTACH_WAIT_MS)) throw arrayBusy(directory, "being destaged");

@@ -6,25 +6,17 @@
 
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files } from "../transport/runtime/files.ts";
-import {
-  ArrayDirectory,
-  type ArrayParts,
-  onArrayFiles,
-  readGeometry,
-  removeIfThere,
-} from "./array_directory.ts";
+import { ArrayDirectory, type ArrayParts, onArrayFiles, removeIfThere } from "./array_directory.ts";
 import type { LostTrack } from "./board_file.ts";
 import { BOARD_HEADER_BYTES, checkBoardHeader, encodeBoardHeader } from "./board_header.ts";
 import { boardLayout } from "./board_layout.ts";
 import { mendBoard } from "./board_mend.ts";
 import { type ArrayFinding, checkArray } from "./check_array.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
-import { FileLock } from "./file_lock.ts";
 import { leftovers } from "./leftovers.ts";
 import { type LostRun, lostRuns } from "./lost_records.ts";
-import { PROBE_WAIT_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
-import { processId, withSetupLock } from "./open_array.ts";
+import { processId, withArrayAlone } from "./open_array.ts";
 import { encodePendingHeader, pendingMapBytes } from "./pending_header.ts";
 import { makePendingMap, openPendingMap } from "./pending_marks.ts";
 import { type ArrayPlace, makeBoards, missingBoards, openBoards } from "./system_bus.ts";
@@ -49,20 +41,15 @@ export interface ArrayRepair {
  */
 export function repairArray(path: string, options: RepairOptions, parts: ArrayParts): ArrayRepair {
   const directory = new ArrayDirectory(path);
-  const geometry = readGeometry(parts.files, directory);
-  const place = { directory, geometry };
-  return onArrayFiles(directory.path, () =>
-    withSetupLock(directory, parts, () => {
-      const lock = new FileLock(directory.arrayLockPath, parts);
-      try {
-        if (!lock.take("exclusive", PROBE_WAIT_MS)) throw inUse(directory);
+  return onArrayFiles(
+    directory.path,
+    () =>
+      withArrayAlone(directory, parts, "repair", (geometry) => {
         // Opening them is the check; nothing is done to an array whose devices are not its own.
         new DiskAdapter(geometry, (device) => directory.devicePath(device), parts).close();
-        return repairAlone(parts, place, options);
-      } finally {
-        lock.close();
-      }
-    }));
+        return repairAlone(parts, { directory, geometry }, options);
+      }),
+  );
 }
 
 function repairAlone(parts: ArrayParts, place: ArrayPlace, options: RepairOptions): ArrayRepair {
@@ -192,10 +179,4 @@ function writeHeader(files: Files, path: string, header: Uint8Array): void {
   } finally {
     files.close(descriptor);
   }
-}
-
-function inUse({ path }: ArrayDirectory): AgentError {
-  return new AgentError("busy", `Cannot repair array "${path}": in use, need nobody attached`, {
-    hint: "Stop the agents that name it in their stgs first.",
-  });
 }

@@ -9,7 +9,7 @@
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";
 import type { ArrayDirectory, ArrayParts } from "./array_directory.ts";
-import { exists } from "./array_directory.ts";
+import { exists, removeIfThere } from "./array_directory.ts";
 import { type LostTrack, makeBoardFile } from "./board_file.ts";
 import { BOARD_HEADER_BYTES, type BoardOrigin, checkBoardHeader } from "./board_header.ts";
 import { type BoardLayout, boardLayout, POWER_OFF, STATE } from "./board_layout.ts";
@@ -65,7 +65,7 @@ export function lostTracks(files: Files, place: ArrayPlace, board: number): read
   return lost;
 }
 
-/** Makes empty boards in the places `boards`, and the memory directory if need be. */
+/** Makes boards in the places `boards`, empty but for what is lost, and their directory. */
 export function makeBoards(
   files: Files,
   place: ArrayPlace,
@@ -79,10 +79,21 @@ export function makeBoards(
   }
   for (const board of options.boards) {
     const layout = boardLayout(geometry, board);
-    const { origin } = options;
-    const lost = origin === "created" ? [] : lostTracks(files, place, board);
-    const identity = { uuid: geometry.uuid, layout, origin, lost };
+    const lost = lostTracks(files, place, board);
+    const identity = { uuid: geometry.uuid, layout, origin: options.origin, lost };
     makeBoardFile(files, directory.boardPath(geometry, board), identity);
+  }
+}
+
+/** Removes the files of all boards that are there. @throws SystemError */
+export function removeBoards(
+  files: Files,
+  directory: ArrayDirectory,
+  geometry: ArrayGeometry,
+): void {
+  for (const board of boardNumbers(geometry)) {
+    removeIfThere(files, directory.boardPath(geometry, board));
+    removeIfThere(files, `${directory.boardPath(geometry, board)}.new`);
   }
 }
 

@@ -62,6 +62,16 @@ export interface OfflineOperations {
   arrayDestage(
     directory: string,
   ): { readonly tracks: number } | Promise<{ readonly tracks: number }>;
+  /**
+   * Makes one volume larger, adds new ones, or both; null for what is not wanted.
+   * @throws AgentError `busy` while somebody is attached
+   */
+  arrayGrow(options: {
+    readonly directory: string;
+    readonly volume: string | null;
+    readonly add: number | null;
+    readonly sizeBytes: number;
+  }): ArrayView | Promise<ArrayView>;
   /** The cache loses its content; hosts that are attached get errors until they attach again. */
   arrayPowerFail(
     directory: string,

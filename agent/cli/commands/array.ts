@@ -1,4 +1,4 @@
-// `agent array create|status|check|repair|destage|power-fail|remove DIR`: the emulated array,
+// `agent array create|status|check|repair|grow|destage|power-fail|remove DIR`: the emulated array,
 // without a daemon.
 
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -126,6 +126,32 @@ export const arrayRepair: Command = {
     ];
     for (const [text, line] of lines) out.write(1, `${json ? JSON.stringify(line) : text}\n`);
     return EXIT_OK;
+  },
+};
+
+export const arrayGrow: Command = {
+  name: "array grow",
+  summary: "Make a volume larger or add volumes, while nobody is attached",
+  arguments: [DIR],
+  options: [
+    { name: "volume", value: "V", help: "The volume that gets larger" },
+    { name: "add", value: "N", help: "Count of new volumes" },
+    { name: "size", value: "SIZE", help: "Size that each of them has then", required: true },
+    JSON_OPTION,
+  ],
+  examples: [
+    "agent array grow /srv/array --volume v0 --size 1GiB",
+    "agent array grow /srv/array --add 2 --size 256MiB",
+  ],
+  async run(context) {
+    const { given, offline, absolute } = context;
+    const report = await offline.arrayGrow({
+      directory: absolute(given.requiredArgument("DIR")),
+      volume: given.value("volume"),
+      add: given.count("add", MAX_ARRAY_VOLUMES),
+      sizeBytes: given.size("size") ?? 0,
+    });
+    return printArray(context, report);
   },
 };
 

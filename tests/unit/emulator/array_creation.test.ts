@@ -4,24 +4,13 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type ArrayParts, checkArray, createArray, removeArray } from "../../../emulator/mod.ts";
+import { checkArray, createArray, removeArray } from "../../../emulator/mod.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
+import { dyingParts, Killed } from "./dying_parts.ts";
 import { filesOver } from "./files_over.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
 const OPTIONS = { volumes: 2, volumeBytes: 2 ** 20, boards: 2, cacheBytes: 2 ** 18 };
-/** What changes something; a creation is killed before each of them in turn. */
-const CHANGES = [
-  "open",
-  "writeAll",
-  "writeAllAt",
-  "truncate",
-  "rename",
-  "unlink",
-  "makeDirectory",
-] as const;
-
-class Killed extends Error {}
 
 let place: TemporaryArray;
 
@@ -30,38 +19,12 @@ beforeEach(async () => {
 });
 afterEach(() => place.dispose());
 
-/** Files of a process that ends before its n-th change: all it had open is closed then. */
-function dyingParts(changes: number): ArrayParts & { readonly end: () => void } {
-  const open = new Set<number>();
-  let left = changes;
-  const own = place.parts.files;
-  const dying = CHANGES.map((name) => {
-    const change = (...args: never[]) => {
-      if (left-- <= 0) throw new Killed();
-      const result: unknown = Reflect.apply(own[name], own, args);
-      if (name === "open") open.add(Number(result));
-      return result;
-    };
-    return [name, change] as const;
-  });
-  const close = (descriptor: number) => {
-    if (left <= 0) return; // The end of the process closes it.
-    open.delete(descriptor);
-    own.close(descriptor);
-  };
-  const files = filesOver(own, { ...Object.fromEntries(dying), close });
-  const end = () => {
-    for (const descriptor of open) place.parts.files.close(descriptor);
-  };
-  return { ...place.parts, files, end };
-}
-
 describe("createArray()", () => {
   test("killed at any moment is no obstacle to the next one, and its boards do not stay", () => {
     const memory = join(place.path, "..", "shm");
     let kills = 0;
     for (let changes = 0;; changes++) {
-      const { end, ...parts } = dyingParts(changes);
+      const { end, ...parts } = dyingParts(place.parts, changes);
       try {
         createArray(place.path, { ...OPTIONS, memory }, parts);
         break;

@@ -161,6 +161,7 @@ export class CliBed {
           mended: [{ subject: "board0", message: "replaced by an empty one" }],
           lost: [{ device: "v0", offsetBytes: 4096, bytes: 8192 }],
         }),
+      arrayGrow: (options) => note(options, report),
       arrayPowerFail: (directory) => note(directory, { tracks: 3 }),
       arrayRemove: (directory) => note(directory, undefined),
       arrayFaultAdd: (directory, fields) =>

@@ -250,6 +250,8 @@ describe("runCli() without a daemon", () => {
         "v0: 8192 bytes at 4096 are lost, their older content was taken\n" +
         "0 findings before, 1 places lost\n",
     );
+    const grow = "array grow /a --volume v1 --add 2 --size 1GiB";
+    expect((await bed.run(...grow.split(" "))).code).toBe(0);
     expect((await bed.run("array", "power-fail", "/a", "--json")).stdout).toContain('"tracks":3');
     expect((await bed.run("array", "remove", "/a")).code).toBe(0);
     expect((await bed.run("stg", "format", "stg0", "--config", "c.yaml")).code).toBe(0);
@@ -268,6 +270,7 @@ describe("runCli() without a daemon", () => {
       "/a",
       "/a",
       ["/a", { acceptLoss: true }],
+      { directory: "/a", volume: "v1", add: 2, sizeBytes: 1024 ** 3 },
       "/a",
       "/a",
       ["stg0", { force: false }],

@@ -46,12 +46,15 @@ export interface StpBedOptions {
   readonly volumes: readonly [readonly Volume[], readonly Volume[]];
   readonly timing?: Partial<StpTiming> | undefined;
   readonly format?: Partial<FormatOptions> | undefined;
+  /** Of a group that is there; default: one is formatted. */
+  readonly identity?: StgIdentity | undefined;
 }
 
 export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
   const { clock, random, timing } = options;
   const [first, second] = options.volumes;
-  const identity = await formatStg({ name: "stg0", volumes: first, random, ...options.format });
+  const identity = options.identity ??
+    await formatStg({ name: "stg0", volumes: first, random, ...options.format });
   const join = async (hostId: number, volumes: readonly Volume[]): Promise<StpHost> => {
     const medium = { identity, volumes, clock, random, timing };
     const member = await StgMember.join({ ...medium, hostId, hostName: `host${hostId}` });

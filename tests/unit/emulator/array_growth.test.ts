@@ -184,7 +184,7 @@ describe("growArray()", () => {
     for (const [options, code, message] of cases) {
       const error = errorOf(() => growArray(place.path, options, place.parts));
       expect([error?.code, error?.message]).toEqual([code, expect.stringContaining(message)]);
-      expect(error?.message).toStartWith(`Cannot grow array "${place.path}": `);
+      expect(error?.message).toContain(`Cannot grow array "${place.path}": `);
       expect(error?.hint).toBeDefined();
     }
     expect(contentOf(place.path)).toEqual(before);

@@ -1,6 +1,6 @@
 // Random runs of the array against a plain array of bytes: reads, writes, destages, evictions,
-// hosts that end in the middle of a request, attachments, power failures, accepted losses. Each run
-// prints its seed; ARRAY_SEED repeats one, ARRAY_STEPS makes it longer.
+// hosts that end in the middle of a request, attachments, power failures, volumes that grow,
+// accepted losses. Each run prints its seed; ARRAY_SEED repeats one, ARRAY_STEPS makes it longer.
 //
 // The model knows of each record its content, whether it may be pending (written since everything
 // was destaged), and whether it is lost. What the model does not know is which pending records were
@@ -15,6 +15,7 @@ import {
   createArray,
   destageArray,
   failPower,
+  growArray,
   repairArray,
 } from "../../../emulator/mod.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -24,6 +25,7 @@ import { seededRandom, type TemporaryArray, temporaryArray } from "./temporary_a
 
 const VOLUMES = 3;
 const VOLUME_BYTES = 3 * 2 ** 20;
+const MAX_VOLUME_BYTES = 6 * 2 ** 20;
 const BLOCK = 4096;
 const STEPS = Number(process.env["ARRAY_STEPS"] ?? "2000");
 /** About what a request of a few records makes. */
@@ -35,7 +37,8 @@ const seeds = given === undefined ? [1, 2, 3, 4, 5, ...fresh] : [Number(given)];
 
 interface Volume {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  /** Replaced when the volume grows. */
+  bytes: Uint8Array;
   /** By record. */
   readonly dirty: Set<number>;
   readonly lost: Set<number>;
@@ -91,14 +94,16 @@ class Run {
     else if (kind < 975) this.#destage();
     else if (kind < 990) this.#reattach();
     else if (kind < 996) this.#powerFailure();
+    else if (kind < 998) this.#grow();
     else this.#acceptLoss();
   }
 
   #range(): Range {
     const volume = this.#volumes[this.#random(VOLUMES)];
     if (volume === undefined) throw new Error("the run has volumes");
-    const offset = this.#random(VOLUME_BYTES / BLOCK) * BLOCK;
-    const most = Math.min(this.#random(20) === 0 ? 2 ** 20 : 20 * BLOCK, VOLUME_BYTES - offset);
+    const sizeBytes = volume.bytes.length;
+    const offset = this.#random(sizeBytes / BLOCK) * BLOCK;
+    const most = Math.min(this.#random(20) === 0 ? 2 ** 20 : 20 * BLOCK, sizeBytes - offset);
     return { volume, offset, count: (1 + this.#random(most / BLOCK)) * BLOCK };
   }
 
@@ -206,12 +211,26 @@ class Run {
     this.#compareAll();
   }
 
+  /** One volume, by zeros; its neighbours move to other boards. */
+  #grow(): void {
+    const { volume } = this.#range();
+    const sizeBytes = volume.bytes.length + 2 ** 20;
+    if (sizeBytes > MAX_VOLUME_BYTES) return;
+    this.#closeHosts();
+    growArray(this.#place.path, { volume: volume.name, sizeBytes }, this.#place.parts);
+    const grown = new Uint8Array(sizeBytes);
+    grown.set(volume.bytes);
+    volume.bytes = grown;
+    for (const { dirty } of this.#volumes) dirty.clear();
+    this.#hosts.push(this.#attach(), this.#attach());
+  }
+
   /** The older content of what is lost: whatever the devices hold. */
   #acceptLoss(): void {
     this.#closeHosts();
     repairArray(this.#place.path, { acceptLoss: true }, this.#place.parts);
     for (const volume of this.#volumes) {
-      const device = this.#device(volume.name);
+      const device = this.#device(volume);
       for (const record of volume.lost) {
         const at = record * BLOCK;
         volume.bytes.set(device.subarray(at, at + BLOCK), at);
@@ -226,8 +245,8 @@ class Run {
   /** Record by record where something is lost, else at once. */
   #compareAll(): void {
     for (const volume of this.#volumes) {
-      const step = volume.lost.size === 0 ? VOLUME_BYTES : BLOCK;
-      for (let offset = 0; offset < VOLUME_BYTES; offset += step) {
+      const step = volume.lost.size === 0 ? volume.bytes.length : BLOCK;
+      for (let offset = 0; offset < volume.bytes.length; offset += step) {
         this.#compare(this.#pick(), { volume, offset, count: step });
       }
     }
@@ -271,15 +290,15 @@ class Run {
     const { boards } = arrayStatus(this.#place.path, this.#place.parts);
     expect(boards.reduce((sum, board) => sum + board.writePending, 0)).toBe(0);
     for (const volume of this.#volumes) {
-      const device = this.#device(volume.name);
+      const device = this.#device(volume);
       for (const record of volume.lost) device.set(recordOf(volume.bytes, record), record * BLOCK);
       expect(firstDifference(device, volume.bytes)).toBe(-1);
     }
   }
 
-  #device(name: string): Uint8Array {
+  #device({ name, bytes: { length } }: Volume): Uint8Array {
     const { path, parts } = this.#place;
-    const bytes = new Uint8Array(VOLUME_BYTES);
+    const bytes = new Uint8Array(length);
     const descriptor = parts.files.open(-100, `${path}/${name}.dev`, { access: "read" });
     try {
       parts.files.readAt(descriptor, 0, bytes);

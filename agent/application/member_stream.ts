@@ -5,10 +5,11 @@
 // meanwhile: a shorter one is filled with zeros, a longer one is cut.
 
 import type { Files, FileStat } from "../../transport/runtime/files.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry, IndexNote } from "../entry.ts";
 import type { DataRecord } from "../record.ts";
 import {
   BLOCK_BYTES,
+  encodeFiller,
   encodeMemberHeader,
   MAX_SPARSE_EXTENTS,
   paddingBytes,
@@ -31,9 +32,16 @@ export interface MemberPlan {
   readonly tarBytes: number;
 }
 
-/** Plans the member of an entry; `sparse` is the map of a file that is stored with holes. */
-export function planMember(entry: Entry, sparse: SparseMap | null): MemberPlan {
-  const header = encodeMemberHeader(entry, { sparse: sparse ?? undefined });
+/**
+ * Plans the member of an entry; `sparse` is the map of a file that is stored with holes, `dumpdir`
+ * the names of a directory for GNU tar.
+ */
+export function planMember(
+  entry: Entry,
+  sparse: SparseMap | null,
+  dumpdir?: Uint8Array,
+): MemberPlan {
+  const header = encodeMemberHeader(entry, { sparse: sparse ?? undefined, dumpdir });
   const whole = entry.type === "file" && entry.sizeBytes > 0
     ? [{ offset: 0, length: entry.sizeBytes }]
     : [];
@@ -130,6 +138,18 @@ export function* streamMember(
   yield* appendBytes(frames, new Uint8Array(paddingBytes(plan.contentBytes)));
   if (failure !== null) throw failure;
   return complete;
+}
+
+/** Notes something about a path, in a frame of its own when the present one has many notes. */
+export function* addNote(
+  frames: FrameAssembler,
+  note: IndexNote,
+): Generator<DataRecord, void, void> {
+  if (frames.notesAreFull) {
+    if (frames.isEmpty) frames.append(encodeFiller());
+    yield frames.cut();
+  }
+  frames.addNote(note);
 }
 
 /** Ends the stream: two blocks of zeros and the last frame. */

@@ -135,7 +135,10 @@ export interface BackupView {
   /** Name of the database, null for file systems. */
   readonly database: string | null;
   readonly time: string;
+  /** An incremental backup holds what changed since its parent; it presents the whole tree. */
+  readonly level: "full" | "incremental";
   readonly status: "ok" | "incomplete";
+  /** What its own media hold. */
   readonly files: number;
   readonly bytes: number;
   readonly channels: ChannelBytes;
@@ -143,6 +146,8 @@ export interface BackupView {
 }
 
 export interface BackupDetail extends BackupView {
+  /** The backup that an incremental one builds on. */
+  readonly parent: string | null;
   readonly paths: readonly string[];
   readonly exclude: readonly string[];
   readonly seconds: number;

@@ -115,6 +115,7 @@ const backupShape = {
   kind: z.enum(["filesystem", "postgresql", "sqlite", "command"]),
   database: z.string().nullable(),
   time: z.string(),
+  level: z.enum(["full", "incremental"]),
   status: z.enum(["ok", "incomplete"]),
   files: count,
   bytes: count,
@@ -126,6 +127,7 @@ export const backupViewSchema: z.ZodType<BackupView> = z.looseObject(backupShape
 
 export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
   ...backupShape,
+  parent: z.string().nullable(),
   paths: z.array(z.string()),
   exclude: z.array(z.string()),
   seconds: count,

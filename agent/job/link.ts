@@ -24,7 +24,7 @@ import {
   type WaitOptions,
   withDeadline,
 } from "../../transport/mod.ts";
-import type { DataRecord, RestoreRecord } from "../record.ts";
+import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
 import {
   CURSOR_BYTES,
   CURSOR_RECORDS,
@@ -37,7 +37,9 @@ import type { LinkDocument } from "./link_document.ts";
 import {
   dataRecordBytes,
   encodeDataRecord,
+  encodeParentChunk,
   encodeRestoreRecord,
+  parentChunkBytes,
   restoreRecordBytes,
 } from "./link_frame.ts";
 import { LinkInbox } from "./link_inbox.ts";
@@ -76,6 +78,8 @@ export class JobLink {
   #received = 0;
   #untoldRecords = 0;
   #untoldBytes = 0;
+  /** The parent chunk that was asked for and is not here. */
+  #wanted: number | null = null;
 
   constructor(conns: LinkConns, options: LinkOptions) {
     this.#control = new LinkConn(conns.control);
@@ -101,6 +105,10 @@ export class JobLink {
       signal,
       ended: this.#ended,
       received,
+      onFallback: (fallback) => {
+        options.onFallback(fallback);
+        this.#askAgain();
+      },
     });
     if ("reason" in conn) this.#lane.lose(conn);
     if (data !== null) this.#open.add(data);
@@ -134,6 +142,19 @@ export class JobLink {
   sendRestore(record: RestoreRecord, options: WaitOptions = {}): Promise<void> {
     const fill = (into: Uint8Array) => encodeRestoreRecord(record, into);
     return this.#sendRecord({ totalBytes: restoreRecordBytes(record), fill }, options);
+  }
+
+  /** Answers a `parent-wanted`, on the channel of the records. */
+  async sendParent(chunk: ParentChunk): Promise<void> {
+    const fill = (into: Uint8Array) => encodeParentChunk(chunk, into);
+    const message = { totalBytes: parentChunkBytes(chunk), fill };
+    await (this.#lane?.sendOnce(message) ?? this.#control.send(message, this.#options));
+  }
+
+  /** Asks for rows of the parent, again when the storage channel dies with them. */
+  async wantParent(index: number): Promise<void> {
+    this.#wanted = index;
+    await this.send({ type: "parent-wanted", index });
   }
 
   /**
@@ -208,6 +229,12 @@ export class JobLink {
     return this.#lane?.take(document) ?? false;
   }
 
+  #askAgain(): void {
+    if (this.#wanted === null) return;
+    // A control connection that fails is noticed where it is read.
+    this.wantParent(this.#wanted).catch(() => {});
+  }
+
   #networkBytes(): number {
     const [control, errors] = [this.#control.conn.counters, this.#errors.conn.counters];
     return control.receivedBytes + errors.receivedBytes;
@@ -229,6 +256,10 @@ export class JobLink {
   #count(message: LinkMessage): void {
     if (message.kind === "document") {
       if (message.document.type === "cursor") this.#lane?.acknowledge(message.document.received);
+      return;
+    }
+    if (message.kind === "parent") {
+      if (message.chunk.index === this.#wanted) this.#wanted = null;
       return;
     }
     const { sequence, frame } = message.record;

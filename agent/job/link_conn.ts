@@ -14,12 +14,13 @@ import {
   type WaitOptions,
   writeAll,
 } from "../../transport/mod.ts";
-import type { DataRecord, RestoreRecord } from "../record.ts";
+import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
 import { LINK_DOCUMENT_BYTES_MAX } from "./limits.ts";
 import { decodeDocument, encodeDocument, type LinkDocument } from "./link_document.ts";
 import {
   decodeDataRecord,
   decodeHeader,
+  decodeParentChunk,
   decodeRestoreRecord,
   encodeHeader,
   HEADER_BYTES,
@@ -28,7 +29,8 @@ import {
 export type LinkMessage =
   | { readonly kind: "document"; readonly document: LinkDocument }
   | { readonly kind: "data"; readonly record: DataRecord }
-  | { readonly kind: "restore"; readonly record: RestoreRecord };
+  | { readonly kind: "restore"; readonly record: RestoreRecord }
+  | { readonly kind: "parent"; readonly chunk: ParentChunk };
 
 /** A message to be sent: its size, and what writes it into a buffer of that size. */
 export interface Outgoing {
@@ -107,6 +109,7 @@ export class LinkConn {
     if (header.kind === "restore") {
       return { kind: "restore", record: decodeRestoreRecord(payload) };
     }
+    if (header.kind === "parent") return { kind: "parent", chunk: decodeParentChunk(payload) };
     return { kind: "document", document: decodeDocument(payload) };
   }
 }

@@ -61,6 +61,8 @@ export interface ServerFilesystemTask extends TaskBase {
       readonly backup: string;
       readonly paths: readonly string[];
       readonly exclude: readonly string[];
+      /** Asked for a full backup. */
+      readonly full: boolean;
     }
     | {
       readonly type: "restore";

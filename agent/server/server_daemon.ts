@@ -14,6 +14,7 @@ import {
   TOKEN_BYTES,
   withDeadline,
 } from "../../transport/mod.ts";
+import { normalizeSourcePaths } from "../application/mod.ts";
 import type { ClientEntry, ServerConfig } from "../config/mod.ts";
 import type {
   BackupDetail,
@@ -90,10 +91,9 @@ export class ServerDaemon extends DaemonBase {
   }
 
   override backup(reference: string): BackupDetail {
-    const { paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault.backup(
-      reference,
-    );
-    return { ...toView(rest), paths, exclude, seconds, mediaBytes, media, skipped };
+    const { parent, paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault
+      .backup(reference);
+    return { ...toView(rest), parent, paths, exclude, seconds, mediaBytes, media, skipped };
   }
 
   override list(reference: string, path: string | null): readonly ListedEntry[] {
@@ -210,15 +210,18 @@ export class ServerDaemon extends DaemonBase {
 
   #action(
     request: FilesystemRequest,
-    backup: string,
+    restored: string,
     client: ClientEntry,
   ): ServerFilesystemTask["action"] {
     if (request.kind === "restore-filesystem") {
       const { target, include, overwrite } = request;
-      return { type: "restore", backup, target, include, overwrite };
+      return { type: "restore", backup: restored, target, include, overwrite };
     }
-    const { paths, exclude } = request;
-    return { type: "backup", backup: this.#vault.newBackupId(client.name), paths, exclude };
+    const { exclude, full } = request;
+    // The paths as the client walks them: they name the source.
+    const paths = normalizeSourcePaths(request.paths);
+    const backup = this.#vault.newBackupId(client.name);
+    return { type: "backup", backup, paths, exclude, full };
   }
 
   #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
@@ -287,13 +290,14 @@ export class ServerDaemon extends DaemonBase {
 
 /** The part of a catalog entry that listings show. */
 function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, status, files, bytes, channels, fallback } = backup;
+  const { client, kind, database, time, level, status, files, bytes, channels, fallback } = backup;
   return {
     backup: backup.backup,
     client,
     kind,
     database,
     time,
+    level,
     status,
     files,
     bytes,

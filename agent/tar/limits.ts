@@ -4,10 +4,16 @@
 export const MAX_PATH_BYTES = 65_536;
 
 /**
- * Longest body of one pax header in bytes: a path, a link target and their records fit, and a
- * peer cannot make us hold more.
+ * Names of one directory as GNU.dumpdir in bytes: some millions. A directory with more is stored
+ * without it, so that GNU tar alone does not see what was deleted from it.
  */
-export const MAX_PAX_BYTES = 4 * MAX_PATH_BYTES;
+export const MAX_DUMPDIR_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Longest body of one pax header in bytes: a path, a link target, the names of a directory and
+ * their records fit, and a peer cannot make us hold more.
+ */
+export const MAX_PAX_BYTES = MAX_DUMPDIR_BYTES + 4 * MAX_PATH_BYTES;
 
 /** Extents of one sparse map: 2 MiB of map text; a file with more is stored whole. */
 export const MAX_SPARSE_EXTENTS = 65_536;

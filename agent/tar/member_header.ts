@@ -33,6 +33,17 @@ const TYPEFLAGS: Readonly<Record<EntryType, string>> = {
 export interface MemberExtra {
   /** The data extents of a file that is stored sparse. */
   readonly sparse?: SparseMap | undefined;
+  /** The names of a directory (dumpdir.ts), for GNU tar to remove all others. */
+  readonly dumpdir?: Uint8Array | undefined;
+}
+
+/** A header that means nothing: what a frame holds that carries notes alone. */
+export function encodeFiller(): Uint8Array {
+  const records = [encodePaxRecord("comment", "notes")];
+  const bytes = records.reduce((sum, record) => sum + record.length, 0);
+  const filler = new Uint8Array(BLOCK_BYTES + bytes + paddingBytes(bytes));
+  writePaxHeader(filler, records, bytes, "g");
+  return filler;
 }
 
 /** Bytes that make `count` a multiple of 512. */
@@ -62,6 +73,7 @@ export function encodeMemberHeader(entry: Entry, extra: MemberExtra = {}): Uint8
   const content = entry.type === "file" ? entry.sizeBytes : 0;
   const size = extra.sparse === undefined ? content : map.length + sparseDataBytes(extra.sparse);
   const pax = paxRecords(entry, { name, linkname, size, sparse: extra.sparse !== undefined });
+  if (extra.dumpdir !== undefined) pax.push(encodePaxRecord("GNU.dumpdir", extra.dumpdir));
   const paxBytes = pax.reduce((sum, record) => sum + record.length, 0);
   const paxBlocks = paxBytes === 0 ? 0 : BLOCK_BYTES + paxBytes + paddingBytes(paxBytes);
   const header = new Uint8Array(paxBlocks + BLOCK_BYTES + map.length);
@@ -112,7 +124,12 @@ function paxRecords(entry: Entry, fields: Fields): Uint8Array[] {
   return records;
 }
 
-function writePaxHeader(into: Uint8Array, records: Uint8Array[], bytes: number): void {
+function writePaxHeader(
+  into: Uint8Array,
+  records: Uint8Array[],
+  bytes: number,
+  typeflag: "x" | "g" = "x",
+): void {
   writeHeaderBlock(into, 0, {
     name: PAX_NAME,
     mode: 0o644,
@@ -120,7 +137,7 @@ function writePaxHeader(into: Uint8Array, records: Uint8Array[], bytes: number):
     gid: 0,
     size: bytes,
     mtimeSeconds: 0,
-    typeflag: "x",
+    typeflag,
     linkname: EMPTY,
     major: 0,
     minor: 0,

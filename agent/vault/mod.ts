@@ -5,6 +5,7 @@ export type { VaultOptions, VaultRecovery } from "./vault.ts";
 export { BackupWriter, VaultWriter } from "./vault_writer.ts";
 export type { BackupMeta } from "./vault_writer.ts";
 export type { VaultPlace } from "./vault_error.ts";
+export { chooseParent } from "./level_policy.ts";
 export { VaultReader } from "./vault_reader.ts";
 export type { RestorePlan } from "./restore_plan.ts";
 export { verifyError } from "./verify.ts";

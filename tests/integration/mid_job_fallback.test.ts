@@ -36,7 +36,7 @@ function cutAfter(bed: JobBed, host: Host, frames: number): void {
 
 function backup(bed: JobBed) {
   const paths = [bed.path("data")];
-  return bed.run({ type: "backup", backup: BACKUP, paths, exclude: [] });
+  return bed.run({ type: "backup", backup: BACKUP, paths, exclude: [], full: true });
 }
 
 function restore(bed: JobBed) {

@@ -2,12 +2,13 @@
 //
 // Invariants: every component is opened in the directory before it, without following links, so
 // that nothing outside the target is ever reached; a directory gets its own owner, times and mode
-// when the restore leaves it, after everything inside; a directory that only a redirected file
-// enters keeps the times it has.
+// when the restore leaves it, after everything inside. A directory that is entered again keeps what
+// it has: the members of an incremental backup lie in several media, which the restore goes over one
+// after the other. One that was made before its own entry came is closed to others until then.
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
-import { SystemError } from "../../../transport/runtime/files.ts";
+import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
 import { openTarget } from "../open_target.ts";
@@ -15,6 +16,8 @@ import { compareBytes } from "./source_paths.ts";
 
 /** Rights of a directory while it is being filled; its own come when the restore leaves it. */
 const FILLING_MODE = 0o700;
+/** Rights that it takes to fill a directory. */
+const WRITABLE = 0o300;
 /** Rights of a parent that has no entry of its own in the stream. */
 const PARENT_MODE = 0o755;
 
@@ -34,14 +37,15 @@ interface Opened {
 export interface EnterOptions {
   /** A plain file or link in the way is removed. */
   readonly replace: boolean;
-  /** Directories that are there already keep their times. */
-  readonly keepTimes: boolean;
 }
 
 export class TargetTree {
   readonly #files: Files;
   readonly #levels: Level[] = [];
   readonly #maxOpen: number;
+  /** Directories that were made and whose own entry did not come yet, by path. */
+  readonly #unnamed = new Map<string, readonly Uint8Array[]>();
+  readonly #decoder = new TextDecoder("latin1");
 
   /** Opens the target, and makes it (and its parents) when it is not there. */
   constructor(files: Files, target: string, maxOpen = MAX_OPEN_DIRECTORIES) {
@@ -69,14 +73,21 @@ export class TargetTree {
       shared++;
     }
     while (this.#levels.length > shared + 1) this.#leave();
-    for (const component of components.slice(shared)) {
+    for (let depth = shared; depth < components.length; depth++) {
+      const component = components[depth] as Uint8Array;
       const { descriptor, made } = this.#openOrMake(this.#descriptor, component, options);
       this.#push(descriptor, component);
-      // Closed to others while it is filled; the directory's own entry replaces this.
-      if (made) this.setFinish((open) => this.#files.changeMode(open, ".", PARENT_MODE));
-      else if (options.keepTimes) this.#keepTimes(descriptor);
+      if (made) {
+        const path = components.slice(0, depth + 1).map((one) => one.slice());
+        this.#unnamed.set(this.#keyOf(path), path);
+      } else this.#keep(descriptor);
     }
     return this.#descriptor;
+  }
+
+  /** The entry of a directory came. @returns true when the restore had made it before that */
+  name(components: readonly Uint8Array[]): boolean {
+    return this.#unnamed.delete(this.#keyOf(components));
   }
 
   /**
@@ -109,6 +120,12 @@ export class TargetTree {
 
   /** Completes and closes all directories. */
   finish(): void {
+    while (this.#levels.length > 1) this.#leave();
+    for (const path of this.#unnamed.values()) {
+      const descriptor = this.openPath(path);
+      this.#files.changeMode(descriptor, ".", PARENT_MODE);
+      this.#files.close(descriptor);
+    }
     while (this.#levels.length > 0) this.#leave();
   }
 
@@ -134,9 +151,29 @@ export class TargetTree {
     return { descriptor: this.#files.open(parent, name, flags), made: true };
   }
 
-  #keepTimes(descriptor: number): void {
-    const { atimeNs, mtimeNs } = this.#files.statDescriptor(descriptor);
-    this.setFinish((open) => this.#files.setTimes(open, ".", atimeNs, mtimeNs));
+  #keep(descriptor: number): void {
+    const { atimeNs, mtimeNs, mode } = this.#files.statDescriptor(descriptor);
+    const opened = (mode & WRITABLE) !== WRITABLE && this.#changeMode(descriptor, mode | WRITABLE);
+    this.setFinish((open) => {
+      this.#files.setTimes(open, ".", atimeNs, mtimeNs);
+      if (opened) this.#changeMode(open, mode);
+    });
+  }
+
+  /** @returns false for a directory of somebody else */
+  #changeMode(descriptor: number, mode: number): boolean {
+    try {
+      // Not by ".": that takes the right to enter it.
+      this.#files.changeMode(AT_CWD, `/proc/self/fd/${descriptor}`, mode);
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === "EPERM") return false;
+      throw error;
+    }
+  }
+
+  #keyOf(components: readonly Uint8Array[]): string {
+    return components.map((one) => this.#decoder.decode(one)).join("/");
   }
 
   #push(descriptor: number, name: Uint8Array): void {

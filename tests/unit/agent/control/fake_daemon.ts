@@ -101,6 +101,8 @@ export const BACKUP: BackupDetail = {
   kind: "filesystem",
   database: null,
   time: "2026-01-01T00:00:00Z",
+  level: "full",
+  parent: null,
   status: "ok",
   files: 3,
   bytes: 4096,

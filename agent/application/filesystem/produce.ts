@@ -3,7 +3,8 @@
 // With a parent only what changed since becomes a member: size, mtime, ctime, inode or type
 // differ, or the parent noted it as unsettled. Unchanged files are neither opened nor read. What
 // the parent has and the walk does not find is noted as deleted, and the directory it was in is
-// stored with all its names for GNU tar. A hard link is stored again when its first name is.
+// stored with all its names for GNU tar. A hard link is stored again when its first name is, and a
+// directory, after its content, when something in it was: GNU tar changes its time on the way.
 // Memory: one frame, the names of the directories on one path, and the parent's rows of the same.
 
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -80,12 +81,21 @@ interface Before {
   readonly lostNames: boolean;
 }
 
+/** A directory that the walk is inside of. */
+interface Open {
+  readonly path: Uint8Array;
+  readonly stat: FileStat;
+  readonly isStored: boolean;
+  hasStored: boolean;
+}
+
 class Store {
   readonly frames: FrameAssembler;
   readonly #options: ProduceFilesystemOptions;
   readonly #excluded: (path: Uint8Array) => boolean;
   readonly #links = new HardLinks();
   readonly #comparison: ParentComparison | null;
+  readonly #open: Open[] = [];
 
   constructor(options: ProduceFilesystemOptions, excluded: (path: Uint8Array) => boolean) {
     this.frames = new FrameAssembler(options);
@@ -96,25 +106,43 @@ class Store {
   }
 
   *visit(visit: Visit): Steps {
+    while (this.#open.length > visit.depth) yield* this.#leave();
+    const isStored = yield* this.#take(visit);
+    const around = this.#open.at(-1);
+    if (isStored && around !== undefined) around.hasStored = true;
+    if (visit.stat.type !== "directory") return;
+    this.#open.push({ path: visit.path, stat: visit.stat, isStored, hasStored: false });
+  }
+
+  /** @returns true when a member was stored */
+  *#take(visit: Visit): Steps<boolean> {
     const lookedMs = this.#options.clock?.wallMs() ?? Infinity;
     const before = this.#comparison === null ? null : yield* this.#compare(visit, this.#comparison);
     const first = this.#links.firstName(visit.stat);
     if (before !== null && isUnchanged(visit.stat, before, first)) {
       if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: false });
-      return;
+      return false;
     }
     const stored = first === null
       ? yield* this.#storeVisit(visit)
       : yield* this.#storeLink(visit, first);
-    if (stored === null) return;
+    if (stored === null) return false;
     if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
     const isRecent = lookedMs - Number(visit.stat.ctimeNs / 1_000_000n) < SETTLED_AFTER_MS;
     if (stored === "unsettled" || isRecent) {
       yield* addNote(this.frames, { kind: "unsettled", path: visit.path });
     }
+    return true;
+  }
+
+  *#leave(): Steps {
+    const left = this.#open.pop();
+    if (left === undefined || this.#comparison === null || left.isStored || !left.hasStored) return;
+    yield* this.#storePlain(toEntry(left.path, left.stat, null));
   }
 
   *finish(): Steps {
+    while (this.#open.length > 0) yield* this.#leave();
     if (this.#comparison !== null) yield* this.#noteAll(this.#comparison.finish());
     yield* endStream(this.frames);
   }

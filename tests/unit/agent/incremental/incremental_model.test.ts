@@ -1,0 +1,63 @@
+// Random histories of a tree with a backup after each step: every backup restores exactly the tree
+// of its time, by this program and by GNU tar, and the media alone make the same catalog again.
+// Each history prints its seed; INCREMENTAL_SEED repeats one, INCREMENTAL_STEPS makes it longer.
+
+import { rmSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { SeededRandom } from "../../../simulation/seeded_random.ts";
+import { picture } from "../application/fixture.ts";
+import { IncrementalBed } from "./incremental_bed.ts";
+import { RandomTree } from "./random_tree.ts";
+
+const given = process.env["INCREMENTAL_SEED"];
+const fresh = Date.now() % 2 ** 31;
+const seeds = given === undefined
+  ? [1, 2, 3, 4, 5, ...Array.from({ length: 5 }, (_, at) => fresh + at)]
+  : [Number(given)];
+const steps = Number(process.env["INCREMENTAL_STEPS"] ?? 4);
+
+interface Moment {
+  readonly backup: string;
+  readonly tree: string;
+}
+
+describe("backups of a tree that changes", () => {
+  for (const seed of seeds) {
+    test(`restore() gives the tree of its time, seed ${seed}`, () => {
+      using bed = new IncrementalBed(32 * 1024);
+      const random = new SeededRandom(seed);
+      const tree = new RandomTree(bed.source, random);
+      tree.grow(25);
+      const moments: Moment[] = [];
+      const history: string[] = [];
+      for (let step = 0; step <= steps; step++) {
+        if (step > 0) history.push(...tree.change(1 + random.below(8)), "back up");
+        const full = step > 0 && random.chance(0.1);
+        const { backup } = bed.backUp({ full });
+        moments.push({ backup: backup.backup, tree: picture(bed.source) });
+        for (const moment of moments) checkRestore(bed, moment, history);
+      }
+      for (const { backup, tree } of moments) {
+        using replayed = bed.replay(backup);
+        expect([backup, history, picture(replayed.path)]).toEqual([backup, history, tree]);
+      }
+      checkRebuild(bed);
+    });
+  }
+});
+
+function checkRestore(bed: IncrementalBed, { backup, tree }: Moment, history: string[]): void {
+  using restored = bed.restore(backup);
+  expect(restored.warnings).toEqual([]);
+  expect([backup, history, picture(restored.path)]).toEqual([backup, history, tree]);
+}
+
+function checkRebuild(bed: IncrementalBed): void {
+  const before = bed.dump();
+  for (const suffix of ["", "-wal", "-shm"]) {
+    rmSync(`${bed.vault}/catalog.sqlite${suffix}`, { force: true });
+  }
+  using vault = bed.openVault();
+  expect(vault.recovery.unreadable).toEqual([]);
+  expect(bed.dump()).toBe(before);
+}

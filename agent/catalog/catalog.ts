@@ -41,6 +41,13 @@ export interface CatalogRow extends IndexRow {
   readonly unsettled: boolean;
 }
 
+/** A row and the interval of backups that see it: [first, end), open when `end` is null. */
+export interface Version {
+  readonly row: CatalogRow;
+  readonly first: number;
+  readonly end: number | null;
+}
+
 /** Names a source: what makes backups build on one another. */
 export interface SourceName {
   readonly client: string;
@@ -54,6 +61,9 @@ const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude,
     p.backup AS parent_backup
   FROM backups b JOIN sources s ON s.id = b.source LEFT JOIN backups p ON p.number = b.parent
   ORDER BY b.number`;
+/** The range of all directories' keys. */
+const EVERYTHING = { first: new Uint8Array(0), end: Uint8Array.of(1) } as const;
+const EVERYWHERE = [EVERYTHING.first, EVERYTHING.end] as const;
 const ROWS = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN directories d ON d.id = e.directory`;
 
 export class Catalog {
@@ -146,6 +156,31 @@ export class Catalog {
     return this.#inWalkOrder(SEEN, [backup.source, first, end, ...seenBy(backup)]);
   }
 
+  /** The rows that a backup sees and `unlike` does not, in the order of a walk. */
+  rowsInWalkOrder(backup: CatalogBackup, unlike: CatalogBackup): Generator<CatalogRow> {
+    const sameLine = backup.generation === unlike.generation;
+    const seen = sameLine ? `${SEEN} AND NOT (${SEEN})` : SEEN;
+    const line = sameLine ? seenBy(unlike) : [];
+    return this.#inWalkOrder(seen, [backup.source, ...EVERYWHERE, ...seenBy(backup), ...line]);
+  }
+
+  /** Every state of what is below a path in the line of backups of `full`, first state first. */
+  *versions(full: CatalogBackup, path: Uint8Array): Generator<Version> {
+    // The root's own parent is "": everything.
+    const { first, end } = path.length === 0 ? EVERYTHING : walkRange(path);
+    const found = this.#columns(
+      `SELECT ${ENTRY_COLUMNS}, e.first, e."end" FROM directories d
+        CROSS JOIN entries e ON e.directory = d.id
+        WHERE d.source = ? AND d.key >= ? AND d.key < ? AND e.generation = ?
+        ORDER BY d.key, e.name, e.first`,
+      [full.source, first, end, full.generation],
+    );
+    for (const columns of found) {
+      const closed = columns["end"] === null ? null : numberOf(columns, "end");
+      yield { row: toRow(columns), first: numberOf(columns, "first"), end: closed };
+    }
+  }
+
   /** All rows that a backup sees, in no particular order. */
   rows(backup: CatalogBackup): Generator<CatalogRow> {
     return this.#iterate(`WHERE ${SEEN}`, seenBy(backup));
@@ -202,9 +237,13 @@ export class Catalog {
   }
 
   *#select(sql: string, parameters: readonly SQLInputValue[]): Generator<CatalogRow> {
+    for (const columns of this.#columns(sql, parameters)) yield toRow(columns);
+  }
+
+  *#columns(sql: string, parameters: readonly SQLInputValue[]): Generator<Columns> {
     const rows = this.#run("read", () => this.#database.prepare(sql).iterate(...parameters));
     try {
-      for (const columns of rows) yield toRow(columns);
+      yield* rows;
     } catch (error) {
       throw catalogError(error, `read catalog "${this.#path}"`);
     }

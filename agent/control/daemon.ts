@@ -16,6 +16,8 @@ export type JobKind =
   | "restore-filesystem"
   | "restore-database"
   | "verify"
+  /** Makes the catalog again from the media. */
+  | "rebuild-catalog"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
   | "validate";
 
@@ -113,7 +115,14 @@ export type JobRequest =
     readonly database: string;
     readonly target: string | null;
   }
-  | { readonly kind: "verify"; readonly backups: readonly string[]; readonly data: boolean };
+  | {
+    readonly kind: "verify";
+    readonly backups: readonly string[];
+    readonly data: boolean;
+    /** The n-th of m parts; all m together look at everything once. */
+    readonly subset: { readonly part: number; readonly of: number } | null;
+  }
+  | { readonly kind: "rebuild-catalog" };
 
 export interface JobView {
   readonly job: string;
@@ -171,6 +180,35 @@ export interface ListedEntry {
   /** RFC 3339 with nanoseconds, UTC. */
   readonly mtime: string;
   readonly target: string | null;
+}
+
+/** One line of `find`: a state of a path, and the first and last backup that have it. */
+export interface FoundEntry extends ListedEntry {
+  readonly client: string;
+  readonly first: string;
+  readonly last: string;
+}
+
+export type ChangeReason =
+  | "type"
+  | "size"
+  | "mtime"
+  | "mode"
+  | "owner"
+  | "target"
+  | "device"
+  | "inode"
+  | "ctime";
+
+/** One line of `diff`. */
+export interface ChangedEntry {
+  readonly change: "added" | "removed" | "changed";
+  readonly path: string;
+  readonly pathBase64: string | null;
+  readonly type: string;
+  readonly bytes: number;
+  /** How it changed; none of what was added or removed. */
+  readonly reasons: readonly ChangeReason[];
 }
 
 export interface StgView {
@@ -288,7 +326,7 @@ export interface Daemon {
   /** Events after `since`, then live ones, ending after the Summary. */
   events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent>;
   stgs(): readonly StgView[];
-  /** Sets every channel to a client up and gives it up again. Server only, as the four below. */
+  /** Sets every channel to a client up and gives it up again. Server only, as all below. */
   validate(client: string): Promise<ValidationView>;
   /** Newest last. */
   backups(): readonly BackupView[];
@@ -296,4 +334,8 @@ export interface Daemon {
   backup(reference: string): BackupDetail;
   /** Immediate children of `path`, or the object itself; without a path the roots. */
   list(reference: string, path: string | null): readonly ListedEntry[];
+  /** What a glob matches in any backup. */
+  find(glob: string): Promise<readonly FoundEntry[]>;
+  /** What changed from one backup to another. */
+  diff(before: string, after: string): Promise<readonly ChangedEntry[]>;
 }

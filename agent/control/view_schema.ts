@@ -7,6 +7,8 @@ import { z } from "zod";
 import type {
   BackupDetail,
   BackupView,
+  ChangedEntry,
+  FoundEntry,
   JobEventBody,
   JobView,
   ListedEntry,
@@ -89,6 +91,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
     "restore-filesystem",
     "restore-database",
     "verify",
+    "rebuild-catalog",
     "validate",
   ]),
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
@@ -136,7 +139,7 @@ export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
   skipped: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
 });
 
-export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
+const listedShape = {
   path: z.string(),
   pathBase64: z.string().nullable(),
   type: z.string(),
@@ -146,6 +149,26 @@ export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
   bytes: count,
   mtime: z.string(),
   target: z.string().nullable(),
+};
+
+export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject(listedShape);
+
+export const foundEntrySchema: z.ZodType<FoundEntry> = z.looseObject({
+  ...listedShape,
+  client: z.string(),
+  first: z.string(),
+  last: z.string(),
+});
+
+export const changedEntrySchema: z.ZodType<ChangedEntry> = z.looseObject({
+  change: z.enum(["added", "removed", "changed"]),
+  path: z.string(),
+  pathBase64: z.string().nullable(),
+  type: z.string(),
+  bytes: count,
+  reasons: z.array(
+    z.enum(["type", "size", "mtime", "mode", "owner", "target", "device", "inode", "ctime"]),
+  ),
 });
 
 export const stgViewSchema: z.ZodType<StgView> = z.looseObject({

@@ -17,6 +17,7 @@ export type {
   NetworkPart,
   ServerDatabaseTask,
   ServerFilesystemTask,
+  ServerRebuildTask,
   ServerValidateTask,
   ServerVerifyTask,
   StgAccess,

@@ -6,6 +6,8 @@ export { BackupWriter, VaultWriter } from "./vault_writer.ts";
 export type { BackupMeta } from "./vault_writer.ts";
 export type { VaultPlace } from "./vault_error.ts";
 export { chooseParent } from "./level_policy.ts";
+export { rebuildCatalog } from "./rebuild_catalog.ts";
+export type { RebuildStep } from "./rebuild_catalog.ts";
 export { VaultReader } from "./vault_reader.ts";
 export type { RestorePlan } from "./restore_plan.ts";
 export { verifyError } from "./verify.ts";

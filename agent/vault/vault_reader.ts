@@ -16,7 +16,7 @@ import { readRestoreRecords } from "./restore_records.ts";
 import { withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 import { verifyBackup } from "./verify.ts";
-import type { VerifyEvent, VerifyReport } from "./verify.ts";
+import type { VerifyEvent, VerifyOptions, VerifyReport } from "./verify.ts";
 
 /** A row and where a walk finds it. */
 export type ParentRowAt = Entry & {
@@ -107,10 +107,17 @@ export class VaultReader {
     return readRestoreRecords(plan, (media) => this.#openMedia(media));
   }
 
-  /** Verifies one backup. @throws AgentError `not_found` */
+  /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */
+  mediaOf(reference: string): string[] {
+    const numbers = this.#catalog.mediaOf(this.#catalog.backup(reference));
+    return this.#catalog.backups().filter((one) => numbers.includes(one.number))
+      .map((one) => one.backup);
+  }
+
+  /** Verifies the media file of one backup. @throws AgentError `not_found` */
   verify(
     reference: string,
-    options: { readonly data: boolean },
+    options: VerifyOptions,
   ): Generator<VerifyEvent, VerifyReport> {
     const parts = { catalog: this.#catalog, store: this.#store };
     return verifyBackup(parts, this.#catalog.backup(reference), options);

@@ -67,5 +67,7 @@ function silentDaemon(): Daemon {
     backups: () => [],
     backup: never,
     list: never,
+    find: never,
+    diff: never,
   };
 }

@@ -123,7 +123,7 @@ describe("runCli() starts jobs", () => {
         overwrite: "refuse",
       },
       { kind: "restore-database", backup: "latest:app", database: "app", target: null },
-      { kind: "verify", backups: ["b1", "b2"], data: true },
+      { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
     ]);
   });
 

@@ -14,7 +14,7 @@ const fresh = Date.now() % 2 ** 31;
 const seeds = given === undefined
   ? [1, 2, 3, 4, 5, ...Array.from({ length: 5 }, (_, at) => fresh + at)]
   : [Number(given)];
-const steps = Number(process.env["INCREMENTAL_STEPS"] ?? 4);
+const steps = Number(process.env["INCREMENTAL_STEPS"] ?? 3);
 
 interface Moment {
   readonly backup: string;

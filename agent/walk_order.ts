@@ -18,12 +18,19 @@ export function compareWalkOrder(a: Uint8Array, b: Uint8Array): number {
 
 /** The key of a full path; that of "" is "". */
 export function walkKey(path: Uint8Array): Uint8Array {
-  return path.map((byte) => byte === SLASH ? 0 : byte);
+  return exchanged(path, SLASH, 0);
 }
 
 /** The inverse of `walkKey`. */
 export function pathOfWalkKey(key: Uint8Array): Uint8Array {
-  return key.map((byte) => byte === 0 ? SLASH : byte);
+  return exchanged(key, 0, SLASH);
+}
+
+/** A loop, for it runs for every row of a catalog: `map` takes ten times as long. */
+function exchanged(bytes: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes);
+  for (let at = copy.indexOf(from); at >= 0; at = copy.indexOf(from, at + 1)) copy[at] = to;
+  return copy;
 }
 
 /** Keys of the directories from `path` on down: `first` is in the range, `end` is not. */

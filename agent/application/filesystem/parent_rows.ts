@@ -19,6 +19,7 @@ import { ByteReader, ByteWriter } from "../../media/byte_cursor.ts";
 import { readTime, writeTime } from "../../media/index_rows.ts";
 import { MAX_PARENT_CHUNK_BYTES, PARENT_CHUNK_BYTES } from "../limits.ts";
 import { MAX_PATH_BYTES } from "../../tar/mod.ts";
+import { compareBytes } from "./source_paths.ts";
 
 /** What a change is judged by. */
 export type ParentRow =
@@ -49,32 +50,33 @@ const TYPES: readonly EntryType[] = [
 
 /** Chunks of rows that come grouped; one in memory at a time. */
 export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Array<ArrayBuffer>> {
-  let writer = new ByteWriter();
+  const writer = new ByteWriter();
+  const fields = new ByteWriter();
   let group: Uint8Array | null = null;
   for (const row of rows) {
-    if (group === null || !sameBytes(group, row.directory)) {
+    if (group === null || compareBytes(group, row.directory) !== 0) {
       group = row.directory;
       writer.varint(0);
       writeBytes(writer, group);
     }
     writer.varint(1 + 2 * TYPES.indexOf(row.type) + (row.unsettled ? 1 : 0));
     writeBytes(writer, row.name);
-    writeBytes(writer, encodeFields(row));
+    writeFields(fields, row);
+    writeBytes(writer, fields.finish());
     if (writer.length < PARENT_CHUNK_BYTES) continue;
     yield writer.finish();
-    writer = new ByteWriter();
+    writer.clear();
   }
   if (writer.length > 0) yield writer.finish();
 }
 
-function encodeFields(row: ParentRow): Uint8Array {
-  const fields = new ByteWriter();
+function writeFields(fields: ByteWriter, row: ParentRow): void {
+  fields.clear();
   fields.varint(row.sizeBytes);
   writeTime(fields, row.mtimeNs);
   writeTime(fields, row.ctimeNs);
   fields.bigVarint(row.inode);
   if (row.type === "hardlink") writeBytes(fields, row.target ?? new Uint8Array(0));
-  return fields.finish();
 }
 
 /** The next item. @throws AgentError `damaged` */
@@ -106,8 +108,4 @@ function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
 
 function readBytes(reader: ByteReader, what: string): Uint8Array {
   return reader.raw(what, reader.varint(`${what} length`, MAX_PATH_BYTES));
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

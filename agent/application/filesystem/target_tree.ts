@@ -2,9 +2,10 @@
 //
 // Invariants: every component is opened in the directory before it, without following links, so
 // that nothing outside the target is ever reached; a directory gets its own owner, times and mode
-// when the restore leaves it, after everything inside. A directory that is entered again keeps what
-// it has: the members of an incremental backup lie in several media, which the restore goes over one
-// after the other. One that was made before its own entry came is closed to others until then.
+// when the restore leaves it, after everything inside. A directory that is entered again keeps
+// what it has: the members of an incremental backup lie in several media, which the restore goes
+// over one after the other. One that was made before its own entry came is closed to others until
+// then.
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";

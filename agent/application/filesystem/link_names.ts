@@ -22,9 +22,10 @@ export class LinkNames {
     }
   }
 
-  /** The path to write the data of a member to: its own when it is not redirected. */
-  writeAs(member: Uint8Array): Uint8Array {
-    return this.#names.get(keyOf(member))?.[0] ?? member;
+  /** The path to write the data of a member to, and whether that is another than its own. */
+  writeAs(member: Uint8Array): readonly [path: Uint8Array, redirected: boolean] {
+    const first = this.#names.get(keyOf(member))?.[0];
+    return first === undefined ? [member, false] : [first, true];
   }
 
   /** Paths to link to the first, when a member is redirected to several. */

@@ -95,13 +95,13 @@ export class FilesystemRestorer implements Consumer {
   #onMember(entry: Entry, sparse: SparseMap | null): void {
     this.#entry = entry;
     if (entry.type === "hardlink") return this.#guard(() => this.#restoreLink(entry));
-    const path = this.#names.writeAs(entry.path);
+    const [path, redirected] = this.#names.writeAs(entry.path);
     this.#guard(() => {
       const components = splitPath(path);
       if (entry.type === "directory") return this.#restoreDirectory(entry, components);
       const name = components.pop();
       if (name === undefined) throw new AgentError("damaged", "Cannot restore: a file named /");
-      const directory = this.#enter(components);
+      const directory = this.#enter(components, redirected);
       if (!this.#mayWrite(directory, name)) return;
       if (entry.type === "file") {
         const services = { files: this.#files, placement: this.#placement };
@@ -123,16 +123,16 @@ export class FilesystemRestorer implements Consumer {
         this.#restoredFiles++;
         this.#restoredBytes += writer.contentBytes;
       }
-      const first = this.#names.writeAs(entry.path);
+      const [first] = this.#names.writeAs(entry.path);
       for (const further of this.#names.furtherNames(entry.path)) this.#link(first, further);
     });
     this.#entry = null;
   }
 
   #restoreDirectory(entry: Entry, components: readonly Uint8Array[]): void {
-    const keep = this.#options.overwrite === "never" && this.#isThere(components) &&
-      !this.#tree.name(components);
-    this.#enter(components);
+    const isOurs = this.#tree.name(components);
+    const keep = this.#options.overwrite === "never" && !isOurs && this.#isThere(components);
+    this.#enter(components, false);
     this.#tree.name(components);
     this.#restoredFiles++;
     if (keep) return;
@@ -142,7 +142,7 @@ export class FilesystemRestorer implements Consumer {
   #isThere(components: readonly Uint8Array[]): boolean {
     const name = components.at(-1);
     if (name === undefined) return true;
-    return this.#placement.exists(this.#enter(components.slice(0, -1)), name);
+    return this.#placement.exists(this.#enter(components.slice(0, -1), false), name);
   }
 
   #restoreNode(directory: number, name: Uint8Array, entry: Entry): void {
@@ -163,7 +163,7 @@ export class FilesystemRestorer implements Consumer {
   }
 
   #restoreLink(entry: Entry): void {
-    const first = this.#names.writeAs(entry.target ?? entry.path);
+    const [first] = this.#names.writeAs(entry.target ?? entry.path);
     // The data member was written under this very name already.
     if (this.#names.isWritten(entry.path)) return;
     this.#link(first, entry.path);
@@ -176,7 +176,7 @@ export class FilesystemRestorer implements Consumer {
     const fromName = from.pop();
     const toName = to.pop();
     if (fromName === undefined || toName === undefined) return;
-    const directory = this.#enter(to);
+    const directory = this.#enter(to, false);
     if (!this.#mayWrite(directory, toName)) return;
     const fromDirectory = this.#tree.openPath(from);
     try {
@@ -195,8 +195,9 @@ export class FilesystemRestorer implements Consumer {
     this.#restoredFiles++;
   }
 
-  #enter(components: readonly Uint8Array[]): number {
-    return this.#tree.enter(components, { replace: this.#options.overwrite === "always" });
+  #enter(components: readonly Uint8Array[], keepTimes: boolean): number {
+    const replace = this.#options.overwrite === "always";
+    return this.#tree.enter(components, { replace, keepTimes });
   }
 
   #mayWrite(directory: number, name: Uint8Array): boolean {

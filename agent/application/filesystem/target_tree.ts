@@ -2,14 +2,14 @@
 //
 // Invariants: every component is opened in the directory before it, without following links, so
 // that nothing outside the target is ever reached; a directory gets its own owner, times and mode
-// when the restore leaves it, after everything inside. A directory that is entered again keeps
-// what it has: the members of an incremental backup lie in several media, which the restore goes
-// over one after the other. One that was made before its own entry came is closed to others until
-// then.
+// when the restore leaves it, after everything inside; a directory that only a redirected file
+// enters keeps the times it has. The members of an incremental backup lie in several media, which
+// the restore goes over one after the other: a directory whose own entry comes after some of its
+// content is closed to others until then.
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
-import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
+import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
 import { openTarget } from "../open_target.ts";
@@ -17,8 +17,6 @@ import { compareBytes } from "./source_paths.ts";
 
 /** Rights of a directory while it is being filled; its own come when the restore leaves it. */
 const FILLING_MODE = 0o700;
-/** Rights that it takes to fill a directory. */
-const WRITABLE = 0o300;
 /** Rights of a parent that has no entry of its own in the stream. */
 const PARENT_MODE = 0o755;
 
@@ -38,6 +36,8 @@ interface Opened {
 export interface EnterOptions {
   /** A plain file or link in the way is removed. */
   readonly replace: boolean;
+  /** Directories that are there already keep their times. */
+  readonly keepTimes: boolean;
 }
 
 export class TargetTree {
@@ -81,7 +81,7 @@ export class TargetTree {
       if (made) {
         const path = components.slice(0, depth + 1).map((one) => one.slice());
         this.#unnamed.set(this.#keyOf(path), path);
-      } else this.#keep(descriptor);
+      } else if (options.keepTimes) this.#keepTimes(descriptor);
     }
     return this.#descriptor;
   }
@@ -124,8 +124,11 @@ export class TargetTree {
     while (this.#levels.length > 1) this.#leave();
     for (const path of this.#unnamed.values()) {
       const descriptor = this.openPath(path);
-      this.#files.changeMode(descriptor, ".", PARENT_MODE);
-      this.#files.close(descriptor);
+      try {
+        this.#files.changeMode(descriptor, ".", PARENT_MODE);
+      } finally {
+        this.#files.close(descriptor);
+      }
     }
     while (this.#levels.length > 0) this.#leave();
   }
@@ -152,25 +155,9 @@ export class TargetTree {
     return { descriptor: this.#files.open(parent, name, flags), made: true };
   }
 
-  #keep(descriptor: number): void {
-    const { atimeNs, mtimeNs, mode } = this.#files.statDescriptor(descriptor);
-    const opened = (mode & WRITABLE) !== WRITABLE && this.#changeMode(descriptor, mode | WRITABLE);
-    this.setFinish((open) => {
-      this.#files.setTimes(open, ".", atimeNs, mtimeNs);
-      if (opened) this.#changeMode(open, mode);
-    });
-  }
-
-  /** @returns false for a directory of somebody else */
-  #changeMode(descriptor: number, mode: number): boolean {
-    try {
-      // Not by ".": that takes the right to enter it.
-      this.#files.changeMode(AT_CWD, `/proc/self/fd/${descriptor}`, mode);
-      return true;
-    } catch (error) {
-      if (error instanceof SystemError && error.errno === "EPERM") return false;
-      throw error;
-    }
+  #keepTimes(descriptor: number): void {
+    const { atimeNs, mtimeNs } = this.#files.statDescriptor(descriptor);
+    this.setFinish((open) => this.#files.setTimes(open, ".", atimeNs, mtimeNs));
   }
 
   #keyOf(components: readonly Uint8Array[]): string {

@@ -16,6 +16,9 @@ const seeds = given === undefined
   : [Number(given)];
 const steps = Number(process.env["INCREMENTAL_STEPS"] ?? 3);
 
+/** The commands of GNU tar and the pictures of trees take most of it. */
+const TIMEOUT_MS = 60_000;
+
 interface Moment {
   readonly backup: string;
   readonly tree: string;
@@ -27,26 +30,34 @@ describe("backups of a tree that changes", () => {
       using bed = new IncrementalBed(32 * 1024);
       const random = new SeededRandom(seed);
       const tree = new RandomTree(bed.source, random);
-      tree.grow(25);
+      tree.grow(20);
       const moments: Moment[] = [];
       const history: string[] = [];
       for (let step = 0; step <= steps; step++) {
         if (step > 0) history.push(...tree.change(1 + random.below(8)), "back up");
         const full = step > 0 && random.chance(0.1);
-        const { backup } = bed.backUp({ full });
+        const { backup } = bed.backUp({ full, settled: random.chance(0.5) });
         moments.push({ backup: backup.backup, tree: picture(bed.source) });
-        for (const moment of moments) checkRestore(bed, moment, history);
+        checkRestore(bed, moments.at(-1), history);
+        checkRestore(bed, moments[random.below(moments.length)], history);
       }
-      for (const { backup, tree } of moments) {
+      for (const moment of moments) {
+        const { backup, tree } = moment;
+        checkRestore(bed, moment, history);
         using replayed = bed.replay(backup);
         expect([backup, history, picture(replayed.path)]).toEqual([backup, history, tree]);
       }
       checkRebuild(bed);
-    });
+    }, TIMEOUT_MS);
   }
 });
 
-function checkRestore(bed: IncrementalBed, { backup, tree }: Moment, history: string[]): void {
+function checkRestore(
+  bed: IncrementalBed,
+  moment: Moment | undefined,
+  history: readonly string[],
+): void {
+  const { backup, tree } = moment ?? { backup: "none", tree: "" };
   using restored = bed.restore(backup);
   expect(restored.warnings).toEqual([]);
   expect([backup, history, picture(restored.path)]).toEqual([backup, history, tree]);

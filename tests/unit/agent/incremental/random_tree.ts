@@ -15,6 +15,8 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { AT_CWD } from "../../../../transport/runtime/files.ts";
+import { files } from "../application/fixture.ts";
 import type { SeededRandom } from "../../../simulation/seeded_random.ts";
 
 /** Names whose order by bytes differs from that of their full paths, and odd ones. */
@@ -98,9 +100,10 @@ const CHANGES: readonly [readonly [string, Change], ...(readonly [string, Change
   ["rewrite with the same size and times", (tree) => {
     const path = tree.file();
     if (path === null) return;
-    const { size, atime, mtime } = lstatSync(path);
-    writeFileSync(path, tree.random.bytes(size));
-    utimesSync(path, atime, mtime);
+    // By libc: the runtimes' own calls lose nanoseconds.
+    const { sizeBytes, atimeNs, mtimeNs } = files.stat(AT_CWD, path);
+    writeFileSync(path, tree.random.bytes(sizeBytes));
+    files.setTimes(AT_CWD, path, atimeNs, mtimeNs);
   }],
   ["truncate", (tree) => {
     const path = tree.file();

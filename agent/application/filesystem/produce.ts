@@ -4,7 +4,8 @@
 // differ, or the parent noted it as unsettled. Unchanged files are neither opened nor read. What
 // the parent has and the walk does not find is noted as deleted, and the directory it was in is
 // stored with all its names for GNU tar. A hard link is stored again when its first name is, and a
-// directory, after its content, when something in it was: GNU tar changes its time on the way.
+// directory, after its content, when something in it was: GNU tar changes its time on the way, and a
+// restore completes it only then. So the media of a directory are never older than its content's.
 // Memory: one frame, the names of the directories on one path, and the parent's rows of the same.
 
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -139,6 +140,8 @@ class Store {
     const left = this.#open.pop();
     if (left === undefined || this.#comparison === null || left.isStored || !left.hasStored) return;
     yield* this.#storePlain(toEntry(left.path, left.stat, null));
+    const around = this.#open.at(-1);
+    if (around !== undefined) around.hasStored = true;
   }
 
   *finish(): Steps {

@@ -12,7 +12,7 @@ import { RandomTree } from "./random_tree.ts";
 const given = process.env["INCREMENTAL_SEED"];
 const fresh = Date.now() % 2 ** 31;
 const seeds = given === undefined
-  ? [1, 2, 3, 4, 5, ...Array.from({ length: 5 }, (_, at) => fresh + at)]
+  ? [1, 2, 3, 4, 431_871_015, ...Array.from({ length: 5 }, (_, at) => fresh + at)]
   : [Number(given)];
 const steps = Number(process.env["INCREMENTAL_STEPS"] ?? 3);
 

@@ -3,9 +3,10 @@
 // With a parent only what changed since becomes a member: size, mtime, ctime, inode or type
 // differ, or the parent noted it as unsettled. Unchanged files are neither opened nor read. What
 // the parent has and the walk does not find is noted as deleted, and the directory it was in is
-// stored with all its names for GNU tar. A hard link is stored again when its first name is, and a
-// directory, after its content, when something in it was: GNU tar changes its time on the way, and a
-// restore completes it only then. So the media of a directory are never older than its content's.
+// stored with all its names for GNU tar. A hard link is stored again when its first name is, and
+// a directory, after its content, when something in it was: GNU tar changes its time on the way,
+// and a restore completes it only then. So the media of a directory are never older than its
+// content's.
 // Memory: one frame, the names of the directories on one path, and the parent's rows of the same.
 
 import { AgentError } from "../../../transport/ground/error.ts";

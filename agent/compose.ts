@@ -2,7 +2,7 @@
 // job's worker. Only here do the emulator and the transport meet, and only here do the parts of
 // the runtime get their users.
 
-import { type ArrayParts, attachArray } from "../emulator/mod.ts";
+import { type ArrayParts, attachArray, type AttachedArray } from "../emulator/mod.ts";
 import {
   AgentError,
   assert,
@@ -74,11 +74,21 @@ function openArray(
         serving.push(served);
         return served;
       },
-      close: () => Promise.all(serving).then(() => {}).finally(() => array.close()),
+      array: () => array.status(),
+      close: () => Promise.all(serving).then(() => {}).finally(() => detach(array)),
     };
   } catch (error) {
-    array.close();
+    detach(array);
     throw error;
+  }
+}
+
+/** What the last one out cannot destage stays in the array's memory, pending: nothing is lost. */
+function detach(array: AttachedArray): void {
+  try {
+    array.close();
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
   }
 }
 

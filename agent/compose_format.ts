@@ -1,6 +1,7 @@
 // The part of the composition root that lays out a storage transport group. On raw volumes it asks
 // first who uses them, which nothing overrides, and what is on them, which `--force` does.
 
+import { destageArray } from "../emulator/mod.ts";
 import {
   formatStg,
   readSignatures,
@@ -12,7 +13,7 @@ import {
   wipeSignatures,
 } from "../transport/mod.ts";
 import type { FormatReport } from "./cli/mod.ts";
-import { openVolumes } from "./compose.ts";
+import { arrayParts, openVolumes } from "./compose.ts";
 import type { StgConfig } from "./config/mod.ts";
 import { sourceOf, timingOf } from "./stg/mod.ts";
 
@@ -35,6 +36,8 @@ export async function formatGroup(
     // A new array holds what its maker wrote; a device or a file may be somebody's.
     const identity = await formatStg({ ...options, refuseForeign: source.kind === "raw" });
     for (const { volume, before } of found) await wipeSignatures(volume, before);
+    // Superblocks and host table must outlive the power of the cache.
+    if (source.kind === "array") destageArray(source.directory, arrayParts(runtime));
     return { stg: identity.name, uuid: identity.uuid, volumes: stg.volumes };
   } finally {
     await close();

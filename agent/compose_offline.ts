@@ -2,12 +2,19 @@
 // storage transport groups.
 
 import {
+  addFault,
+  applyFaults,
+  arrayMap,
   type ArrayStatus,
   arrayStatus,
   checkArray,
+  clearFaults,
   createArray,
   destageArray,
+  failPower,
+  listFaults,
   removeArray,
+  repairArray,
 } from "../emulator/mod.ts";
 import {
   decodeHex,
@@ -18,10 +25,11 @@ import {
   type Volume,
 } from "../transport/mod.ts";
 import { runBenchPeer, runStgBench } from "./bench/mod.ts";
-import type { ArrayReport, OfflineOperations } from "./cli/mod.ts";
+import type { OfflineOperations } from "./cli/mod.ts";
 import { arrayParts, openVolumes } from "./compose.ts";
 import { formatGroup } from "./compose_format.ts";
 import type { StgConfig } from "./config/mod.ts";
+import type { ArrayView } from "./control/mod.ts";
 import { type OpenVolumes, sourceOf, stgView, timingOf } from "./stg/mod.ts";
 
 /** @param entryUrl URL of the program's entry module: some operations start a second process */
@@ -38,9 +46,16 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
       return toReport(directory, arrayStatus(directory, parts));
     },
     arrayStatus: (directory) => toReport(directory, arrayStatus(directory, parts)),
+    arrayMap: (directory) => arrayMap(directory, parts),
     arrayCheck: (directory) => checkArray(directory, parts),
     arrayDestage: (directory) => destageArray(directory, parts),
+    arrayRepair: (directory, options) => repairArray(directory, options, parts),
+    arrayPowerFail: (directory) => failPower(directory, parts),
     arrayRemove: (directory) => removeArray(directory, parts),
+    arrayFaultAdd: (directory, fields) => addFault(directory, fields, parts),
+    arrayFaultList: (directory) => listFaults(directory, parts),
+    arrayFaultClear: (directory, id) => ({ rules: clearFaults(directory, id, parts) }),
+    arrayFaultApply: (directory) => ({ rules: applyFaults(directory, parts) }),
     stgFormat: (stg, options) => formatGroup(runtime, stg, options),
     stgStatus: (stg) =>
       withVolumes(runtime, stg, async ({ volumes }) => {
@@ -86,6 +101,6 @@ async function withVolumes<T>(
   }
 }
 
-function toReport(directory: string, status: ArrayStatus): ArrayReport {
+function toReport(directory: string, status: ArrayStatus): ArrayView {
   return { ...status, directory };
 }

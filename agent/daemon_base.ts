@@ -2,6 +2,7 @@
 // add what they listen for and which requests they accept.
 
 import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
+import type { ArrayView } from "./control/array_view.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -97,6 +98,10 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
 
   stgs(): StgView[] {
     return this.stgService.views();
+  }
+
+  arrays(): ArrayView[] {
+    return this.stgService.arrays();
   }
 
   validate(_client: string): Promise<ValidationView> {

@@ -32,6 +32,16 @@ export interface Entry {
 }
 
 /**
+ * An extended attribute of an object: any bytes but NUL in the full name ("user.x"), any in the
+ * value. Access control lists and capabilities are such. They travel in the tar stream only: the
+ * time of change (ctime) tells that they changed.
+ */
+export interface Xattr {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/**
  * An entry and the place of its member in the tar stream of its media file. The member's bytes
  * are `[tarOffset, tarOffset + tarBytes)`: pax headers, header, content, padding. A hard link's
  * member carries no data: its data is the member of `entry.target`.

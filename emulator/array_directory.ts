@@ -4,6 +4,9 @@
 //   array.lock     held shared by every attachment; removing and the last destage take it alone
 //   setup.lock     held alone while somebody attaches, creates boards or removes the array
 //   director.lock  held by the one process whose disk director runs the background pass
+//   pending.map    which records are not on their devices (pending_header.ts)
+//   faults.json    faults on demand (fault_file.ts); missing while there never were any
+//   faults.fired   how often each of them fired (fault_counts.ts)
 //   vN.dev         device files
 //   memory/boardN  memory boards, unless they lie in a directory on tmpfs
 
@@ -33,6 +36,11 @@ export class ArrayDirectory {
     return `${this.path}/array.json`;
   }
 
+  /** What array.json is called while the array is being made. */
+  get newGeometryPath(): string {
+    return `${this.geometryPath}.new`;
+  }
+
   get arrayLockPath(): string {
     return `${this.path}/array.lock`;
   }
@@ -43,6 +51,18 @@ export class ArrayDirectory {
 
   get directorLockPath(): string {
     return `${this.path}/director.lock`;
+  }
+
+  get pendingPath(): string {
+    return `${this.path}/pending.map`;
+  }
+
+  get faultsPath(): string {
+    return `${this.path}/faults.json`;
+  }
+
+  get firedPath(): string {
+    return `${this.path}/faults.fired`;
   }
 
   devicePath(device: DeviceGeometry): string {

@@ -8,15 +8,19 @@ import {
   onArrayFiles,
   readGeometry,
 } from "./array_directory.ts";
-import { BOARD_COUNTERS, type BoardCounter, STATE } from "./board_layout.ts";
+import { type DeviceMap, mapArray } from "./array_map.ts";
+import { type BoardCounter, STATE } from "./board_layout.ts";
 import { DiskAdapter } from "./disk_adapter.ts";
 import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
+import { readHostTable } from "./host_table.ts";
 import { TRACK_BYTES } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
+import { type DeviceFigures, HostStatistics, type HostWaits } from "./statistics.ts";
 import { missingBoards, openBoards } from "./system_bus.ts";
 
-export interface DeviceStatus {
+/** What hosts did on the device comes with it, of those attached now and of those before them. */
+export interface DeviceStatus extends DeviceFigures {
   readonly name: string;
   readonly sizeBytes: number;
   /** What the device file takes on its file system. */
@@ -35,7 +39,16 @@ export interface BoardStatus extends Readonly<Record<BoardCounter, number>> {
   readonly slots: number;
   readonly inUse: number;
   readonly writePending: number;
+  /** Share of the slots that are write pending: above a half, age no longer matters. */
+  readonly pendingShare: number;
   readonly repairs: number;
+}
+
+/** One attached host, or one that ended and whose row nobody took since. */
+export interface HostStatus extends DeviceFigures, HostWaits {
+  readonly host: string;
+  readonly pid: number;
+  readonly attached: boolean;
 }
 
 export interface ArrayStatus {
@@ -51,31 +64,89 @@ export interface ArrayStatus {
   readonly devices: readonly DeviceStatus[];
   /** Empty while boards are missing. */
   readonly boards: readonly BoardStatus[];
+  readonly hosts: readonly HostStatus[];
+}
+
+/** An array whose parts are open. */
+export interface ArrayPlace {
+  readonly directory: ArrayDirectory;
+  readonly geometry: ArrayGeometry;
+  readonly adapter: DiskAdapter;
+  /** Empty while some are missing. */
+  readonly boards: readonly MemoryBoard[];
 }
 
 /** @throws AgentError `not_found` | `damaged` | `mismatch` | `unsupported` | `volume` | `failed` */
 export function arrayStatus(path: string, parts: ArrayParts): ArrayStatus {
+  return look(path, parts, (place, missing) => {
+    const attached = isAttached(place.directory, parts);
+    return describeArray(parts, place, attached, missing);
+  });
+}
+
+/** What of each device is in cache; nothing while boards are missing. @throws as `arrayStatus` */
+export function arrayMap(path: string, parts: ArrayParts): readonly DeviceMap[] {
+  return look(path, parts, (place) => mapArray(parts.files, place));
+}
+
+function look<T>(
+  path: string,
+  parts: ArrayParts,
+  use: (place: ArrayPlace, missingBoards: readonly number[]) => T,
+): T {
   const directory = new ArrayDirectory(path);
   const geometry = readGeometry(parts.files, directory);
   return onArrayFiles(directory.path, () => {
     const missing = missingBoards(parts.files, directory, geometry);
     const boards = missing.length > 0 ? [] : openBoards(parts, { directory, geometry }, 0);
     try {
-      return {
-        type: "array",
-        directory: directory.path,
-        uuid: geometry.uuid,
-        trackBytes: TRACK_BYTES,
-        attached: isAttached(directory, parts),
-        memory: directory.memoryPath(geometry),
-        missingBoards: missing,
-        devices: deviceStatuses(parts, { directory, geometry }, boards),
-        boards: boards.map(boardStatus),
-      };
+      const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), parts);
+      try {
+        return use({ directory, geometry, adapter, boards }, missing);
+      } finally {
+        adapter.close();
+      }
     } finally {
       for (const board of boards) board.close();
     }
   });
+}
+
+/** The state of an array whose parts are open. @throws SystemError */
+export function describeArray(
+  parts: ArrayParts,
+  place: ArrayPlace,
+  attached: boolean,
+  missingBoards: readonly number[] = [],
+): ArrayStatus {
+  const { directory, geometry } = place;
+  const memory = directory.memoryPath(geometry);
+  const table = readHostTable(parts, memory, geometry.devices.length);
+  return {
+    type: "array",
+    directory: directory.path,
+    uuid: geometry.uuid,
+    trackBytes: TRACK_BYTES,
+    attached,
+    memory,
+    missingBoards,
+    devices: deviceStatuses(place, sumOf(table)),
+    boards: place.boards.map(boardStatus),
+    hosts: table.rows.map(({ hostName, pid, attached, statistics }) => ({
+      host: hostName,
+      pid,
+      attached,
+      ...statistics.total(),
+      ...statistics.waits(),
+    })),
+  };
+}
+
+function sumOf(table: ReturnType<typeof readHostTable>): HostStatistics {
+  const sum = new HostStatistics(table.former.devices);
+  sum.add(table.former);
+  for (const { statistics } of table.rows) sum.add(statistics);
+  return sum;
 }
 
 function isAttached(directory: ArrayDirectory, parts: ArrayParts): boolean {
@@ -88,50 +159,44 @@ function isAttached(directory: ArrayDirectory, parts: ArrayParts): boolean {
   }
 }
 
-function deviceStatuses(
-  parts: ArrayParts,
-  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
-  boards: readonly MemoryBoard[],
-): DeviceStatus[] {
-  const { directory, geometry } = place;
-  const adapter = new DiskAdapter(geometry, (device) => directory.devicePath(device), parts);
-  try {
-    return geometry.devices.map((device) => {
-      const counts = boards.map((board) => board.cache.index.deviceCounts(device.index));
-      return {
-        name: device.name,
-        sizeBytes: device.sizeBytes,
-        allocatedBytes: adapter.allocatedBytes(device),
-        inCache: counts.reduce((sum, count) => sum + count.inCache, 0),
-        writePending: counts.reduce((sum, count) => sum + count.writePending, 0),
-        damaged: counts.reduce((sum, count) => sum + count.damaged, 0),
-      };
-    });
-  } finally {
-    adapter.close();
-  }
+function deviceStatuses(place: ArrayPlace, statistics: HostStatistics): DeviceStatus[] {
+  return place.geometry.devices.map((device) => {
+    const counts = place.boards.map((board) => board.cache.index.deviceCounts(device.index));
+    return {
+      name: device.name,
+      sizeBytes: device.sizeBytes,
+      allocatedBytes: place.adapter.allocatedBytes(device),
+      inCache: counts.reduce((sum, count) => sum + count.inCache, 0),
+      writePending: counts.reduce((sum, count) => sum + count.writePending, 0),
+      damaged: counts.reduce((sum, count) => sum + count.damaged, 0),
+      ...statistics.ofDevice(device.index),
+    };
+  });
 }
 
-function boardStatus(board: MemoryBoard): BoardStatus {
-  const counters: Record<BoardCounter, number> = {
-    reads: 0,
-    writes: 0,
-    hits: 0,
-    misses: 0,
-    stages: 0,
-    destages: 0,
-    evictions: 0,
-    waits: 0,
-  };
-  for (const name of BOARD_COUNTERS) counters[name] = board.words.counter(name);
+function boardStatus({ layout, path, origin, words }: MemoryBoard): BoardStatus {
+  const writePending = words.state(STATE.writePending);
   return {
-    board: board.layout.board,
-    path: board.path,
-    replaced: board.origin === "replaced",
-    slots: board.layout.slots,
-    inUse: board.words.state(STATE.inUse),
-    writePending: board.words.state(STATE.writePending),
-    ...counters,
-    repairs: board.words.state(STATE.repairs),
+    board: layout.board,
+    path,
+    replaced: origin === "replaced",
+    slots: layout.slots,
+    inUse: words.state(STATE.inUse),
+    writePending,
+    pendingShare: writePending / layout.slots,
+    reads: words.counter("reads"),
+    writes: words.counter("writes"),
+    hits: words.counter("hits"),
+    misses: words.counter("misses"),
+    stages: words.counter("stages"),
+    destages: words.counter("destages"),
+    evictions: words.counter("evictions"),
+    delayedWrites: words.counter("delayedWrites"),
+    prefetches: words.counter("prefetches"),
+    prefetchesUsed: words.counter("prefetchesUsed"),
+    prefetchesWasted: words.counter("prefetchesWasted"),
+    waits: words.counter("waits"),
+    waitMicros: words.counter("waitMicros"),
+    repairs: words.state(STATE.repairs),
   };
 }

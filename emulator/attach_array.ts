@@ -4,23 +4,24 @@
 // attachment holds array.lock shared, so that the array cannot be removed under it.
 
 import { AgentError } from "../transport/ground/error.ts";
-import type { ArrayParts } from "./array_directory.ts";
+import { type ArrayParts, onArrayFiles } from "./array_directory.ts";
+import { type ArrayStatus, describeArray } from "./array_status.ts";
 import { ChannelAdapter } from "./channel_adapter.ts";
-import { ChannelDirector, type HostCounters } from "./channel_director.ts";
+import { ChannelDirector } from "./channel_director.ts";
 import { runDirectorLoop } from "./director_loop.ts";
-import type { FaultPlan } from "./fault_plan.ts";
 import { FileLock } from "./file_lock.ts";
 import type { ArrayGeometry } from "./geometry.ts";
-import { closeArray, type OpenArray, openArray } from "./open_array.ts";
+import { type HostRow, takeHostRow } from "./host_table.ts";
+import { closeArray, type OpenArray, openArray, processId, withSetupLock } from "./open_array.ts";
+import type { DeviceFigures, HostWaits } from "./statistics.ts";
 
 export interface AttachOptions {
-  /** Name of the host in counters. */
+  /** Name of the host in counters, and for the rules of faults. */
   readonly hostName: string;
-  readonly faults?: FaultPlan | undefined;
 }
 
 /** What one attachment knows about itself. */
-export interface AttachmentCounters extends HostCounters {
+export interface AttachmentCounters extends DeviceFigures, HostWaits {
   readonly hostName: string;
   /** Memory boards that were found lost and made anew since the array was created. */
   readonly replacedBoards: number;
@@ -34,6 +35,7 @@ export class AttachedArray {
   readonly #parts: ArrayParts;
   readonly #array: OpenArray;
   readonly #channel: ChannelDirector;
+  readonly #row: HostRow | null;
   readonly #adapters = new Set<ChannelAdapter>();
   readonly #stop = new AbortController();
   #directorFailure: string | null = null;
@@ -44,7 +46,12 @@ export class AttachedArray {
     this.#hostName = options.hostName;
     this.#parts = parts;
     this.#array = array;
-    this.#channel = new ChannelDirector(array.boards, array.director, options.faults);
+    this.#row = listHost(array, options.hostName, parts);
+    this.#channel = new ChannelDirector(array.boards, array.director, {
+      statistics: array.statistics,
+      faults: array.faults,
+      onRequest: () => this.#row?.onRequest(),
+    });
   }
 
   /**
@@ -81,6 +88,7 @@ export class AttachedArray {
     const { boards, director } = this.#array;
     const onFailure = (error: AgentError | null) => {
       this.#directorFailure = error === null ? null : error.message;
+      this.#row?.publish();
     };
     await runDirectorLoop(
       { boards, director, clock: this.#parts.clock, lock, onFailure },
@@ -90,11 +98,22 @@ export class AttachedArray {
 
   counters(): AttachmentCounters {
     return {
-      ...this.#channel.counters(),
+      ...this.#array.statistics.total(),
+      ...this.#array.statistics.waits(),
       hostName: this.#hostName,
       replacedBoards: this.#array.boards.filter((board) => board.origin === "replaced").length,
       directorFailure: this.#directorFailure,
     };
+  }
+
+  /** The array as `arrayStatus` shows it, by what is open here already. @throws AgentError */
+  status(): ArrayStatus {
+    this.#checkOpen();
+    this.#row?.publish();
+    return onArrayFiles(
+      this.#array.directory.path,
+      () => describeArray(this.#parts, this.#array, true),
+    );
   }
 
   /** Closes the volumes and detaches; the last one out destages everything. Idempotent. */
@@ -103,7 +122,11 @@ export class AttachedArray {
     this.#closed = true;
     this.#stop.abort();
     for (const adapter of [...this.#adapters]) adapter.close();
-    closeArray(this.#array);
+    try {
+      closeArray(this.#array);
+    } finally {
+      this.#row?.close();
+    }
   }
 
   #checkOpen(): void {
@@ -123,5 +146,22 @@ export function attachArray(
   options: AttachOptions,
   parts: ArrayParts,
 ): AttachedArray {
-  return new AttachedArray(openArray(directory, parts, options), options, parts);
+  const array = openArray(directory, parts, options);
+  try {
+    return new AttachedArray(array, options, parts);
+  } catch (error) {
+    closeArray(array);
+    throw error;
+  }
+}
+
+/** Gives the host a row in the host table. */
+function listHost(array: OpenArray, hostName: string, parts: ArrayParts): HostRow | null {
+  const { directory, geometry, statistics } = array;
+  const host = { hostName, pid: processId(parts.files), statistics };
+  return withSetupLock(
+    directory,
+    parts,
+    () => takeHostRow(parts, directory.memoryPath(geometry), host),
+  );
 }

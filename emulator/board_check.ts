@@ -1,19 +1,29 @@
 // Finds whatever is not consistent on one memory board (`array check`). Reads only.
 //
-// The caller holds the board's lock. The track table is looked at where its file has data, so that
-// the check of an array of terabytes costs what is in use, not what could be.
+// The caller holds the board's lock. Slot headers, free list and state are looked at here, the
+// index tables in index_check.ts. What may have any value: ages, uses, counters, the holder's
+// process id, the hand, the generation of a slot, and the next free slot of one that is in use.
 
-import { AgentError } from "../transport/ground/error.ts";
 import type { Files } from "../transport/runtime/files.ts";
-import { SLOT, STATE, TRACK_ENTRY_BYTES } from "./board_layout.ts";
-import { CYLINDERS_PER_BAND, TRACKS_PER_CYLINDER } from "./limits.ts";
+import {
+  type BoardLayout,
+  POWER_OFF,
+  SLOT,
+  SLOT_HEADER_BYTES,
+  STATE,
+  STATE_WORDS,
+} from "./board_layout.ts";
+import { type ArrayGeometry, deviceOfTrack } from "./geometry.ts";
+import { checkIndex, checkPadding, compare } from "./index_check.ts";
+import { CYLINDERS_PER_BAND, RECORD_BYTES, TRACKS_PER_CYLINDER } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
 
 /** Says what was found and what is needed. */
 export type Report = (message: string) => void;
 
 /** Expected index content, gathered from the slot headers. */
-interface Expected {
+export interface Expected {
+  readonly geometry: ArrayGeometry;
   readonly slotByTrack: Map<number, number>;
   readonly inCacheByDevice: number[];
   readonly pendingByDevice: number[];
@@ -24,16 +34,32 @@ interface Expected {
 }
 
 /** Reports every inconsistency between slot headers, free list and index tables. */
-export function checkBoard(files: Files, board: MemoryBoard, report: Report): void {
-  const expected = gather(board, report);
+export function checkBoard(
+  files: Files,
+  board: MemoryBoard,
+  geometry: ArrayGeometry,
+  report: Report,
+): void {
+  checkState(board, report);
+  const expected = gather(board, geometry, report);
   checkFreeList(board, expected, report);
-  checkTracks(files, board, expected, report);
-  checkUpperLevels(board, expected, report);
+  checkIndex(files, board, expected, report);
+  checkPadding(files, board, report);
 }
 
-function gather(board: MemoryBoard, report: Report): Expected {
+function checkState({ layout, words }: MemoryBoard, report: Report): void {
+  for (let at = 0; at < RECORD_BYTES; at += 4) {
+    const value = words.state(at);
+    const free = STATE_WORDS.has(at) && at !== STATE.power;
+    if (free || value === 0 || (at === STATE.power && value === POWER_OFF)) continue;
+    report(`word ${value} at ${layout.stateOffset + at} of the state, need 0`);
+  }
+}
+
+function gather(board: MemoryBoard, geometry: ArrayGeometry, report: Report): Expected {
   const { cache, layout } = board;
   const expected: Expected = {
+    geometry,
     slotByTrack: new Map(),
     inCacheByDevice: new Array<number>(layout.devices).fill(0),
     pendingByDevice: new Array<number>(layout.devices).fill(0),
@@ -43,10 +69,11 @@ function gather(board: MemoryBoard, report: Report): Expected {
     pending: 0,
   };
   for (let slot = 0; slot < layout.slots; slot++) {
+    checkHeader(board, slot, report);
     const track = cache.trackOf(slot);
     if (track < 0) continue;
     const device = cache.deviceOf(slot);
-    if (track >= layout.tracks || device >= layout.devices) {
+    if (!isPlace(layout, geometry, { track, device })) {
       report(`slot ${slot} names track ${track} of device ${device}, need one that exists`);
       continue;
     }
@@ -56,6 +83,29 @@ function gather(board: MemoryBoard, report: Report): Expected {
     expect(expected, { track, device, pending: cache.pending(slot) !== 0 });
   }
   return expected;
+}
+
+/** True when the board has such a track, and it is one of that device. */
+export function isPlace(
+  layout: BoardLayout,
+  geometry: ArrayGeometry,
+  { track, device }: { readonly track: number; readonly device: number },
+): boolean {
+  if (track < 0 || track >= layout.tracks) return false;
+  return deviceOfTrack(geometry, { board: layout.board, track }).index === device;
+}
+
+function checkHeader({ cache, words }: MemoryBoard, slot: number, report: Report): void {
+  if (!cache.isSealed(slot)) {
+    report(`slot ${slot} has a header that its seal does not fit, need the header as it was`);
+  }
+  const header = cache.headerOffset(slot);
+  const ahead = words.load(header + SLOT.ahead);
+  if (ahead > 1) report(`slot ${slot} has ${ahead} for a track staged ahead, need 0 or 1`);
+  for (let at = SLOT.ahead + 4; at < SLOT_HEADER_BYTES; at += 4) {
+    const value = words.load(header + at);
+    if (value !== 0) report(`slot ${slot} has ${value} at ${at} of its header, need 0`);
+  }
 }
 
 function checkSlot(board: MemoryBoard, slot: number, report: Report): void {
@@ -112,57 +162,4 @@ function checkFreeList(board: MemoryBoard, expected: Expected, report: Report): 
   compare(report, "count of free slots", words.state(STATE.freeCount), seen.size);
   compare(report, "count of used slots", words.state(STATE.inUse), expected.slotByTrack.size);
   compare(report, "count of pending slots", words.state(STATE.writePending), expected.pending);
-}
-
-function checkTracks(files: Files, board: MemoryBoard, expected: Expected, report: Report): void {
-  const { cache, layout } = board;
-  for (const [track, slot] of expected.slotByTrack) {
-    compare(report, `slot of track ${track}`, cache.index.slotOf(track), slot);
-  }
-  const end = layout.tracksOffset + layout.tracks * TRACK_ENTRY_BYTES;
-  let at = layout.tracksOffset;
-  while (at < end) {
-    const data = files.seek(board.descriptor, at, "data");
-    if (data === null || data >= end) return;
-    const hole = Math.min(end, files.seek(board.descriptor, data, "hole") ?? end);
-    if (hole <= data) {
-      throw new AgentError("failed", `Cannot check memory board "${board.path}": seek went back`);
-    }
-    const first = Math.max(0, Math.floor((data - layout.tracksOffset) / TRACK_ENTRY_BYTES));
-    const last = Math.ceil((hole - layout.tracksOffset) / TRACK_ENTRY_BYTES);
-    for (let track = first; track < last; track++) {
-      const slot = cache.index.slotOf(track);
-      if (slot >= 0) compare(report, `track of slot ${slot}`, cache.trackOf(slot), track);
-    }
-    at = hole;
-  }
-}
-
-function checkUpperLevels(board: MemoryBoard, expected: Expected, report: Report): void {
-  const { index } = board.cache;
-  const { layout } = board;
-  for (let device = 0; device < layout.devices; device++) {
-    const found = index.deviceCounts(device);
-    const name = `of device ${device}`;
-    compare(report, `cached tracks ${name}`, found.inCache, expected.inCacheByDevice[device]);
-    compare(report, `pending tracks ${name}`, found.writePending, expected.pendingByDevice[device]);
-  }
-  for (let band = 0; band < layout.bands; band++) {
-    const found = index.bandCounts(band);
-    compare(report, `cached tracks of band ${band}`, found.inCache, expected.inCacheByBand[band]);
-    const pending = expected.pendingByBand[band];
-    compare(report, `pending tracks of band ${band}`, found.writePending, pending);
-    if (found.inCache === 0 && expected.inCacheByBand[band] === 0) continue;
-    const first = band * CYLINDERS_PER_BAND;
-    const end = Math.min(first + CYLINDERS_PER_BAND, layout.cylinders);
-    for (let cylinder = first; cylinder < end; cylinder++) {
-      const { inCache, writePending } = index.cylinderBits(cylinder);
-      const bits = (inCache | (writePending << 16)) >>> 0;
-      compare(report, `bits of cylinder ${cylinder}`, bits, expected.cylinders.get(cylinder) ?? 0);
-    }
-  }
-}
-
-function compare(report: Report, what: string, found: number, wanted: number | undefined): void {
-  if (found !== wanted) report(`${what} is ${found}, need ${wanted}`);
 }

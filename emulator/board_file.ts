@@ -6,11 +6,37 @@
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";
 import { type BoardIdentity, type BoardOrigin, encodeBoardHeader } from "./board_header.ts";
-import { type BoardLayout, SLOT, SLOT_HEADER_BYTES, STATE } from "./board_layout.ts";
+import {
+  type BoardLayout,
+  DEVICE_DAMAGED,
+  DEVICE_ENTRY_BYTES,
+  SLOT,
+  SLOT_HEADER_BYTES,
+  STATE,
+  TRACK_DAMAGED,
+  TRACK_ENTRY_BYTES,
+} from "./board_layout.ts";
 import { RECORD_BYTES, TRACK_BYTES } from "./limits.ts";
+import { slotSeal } from "./slot_seal.ts";
 
 /** Zeros are written in pieces of this many bytes. */
 const FILL_BYTES = 16 * TRACK_BYTES;
+
+/** Records of one track that were lost with an earlier board. */
+export interface LostTrack {
+  /** Number on the board. */
+  readonly track: number;
+  /** Index of its device. */
+  readonly device: number;
+  readonly records: number;
+}
+
+/** What a board's file is made of. */
+export interface NewBoard extends BoardIdentity {
+  readonly origin: BoardOrigin;
+  /** They read as errors until they are rewritten. */
+  readonly lost: readonly LostTrack[];
+}
 
 /** The state page of an empty board. */
 export function emptyState(layout: BoardLayout): Uint8Array {
@@ -25,8 +51,11 @@ export function emptyState(layout: BoardLayout): Uint8Array {
 export function emptySlotHeaders(layout: BoardLayout): Uint8Array {
   const bytes = new Uint8Array(layout.slots * SLOT_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
-  for (let slot = 0; slot + 1 < layout.slots; slot++) {
-    view.setUint32(slot * SLOT_HEADER_BYTES + SLOT.nextFree, slot + 2, true);
+  const seal = slotSeal(0, 0, 0);
+  for (let slot = 0; slot < layout.slots; slot++) {
+    const next = slot + 1 < layout.slots ? slot + 2 : 0;
+    view.setUint32(slot * SLOT_HEADER_BYTES + SLOT.nextFree, next, true);
+    view.setUint32(slot * SLOT_HEADER_BYTES + SLOT.seal, seal, true);
   }
   return bytes;
 }
@@ -38,7 +67,7 @@ export function emptySlotHeaders(layout: BoardLayout): Uint8Array {
 export function makeBoardFile(
   files: Files,
   path: string,
-  board: BoardIdentity & { readonly origin: BoardOrigin },
+  board: NewBoard,
 ): void {
   const temporary = `${path}.new`;
   try {
@@ -59,7 +88,7 @@ export function makeBoardFile(
 function fillBoard(
   files: Files,
   descriptor: number,
-  board: BoardIdentity & { readonly origin: BoardOrigin },
+  board: NewBoard,
 ): void {
   const { layout } = board;
   files.truncate(descriptor, layout.totalBytes);
@@ -70,7 +99,25 @@ function fillBoard(
   }
   files.writeAllAt(descriptor, layout.slotHeadersOffset, emptySlotHeaders(layout));
   files.writeAllAt(descriptor, layout.stateOffset, emptyState(layout));
+  markLost(files, descriptor, board);
   files.writeAllAt(descriptor, 0, encodeBoardHeader(board, board.origin));
+}
+
+/** Before the board has its name, so that none is ever there without them. */
+function markLost(files: Files, descriptor: number, { layout, lost }: NewBoard): void {
+  const word = new Uint8Array(4);
+  const put = (offsetBytes: number, value: number) => {
+    new DataView(word.buffer).setUint32(0, value, true);
+    files.writeAllAt(descriptor, offsetBytes, word);
+  };
+  const tracks = new Map<number, number>();
+  for (const { track, device, records } of lost) {
+    put(layout.tracksOffset + track * TRACK_ENTRY_BYTES + TRACK_DAMAGED, records);
+    tracks.set(device, (tracks.get(device) ?? 0) + 1);
+  }
+  for (const [device, count] of tracks) {
+    put(layout.devicesOffset + device * DEVICE_ENTRY_BYTES + DEVICE_DAMAGED, count);
+  }
 }
 
 function refuse(files: Files, path: string, cause: SystemError): AgentError {

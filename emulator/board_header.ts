@@ -2,7 +2,7 @@
 //
 //   offset bytes field
 //        0     8 magic "AGTBOARD"     another kind of file
-//        8     4 version, 1           tables laid out by another program version
+//        8     4 version, 2           tables laid out by another program version
 //       12     4 origin               0: made with the array, 1: replaces a board that was lost
 //       16    16 array uuid           a board of another array
 //       32     4 board index          two boards swapped
@@ -20,7 +20,7 @@ import { RECORD_BYTES } from "./limits.ts";
 import { bytesToUuid, uuidToBytes } from "./uuid.ts";
 
 export const BOARD_HEADER_BYTES = RECORD_BYTES;
-export const BOARD_VERSION = 1;
+export const BOARD_VERSION = 2;
 
 const MAGIC = new TextEncoder().encode("AGTBOARD");
 const CHECKSUM_OFFSET = 60;
@@ -75,6 +75,9 @@ export function checkBoardHeader(
   const found = view.getUint32(CHECKSUM_OFFSET, true);
   const wanted = crc32(bytes.subarray(0, CHECKSUM_OFFSET));
   if (found !== wanted) throw refuse("damaged", path, `header checksum ${found}`, `${wanted}`);
+  if (bytes.subarray(CHECKSUM_OFFSET + 4).some((byte) => byte !== 0)) {
+    throw refuse("damaged", path, "bytes behind the header", "zeros");
+  }
   const uuid = bytesToUuid(bytes.subarray(16, 32));
   if (uuid !== identity.uuid) {
     throw refuse("mismatch", path, `a board of array ${uuid}`, `array ${identity.uuid}`);

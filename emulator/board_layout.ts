@@ -30,6 +30,9 @@ export const BAND_ENTRY_BYTES = 8;
 export const CYLINDER_ENTRY_BYTES = 4;
 export const TRACK_ENTRY_BYTES = 8;
 export const SLOT_HEADER_BYTES = 64;
+/** Within a device's entry: tracks with damaged records. Within a track's: their bitmap. */
+export const DEVICE_DAMAGED = 8;
+export const TRACK_DAMAGED = 4;
 
 /** Words of the state page, as offsets from its start. */
 export const STATE = {
@@ -51,11 +54,18 @@ export const STATE = {
   /** Slot at which the next search for one to give up starts. */
   hand: 32,
   repairs: 36,
+  /** POWER_OFF once the board was switched off: it serves nobody any more. */
+  power: 60,
   /** The counters, 64 bits each (low word first); see BOARD_COUNTERS. */
   counters: 64,
+  /**
+   * Checksum of `faults.json` as it was last announced, 0 before; on the first board only. It has
+   * a cache line of its own, which all hosts can keep, since all look at it all the time.
+   */
+  faults: 2048,
 } as const;
 
-/** Names of the shared counters in the order of their places. */
+/** Names of the shared counters in the order of their places; a new one goes to the end. */
 export const BOARD_COUNTERS = [
   "reads",
   "writes",
@@ -65,8 +75,22 @@ export const BOARD_COUNTERS = [
   "destages",
   "evictions",
   "waits",
+  "waitMicros",
+  "delayedWrites",
+  "prefetches",
+  "prefetchesUsed",
+  "prefetchesWasted",
 ] as const;
 export type BoardCounter = typeof BOARD_COUNTERS[number];
+
+/** Offsets of the words of the state page that are in use. */
+export const STATE_WORDS: ReadonlySet<number> = new Set([
+  ...Object.values(STATE).filter((offset) => offset !== STATE.counters),
+  ...BOARD_COUNTERS.flatMap((_, at) => [STATE.counters + at * 8, STATE.counters + at * 8 + 4]),
+]);
+
+/** Odd on purpose, so that a word that was hit by chance is not taken for it. */
+export const POWER_OFF = 0x0ff50ff5;
 
 /** Words of a slot header, as offsets from its start. */
 export const SLOT = {
@@ -86,6 +110,10 @@ export const SLOT = {
   device: 28,
   /** Next free slot + 1, in a free slot. */
   nextFree: 32,
+  /** Of track, records and device (slot_seal.ts), as they are outside of a hold. */
+  seal: 36,
+  /** 1 while the track was staged ahead and no host has used it. */
+  ahead: 40,
 } as const;
 
 export interface BoardLayout {

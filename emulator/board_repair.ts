@@ -16,6 +16,7 @@ export function repairBoard(words: BoardWords, cache: Cache): void {
   words.setState(STATE.inUse, 0);
   words.setState(STATE.hand, 0);
   for (let slot = words.layout.slots - 1; slot >= 0; slot--) repairSlot(words, cache, slot);
+  cache.restoreMarks();
   words.addState(STATE.repairs, 1);
 }
 
@@ -31,12 +32,14 @@ function repairSlot(words: BoardWords, cache: Cache, slot: number): void {
   const known = track >= 0 && track < words.layout.tracks && device < words.layout.devices;
   if (!known || inCache === 0 || isTaken(cache, slot, track, device)) {
     words.add(header + SLOT.generation, 1);
-    words.store(header + SLOT.track, 0);
-    words.store(header + SLOT.records, 0);
+    cache.empty(slot);
     cache.pushFree(slot);
     return;
   }
   words.store(header + SLOT.records, inCache | (pending << 16));
+  cache.seal(slot);
+  // A record that is in cache was rewritten; its host died before it could say so.
+  cache.index.setDamaged(track, device, cache.index.damaged(track) & ~inCache);
   cache.index.enter(track, device, slot);
   words.addState(STATE.inUse, 1);
   if (pending !== 0) cache.index.markPending(track, device);

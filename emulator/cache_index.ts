@@ -14,8 +14,10 @@ import {
   BAND_ENTRY_BYTES,
   type BoardLayout,
   CYLINDER_ENTRY_BYTES,
+  DEVICE_DAMAGED,
   DEVICE_ENTRY_BYTES,
   STATE,
+  TRACK_DAMAGED,
   TRACK_ENTRY_BYTES,
 } from "./board_layout.ts";
 import type { BoardWords } from "./board_words.ts";
@@ -24,7 +26,6 @@ import { CYLINDERS_PER_BAND, TRACKS_PER_CYLINDER } from "./limits.ts";
 /** Fields of a device's and (the first two) of a band's entry: counts of tracks. */
 const IN_CACHE = 0;
 const PENDING = 4;
-const DAMAGED = 8;
 /** Shift of the write-pending half of a cylinder's word. */
 const PENDING_SHIFT = 16;
 
@@ -48,6 +49,12 @@ export class CacheIndex {
   slotOf(track: number): number {
     const entry = this.#words.load(this.#trackEntry(track));
     return entry > this.#layout.slots ? -1 : entry - 1;
+  }
+
+  /** What the cylinder says of `track`; outside of a change the same as that it has a slot. */
+  isInCache(track: number): boolean {
+    const { inCache } = this.cylinderBits(Math.floor(track / TRACKS_PER_CYLINDER));
+    return (inCache & (1 << (track % TRACKS_PER_CYLINDER))) !== 0;
   }
 
   /** Records `track` of `device` as being in cache, in `slot`. */
@@ -78,14 +85,14 @@ export class CacheIndex {
 
   /** Bitmap of records of `track` whose content was lost; they read as errors until rewritten. */
   damaged(track: number): number {
-    return this.#words.load(this.#trackEntry(track) + 4);
+    return this.#words.load(this.#trackEntry(track) + TRACK_DAMAGED);
   }
 
   setDamaged(track: number, device: number, records: number): void {
     const before = this.damaged(track);
-    this.#words.store(this.#trackEntry(track) + 4, records);
+    this.#words.store(this.#trackEntry(track) + TRACK_DAMAGED, records);
     const delta = (records === 0 ? 0 : 1) - (before === 0 ? 0 : 1);
-    if (delta !== 0) this.#words.add(this.#deviceEntry(device) + DAMAGED, delta);
+    if (delta !== 0) this.#words.add(this.#deviceEntry(device) + DEVICE_DAMAGED, delta);
   }
 
   /** The first write-pending track at or after `from`, or -1: looks at counts before tracks. */
@@ -116,7 +123,7 @@ export class CacheIndex {
     return {
       inCache: this.#words.load(at + IN_CACHE),
       writePending: this.#words.load(at + PENDING),
-      damaged: this.#words.load(at + DAMAGED),
+      damaged: this.#words.load(at + DEVICE_DAMAGED),
     };
   }
 

@@ -12,7 +12,6 @@ export class ChannelAdapter implements Volume {
   readonly name: string;
   readonly sizeBytes: number;
   readonly blockBytes = RECORD_BYTES;
-  readonly retains: boolean;
   readonly #device: DeviceGeometry;
   readonly #director: ChannelDirector;
   readonly #onClose: (adapter: ChannelAdapter) => void;
@@ -25,10 +24,14 @@ export class ChannelAdapter implements Volume {
   ) {
     this.name = device.name;
     this.sizeBytes = device.sizeBytes;
-    this.retains = !director.faulty;
     this.#device = device;
     this.#director = director;
     this.#onClose = onClose;
+  }
+
+  /** Asked for each write: once faults were seen it stays false (fault_injector.ts). */
+  get retains(): boolean {
+    return !this.#closed && this.#director.retains();
   }
 
   /** @throws AgentError `volume` | `busy` | `no_space` | `closed` */

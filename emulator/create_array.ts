@@ -1,20 +1,32 @@
 // Creates an array directory: device files, memory boards, and array.json last, which makes it one.
+// Two creations in one directory exclude each other by setup.lock.
 
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";
 import {
   ArrayDirectory,
   type ArrayParts,
+  exists,
   onArrayFiles,
+  readWhole,
   removeIfThere,
   writeWhole,
 } from "./array_directory.ts";
 import { boardLayout } from "./board_layout.ts";
 import { encodeDeviceLabel } from "./device_label.ts";
 import { type ArrayGeometry, makeGeometry } from "./geometry.ts";
-import { encodeGeometry } from "./geometry_file.ts";
-import { DEFAULT_BOARDS, DEFAULT_CACHE_BYTES, MEMORY_SLACK_BYTES, TRACK_BYTES } from "./limits.ts";
-import { makeBoards } from "./system_bus.ts";
+import { FileLock } from "./file_lock.ts";
+import { decodeGeometry, encodeGeometry } from "./geometry_file.ts";
+import { removeHostTable } from "./host_table.ts";
+import {
+  DEFAULT_BOARDS,
+  DEFAULT_CACHE_BYTES,
+  MAX_GEOMETRY_FILE_BYTES,
+  MEMORY_SLACK_BYTES,
+  TRACK_BYTES,
+} from "./limits.ts";
+import { makePendingMap } from "./pending_marks.ts";
+import { boardNumbers, makeBoards } from "./system_bus.ts";
 import { makeUuid } from "./uuid.ts";
 
 /** f_type of tmpfs. */
@@ -34,14 +46,15 @@ export interface CreateArrayOptions {
 }
 
 /**
- * Creates an array in `directory`, which must be missing or empty.
- * @throws AgentError `usage` (limits, not empty) | `busy` (an array is there)
+ * Creates an array in `directory`, which must be missing, empty, or hold what a creation left that
+ * was killed.
+ * @throws AgentError `usage` (limits, not empty) | `busy` (an array is there, or is being made)
  *   | `no_space` | `failed`
  */
 export function createArray(
   directory: string,
   options: CreateArrayOptions,
-  parts: Pick<ArrayParts, "files" | "random">,
+  parts: Pick<ArrayParts, "files" | "random" | "clock">,
 ): ArrayGeometry {
   const { files, random } = parts;
   const place = new ArrayDirectory(directory);
@@ -50,28 +63,73 @@ export function createArray(
   for (let board = 0; board < geometry.boards; board++) boardLayout(geometry, board);
   onArrayFiles(place.path, () => {
     const made = takeDirectory(files, place);
+    const lock = lockDirectory(place, parts);
     try {
-      for (const device of geometry.devices) makeDevice(files, place, geometry, device.index);
-      const boards = range(geometry.boards);
-      makeBoards(files, { directory: place, geometry }, { boards, origin: "created" });
-      writeWhole(files, place.geometryPath, encodeGeometry(geometry));
-      syncDirectory(files, place.path);
-    } catch (error) {
-      removeParts(files, place, geometry);
-      if (made) removeIfThere(files, place.path, { directory: true });
-      throw error;
+      clearKilledCreation(files, place);
+      refuseContent(files, place);
+      tryMakeParts(files, place, geometry, made);
+    } finally {
+      lock.close();
     }
   });
   return geometry;
 }
 
+/** Nothing is left of a creation that fails. */
+function tryMakeParts(
+  files: Files,
+  place: ArrayDirectory,
+  geometry: ArrayGeometry,
+  made: boolean,
+): void {
+  try {
+    makeParts(files, place, geometry);
+  } catch (error) {
+    removeIfThere(files, place.geometryPath);
+    removeParts(files, place, geometry);
+    removeIfThere(files, place.newGeometryPath);
+    removeIfThere(files, place.setupLockPath);
+    if (made) removeEmpty(files, place.path);
+    throw error;
+  }
+}
+
+/**
+ * The geometry is there first, as array.json.new: whoever comes after a creation that was killed
+ * knows by it what to remove, memory boards outside of the directory included.
+ */
+function makeParts(files: Files, place: ArrayDirectory, geometry: ArrayGeometry): void {
+  writeWhole(files, place.newGeometryPath, encodeGeometry(geometry));
+  syncDirectory(files, place.path);
+  for (const device of geometry.devices) makeDevice(files, place, geometry, device.index);
+  makePendingMap(files, place.pendingPath, geometry);
+  const boards = boardNumbers(geometry);
+  makeBoards(files, { directory: place, geometry }, { boards, origin: "created" });
+  files.rename(AT_CWD, place.newGeometryPath, AT_CWD, place.geometryPath);
+  syncDirectory(files, place.path);
+}
+
+/** Under setup.lock nobody is making an array here: what is half made was left. */
+function clearKilledCreation(files: Files, place: ArrayDirectory): void {
+  if (exists(files, place.geometryPath)) return;
+  const path = place.newGeometryPath;
+  removeIfThere(files, `${path}.new`);
+  if (!exists(files, path)) return;
+  const bytes = readWhole(files, path, MAX_GEOMETRY_FILE_BYTES + 1);
+  removeParts(files, place, decodeGeometry(bytes, path));
+  removeIfThere(files, path);
+}
+
 /** Removes whatever of boards and device files is there (creation that failed, and removal). */
 export function removeParts(files: Files, place: ArrayDirectory, geometry: ArrayGeometry): void {
-  for (const board of range(geometry.boards)) {
+  for (const board of boardNumbers(geometry)) {
     removeIfThere(files, place.boardPath(geometry, board));
     removeIfThere(files, `${place.boardPath(geometry, board)}.new`);
   }
+  removeHostTable(files, place.memoryPath(geometry));
   removeEmpty(files, place.memoryPath(geometry));
+  removeIfThere(files, place.pendingPath);
+  removeIfThere(files, `${place.pendingPath}.new`);
   for (const device of geometry.devices) removeIfThere(files, place.devicePath(device));
 }
 
@@ -110,7 +168,7 @@ function chooseMemory(files: Files, cacheBytes: number, uuid: string): string {
   return OWN_MEMORY;
 }
 
-/** Makes the directory, or checks that it is empty. @returns true when it was made */
+/** Makes the directory, or sees that nothing of others is in it. @returns true when it was made */
 function takeDirectory(files: Files, place: ArrayDirectory): boolean {
   try {
     files.makeDirectory(AT_CWD, place.path, 0o700);
@@ -118,9 +176,32 @@ function takeDirectory(files: Files, place: ArrayDirectory): boolean {
   } catch (error) {
     if (!(error instanceof SystemError) || error.errno !== "EEXIST") throw error;
   }
+  // Before anything is put there. What a killed creation left is looked at under the lock.
+  const killed = [place.newGeometryPath, `${place.newGeometryPath}.new`];
+  if (!killed.some((path) => exists(files, path))) refuseContent(files, place);
+  return false;
+}
+
+/** @throws AgentError `busy` while another process makes an array there */
+function lockDirectory(
+  place: ArrayDirectory,
+  parts: Pick<ArrayParts, "files" | "clock">,
+): FileLock {
+  const lock = new FileLock(place.setupLockPath, parts);
+  if (lock.tryTake("exclusive") && lock.isCurrent()) return lock;
+  lock.close();
+  throw new AgentError(
+    "busy",
+    `Cannot create array "${place.path}": another process sets one up there, need it alone`,
+    { hint: "Use that array, or name another directory." },
+  );
+}
+
+function refuseContent(files: Files, place: ArrayDirectory): void {
   const descriptor = files.open(AT_CWD, place.path, { access: "read", directory: true });
   try {
-    const names = files.list(descriptor).map((entry) => new TextDecoder().decode(entry.name));
+    const names = files.list(descriptor).map((entry) => new TextDecoder().decode(entry.name))
+      .filter((name) => name !== "setup.lock");
     if (names.includes("array.json")) {
       throw new AgentError(
         "busy",
@@ -139,7 +220,6 @@ function takeDirectory(files: Files, place: ArrayDirectory): boolean {
   } finally {
     files.close(descriptor);
   }
-  return false;
 }
 
 function makeDevice(
@@ -168,8 +248,4 @@ function syncDirectory(files: Files, path: string): void {
   } finally {
     files.close(descriptor);
   }
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index);
 }

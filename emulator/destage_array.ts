@@ -9,7 +9,7 @@ import { closeArray, openArray } from "./open_array.ts";
  * @throws AgentError as `attachArray`; `volume` | `no_space` when a device cannot be written
  */
 export function destageArray(directory: string, parts: ArrayParts): { readonly tracks: number } {
-  const array = openArray(directory, parts);
+  const array = openArray(directory, parts, { hostName: "agent" });
   try {
     return { tracks: array.director.destageAll(array.boards) };
   } finally {

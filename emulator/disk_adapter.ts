@@ -6,13 +6,11 @@
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";
 import { decodeDeviceLabel, DEVICE_LABEL_BYTES } from "./device_label.ts";
-import { askFaultPlan, type FaultPlan } from "./fault_plan.ts";
 import type { ArrayGeometry, DeviceGeometry } from "./geometry.ts";
 
 export class DiskAdapter {
   readonly #files: Files;
   readonly #descriptors: number[] = [];
-  readonly #faults: FaultPlan | undefined;
 
   /**
    * Opens every device file of the array.
@@ -22,10 +20,9 @@ export class DiskAdapter {
   constructor(
     geometry: ArrayGeometry,
     pathOf: (device: DeviceGeometry) => string,
-    parts: { readonly files: Files; readonly faults?: FaultPlan | undefined },
+    parts: { readonly files: Files },
   ) {
     this.#files = parts.files;
-    this.#faults = parts.faults;
     try {
       for (const device of geometry.devices) {
         this.#descriptors.push(openDevice(parts.files, geometry, device, pathOf(device)));
@@ -38,7 +35,6 @@ export class DiskAdapter {
 
   /** Reads device data. @throws AgentError `volume` */
   read(device: DeviceGeometry, offsetBytes: number, into: Uint8Array): void {
-    askFaultPlan(this.#faults, device, { operation: "stage", offsetBytes, bytes: into.length });
     let done = 0;
     try {
       while (done < into.length) {
@@ -62,7 +58,6 @@ export class DiskAdapter {
 
   /** Writes device data to the operating system. @throws AgentError `volume` | `no_space` */
   write(device: DeviceGeometry, offsetBytes: number, from: Uint8Array): void {
-    askFaultPlan(this.#faults, device, { operation: "destage", offsetBytes, bytes: from.length });
     try {
       this.#files.writeAllAt(this.#of(device), offsetBytes, from);
     } catch (error) {

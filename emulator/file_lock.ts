@@ -4,6 +4,7 @@
 
 import { AT_CWD, type Files } from "../transport/runtime/files.ts";
 import type { Clock } from "../transport/runtime/runtime.ts";
+import { exists } from "./array_directory.ts";
 
 /** Between two attempts, milliseconds: these locks guard set-up, not I/O. */
 const RETRY_MS = 5;
@@ -12,12 +13,14 @@ export class FileLock {
   readonly #files: Files;
   readonly #clock: Clock;
   readonly #descriptor: number;
+  readonly #path: string;
   #closed = false;
 
   /** Opens, and makes if need be, the file at `path`. @throws SystemError */
   constructor(path: string, parts: { readonly files: Files; readonly clock: Clock }) {
     this.#files = parts.files;
     this.#clock = parts.clock;
+    this.#path = path;
     const flags = { access: "read-write", create: true, mode: 0o600 } as const;
     this.#descriptor = parts.files.open(AT_CWD, path, flags);
   }
@@ -35,6 +38,13 @@ export class FileLock {
       this.#clock.doze(RETRY_MS);
     }
     return true;
+  }
+
+  /** False when its file was removed meanwhile: who makes it again locks another one. */
+  isCurrent(): boolean {
+    if (!exists(this.#files, this.#path)) return false;
+    const own = this.#files.statDescriptor(this.#descriptor).inode;
+    return this.#files.stat(AT_CWD, this.#path).inode === own;
   }
 
   release(): void {

@@ -7,6 +7,7 @@
 //     tracks mostly needs one board, and neighbouring cylinders use different boards.
 //  3. A track's number on its board is place * TRACKS_PER_CYLINDER + track within the cylinder.
 
+import { assert } from "../transport/ground/assert.ts";
 import { AgentError } from "../transport/ground/error.ts";
 import {
   CYLINDER_BYTES,
@@ -94,6 +95,18 @@ export function trackOffset(
   const local = Math.floor(place.track / TRACKS_PER_CYLINDER);
   const cylinder = local * geometry.boards + place.board - device.firstCylinder;
   return cylinder * CYLINDER_BYTES + (place.track % TRACKS_PER_CYLINDER) * TRACK_BYTES;
+}
+
+/** The device that a track, given by its number on its board, belongs to. */
+export function deviceOfTrack(
+  geometry: ArrayGeometry,
+  place: { readonly board: number; readonly track: number },
+): DeviceGeometry {
+  const local = Math.floor(place.track / TRACKS_PER_CYLINDER);
+  const cylinder = local * geometry.boards + place.board;
+  const device = geometry.devices.findLast((one) => one.firstCylinder <= cylinder);
+  assert(device !== undefined && cylinder < geometry.cylinders, "a track lies on a device");
+  return device;
 }
 
 function checkRange(what: string, found: number, least: number, most: number): void {

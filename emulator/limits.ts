@@ -50,6 +50,22 @@ export const READ_TRIES = 8;
 /** Slots looked at to find one to give up: exact least recent use in small caches, O(1) always. */
 export const EVICTION_SAMPLE_SLOTS = 16;
 
+/** Tracks staged ahead at first: little is lost when the reader ends just there. */
+export const PREFETCH_FIRST_TRACKS = 2;
+/** Tracks staged ahead at most, one device read of 1 MiB: the next cylinder is on another board. */
+export const PREFETCH_MOST_TRACKS = TRACKS_PER_CYLINDER;
+/** Share of a board's slots staged ahead under one hold: none at all in a cache of a few slots. */
+export const PREFETCH_SHARE = 1 / 8;
+/** Holds of the lock for which a slot that was used is not given up for what is only ahead. */
+export const PREFETCH_KEEP_HOLDS = 4;
+/** Sequential readers that one host is watched for: the connections of a busy job. */
+export const PREFETCH_STREAMS = 8;
+
+/** Rows of the host table: attachments beyond them work, but have no figures of their own. */
+export const MAX_HOST_ROWS = 64;
+/** A host publishes its figures with each of its first so many requests, then once per so many. */
+export const PUBLISH_REQUESTS = 64;
+
 /** The disk director wakes this often, milliseconds: an idle one costs well below 0.1 % CPU. */
 export const DIRECTOR_TICK_MS = 500;
 /** Ticks since its last write after which a track is destaged (2 s: rings rewrite sooner). */
@@ -60,10 +76,41 @@ export const DESTAGE_MAX_TICKS = 60;
 export const DESTAGE_HIGH_SHARE = 0.5;
 /** Tracks destaged under one hold of a board's lock: about 100 us, then the hosts get a turn. */
 export const TRACKS_PER_HOLD = 4;
+/** Bins of the picture of one device: 16 rows of 64 cells, 1 GiB each for a device of 1 TiB. */
+export const MAP_BINS = 1024;
 /** Findings that a check lists per board: a damaged table would fill the terminal. */
 export const MAX_FINDINGS_PER_BOARD = 100;
+/** The pending map is read in pieces of this many bytes: 32768 tracks. */
+export const PENDING_SCAN_BYTES = 64 * 1024;
+/** Runs of lost records that a check lists: whoever has more needs the count, not the list. */
+export const MAX_LOST_RUNS = 1000;
 /** Tracks looked at under one hold: bounds the hold when nothing is due yet. */
 export const SCAN_PER_HOLD = 256;
 
+/** Rules of `faults.json`: more than a trial needs, and each is looked at for each access. */
+export const MAX_FAULT_RULES = 64;
+/** The file with the most rules, each of about 300 bytes. */
+export const MAX_FAULT_FILE_BYTES = 64 * 1024;
+/** Ids, and times that a rule fires: they are stored in 32 bits. */
+export const MAX_FAULT_COUNT = 10 ** 9;
+/** Characters of a host's name in a rule. */
+export const MAX_FAULT_HOST_CHARACTERS = 253;
+/** The thread stands still, with its heartbeats: well below the usual dead time, milliseconds. */
+export const MAX_FAULT_LATENCY_MS = 1000;
+/** The same under a board's lock, ms: a request on a cylinder may destage as many tracks. */
+export const MAX_FAULT_LATENCY_UNDER_LOCK_MS = 100;
+/** Records of which a stale read may return older content: two images each, 8 MiB per host. */
+export const MAX_STALE_RECORDS = 1024;
+/** Wait for another process that counts a fault, milliseconds: it holds the lock for about 5 us. */
+export const FAULT_COUNT_WAIT_MS = 20;
+
+assert(
+  MAX_FAULT_LATENCY_UNDER_LOCK_MS * TRACKS_PER_CYLINDER < LOCK_WAIT_MS,
+  "a slow device is no board that is held for ever",
+);
 assert(RECORDS_PER_TRACK <= 16 && TRACKS_PER_CYLINDER <= 16, "two bitmaps fit one 32-bit word");
 assert(DESTAGE_IDLE_TICKS < DESTAGE_MAX_TICKS, "the age limit lies beyond the idle limit");
+assert(
+  PREFETCH_KEEP_HOLDS * PREFETCH_SHARE < 1,
+  "one reader alone leaves slots that may be given up for it",
+);

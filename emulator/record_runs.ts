@@ -9,6 +9,15 @@ export function recordsOf(withinBytes: number, bytes: number): number {
   return ((1 << end) - 1) & ~((1 << first) - 1);
 }
 
+/** Numbers of the records in a bitmap. */
+export function recordList(records: number): number[] {
+  const list: number[] = [];
+  for (let record = 0; record < RECORDS_PER_TRACK; record++) {
+    if ((records & (1 << record)) !== 0) list.push(record);
+  }
+  return list;
+}
+
 /** Calls `run` for each run of set bits, in order, with its first record and count of records. */
 export function forEachRun(records: number, run: (first: number, count: number) => void): void {
   let first = 0;

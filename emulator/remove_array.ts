@@ -32,6 +32,8 @@ export function removeArray(path: string, parts: ArrayParts): void {
           );
         }
         removeParts(files, directory, geometry);
+        removeIfThere(files, directory.faultsPath);
+        removeIfThere(files, directory.firedPath);
         removeIfThere(files, directory.directorLockPath);
         removeIfThere(files, directory.arrayLockPath);
         removeIfThere(files, directory.setupLockPath);

@@ -1,21 +1,30 @@
 // The system buses (Fig. 2, 40 and 42): how the directors of one attached host reach the boards.
 //
-// Opening the bus maps every board into the process. A board whose file is missing lost its power
-// (tmpfs is empty after a reboot): an empty one takes its place, and what was not destaged is
-// gone. That is only done while nobody else is attached, for others may still have the old board
-// mapped, and two boards in one place would be two truths.
+// Opening the bus maps every board into the process. A board whose file is missing (tmpfs is empty
+// after a reboot) or that was switched off (power_failure.ts) lost its power: an empty one takes
+// its place, and what was not destaged is gone; pending_marks.ts says what was. A missing file
+// is only replaced while nobody else is attached, for others may still have the old board mapped,
+// and two boards in one place would be two truths. One that was switched off serves nobody.
 
 import { AgentError } from "../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";
 import type { ArrayDirectory, ArrayParts } from "./array_directory.ts";
 import { exists } from "./array_directory.ts";
-import { makeBoardFile } from "./board_file.ts";
+import { type LostTrack, makeBoardFile } from "./board_file.ts";
 import { BOARD_HEADER_BYTES, type BoardOrigin, checkBoardHeader } from "./board_header.ts";
-import { type BoardLayout, boardLayout } from "./board_layout.ts";
-import type { ArrayGeometry } from "./geometry.ts";
+import { type BoardLayout, boardLayout, POWER_OFF, STATE } from "./board_layout.ts";
+import { type ArrayGeometry, deviceOfTrack } from "./geometry.ts";
 import { MemoryBoard } from "./memory_board.ts";
+import { PendingMarks } from "./pending_marks.ts";
+import { HostStatistics } from "./statistics.ts";
 
-/** Numbers of the boards whose files are missing. */
+/** An array directory and what its geometry says. */
+export interface ArrayPlace {
+  readonly directory: ArrayDirectory;
+  readonly geometry: ArrayGeometry;
+}
+
+/** Numbers of the boards that have no power: their files are missing or switched off. */
 export function missingBoards(
   files: Files,
   directory: ArrayDirectory,
@@ -23,15 +32,43 @@ export function missingBoards(
 ): readonly number[] {
   const missing: number[] = [];
   for (let board = 0; board < geometry.boards; board++) {
-    if (!exists(files, directory.boardPath(geometry, board))) missing.push(board);
+    const path = directory.boardPath(geometry, board);
+    if (!exists(files, path) || isSwitchedOff(files, path)) missing.push(board);
   }
   return missing;
+}
+
+function isSwitchedOff(files: Files, path: string): boolean {
+  const descriptor = openFile(files, path);
+  try {
+    const word = new Uint8Array(4);
+    // The state page has its place on every board.
+    files.readAt(descriptor, BOARD_HEADER_BYTES + STATE.power, word);
+    return new DataView(word.buffer).getUint32(0, true) === POWER_OFF;
+  } finally {
+    files.close(descriptor);
+  }
+}
+
+/** What the durable marks say was on a board that has no power any more. @throws AgentError */
+export function lostTracks(files: Files, place: ArrayPlace, board: number): readonly LostTrack[] {
+  const { directory, geometry } = place;
+  const marks = new PendingMarks(files, directory.pendingPath, geometry, board);
+  const lost: LostTrack[] = [];
+  try {
+    marks.forEach((track, records) => {
+      lost.push({ track, records, device: deviceOfTrack(geometry, { board, track }).index });
+    });
+  } finally {
+    marks.close();
+  }
+  return lost;
 }
 
 /** Makes empty boards in the places `boards`, and the memory directory if need be. */
 export function makeBoards(
   files: Files,
-  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
+  place: ArrayPlace,
   options: { readonly boards: readonly number[]; readonly origin: BoardOrigin },
 ): void {
   const { directory, geometry } = place;
@@ -42,25 +79,37 @@ export function makeBoards(
   }
   for (const board of options.boards) {
     const layout = boardLayout(geometry, board);
-    const identity = { uuid: geometry.uuid, layout, origin: options.origin };
+    const { origin } = options;
+    const lost = origin === "created" ? [] : lostTracks(files, place, board);
+    const identity = { uuid: geometry.uuid, layout, origin, lost };
     makeBoardFile(files, directory.boardPath(geometry, board), identity);
   }
 }
 
+export interface OpenBoardsOptions {
+  /** Numbers of the boards to open; default all. */
+  readonly only?: readonly number[];
+  /** Of the attachment that counts; those who only look have none. */
+  readonly statistics?: HostStatistics;
+}
+
 /**
- * Opens every board of the array; the caller closes them.
+ * Opens boards of the array; the caller closes them.
  * @param pid of this process, recorded as holder
  * @throws AgentError `damaged` | `mismatch` | `unsupported` | `failed`
  */
 export function openBoards(
   parts: ArrayParts,
-  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
+  place: ArrayPlace,
   pid: number,
+  options: OpenBoardsOptions = {},
 ): MemoryBoard[] {
+  const { only = boardNumbers(place.geometry) } = options;
+  const { statistics = new HostStatistics(place.geometry.devices.length) } = options;
   const boards: MemoryBoard[] = [];
   try {
-    for (let board = 0; board < place.geometry.boards; board++) {
-      boards.push(openBoard(parts, place, { board, pid }));
+    for (const board of only) {
+      boards.push(openBoard(parts, place, { board, pid, statistics }));
     }
     return boards;
   } catch (error) {
@@ -69,10 +118,18 @@ export function openBoards(
   }
 }
 
+export function boardNumbers(geometry: ArrayGeometry): readonly number[] {
+  return Array.from({ length: geometry.boards }, (_, board) => board);
+}
+
 function openBoard(
   parts: ArrayParts,
-  place: { readonly directory: ArrayDirectory; readonly geometry: ArrayGeometry },
-  which: { readonly board: number; readonly pid: number },
+  place: ArrayPlace,
+  which: {
+    readonly board: number;
+    readonly pid: number;
+    readonly statistics: HostStatistics;
+  },
 ): MemoryBoard {
   const { files, memories, clock } = parts;
   const path = place.directory.boardPath(place.geometry, which.board);
@@ -80,17 +137,17 @@ function openBoard(
   const descriptor = openFile(files, path);
   try {
     const origin = checkFile(files, { descriptor, path }, { layout, uuid: place.geometry.uuid });
-    const memory = memories.map(path, layout.totalBytes);
-    return new MemoryBoard({
-      path,
-      origin,
-      layout,
-      memory,
-      descriptor,
-      files,
-      clock,
-      pid: which.pid,
-    });
+    const { directory, geometry } = place;
+    const { pid, statistics } = which;
+    const marks = new PendingMarks(files, directory.pendingPath, geometry, which.board);
+    try {
+      const memory = memories.map(path, layout.totalBytes);
+      const opened = { path, origin, layout, memory, marks, descriptor };
+      return new MemoryBoard({ ...opened, files, clock, pid, statistics });
+    } catch (error) {
+      marks.close();
+      throw error;
+    }
   } catch (error) {
     files.close(descriptor);
     throw error;

@@ -6,14 +6,15 @@ import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { currentRuntime } from "../transport/runtime/current_runtime.ts";
 import { BenchBed } from "./bench/bed.ts";
+import { clearWhenStopped } from "./bench/clear_when_stopped.ts";
 import { type Contestant, contestants, type RunContext } from "./bench/contestants.ts";
 import { GOALS, judge } from "./bench/goals.ts";
-import { BUSY_LOAD, CHUNK_BYTES, STEAL_MAX, TRIES_MAX } from "./bench/limits.ts";
+import { BUSY_LOAD, CHUNK_BYTES } from "./bench/limits.ts";
 import type { Figures } from "./bench/peer_task.ts";
 import { drawPlots } from "./bench/plots.ts";
 import { renderResult, type Result, toJson } from "./bench/report.ts";
-import { scriptOptions } from "./bench/script_options.ts";
-import { measureSteal } from "./bench/steal.ts";
+import { runQuiet } from "./bench/run_quiet.ts";
+import { failUsage, note, say, scriptOptions, wholeNumber } from "./bench/script_options.ts";
 
 const DENO_RUN = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", "--no-check"];
 
@@ -28,14 +29,6 @@ const values = scriptOptions(USAGE, Deno.args, {
   json: { type: "string" },
   plot: { type: "string" },
 });
-
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-function note(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
-}
 
 /** Steal tells what other machines took; what others on this one take shows here only. */
 function warnWhenBusy(): void {
@@ -58,26 +51,8 @@ const ALL = contestants({
       : null,
 });
 
-/** Runs one contestant until the machine was quiet enough. */
-async function runQuiet(contestant: Contestant, context: RunContext): Promise<Figures> {
-  for (let tries = 1;; tries += 1) {
-    const steal = measureSteal();
-    const figures = await contestant.run(context);
-    const taken = steal();
-    if (taken <= STEAL_MAX) return figures;
-    note(`${contestant.name}: discarded, ${(taken * 100).toFixed(0)} % of the time was taken`);
-    if (tries === TRIES_MAX) throw new Error("Cannot measure: the machine is too busy");
-  }
-}
-
-/** Removes everything, also when Ctrl-C ends the benchmark: then the processes end as well. */
-function clearWhenStopped(bed: BenchBed): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      bed.clear();
-      Deno.exit(signal === "SIGINT" ? 130 : 143);
-    });
-  }
+function quietly(contestant: Contestant, context: RunContext): Promise<Figures> {
+  return runQuiet(contestant.name, () => contestant.run(context), note);
 }
 
 /** The contestants that were asked for, all without `--only`; an unknown name is an error. */
@@ -85,17 +60,9 @@ function chosen(): readonly Contestant[] {
   const names = values.only?.flatMap((text) => text.split(","));
   const unknown = names?.find((name) => !ALL.some((one) => one.name === name));
   if (unknown !== undefined) {
-    note(`Cannot run "${unknown}": need one of ${ALL.map((one) => one.name).join(", ")}`);
-    Deno.exit(2);
+    failUsage(`Cannot run "${unknown}": need one of ${ALL.map((one) => one.name).join(", ")}`);
   }
   return ALL.filter(({ name }) => names?.includes(name) ?? true);
-}
-
-function count(text: string, name: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  note(`Cannot use --${name}: found "${text}", need a whole number from 1`);
-  Deno.exit(2);
 }
 
 async function measure(context: RunContext): Promise<Result> {
@@ -107,11 +74,11 @@ async function measure(context: RunContext): Promise<Result> {
   for (const text of skipped) note(text);
   const able = missing.flatMap(([one, why]) => why === null ? [one] : []);
   const rounds = new Map<string, Figures[]>(able.map(({ name }) => [name, []]));
-  const runs = count(values.runs, "runs");
+  const runs = wholeNumber(values.runs, "runs");
   for (let round = 1; round <= runs; round += 1) {
     for (const contestant of able) {
       if (round > (contestant.rounds ?? runs)) continue;
-      const figures = await runQuiet(contestant, context);
+      const figures = await quietly(contestant, context);
       rounds.get(contestant.name)?.push(figures);
       note(`round ${round} ${contestant.name}: ${JSON.stringify(figures, shortNumber)}`);
     }
@@ -127,8 +94,8 @@ function shortNumber(_key: string, value: unknown): unknown {
 async function plot(context: RunContext, directory: string): Promise<void> {
   const [tcp, stp] = ["tcp", "stp"].map((name) => ALL.find((one) => one.name === name));
   if (tcp === undefined || stp === undefined) throw new Error("the plots compare STP with TCP");
-  const rounds = count(values.runs, "runs");
-  const files = await drawPlots({ context, rounds, tcp, stp, runQuiet });
+  const rounds = wholeNumber(values.runs, "runs");
+  const files = await drawPlots({ context, rounds, tcp, stp, runQuiet: quietly });
   mkdirSync(directory, { recursive: true });
   for (const [name, svg] of files) {
     writeFileSync(join(directory, name), svg);
@@ -138,14 +105,13 @@ async function plot(context: RunContext, directory: string): Promise<void> {
 
 async function main(): Promise<void> {
   if (values.runtime !== "deno" && values.runtime !== "bun") {
-    note(`Cannot use --runtime: found "${values.runtime}", need deno or bun`);
-    Deno.exit(2);
+    failUsage(`Cannot use --runtime: found "${values.runtime}", need deno or bun`);
   }
   await using bed = await BenchBed.make(await currentRuntime());
   clearWhenStopped(bed);
   warnWhenBusy();
   const runtime = values.runtime === "bun" ? [Deno.env.get("BUN") ?? "bun", "run"] : DENO_RUN;
-  const seconds = count(values.seconds, "seconds");
+  const seconds = wholeNumber(values.seconds, "seconds");
   const context = { bed, runtime, seconds, frameBytes: CHUNK_BYTES, ringSlots: null };
   if (values.plot !== undefined) return await plot(context, values.plot);
   const result = await measure(context);

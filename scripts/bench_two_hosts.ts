@@ -3,7 +3,7 @@
 
 import { STEAL_MAX, TRIES_MAX } from "./bench/limits.ts";
 import { median } from "./bench/median.ts";
-import { scriptOptions } from "./bench/script_options.ts";
+import { note, scriptOptions } from "./bench/script_options.ts";
 import { measureSteal } from "./bench/steal.ts";
 import { say } from "./demonstration/say.ts";
 import { GROUP } from "./demonstration/two_hosts/configurations.ts";
@@ -41,10 +41,6 @@ const values = scriptOptions(USAGE, Deno.args, {
   binary: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 });
-
-function note(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
-}
 
 /** Bytes per second that `agent stg bench` finds, both processes on the server. */
 async function measureLun(two: TwoHostStage, seconds: number): Promise<number> {

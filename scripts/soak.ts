@@ -24,9 +24,19 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     program: "tests/simulation/run_seeds.ts",
   },
   array: {
-    about: "random reads, writes and attachments against a model of the array",
+    about: "processes that share an array write and verify; one after the other is killed",
+    file: "tests/unit/emulator/array_campaign.test.ts",
+    env: (seed) => ({ ARRAY_SEED: String(seed), ARRAY_KILLS: "50" }),
+  },
+  model: {
+    about: "random reads, writes, crashes, attachments and power failures against a model",
     file: "tests/unit/emulator/array_model.test.ts",
     env: (seed) => ({ ARRAY_SEED: String(seed) }),
+  },
+  damage: {
+    about: "any word of the array's tables is damaged, found and repaired",
+    file: "tests/unit/emulator/array_damage.test.ts",
+    env: (seed) => ({ ARRAY_SEED: String(seed), ARRAY_ROUNDS: "100" }),
   },
   kill: {
     about: "processes that share the array are killed between any two stores",

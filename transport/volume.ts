@@ -26,7 +26,8 @@ export interface Volume {
   /**
    * True when a write that completed is there until it is overwritten: the medium is memory of
    * this machine, and the volume synchronous. False when it can lose or damage what it took, so
-   * that users keep a copy of what they may have to write again.
+   * that users keep a copy of what they may have to write again. Ask for each write: it may become
+   * false while the volume is open, for later writes, and is never true again.
    */
   readonly retains: boolean;
   /**

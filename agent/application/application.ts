@@ -14,7 +14,13 @@ export type WarningCode =
   | "grown" // backup: only got longer; stored at the size it had
   | "socket" // backup: sockets are not stored, as in tar
   | "too_long" // backup: the path is longer than the limit
-  | "owner" // restore: owners cannot be set (told once)
+  | "unread_xattr" // backup: extended attributes that could not be read, all else is stored
+  | "owner" // restore: this and the next five: all else is restored, but not
+  | "mode"
+  | "times"
+  | "acl" // access control lists
+  | "capability"
+  | "xattr" // other extended attributes
   | "occupied" // restore: something that must not be replaced is in the way
   | "unwritten"; // restore: the object could not be made
 
@@ -27,7 +33,7 @@ export interface ApplicationWarning {
 
 /** True when the warning makes the backup or the restore incomplete (exit 3). */
 export function makesIncomplete(code: WarningCode): boolean {
-  return code !== "vanished" && code !== "grown" && code !== "socket" && code !== "owner";
+  return code !== "vanished" && code !== "grown" && code !== "socket";
 }
 
 export interface Totals {

@@ -1,69 +1,93 @@
-// Owner, mode and times of what a restore made.
+// Owner, extended attributes, times and mode of what a restore made.
 //
-// Order: owner first, since it clears setuid and setgid; then times; then the mode, which may take
-// from us the right to reach the object. Without the right to give things away (not root) owners
-// stay ours, which is told once, and setuid and setgid bits are left out.
+// Order: owner first, since it clears setuid, setgid and capabilities; then extended attributes, of
+// which an access control list changes the mode; then times; then the mode, which may take from us
+// the right to reach the object. What cannot be set is a warning for this object and this kind of
+// attribute, and the rest is set all the same; where the owner cannot be set, setuid and setgid
+// bits are left out.
 
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
-import type { Files, PathBytes } from "../../transport/runtime/files.ts";
-import type { Entry } from "../entry.ts";
-import type { ApplicationWarning } from "./application.ts";
+import type { Files, PathBytes, XattrSubject } from "../../transport/runtime/files.ts";
+import type { Entry, Xattr } from "../entry.ts";
+import type { ApplicationWarning, WarningCode } from "./application.ts";
+import { isMediumFailure } from "./medium_failure.ts";
+import { nameSome } from "./name_some.ts";
+import { writeXattrs } from "./write_xattrs.ts";
 
 const SET_ID_BITS = 0o6000;
+
+/** An object that was made: where it stands, and its descriptor when it is open. */
+export interface MadeObject {
+  readonly directory: number;
+  readonly name: PathBytes;
+  readonly descriptor: number | null;
+}
 
 export class Attributes {
   readonly #files: Files;
   readonly #onWarning: (warning: ApplicationWarning) => void;
-  #ownersRefused = false;
 
   constructor(files: Files, onWarning: (warning: ApplicationWarning) => void) {
     this.#files = files;
     this.#onWarning = onWarning;
   }
 
-  /** Of an open directory. */
-  applyToDirectory(descriptor: number, entry: Entry): void {
-    const owned = this.#applyOwner(descriptor, ".", entry);
-    this.#files.setTimes(descriptor, ".", entry.mtimeNs, entry.mtimeNs);
-    this.#files.changeMode(descriptor, ".", modeFor(entry, owned));
+  /**
+   * Sets all; `xattrs` is null for an entry without them: its object keeps what it was made with.
+   * @throws SystemError when the medium fails
+   */
+  apply(object: MadeObject, entry: Entry, xattrs: readonly Xattr[] | null): void {
+    const { directory, name, descriptor } = object;
+    const { uid, gid, mtimeNs } = entry;
+    const owned = this.#attempt(entry, {
+      code: "owner",
+      what: `owner ${uid}:${gid}${entry.mode & SET_ID_BITS ? ", setuid and setgid" : ""}`,
+      step: () => this.#files.changeOwner(directory, name, uid, gid),
+    });
+    if (xattrs !== null) this.#applyXattrs(descriptor ?? { directory, name }, entry, xattrs);
+    this.#attempt(entry, {
+      code: "times",
+      what: "modification time",
+      step: () => this.#files.setTimes(directory, name, mtimeNs, mtimeNs),
+    });
+    if (entry.type === "symlink") return;
+    const mode = owned ? entry.mode : entry.mode & ~SET_ID_BITS;
+    this.#attempt(entry, {
+      code: "mode",
+      what: `mode ${mode.toString(8)}`,
+      step: () => this.#changeMode(object, mode),
+    });
   }
 
-  /** Of a file that is open as `descriptor` under `name`. */
-  applyToFile(directory: number, name: PathBytes, descriptor: number, entry: Entry): void {
-    const owned = this.#applyOwner(directory, name, entry);
-    this.#files.setTimes(directory, name, entry.mtimeNs, entry.mtimeNs);
-    // By descriptor: fchmodat follows links, and the name could be one by now.
-    this.#files.changeMode(AT_CWD, `/proc/self/fd/${descriptor}`, modeFor(entry, owned));
+  #changeMode({ directory, name, descriptor }: MadeObject, mode: number): void {
+    // By descriptor where there is one: fchmodat follows links, and the name could be one by now.
+    if (descriptor === null) this.#files.changeMode(directory, name, mode);
+    else this.#files.changeMode(AT_CWD, `/proc/self/fd/${descriptor}`, mode);
   }
 
-  /** Of a symlink, fifo or device. */
-  applyToNode(directory: number, name: PathBytes, entry: Entry): void {
-    const owned = this.#applyOwner(directory, name, entry);
-    this.#files.setTimes(directory, name, entry.mtimeNs, entry.mtimeNs);
-    if (entry.type !== "symlink") {
-      this.#files.changeMode(directory, name, modeFor(entry, owned));
+  #applyXattrs(subject: XattrSubject, entry: Entry, xattrs: readonly Xattr[]): void {
+    for (const [code, failures] of writeXattrs(this.#files, subject, xattrs)) {
+      const message = `not restored: ${nameSome(failures)}`;
+      this.#onWarning({ code, path: entry.path, message });
     }
   }
 
-  /** @returns false when the owner could not be set */
-  #applyOwner(directory: number, name: PathBytes, entry: Entry): boolean {
-    if (this.#ownersRefused) return false;
+  /** @returns false when the step failed, which was warned of */
+  #attempt(
+    entry: Entry,
+    { code, what, step }: { readonly code: WarningCode; what: string; step: () => void },
+  ): boolean {
     try {
-      this.#files.changeOwner(directory, name, entry.uid, entry.gid);
+      step();
       return true;
     } catch (error) {
-      if (!(error instanceof SystemError) || error.errno !== "EPERM") throw error;
+      if (!(error instanceof SystemError) || isMediumFailure(error)) throw error;
+      this.#onWarning({
+        code,
+        path: entry.path,
+        message: `not restored: ${what} (${error.errno})`,
+      });
+      return false;
     }
-    this.#ownersRefused = true;
-    this.#onWarning({
-      code: "owner",
-      path: entry.path,
-      message: "owners are not restored: only root may give files away",
-    });
-    return false;
   }
-}
-
-function modeFor(entry: Entry, owned: boolean): number {
-  return owned ? entry.mode : entry.mode & ~SET_ID_BITS;
 }

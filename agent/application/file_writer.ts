@@ -3,7 +3,7 @@
 
 import { assert } from "../../transport/ground/assert.ts";
 import type { Files } from "../../transport/runtime/files.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry, Xattr } from "../entry.ts";
 import type { SparseMap } from "../tar/mod.ts";
 import type { Attributes } from "./attributes.ts";
 import type { Placement } from "./placement.ts";
@@ -14,6 +14,8 @@ export interface FileWriterOptions {
   readonly name: Uint8Array;
   readonly entry: Entry;
   readonly sparse: SparseMap | null;
+  /** Null: the file keeps what it is created with. */
+  readonly xattrs: readonly Xattr[] | null;
 }
 
 export class FileWriter {
@@ -99,8 +101,9 @@ export class FileWriter {
   }
 
   #complete(attributes: Attributes): void {
-    const { directory, entry, sparse } = this.#options;
+    const { directory, entry, sparse, xattrs } = this.#options;
     if (sparse !== null) this.#files.truncate(this.#descriptor, entry.sizeBytes);
-    attributes.applyToFile(directory, this.#temporary, this.#descriptor, entry);
+    const object = { directory, name: this.#temporary, descriptor: this.#descriptor };
+    attributes.apply(object, entry, xattrs);
   }
 }

@@ -56,6 +56,9 @@ export const MAX_OPEN_DIRECTORIES = 64;
  */
 export const MAX_LINKED_FILES = 500_000;
 
+/** Extended attributes that one warning names: an object may have thousands. */
+export const MAX_NAMED_XATTRS = 20;
+
 /** Nested directories of one path: what MAX_PATH_BYTES can hold with one-byte names. */
 export const MAX_DEPTH = 32_768;
 

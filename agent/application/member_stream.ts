@@ -15,7 +15,7 @@ import {
   paddingBytes,
   sparseDataBytes,
 } from "../tar/mod.ts";
-import type { SparseExtent, SparseMap } from "../tar/mod.ts";
+import type { MemberExtra, SparseExtent, SparseMap } from "../tar/mod.ts";
 import type { FrameAssembler } from "./frame_assembler.ts";
 
 /** Two blocks of zeros end a tar stream. */
@@ -32,16 +32,10 @@ export interface MemberPlan {
   readonly tarBytes: number;
 }
 
-/**
- * Plans the member of an entry; `sparse` is the map of a file that is stored with holes, `dumpdir`
- * the names of a directory for GNU tar.
- */
-export function planMember(
-  entry: Entry,
-  sparse: SparseMap | null,
-  dumpdir?: Uint8Array,
-): MemberPlan {
-  const header = encodeMemberHeader(entry, { sparse: sparse ?? undefined, dumpdir });
+/** Plans the member of an entry; the sparse map is that of a file that is stored with holes. */
+export function planMember(entry: Entry, extra: MemberExtra): MemberPlan {
+  const { sparse } = extra;
+  const header = encodeMemberHeader(entry, extra);
   const whole = entry.type === "file" && entry.sizeBytes > 0
     ? [{ offset: 0, length: entry.sizeBytes }]
     : [];

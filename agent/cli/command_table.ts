@@ -8,9 +8,12 @@ import {
   arrayCheck,
   arrayCreate,
   arrayDestage,
+  arrayPowerFail,
   arrayRemove,
+  arrayRepair,
   arrayStatus,
 } from "./commands/array.ts";
+import { arrayFault } from "./commands/array_fault.ts";
 import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
 import { backups, ls, show } from "./commands/backups.ts";
 import { catalogRebuild } from "./commands/catalog.ts";
@@ -33,7 +36,10 @@ export const COMMANDS: readonly Command[] = [
   arrayCreate,
   arrayStatus,
   arrayCheck,
+  arrayRepair,
   arrayDestage,
+  arrayPowerFail,
+  arrayFault,
   arrayRemove,
   stgFormat,
   stgStatus,

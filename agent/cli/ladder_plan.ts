@@ -5,7 +5,7 @@
 // meet. A rung that contradicts the order of the steps is dropped rather than drawn wrongly.
 
 import type { TraceStep } from "../control/mod.ts";
-import { type Figure, type Rung, RUNGS } from "./trace_figures.ts";
+import { type Figure, FIRST_STEPS, type Rung, RUNGS } from "./trace_figures.ts";
 
 export interface LadderRow {
   readonly server: TraceStep | null;
@@ -14,7 +14,27 @@ export interface LadderRow {
   readonly from: "server" | "client" | null;
 }
 
-/** The rows of one figure; `steps` in the order of their records on each side. */
+/**
+ * The steps of one figure, a list for each time that it was performed: a job whose network was cut
+ * performs Fig. 4 again. The first step of a side begins the next time.
+ */
+export function performances(
+  figure: Figure,
+  steps: readonly TraceStep[],
+): readonly (readonly TraceStep[])[] {
+  const times: TraceStep[][] = [];
+  for (const side of ["server", "client"] as const) {
+    const own = steps.filter((step) => step.figure === figure && step.side === side);
+    let time = -1;
+    for (const step of own) {
+      if (time < 0 || step.step === FIRST_STEPS[figure]?.[side]) time += 1;
+      (times[time] ??= []).push(step);
+    }
+  }
+  return times;
+}
+
+/** The rows of one performance of a figure, in the order of their records on each side. */
 export function planLadder(figure: Figure, steps: readonly TraceStep[]): readonly LadderRow[] {
   const server = steps.filter((step) => step.figure === figure && step.side === "server");
   const client = steps.filter((step) => step.figure === figure && step.side === "client");

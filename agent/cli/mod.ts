@@ -2,13 +2,6 @@
 
 export { type CliParts, runCli } from "./run_cli.ts";
 export { createOutput, type Output } from "./output.ts";
-export type {
-  ArrayBoard,
-  ArrayDevice,
-  ArrayFinding,
-  ArrayReport,
-  FormatReport,
-  OfflineOperations,
-} from "./offline.ts";
+export type { ArrayFinding, FormatReport, OfflineOperations } from "./offline.ts";
 export { COMMANDS, ROOT_COMMAND } from "./command_table.ts";
 export { commandReference } from "./help.ts";

@@ -18,6 +18,11 @@ export const FIGURE_TITLES: Readonly<Record<Figure, string>> = {
   "5": "Fig. 5   database job: the network only introduces, then storage carries all",
 };
 
+/** By what a side begins a figure that a job may perform again. */
+export const FIRST_STEPS: Readonly<
+  Partial<Record<Figure, { readonly server: string; readonly client: string }>>
+> = { "4": { server: "82", client: "112" } };
+
 export const RUNGS: Readonly<Record<Figure, readonly Rung[]>> = {
   "4": [
     { from: "server", server: "86", client: "118" },

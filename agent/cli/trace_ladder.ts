@@ -6,7 +6,7 @@
 // Storage steps (STP calls) and network steps have their own colours; skipped steps are dim.
 
 import type { TraceStep } from "../control/mod.ts";
-import { type LadderRow, planLadder } from "./ladder_plan.ts";
+import { type LadderRow, performances, planLadder } from "./ladder_plan.ts";
 import { MAX_LADDER_COLUMNS, MIN_LADDER_COLUMNS } from "./limits.ts";
 import { type Paint, printable } from "./output.ts";
 import { displayWidth } from "./table.ts";
@@ -29,20 +29,22 @@ export function renderLadder(steps: readonly TraceStep[], options: LadderOptions
   const callColumns = Math.floor((columns - fixed) / 2);
   const blocks: string[] = [];
   for (const figure of FIGURES) {
-    const rows = planLadder(figure, steps);
-    if (rows.length === 0) continue;
-    const lines = rows.flatMap((row) => renderRow(row, callColumns, options.paint));
-    blocks.push([...heading(figure, callColumns, options.paint), ...lines, ""].join("\n"));
+    for (const [index, performed] of performances(figure, steps).entries()) {
+      const rows = planLadder(figure, performed);
+      const lines = rows.flatMap((row) => renderRow(row, callColumns, options.paint));
+      const title = FIGURE_TITLES[figure] + (index === 0 ? "" : ", again after a cut");
+      blocks.push([...heading(title, callColumns, options.paint), ...lines, ""].join("\n"));
+    }
   }
   return blocks.length === 0 ? "no steps were traced\n" : blocks.join("\n");
 }
 
-function heading(figure: Figure, callColumns: number, paint: Paint): readonly string[] {
+function heading(title: string, callColumns: number, paint: Paint): readonly string[] {
   const side = TIME_COLUMNS + STEP_COLUMNS + callColumns + 2;
   const server = center("server", side);
   const client = center("client", side).trimEnd();
   return [
-    paint.bold(FIGURE_TITLES[figure]),
+    paint.bold(title),
     "",
     `${paint.bold(server)} ${" ".repeat(RUNG_CELLS + 2)} ${paint.bold(client)}`,
     `${" ".repeat(side)} ┬${" ".repeat(RUNG_CELLS)}┬`,

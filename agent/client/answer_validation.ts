@@ -1,7 +1,7 @@
 // The client's answer to a server that looks whether the channels work: whether the storage
 // channel, which the server set up as for a job, works on this side, too.
 
-import { AgentError, setupFallback } from "../../transport/mod.ts";
+import { AgentError, type Fallback, setupFallback } from "../../transport/mod.ts";
 import { VERSION } from "../daemon_parts.ts";
 import type { JobLink, WorkerResult, WorkerSession } from "../job/mod.ts";
 import type { StorageAcceptance } from "./storage_acceptance.ts";
@@ -18,19 +18,21 @@ export async function answerValidation(
   { link, storage, server }: AnswerOptions,
 ): Promise<WorkerResult> {
   session.running("validate");
-  await link.send({
-    type: "validated",
-    version: VERSION,
-    storage: server ? await failureHere(session, storage) : null,
-  });
+  const channel = server ? await channelHere(session, storage) : null;
+  const failure = typeof channel === "number" ? null : channel;
+  await link.send({ type: "validated", version: VERSION, storage: failure });
+  if (typeof channel === "number") await session.layer.conn(channel).close();
   if (!server) storage.abandon();
   return { status: "ok", backup: null, files: null, bytes: null };
 }
 
-async function failureHere(session: WorkerSession, storage: StorageAcceptance) {
+/** The STP descriptor, or why there is none. */
+async function channelHere(
+  session: WorkerSession,
+  storage: StorageAcceptance,
+): Promise<number | Fallback> {
   try {
-    await storage.settle();
-    return null;
+    return await storage.settle();
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     session.throwIfCancelled();

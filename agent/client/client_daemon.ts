@@ -11,8 +11,10 @@ import {
   encodeHex,
   FileSystemDoor,
   type FileSystemSession,
+  type FlowStep,
   ListeningPort,
   receiveStorageSetup,
+  REJOIN_VERSION,
   type StorageSetup,
   TOKEN_BYTES,
 } from "../../transport/mod.ts";
@@ -23,6 +25,7 @@ import type { DaemonParts } from "../daemon_parts.ts";
 import type { ClientDatabaseTask, JobThread, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { requireRestoreAllowed } from "./receive_restore.ts";
+import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
 
@@ -30,6 +33,7 @@ export class ClientDaemon extends DaemonBase {
   readonly role = "client";
   readonly #config: ClientConfig;
   readonly #setups: SetupRoom;
+  readonly #rejoins = new RejoinRoom();
   readonly #ports: ListeningPort[] = [];
 
   private constructor(config: ClientConfig, parts: DaemonParts, stgs: StgService) {
@@ -86,7 +90,8 @@ export class ClientDaemon extends DaemonBase {
       name: this.#config.name,
       connections: this.#config.server.connections,
       signal: this.stopping.signal,
-      onSession: (session) => this.#startFilesystem(session),
+      admit: (hello, peerName) => this.#rejoins.admit(hello, peerName),
+      onSession: (session) => this.#enterFilesystem(session),
     });
     const common = {
       layer: this.layer,
@@ -111,8 +116,14 @@ export class ClientDaemon extends DaemonBase {
     );
   }
 
-  #startFilesystem(session: FileSystemSession): void {
-    const { hello, control, errors } = session;
+  #enterFilesystem(session: FileSystemSession): void {
+    const { peerName } = this.layer.conn(session.control);
+    if (session.hello.connection > 1) this.#rejoins.bring(session, peerName);
+    else this.#startFilesystem(session, peerName);
+  }
+
+  #startFilesystem(session: FileSystemSession, peerName: string | undefined): void {
+    const { hello } = session;
     const job = this.runner.create({
       id: hello.job,
       kind: "backup-filesystem",
@@ -124,19 +135,28 @@ export class ClientDaemon extends DaemonBase {
       kind: "client-filesystem",
       identity: this.#identity(hello.job, hello.token),
       steps: session.steps,
+      mayRejoin: session.version >= REJOIN_VERSION,
       stgs,
       compressionLevel: this.#config.compression.level,
       allowRestore: this.#config.allowRestore,
     }, async () => {
       this.#setups.leave(hello);
+      this.#rejoins.leave(hello);
       await this.#releaseAll(stgs);
-      for (const descriptor of [control, errors]) {
-        if (descriptor !== null) await this.layer.close(descriptor);
-      }
     });
-    thread.relay(this.layer.conn(control), { role: "control", setup: null });
-    if (errors !== null) thread.relay(this.layer.conn(errors), { role: "errors", setup: null });
+    this.#relayNetwork(thread, session, []);
     this.#setups.enter(hello, (setup) => this.#relaySetup(thread, setup));
+    const handler = (again: FileSystemSession) => this.#relayNetwork(thread, again, again.steps);
+    this.#rejoins.enter(session, { peerName, handler });
+  }
+
+  #relayNetwork(
+    thread: JobThread,
+    { control, errors }: FileSystemSession,
+    steps: readonly FlowStep[],
+  ): void {
+    this.#relay(thread, control, { role: "control", setup: null, steps });
+    if (errors !== null) this.#relay(thread, errors, { role: "errors", setup: null });
   }
 
   async #enterStorage(accepted: Accepted): Promise<void> {
@@ -150,11 +170,17 @@ export class ClientDaemon extends DaemonBase {
 
   #relaySetup(thread: JobThread, setup: StorageSetup): void {
     const { message, steps } = setup;
-    thread.relay(this.layer.conn(setup.descriptor), {
-      role: "storage-setup",
-      setup: { message, steps },
-    });
-    void thread.ended.then(() => this.layer.close(setup.descriptor));
+    this.#relay(thread, setup.descriptor, { role: "storage-setup", setup: { message, steps } });
+  }
+
+  /** The worker ends the connection; its descriptor here ends with the job. */
+  #relay(
+    thread: JobThread,
+    descriptor: number,
+    details: Parameters<JobThread["relay"]>[1],
+  ): void {
+    thread.relay(this.layer.conn(descriptor), details);
+    void thread.ended.then(() => this.layer.close(descriptor));
   }
 
   #startDatabase(

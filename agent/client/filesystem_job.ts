@@ -19,6 +19,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
 import { ParentInbox } from "./parent_inbox.ts";
@@ -41,7 +42,7 @@ export async function runClientFilesystem(
       control: session.layer.conn(control.descriptor),
       errors: errors === null ? null : session.layer.conn(errors.descriptor),
     },
-    { signal: session.signal, clock: session.runtime.clock },
+    { signal: session.signal, clock: session.runtime.clock, numbered: task.mayRejoin },
   );
   link.watchNetwork();
   return await finishLink(session, link, async () => {
@@ -53,6 +54,7 @@ export async function runClientFilesystem(
     else await attachStorage(session, { link, request, storage });
     if (request.fallback !== null) session.fellBack(request.fallback);
     session.running(request.type);
+    outliveCuts(session, link, [control, errors]);
     await link.send(session.ownSteps());
     if (request.type === "backup-filesystem") return await backUp(session, link, { task, request });
     return await restore(session, link, { task, request });

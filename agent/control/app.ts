@@ -152,6 +152,11 @@ function addReadings(app: Hono, daemon: Daemon): void {
     answers("Its groups", z.array(views.stgViewSchema)),
     (context) => context.json(daemon.stgs()),
   );
+  app.get(
+    "/v1/arrays",
+    answers("The emulated arrays it is attached to", z.array(views.arrayViewSchema)),
+    (context) => context.json(daemon.arrays()),
+  );
   app.get("/v1/backups", answers("All backups, newest last", z.array(views.backupViewSchema)), (
     context,
   ) => context.json(daemon.backups()));

@@ -4,6 +4,7 @@
 // and daemon.ts's implementers (server, client) hold the jobs. Shapes with `type` and snake-case
 // free keys are the JSON of the contract: they go out as they are.
 
+import type { ArrayView } from "./array_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
@@ -326,6 +327,8 @@ export interface Daemon {
   /** Events after `since`, then live ones, ending after the Summary. */
   events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent>;
   stgs(): readonly StgView[];
+  /** The emulated arrays that its groups lie on and that are attached now. */
+  arrays(): readonly ArrayView[];
   /** Sets every channel to a client up and gives it up again. Server only, as all below. */
   validate(client: string): Promise<ValidationView>;
   /** Newest last. */

@@ -6,6 +6,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
+import { ArrayMetrics } from "./array_metrics.ts";
 import type { Daemon, JobState, JobView } from "./daemon.ts";
 import { StgMetrics } from "./stg_metrics.ts";
 
@@ -36,6 +37,7 @@ export class DaemonMetrics {
   readonly #resident: Gauge;
   readonly #ready: Gauge;
   readonly #stgs: StgMetrics;
+  readonly #arrays: ArrayMetrics;
   #seen = new Map<string, Seen>();
 
   constructor(daemon: Daemon, clock: Pick<Clock, "wallMs">) {
@@ -74,6 +76,7 @@ export class DaemonMetrics {
     });
     this.#ready = new Gauge({ name: "agent_ready", help: "1 when ready for jobs", registers });
     this.#stgs = new StgMetrics(this.#registry);
+    this.#arrays = new ArrayMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -86,6 +89,7 @@ export class DaemonMetrics {
     this.#resident.set(status.residentBytes);
     this.#ready.set(status.ready ? 1 : 0);
     this.#stgs.observe(status.stgs);
+    this.#arrays.observe(this.#daemon.arrays());
     this.#observeJobs(this.#daemon.jobs());
     if (this.#daemon.role === "server" && status.ready) this.#observeBackups();
     return await this.#registry.metrics();

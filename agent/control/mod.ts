@@ -1,5 +1,6 @@
 // The door of the control room: the endpoint, its client, and the daemon's face.
 
+export type * from "./array_view.ts";
 export type * from "./daemon.ts";
 export { hostsOf, type TcpAccess } from "./access.ts";
 export { type ControlAppOptions, createControlApp } from "./app.ts";

@@ -4,6 +4,7 @@
 // Pure. Each is typed by its interface in daemon.ts. They are loose: a newer daemon may add keys.
 
 import { z } from "zod";
+import type { ArrayView } from "./array_view.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -214,6 +215,56 @@ export const stgViewSchema: z.ZodType<StgView> = z.looseObject({
     framesInFlight: count.nullable(),
   })),
   warnings: z.array(z.string()),
+});
+
+const trackFigures = {
+  reads: count,
+  writes: count,
+  hits: count,
+  misses: count,
+  stages: count,
+  destages: count,
+  evictions: count,
+  delayedWrites: count,
+  prefetches: count,
+  prefetchesUsed: count,
+  prefetchesWasted: count,
+};
+const arrayFigures = { ...trackFigures, readBytes: count, writtenBytes: count };
+const arrayWaits = { waits: count, waitMicros: count };
+
+export const arrayViewSchema: z.ZodType<ArrayView> = z.looseObject({
+  directory: z.string(),
+  uuid: z.string(),
+  attached: z.boolean(),
+  memory: z.string(),
+  missingBoards: z.array(count),
+  devices: z.array(z.looseObject({
+    name: z.string(),
+    sizeBytes: count,
+    allocatedBytes: count,
+    inCache: count,
+    writePending: count,
+    damaged: count,
+    ...arrayFigures,
+  })),
+  boards: z.array(z.looseObject({
+    board: count,
+    slots: count,
+    inUse: count,
+    writePending: count,
+    pendingShare: count,
+    repairs: count,
+    ...trackFigures,
+    ...arrayWaits,
+  })),
+  hosts: z.array(z.looseObject({
+    host: z.string(),
+    pid: count,
+    attached: z.boolean(),
+    ...arrayFigures,
+    ...arrayWaits,
+  })),
 });
 
 export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({

@@ -57,7 +57,7 @@ export class JobThread {
   /** Hands a connection that the main thread accepted over to the worker. */
   relay(
     conn: Conn,
-    details: Pick<RelayedConnection, "role" | "setup">,
+    details: Pick<RelayedConnection, "role" | "setup" | "steps">,
   ): void {
     const { sentBytes, receivedBytes } = conn.counters;
     const { port1, port2 } = new MessageChannel();
@@ -108,6 +108,7 @@ export class JobThread {
     else if (message.type === "report") job.report(message.body);
     else if (message.type === "validation") job.validation = message.validation;
     else if (message.type === "fallback") this.#fallBack(message.fallback);
+    else if (message.type === "network") this.#warnOfNetwork(message.message);
     else if (message.type === "committing") this.#committing = true;
     else if (message.type === "assertion") this.#parts.onAssertion(message.message);
     else this.#end(message);
@@ -118,6 +119,12 @@ export class JobThread {
     this.job.setFallback(fallback);
     const id = this.job.start.id;
     this.#parts.onTrouble(`job "${id}" falls back to the network, ${reason}: ${detail}`);
+  }
+
+  #warnOfNetwork(message: string): void {
+    const { id } = this.job.start;
+    this.job.report({ type: "warning", job: id, code: "network", message, path: null });
+    this.#parts.onTrouble(`job "${id}": ${message}`);
   }
 
   #end({ result, channels }: Extract<FromWorker, { type: "end" }>): void {

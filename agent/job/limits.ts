@@ -57,10 +57,33 @@ export const NETWORK_MOMENT_MS = 1_000;
 export const NETWORK_BEAT_MOMENTS = 3;
 
 /**
- * Moments without a word after which the peer counts as out of reach: longer than a flush of the
- * vault's disk may hold up its thread, much shorter than TCP's own patience.
+ * Moments without a word after which a job's network counts as cut: longer than most flushes of the
+ * vault's disk hold up a thread, since connecting again for nothing is a warning in the log, and
+ * much shorter than TCP's own patience.
  */
-export const NETWORK_SILENCE_MOMENTS = 30;
+export const NETWORK_SILENCE_MOMENTS = 15;
+
+/**
+ * A network that was cut must be connected again within this time, in ms: a switch that restarts a
+ * port forwards again after 30 to 50 s, and a host that is away for longer has restarted, its jobs
+ * with it. It is no dead time of a group: that says when storage may be taken from a host, and a
+ * job that waits here takes nothing from anybody.
+ */
+export const REJOIN_LIMIT_MS = 60_000;
+
+/** One try to connect again, in ms: the peer's thread may be busy with a disk. */
+export const REJOIN_TRY_MS = 10_000;
+
+/** Pauses between tries grow from the first to the second, in ms. */
+export const REJOIN_PAUSE_MIN_MS = 250;
+export const REJOIN_PAUSE_MAX_MS = 4_000;
+
+/**
+ * The side that is connected to waits for so long, in ms: the other may notice the cut later by a
+ * silence, and its last try takes its time.
+ */
+export const REJOIN_WAIT_MS = REJOIN_LIMIT_MS + REJOIN_TRY_MS +
+  NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS;
 
 /** A worker's connections and volumes may take this long to close after its job. */
 export const CLOSE_GRACE_MS = 2_000;

@@ -11,7 +11,8 @@
 //  2. Nothing is read ahead of `receive` but one message a connection, so a slow receiver slows
 //     the sender down through the transport.
 //  3. Records are handed out in the order 0, 1, 2, …, also when the storage channel dies and the
-//     rest comes over the network (storage_lane.ts).
+//     rest comes over the network (storage_lane.ts), and when the network is cut and connected
+//     again (network_rejoin.ts).
 
 import {
   AgentError,
@@ -30,9 +31,10 @@ import {
   CURSOR_RECORDS,
   NETWORK_MOMENT_MS,
   NETWORK_SILENCE_MOMENTS,
+  REJOIN_WAIT_MS,
   TELL_TIMEOUT_MS,
 } from "./limits.ts";
-import { LinkConn, type LinkMessage, type Outgoing } from "./link_conn.ts";
+import { LinkConn, type LinkMessage, type MessageLane, type Outgoing } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import {
   dataRecordBytes,
@@ -43,7 +45,9 @@ import {
   restoreRecordBytes,
 } from "./link_frame.ts";
 import { LinkInbox } from "./link_inbox.ts";
+import { type LinkConns, NetworkRejoin, type RejoinOptions } from "./network_rejoin.ts";
 import { NetworkWatch } from "./network_watch.ts";
+import { NumberedConn } from "./numbered_conn.ts";
 import { type LaneOptions, StorageLane } from "./storage_lane.ts";
 
 export type { LinkMessage } from "./link_conn.ts";
@@ -52,24 +56,21 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** Ends every wait of the link. */
   readonly signal: AbortSignal;
-}
-
-export interface LinkConns {
-  readonly control: Conn;
-  /** Null: errors and status travel on `control`. */
-  readonly errors: Conn | null;
+  /** True when both sides number the messages of the network, so that it may be connected again. */
+  readonly numbered?: boolean;
 }
 
 export class JobLink {
-  readonly #control: LinkConn;
-  readonly #errors: LinkConn;
+  readonly #control: MessageLane;
+  readonly #errors: MessageLane;
   /** Those that may bring something still. */
-  readonly #open: Set<LinkConn>;
+  readonly #open: Set<MessageLane>;
   readonly #inbox = new LinkInbox();
   readonly #options: LinkOptions;
   #lane: StorageLane | null = null;
-  #taken: LinkConn | null = null;
+  #taken: MessageLane | null = null;
   #watch: NetworkWatch | null = null;
+  #rejoin: NetworkRejoin | null = null;
   #listening = false;
   readonly #ended = new AbortController();
   /** Ends what waits for the peer; `#options.signal` alone ends what tells it something. */
@@ -82,8 +83,10 @@ export class JobLink {
   #wanted: number | null = null;
 
   constructor(conns: LinkConns, options: LinkOptions) {
-    this.#control = new LinkConn(conns.control);
-    this.#errors = conns.errors === null ? this.#control : new LinkConn(conns.errors);
+    const lane = (conn: Conn) =>
+      options.numbered ? new NumberedConn(conn, this.#ended.signal) : new LinkConn(conn);
+    this.#control = lane(conns.control);
+    this.#errors = conns.errors === null ? this.#control : lane(conns.errors);
     this.#open = new Set([this.#control, this.#errors]);
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#ended.signal]);
@@ -97,6 +100,7 @@ export class JobLink {
     const data = "reason" in conn ? null : new LinkConn(conn);
     const { clock, signal } = this.#options;
     const received = () => this.#received;
+    const isCut = () => this.#rejoin?.isCut ?? false;
     this.#lane = new StorageLane({
       ...options,
       data,
@@ -104,6 +108,7 @@ export class JobLink {
       clock,
       signal,
       ended: this.#ended,
+      isCut,
       received,
       onFallback: (fallback) => {
         options.onFallback(fallback);
@@ -114,10 +119,41 @@ export class JobLink {
     if (data !== null) this.#open.add(data);
   }
 
-  /** Ends the job when the network falls silent; both sides call it, for a file-system job. */
+  /** Looks whether the network falls silent; both sides call it, for a file-system job. */
   watchNetwork(): void {
     this.#watch ??= new NetworkWatch();
     void this.#watchOn(this.#watch);
+  }
+
+  /**
+   * From now on a network that is cut does not end the job before it had its time to come back;
+   * both sides call it when the job runs. Does nothing on a link without numbers.
+   */
+  outliveCuts(options: RejoinOptions): void {
+    const [control, errors] = [this.#control, this.#errors];
+    if (!(control instanceof NumberedConn) || !(errors instanceof NumberedConn)) return;
+    this.#rejoin ??= new NetworkRejoin({
+      ...options,
+      control,
+      errors,
+      clock: this.#options.clock,
+      ended: this.#ended,
+      signal: this.#signal,
+      onRejoined: (afterMs) => {
+        this.#watch?.heard();
+        options.onRejoined(afterMs);
+      },
+    });
+  }
+
+  /** The peer connected again: the link goes on over these. */
+  takeOver(conns: LinkConns): void {
+    this.#rejoin?.take(conns);
+  }
+
+  /** Fires when the job is over, or cannot go on. */
+  get over(): AbortSignal {
+    return this.#signal;
   }
 
   /** Tells the peer that this side will be silent for a while; if it is gone, nobody waits. */
@@ -210,18 +246,18 @@ export class JobLink {
   }
 
   /** False for a storage channel that was given up: what it brings now was sent again. */
-  #isLive(from: LinkConn): boolean {
+  #isLive(from: MessageLane): boolean {
     return from === this.#control || from === this.#errors || from === this.#lane?.data;
   }
 
-  async #failed(from: LinkConn, failure: unknown): Promise<void> {
+  async #failed(from: MessageLane, failure: unknown): Promise<void> {
     if (this.#lane === null || from !== this.#lane.data) throw await this.#reasonOf(failure);
     this.#lane.fail(failure);
     this.#open.delete(from);
   }
 
   /** True for what the two links say to each other. */
-  #isForLink(from: LinkConn, message: LinkMessage): boolean {
+  #isForLink(from: MessageLane, message: LinkMessage): boolean {
     const document = message.kind === "document" ? message.document : null;
     const alive = document?.type === "alive";
     if (from !== this.#lane?.data) this.#watch?.heard(alive && document.busy);
@@ -235,11 +271,6 @@ export class JobLink {
     this.wantParent(this.#wanted).catch(() => {});
   }
 
-  #networkBytes(): number {
-    const [control, errors] = [this.#control.conn.counters, this.#errors.conn.counters];
-    return control.receivedBytes + errors.receivedBytes;
-  }
-
   async #watchOn(watch: NetworkWatch): Promise<void> {
     for (;;) {
       try {
@@ -247,10 +278,24 @@ export class JobLink {
       } catch {
         return; // The job ended.
       }
-      const verdict = watch.moment(this.#listening, this.#networkBytes());
-      if (verdict === "speak") void this.send({ type: "alive", busy: false }).catch(() => {});
-      if (verdict === "silent") this.#ended.abort(outOfReach());
+      const listening = this.#listening && !(this.#rejoin?.isCut ?? false);
+      const bytes = this.#control.receivedBytes + this.#errors.receivedBytes;
+      const verdict = watch.moment(listening, bytes);
+      if (verdict === "speak") this.#control.speak(this.#options).catch(() => {});
+      if (verdict === "silent") this.#fallSilent(watch);
     }
+  }
+
+  #fallSilent(watch: NetworkWatch): void {
+    watch.heard(); // A network that comes back has its whole time again.
+    const seconds = NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS / 1000;
+    const why = `the peer said nothing over the network for ${seconds} s`;
+    if (this.#rejoin !== null) return this.#rejoin.cut(why);
+    this.#ended.abort(
+      new AgentError("unreachable", `Cannot go on with the job: ${why}`, {
+        hint: "Check the network between the two hosts, and run the job again.",
+      }),
+    );
   }
 
   #count(message: LinkMessage): void {
@@ -303,10 +348,20 @@ export class JobLink {
     }
   }
 
-  /** Closes every connection after what was sent. */
+  /** Closes every connection after what was sent, and after the peer has it, if that shows. */
   async finish(): Promise<void> {
-    this.#ended.abort(new AgentError("closed", "Cannot use the link: the job is done"));
-    for (const { conn } of this.#conns()) await conn.close();
+    const { clock } = this.#options;
+    const deadline = { timeoutMs: REJOIN_WAIT_MS, action: "end the job", signal: this.#signal };
+    this.#listening = true;
+    try {
+      await withDeadline(clock, deadline, async (signal) => {
+        await Promise.all([...this.#network()].map((lane) => lane.settle({ signal })));
+      });
+    } finally {
+      this.#listening = false;
+      this.#ended.abort(new AgentError("closed", "Cannot use the link: the job is done"));
+    }
+    for (const lane of this.#lanes()) await lane.close(this.#options);
   }
 
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */
@@ -314,27 +369,22 @@ export class JobLink {
     this.#ended.abort(fromErrorRecord(error));
     const action = "tell the peer of the failure";
     // On each connection, so that whichever the peer reads next says it.
-    const telling = [...this.#conns()].map((conn) =>
+    const telling = [...this.#lanes()].map((lane) =>
       withDeadline(this.#options.clock, { timeoutMs: TELL_TIMEOUT_MS, action }, async (signal) => {
-        await conn.sendDocument({ type: "error", error }, { signal });
-        await conn.conn.close();
+        await lane.sendDocument({ type: "error", error }, { signal });
+        await lane.close({ signal });
       }).catch(() => {}) // The peer is gone, then: nobody is left to tell.
     );
     await Promise.all(telling);
-    for (const { conn } of this.#conns()) conn.abort(error.message);
+    for (const lane of this.#lanes()) lane.abort(error.message);
   }
 
-  #conns(): Set<LinkConn> {
+  #network(): Set<MessageLane> {
+    return new Set([this.#errors, this.#control]);
+  }
+
+  #lanes(): Set<MessageLane> {
     const data = this.#lane?.data ?? null;
-    return new Set([...(data === null ? [] : [data]), this.#errors, this.#control]);
+    return new Set([...(data === null ? [] : [data]), ...this.#network()]);
   }
-}
-
-function outOfReach(): AgentError {
-  const seconds = NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS / 1000;
-  return new AgentError(
-    "unreachable",
-    `Cannot go on with the job: the peer said nothing over the network for ${seconds} s`,
-    { hint: "Check the network between the two hosts, and run the job again." },
-  );
 }

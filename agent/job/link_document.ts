@@ -104,6 +104,8 @@ const document = z.discriminatedUnion("type", [
   }),
   // Both: this side is there; `busy` when it will be silent until its next word.
   z.object({ type: z.literal("alive"), busy: z.boolean() }),
+  // Both, on each network connection: the job succeeded here, and nothing follows.
+  z.object({ type: z.literal("bye") }),
   // No more of them follow; the last ones may still be on their way on another connection.
   z.object({
     type: z.literal("end"),

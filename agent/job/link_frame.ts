@@ -1,7 +1,8 @@
 // Messages of a job's link as bytes. Little-endian.
 //
-//   message:  0 kind u32 (1 document, 2 data record, 3 restore record, 4 parent chunk)
+//   message:  0 kind u32 (1 document, 2 data record, 3 restore record, 5 parent chunk)
 //             | 4 length u32 | payload
+//   acknowledgement: 0 kind u32 (4) | 4 count u32 of messages that came so far, no payload
 //   document: UTF-8 JSON of a LinkDocument (link_document.ts checks it)
 //   data record:    0 sequence u32 | 4 tar bytes u32 | 8 rows u32 | 12 frame bytes u32
 //                   | 16 content bytes u64 | 24 frame | rows
@@ -23,7 +24,8 @@ const PARENT_HEAD_BYTES = 8;
 const PIECE_BYTES = 8;
 
 export type LinkKind = "document" | "data" | "restore" | "parent";
-const KINDS: Readonly<Record<LinkKind, number>> = { document: 1, data: 2, restore: 3, parent: 4 };
+const KINDS: Readonly<Record<LinkKind, number>> = { document: 1, data: 2, restore: 3, parent: 5 };
+const ACKNOWLEDGEMENT = 4;
 
 /** Size of a data record as a message, header included. */
 export function dataRecordBytes(record: DataRecord): number {
@@ -43,13 +45,26 @@ export function encodeHeader(kind: LinkKind, length: number, into: Uint8Array): 
   view.setUint32(4, length, true);
 }
 
+/** Writes an acknowledgement of `count` messages at the start of `into`. */
+export function encodeAcknowledgement(count: number, into: Uint8Array): void {
+  const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+  view.setUint32(0, ACKNOWLEDGEMENT, true);
+  view.setUint32(4, count, true);
+}
+
+/** What a header says: of a message its kind and length, else how many messages came. */
+export type Header =
+  | { readonly kind: LinkKind; readonly length: number }
+  | { readonly kind: "acknowledgement"; readonly count: number };
+
 /** @throws AgentError `damaged` for an unknown kind or a length over the limit */
-export function decodeHeader(bytes: Uint8Array): { kind: LinkKind; length: number } {
+export function decodeHeader(bytes: Uint8Array): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const value = view.getUint32(0, true);
   const length = view.getUint32(4, true);
+  if (value === ACKNOWLEDGEMENT) return { kind: "acknowledgement", count: length };
   const kind = (Object.keys(KINDS) as LinkKind[]).find((name) => KINDS[name] === value);
-  if (kind === undefined) throw damaged(`message kind ${value}`, "1 to 4");
+  if (kind === undefined) throw damaged(`message kind ${value}`, "1 to 5");
   const max = kind === "document" ? LINK_DOCUMENT_BYTES_MAX : LINK_MESSAGE_BYTES_MAX;
   if (length > max) throw damaged(`a message of ${length} bytes`, `at most ${max}`);
   return { kind, length };

@@ -4,20 +4,20 @@
 //  1. Each connection is listened to once for each of its messages, so that the wait for a silent
 //     one does not grow with every message of the others.
 //  2. At most one arrival of each connection is here: the next begins when this one was consumed
-//     (`LinkConn.pending` is null again).
+//     (`MessageLane.pending` is null again).
 
 import { Change, throwIfCancelled, type WaitOptions } from "../../transport/mod.ts";
-import type { LinkConn, Received } from "./link_conn.ts";
+import type { MessageLane, Received } from "./link_conn.ts";
 
 /** What a connection brought, or how it failed. */
-export type Arrival = Received | { readonly from: LinkConn; readonly failure: unknown };
+export type Arrival = Received | { readonly from: MessageLane; readonly failure: unknown };
 
 export class LinkInbox {
   readonly #arrivals: Arrival[] = [];
   readonly #change = new Change();
 
   /** Begins to receive on a connection of which nothing is under way or here. */
-  listen(from: LinkConn, options: WaitOptions): void {
+  listen(from: MessageLane, options: WaitOptions): void {
     if (from.pending !== null) return;
     from.begin(options).then(
       (received) => this.#add(received),

@@ -7,6 +7,7 @@ export { JobThread } from "./job_thread.ts";
 export { CLOSE_GRACE_MS, ENDPOINTS_PER_JOB, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
 export { JobLink } from "./link.ts";
 export type { LinkDocument } from "./link_document.ts";
+export type { LinkConns, RejoinOptions } from "./network_rejoin.ts";
 export type { LaneOptions } from "./storage_lane.ts";
 export { sendForResult } from "./send_for_result.ts";
 export { groupOf, NOT_CONFIGURED, type Prove } from "./storage_access.ts";
@@ -27,4 +28,4 @@ export type {
   WorkerResult,
   WorkerTask,
 } from "./worker_protocol.ts";
-export { WorkerSession } from "./worker_session.ts";
+export { type Adopted, WorkerSession } from "./worker_session.ts";

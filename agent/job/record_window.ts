@@ -1,14 +1,15 @@
-// The records that a sender keeps until the receiver has them: what a storage channel that dies
-// takes with it is sent again from here, for a lost volume cannot be read again.
+// What a sender keeps until the receiver has it: records on the storage, for a volume that is lost
+// cannot be read again, and all messages on the network. What a channel that dies takes with it is
+// sent again from here.
 //
 // Pure. Records are counted 0, 1, 2, … as they are pushed.
 //
 // Invariants:
 //  1. It holds exactly the records from `acknowledged` up to `pushed`, in order.
 //  2. An acknowledgement that goes back is old and ignored; one beyond `pushed` is refused.
-//  3. It takes one record more than it has room for, so that a record of any size can be sent.
+//  3. It takes whatever is pushed, also when it is full: who can wait for room does so before.
 
-import { AgentError, assert } from "../../transport/mod.ts";
+import { AgentError } from "../../transport/mod.ts";
 import { WINDOW_BYTES_MAX, WINDOW_RECORDS_MAX } from "./limits.ts";
 
 export interface WindowLimits {
@@ -50,7 +51,6 @@ export class RecordWindow<R> {
   }
 
   push(record: R, bytes: number): void {
-    assert(!this.isFull, "a record waits while the window is full");
     this.#kept.push({ record, bytes });
     this.#bytes += bytes;
   }
@@ -64,7 +64,7 @@ export class RecordWindow<R> {
     if (received > this.pushed) {
       throw new AgentError(
         "damaged",
-        `Cannot go on with the job: the peer acknowledged ${received} records, ` +
+        `Cannot go on with the job: the peer acknowledged ${received} messages, ` +
           `need at most the ${this.pushed} that were sent`,
       );
     }

@@ -13,6 +13,7 @@
 //  2. A connection that ends without a failed volume of ours is doubtful: the peer is given time
 //     to say why, for it may have failed altogether, or know the reason.
 //  3. The code and words of the "fall-back" are those of both sides.
+//  4. A peer whose host is gone from the storage while the network is cut is gone: the job ends.
 
 import {
   AgentError,
@@ -20,6 +21,7 @@ import {
   Change,
   type Clock,
   type Fallback,
+  isHostGone,
   isVolumeFailure,
   lossFallback,
   orCancelled,
@@ -28,7 +30,7 @@ import {
   toErrorRecord,
 } from "../../transport/mod.ts";
 import { DETAIL_LENGTH_MAX, TELL_TIMEOUT_MS } from "./limits.ts";
-import type { LinkConn, Outgoing } from "./link_conn.ts";
+import type { LinkConn, MessageLane, Outgoing } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { RecordWindow } from "./record_window.ts";
 
@@ -47,12 +49,14 @@ export interface LaneOptions {
 export interface LaneParts extends LaneOptions {
   /** Null when the channel was lost before this side had it. */
   readonly data: LinkConn | null;
-  readonly control: LinkConn;
+  readonly control: MessageLane;
   readonly clock: Clock;
   /** Ends the job. */
   readonly signal: AbortSignal;
   /** Ended by the lane when the job cannot go on, and by the link when the job is over. */
   readonly ended: AbortController;
+  /** True while the network is cut: the peer can be told nothing. */
+  readonly isCut: () => boolean;
   /** Records that this side received whole. */
   readonly received: () => number;
 }
@@ -71,6 +75,7 @@ export class StorageLane {
   readonly #signal: AbortSignal;
   readonly #resent = Promise.withResolvers<void>();
   #state: LaneState = "up";
+  #hostGone = false;
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
@@ -134,6 +139,7 @@ export class StorageLane {
     const { signal, side } = this.#parts;
     if (!(error instanceof AgentError) || error.code === "damaged" || signal.aborted) throw error;
     if (this.#state !== "up") return;
+    this.#hostGone = isHostGone(error);
     const fallback = lossFallback(error, side);
     if (isVolumeFailure(error)) return this.lose(fallback);
     this.#state = "doubtful";
@@ -146,8 +152,9 @@ export class StorageLane {
     if (this.#state === "lost" || this.#state === "over" || this.#parts.ended.signal.aborted) {
       return;
     }
-    const { direction, mayFallBack, received, onFallback } = this.#parts;
-    if (!mayFallBack) return this.#parts.ended.abort(new StorageError(fallback));
+    const { direction, mayFallBack, received, onFallback, isCut, ended } = this.#parts;
+    if (!mayFallBack) return ended.abort(new StorageError(fallback));
+    if (this.#hostGone && isCut()) return ended.abort(outOfReach(fallback));
     const detail = fallback.detail.slice(0, DETAIL_LENGTH_MAX);
     this.#state = direction === "receive" ? "over" : "lost";
     this.#drop(detail);
@@ -201,4 +208,12 @@ export class StorageLane {
       if (toErrorRecord(error).code === "internal") this.#parts.ended.abort(error);
     });
   }
+}
+
+function outOfReach({ detail }: Fallback): AgentError {
+  return new AgentError(
+    "unreachable",
+    `Cannot go on with the job: the network is cut, and on the storage: ${detail}`,
+    { hint: "Check the agent on the other host, and run the job again." },
+  );
 }

@@ -108,6 +108,8 @@ export interface ServerValidateTask extends TaskBase {
 
 export interface ClientFilesystemTask extends TaskBase {
   readonly kind: "client-filesystem";
+  /** True when the server may connect again in mid-job. */
+  readonly mayRejoin: boolean;
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
   readonly allowRestore: boolean;
@@ -147,6 +149,8 @@ export interface RelayedConnection {
   readonly alreadyBytes: number;
   /** Of a storage set-up: what step 160 received, and the steps so far. */
   readonly setup: { readonly message: StgMessage; readonly steps: readonly FlowStep[] } | null;
+  /** Of a control connection that continues the job: how it came about. */
+  readonly steps?: readonly FlowStep[];
 }
 
 /** How a thread reaches other hosts: plain data, each thread reads the files of `tls` itself. */
@@ -191,6 +195,8 @@ export type FromWorker =
   | { readonly type: "committing" }
   /** The job uses the network although it prefers the storage. */
   | { readonly type: "fallback"; readonly fallback: Fallback }
+  /** The network was cut, or is connected again. */
+  | { readonly type: "network"; readonly message: string }
   | { readonly type: "report"; readonly body: Progress | Warning }
   | { readonly type: "validation"; readonly validation: Validation }
   | {

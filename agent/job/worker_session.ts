@@ -37,6 +37,7 @@ export interface WorkerSessionOptions {
 export interface Adopted {
   readonly descriptor: number;
   readonly setup: RelayedConnection["setup"];
+  readonly steps: readonly FlowStep[];
 }
 
 export class WorkerSession implements AsyncDisposable {
@@ -108,6 +109,19 @@ export class WorkerSession implements AsyncDisposable {
     this.#post({ type: "fallback", fallback });
   };
 
+  /** Tells that the network of the job was cut. */
+  readonly networkCut = (why: string): void => {
+    this.#post({ type: "network", message: `the network was cut: ${why}` });
+  };
+
+  /** Tells that it was connected again, by these steps. @returns them for the peer's ladder */
+  networkRejoined(afterMs: number, steps: readonly FlowStep[]): LinkDocument {
+    const seconds = (afterMs / 1000).toFixed(1);
+    this.#post({ type: "network", message: `the network is connected again after ${seconds} s` });
+    for (const step of steps) this.#record(step);
+    return { type: "trace", steps: [...steps] };
+  }
+
   /** What the set-up of a database job came to; on the storage it stands and falls with that. */
   settleDatabase({ mechanism, fallback }: DatabaseConnection): void {
     if (fallback !== null) this.fellBack(fallback);
@@ -175,7 +189,8 @@ export class WorkerSession implements AsyncDisposable {
   adopt(connection: RelayedConnection): void {
     const { port, localAddr, remoteAddr, peerName, role, setup } = connection;
     const conn = new RelayConn(port, { localAddr, remoteAddr, peerName });
-    const adopted = { descriptor: this.layer.adopt(conn, connection.alreadyBytes), setup };
+    const descriptor = this.layer.adopt(conn, connection.alreadyBytes);
+    const adopted = { descriptor, setup, steps: connection.steps ?? [] };
     for (const step of setup?.steps ?? []) this.#record(step);
     const waiting = this.#waiting.get(role);
     this.#waiting.delete(role);

@@ -15,6 +15,7 @@ import {
 } from "../job/mod.ts";
 import { chooseParent, VaultReader } from "../vault/mod.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
+import { outliveCuts } from "./outlive_cuts.ts";
 import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, sendRestore } from "./send_restore.ts";
@@ -35,7 +36,8 @@ export async function runServerFilesystem(
   const group = groupOf(task.stg, "server");
   const direction = action.type === "backup" ? "receive" : "send";
   const opened = await openFilesystemLink(session, { client, group, direction, prove });
-  const { link, channel, fallback, mayFallBack } = opened;
+  const { link, network, channel, fallback, mayFallBack } = opened;
+  outliveCuts(session, link, { client, network });
   session.running(action.type === "backup" ? "backup-filesystem" : "restore-filesystem");
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());

@@ -8,6 +8,8 @@ import {
   connectFileSystem,
   connectStorage,
   type Fallback,
+  type Fig4Connections,
+  REJOIN_VERSION,
   setupFallback,
   StorageError,
   type StorageGroup,
@@ -15,7 +17,7 @@ import {
   type UnusableGroup,
 } from "../../transport/mod.ts";
 import type { ClientEntry } from "../config/mod.ts";
-import { JobLink, type WorkerSession } from "../job/mod.ts";
+import { JobLink, type LinkConns, type WorkerSession } from "../job/mod.ts";
 
 export interface FilesystemLinkOptions {
   readonly client: ClientEntry;
@@ -28,6 +30,7 @@ export interface FilesystemLinkOptions {
 /** A link, the channel that carries its records, and why it is not the preferred one. */
 export interface OpenedLink {
   readonly link: JobLink;
+  readonly network: Fig4Connections;
   readonly channel: "storage" | "network";
   readonly fallback: Fallback | null;
   /** False when the policy forbids the network. */
@@ -53,13 +56,7 @@ export async function openFilesystemLink(
       }),
       tryStorage(session, options, signal),
     ]);
-    const link = new JobLink(
-      {
-        control: session.layer.conn(network.control),
-        errors: network.errors === null ? null : session.layer.conn(network.errors),
-      },
-      { signal: session.signal, clock: session.runtime.clock },
-    );
+    const link = networkLink(session, network);
     link.watchNetwork();
     const mayFallBack = client.channel !== "storage-only";
     if (typeof storage === "number") {
@@ -70,7 +67,7 @@ export async function openFilesystemLink(
         lost: session.storageLost,
         onFallback: session.fellBack,
       });
-      return { link, channel: "storage", fallback: null, mayFallBack };
+      return { link, network, channel: "storage", fallback: null, mayFallBack };
     }
     if (!mayFallBack && storage !== null) {
       const error = new StorageError(storage);
@@ -78,11 +75,20 @@ export async function openFilesystemLink(
       throw error;
     }
     if (storage !== null) session.fellBack(storage);
-    return { link, channel: "network", fallback: storage, mayFallBack };
+    return { link, network, channel: "network", fallback: storage, mayFallBack };
   } catch (error) {
     both.abort(error);
     throw withClientHint(error, client);
   }
+}
+
+/** A link over the connections that Fig. 4 made. */
+export function networkLink(session: WorkerSession, network: Fig4Connections): JobLink {
+  return new JobLink(connsOf(session, network), {
+    signal: session.signal,
+    clock: session.runtime.clock,
+    numbered: network.version >= REJOIN_VERSION,
+  });
 }
 
 /** The STP descriptor, or why there is none (null: the policy wants none). */
@@ -126,6 +132,17 @@ export async function tryStorage(
 function isPermanent(error: AgentError, { reason }: Fallback): boolean {
   if (error instanceof StorageError) return reason !== "no_endpoint";
   return error.code === "mismatch" || error.code === "auth";
+}
+
+/** The streams of the connections that Fig. 4 made. */
+export function connsOf(
+  { layer }: WorkerSession,
+  { control, errors }: Fig4Connections,
+): LinkConns {
+  return {
+    control: layer.conn(control),
+    errors: errors === null ? null : layer.conn(errors),
+  };
 }
 
 export function networkAddress(client: ClientEntry, port: number): Address {

@@ -16,13 +16,13 @@ import type { ChannelReport } from "../control/daemon.ts";
 import {
   finishLink,
   groupOf,
-  JobLink,
+  type JobLink,
   type Prove,
   type ServerValidateTask,
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { networkAddress, tryStorage } from "./filesystem_link.ts";
+import { networkAddress, networkLink, tryStorage } from "./filesystem_link.ts";
 
 const NOTHING_MOVED: WorkerResult = { status: "ok", backup: null, files: null, bytes: null };
 
@@ -44,6 +44,8 @@ export async function runServerValidate(
       const storage = await lookAtStorage(session, task, prove);
       await link.send({ type: "validate", storage: typeof storage === "number" });
       const told = await receiveAnswer(session, link);
+      // Both ends close at once; without that the endpoints would be shown as aborted.
+      if (typeof storage === "number") await session.layer.conn(storage).close();
       session.validated({
         clientVersion: told.version,
         channels: [
@@ -69,18 +71,12 @@ async function connectNetwork(
   session: WorkerSession,
   client: ClientEntry,
 ): Promise<{ readonly link: JobLink; readonly certificate: string | undefined }> {
-  const { layer, signal, runtime, identity } = session;
-  const address = networkAddress(client, client.port);
-  const { control, errors } = await connectFileSystem(session.flow(), {
-    client: address,
-    identity,
+  const network = await connectFileSystem(session.flow(), {
+    client: networkAddress(client, client.port),
+    identity: session.identity,
   });
-  const conns = {
-    control: layer.conn(control),
-    errors: errors === null ? null : layer.conn(errors),
-  };
-  const link = new JobLink(conns, { signal, clock: runtime.clock });
-  return { link, certificate: conns.control.peerName };
+  const certificate = session.layer.conn(network.control).peerName;
+  return { link: networkLink(session, network), certificate };
 }
 
 /** One try, also when the policy does not want the storage: the group is configured. */

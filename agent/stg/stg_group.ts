@@ -20,6 +20,7 @@ import {
 } from "../../transport/mod.ts";
 import type { Clock, Random, Volume } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
+import type { ArrayView } from "../control/array_view.ts";
 import type { StgView } from "../control/daemon.ts";
 import { ENDPOINTS_PER_JOB, type StgAccess, type VolumeSource } from "../job/mod.ts";
 import { RETRY_MS_FIRST, RETRY_MS_MAX, STATUS_INTERVAL_MS } from "./limits.ts";
@@ -30,6 +31,8 @@ export interface OpenVolumes {
   readonly volumes: readonly Volume[];
   /** Background work behind them, for the daemon's main thread; ends with the signal. */
   readonly serve: (signal: AbortSignal) => Promise<void>;
+  /** The emulated array that they belong to. */
+  readonly array?: (() => ArrayView) | undefined;
   /** Resolves when nothing is in flight on them; nobody but a thread that ends need wait. */
   readonly close: () => void | Promise<void>;
 }
@@ -122,6 +125,16 @@ export class StgGroup {
     }
     const { identity, member, status } = this.#joined;
     return stgView({ config, uuid: identity.uuid, reason: null, status, hosts: member.hosts() });
+  }
+
+  /** The emulated array of a group that is up, as it is now; null when it cannot be looked at. */
+  array(): ArrayView | null {
+    try {
+      return this.#joined?.opened.array?.() ?? null;
+    } catch (error) {
+      if (error instanceof AgentError) return null;
+      throw error;
+    }
   }
 
   lend(): StgAccess {

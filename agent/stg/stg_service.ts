@@ -8,6 +8,7 @@
 
 import { AgentError, withDeadline } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
+import type { ArrayView } from "../control/array_view.ts";
 import type { StgView } from "../control/daemon.ts";
 import { NOT_CONFIGURED, type StgAccess } from "../job/mod.ts";
 import { CLOSE_MS_MAX } from "./limits.ts";
@@ -46,6 +47,16 @@ export class StgService implements AsyncDisposable {
 
   views(): StgView[] {
     return this.#groups.map((group) => group.view());
+  }
+
+  /** Each array once, however many groups lie on it. */
+  arrays(): ArrayView[] {
+    const found = new Map<string, ArrayView>();
+    for (const group of this.#groups) {
+      const array = group.array();
+      if (array !== null) found.set(array.uuid, array);
+    }
+    return [...found.values()];
   }
 
   /** What a job on this group gets; the caller gives it back by `release`. */

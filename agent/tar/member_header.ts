@@ -6,11 +6,12 @@
 // stored. Owners are numbers. Sparse files are GNU format 1.0 (sparse_map.ts).
 
 import { assert } from "../../transport/ground/assert.ts";
-import type { Entry, EntryType } from "../entry.ts";
+import type { Entry, EntryType, Xattr } from "../entry.ts";
 import { MAX_OCTAL_11, MAX_OCTAL_7, NAME_BYTES, writeHeaderBlock } from "./header_block.ts";
 import { encodePaxRecord, formatPaxTime } from "./pax_records.ts";
 import { BLOCK_BYTES, encodeSparseMap, sparseDataBytes } from "./sparse_map.ts";
 import type { SparseMap } from "./sparse_map.ts";
+import { encodeXattrRecords } from "./xattr_records.ts";
 
 const NS_PER_SECOND = 1_000_000_000n;
 const EMPTY = new Uint8Array(0);
@@ -29,10 +30,12 @@ const TYPEFLAGS: Readonly<Record<EntryType, string>> = {
   fifo: "6",
 };
 
-/** What a member's headers depend on besides its entry. */
+/** What a member's headers hold besides its entry. */
 export interface MemberExtra {
   /** The data extents of a file that is stored sparse. */
-  readonly sparse?: SparseMap | undefined;
+  readonly sparse: SparseMap | null;
+  /** At most MAX_XATTR_BYTES as records. */
+  readonly xattrs: readonly Xattr[];
   /** The names of a directory (dumpdir.ts), for GNU tar to remove all others. */
   readonly dumpdir?: Uint8Array | undefined;
 }
@@ -66,21 +69,25 @@ export function memberName(path: Uint8Array, type: EntryType): Uint8Array {
  * Everything of a member before its content: pax header if needed, header block, sparse map. The
  * content (the file's bytes, or those of its extents) follows, then `paddingBytes` of zeros.
  */
-export function encodeMemberHeader(entry: Entry, extra: MemberExtra = {}): Uint8Array {
+export function encodeMemberHeader(entry: Entry, extra: Partial<MemberExtra> = {}): Uint8Array {
+  const { sparse = null, xattrs = [], dumpdir } = extra;
   const name = memberName(entry.path, entry.type);
   const linkname = linkName(entry);
-  const map = extra.sparse === undefined ? EMPTY : encodeSparseMap(extra.sparse, entry.sizeBytes);
+  const map = sparse === null ? EMPTY : encodeSparseMap(sparse, entry.sizeBytes);
   const content = entry.type === "file" ? entry.sizeBytes : 0;
-  const size = extra.sparse === undefined ? content : map.length + sparseDataBytes(extra.sparse);
-  const pax = paxRecords(entry, { name, linkname, size, sparse: extra.sparse !== undefined });
-  if (extra.dumpdir !== undefined) pax.push(encodePaxRecord("GNU.dumpdir", extra.dumpdir));
+  const size = sparse === null ? content : map.length + sparseDataBytes(sparse);
+  const pax = [
+    ...paxRecords(entry, { name, linkname, size, sparse: sparse !== null }),
+    ...encodeXattrRecords(xattrs),
+    ...(dumpdir === undefined ? [] : [encodePaxRecord("GNU.dumpdir", dumpdir)]),
+  ];
   const paxBytes = pax.reduce((sum, record) => sum + record.length, 0);
   const paxBlocks = paxBytes === 0 ? 0 : BLOCK_BYTES + paxBytes + paddingBytes(paxBytes);
   const header = new Uint8Array(paxBlocks + BLOCK_BYTES + map.length);
   if (paxBytes > 0) writePaxHeader(header, pax, paxBytes);
   const seconds = Number(entry.mtimeNs / NS_PER_SECOND);
   writeHeaderBlock(header, paxBlocks, {
-    name: extra.sparse === undefined ? name : SPARSE_NAME,
+    name: sparse === null ? name : SPARSE_NAME,
     mode: entry.mode,
     uid: entry.uid > MAX_OCTAL_7 ? 0 : entry.uid,
     gid: entry.gid > MAX_OCTAL_7 ? 0 : entry.gid,

@@ -7,4 +7,9 @@ export { BLOCK_BYTES, encodeSparseMap, sparseDataBytes } from "./sparse_map.ts";
 export type { SparseExtent, SparseMap } from "./sparse_map.ts";
 export { TarReader } from "./tar_reader.ts";
 export type { TarSink } from "./tar_reader.ts";
-export { MAX_DUMPDIR_BYTES, MAX_PATH_BYTES, MAX_SPARSE_EXTENTS } from "./limits.ts";
+export {
+  MAX_DUMPDIR_BYTES,
+  MAX_PATH_BYTES,
+  MAX_SPARSE_EXTENTS,
+  MAX_XATTR_BYTES,
+} from "./limits.ts";

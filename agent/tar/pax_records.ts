@@ -1,10 +1,13 @@
 // Records of a pax extended header: "<length> <key>=<value>\n", where length counts the whole
 // record, itself included (POSIX.1-2001, pax interchange format). Values are raw bytes: names that
-// are not UTF-8 are written as they are, as GNU tar does.
+// are not UTF-8 are written as they are, as GNU tar does. So may keys be, which hold the names of
+// extended attributes: here they are byte strings, texts with one character (U+0000 to U+00FF) a
+// byte.
 //
 // Times are decimal seconds with nine decimals and a sign; they are exact in both directions.
 
 import { AgentError } from "../../transport/ground/error.ts";
+import { MAX_PAX_KEY_BYTES } from "./limits.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -14,10 +17,20 @@ const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const EQUALS = 0x3d;
 
-/** Encodes one record. */
+/** Bytes as a text with one character each. */
+export function toByteString(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+
+/** The reverse of `toByteString`. */
+export function fromByteString(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** Encodes one record; the key is a byte string. */
 export function encodePaxRecord(key: string, value: Uint8Array | string): Uint8Array {
   const valueBytes = typeof value === "string" ? encoder.encode(value) : value;
-  const keyBytes = encoder.encode(` ${key}=`);
+  const keyBytes = fromByteString(` ${key}=`);
   const plain = keyBytes.length + valueBytes.length + 1;
   let length = plain + String(plain).length;
   if (String(length).length > String(plain).length) length++;
@@ -53,7 +66,9 @@ export function parsePaxRecords(body: Uint8Array): Map<string, Uint8Array> {
     }
     const equals = body.indexOf(EQUALS, start + 1);
     if (equals < 0 || equals >= end) throw damagedPax('a record without "="');
-    records.set(text(body.subarray(start + 1, equals)), body.subarray(equals + 1, end - 1));
+    if (equals - start > MAX_PAX_KEY_BYTES) throw damagedPax(`a key of ${equals - start} bytes`);
+    const key = toByteString(body.subarray(start + 1, equals));
+    records.set(key, body.subarray(equals + 1, end - 1));
     at = end;
   }
   return records;

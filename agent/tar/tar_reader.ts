@@ -12,15 +12,16 @@ import { damagedHeader, readHeaderBlock } from "./header_block.ts";
 import type { HeaderBlock } from "./header_block.ts";
 import { MAX_PAX_BYTES, MAX_SPARSE_EXTENTS, MAX_SPARSE_MAP_BYTES } from "./limits.ts";
 import { paddingBytes } from "./member_header.ts";
+import type { MemberExtra } from "./member_header.ts";
 import { memberPath } from "./member_path.ts";
+import { decodeXattrRecords } from "./xattr_records.ts";
 import { parsePaxRecords, parsePaxTime, paxNumber } from "./pax_records.ts";
 import { BLOCK_BYTES, damagedMap, parseSparseMap, sparseDataBytes } from "./sparse_map.ts";
-import type { SparseMap } from "./sparse_map.ts";
 
 /** Receives the members of a stream in order. */
 export interface TarSink {
-  /** A member begins; with a map, `data` is that of its extents, one after the other. */
-  member(entry: Entry, sparse: SparseMap | null): void;
+  /** A member begins; with a sparse map, `data` is that of its extents, one after the other. */
+  member(entry: Entry, extra: MemberExtra): void;
   /** Content of the member; the bytes are only valid during the call. */
   data(bytes: Uint8Array): void;
   /** The member is complete. */
@@ -42,6 +43,7 @@ const TYPES: Readonly<Record<string, EntryType>> = {
 
 interface UnfinishedMap {
   readonly entry: Entry;
+  readonly xattrs: MemberExtra["xattrs"];
   readonly storedBytes: number;
   /** The blocks of the map so far, as text, and the line ends in them. */
   readonly blocks: string[];
@@ -181,17 +183,18 @@ export class TarReader {
         ? { major: header.major, minor: header.minor }
         : null,
     };
+    const xattrs = decodeXattrRecords(this.#pax);
     this.#pax = new Map();
     if (sparse) {
-      this.#sparse = { entry, storedBytes, blocks: [], lines: 0 };
+      this.#sparse = { entry, xattrs, storedBytes, blocks: [], lines: 0 };
       this.#state = "map";
     } else {
-      this.#begin(entry, null, storedBytes);
+      this.#begin(entry, { sparse: null, xattrs }, storedBytes);
     }
   }
 
-  #begin(entry: Entry, sparse: SparseMap | null, contentBytes: number): void {
-    this.#sink.member(entry, sparse);
+  #begin(entry: Entry, extra: MemberExtra, contentBytes: number): void {
+    this.#sink.member(entry, extra);
     this.#state = "content";
     this.#left = contentBytes;
     this.#padding = paddingBytes(contentBytes);
@@ -222,7 +225,7 @@ export class TarReader {
       throw damagedMap(`${sparse.storedBytes} bytes, need ${mapBytes + dataBytes}`);
     }
     this.#sparse = null;
-    this.#begin(sparse.entry, map, dataBytes);
+    this.#begin(sparse.entry, { sparse: map, xattrs: sparse.xattrs }, dataBytes);
   }
 }
 

@@ -63,6 +63,7 @@ function silentDaemon(): Daemon {
     trace: never,
     events: never,
     stgs: () => [],
+    arrays: () => [],
     validate: never,
     backups: () => [],
     backup: never,

@@ -1,17 +1,18 @@
-// What the transport has to reach, as ratios and bounds over the figures of one benchmark. Pure.
+// What the transport has to reach, as ratios and bounds over the figures of one benchmark, and how
+// the goals of any benchmark are judged. Pure.
 //
 // A ratio is taken within each round, since two runs that follow each other saw the same machine;
 // the goal is judged by the median of the rounds.
 
 import { median } from "./median.ts";
-import type { FigureName, Figures } from "./peer_task.ts";
+import type { FigureName } from "./peer_task.ts";
 
-export interface Goal {
+export interface Goal<F extends string = FigureName> {
   readonly what: string;
   /** Contestant and figure. */
-  readonly of: readonly [string, FigureName];
+  readonly of: readonly [string, F];
   /** What it is divided by; null judges the figure itself. */
-  readonly by: readonly [string, FigureName] | null;
+  readonly by: readonly [string, F] | null;
   readonly least?: number;
   readonly most?: number;
   readonly aim?: number;
@@ -60,10 +61,16 @@ export interface Verdict {
 }
 
 /** Figures by contestant, one entry for each round. */
-export type Rounds = ReadonlyMap<string, readonly Figures[]>;
+export type Rounds<F extends string = FigureName> = ReadonlyMap<
+  string,
+  readonly { readonly [figure in F]?: number }[]
+>;
 
 /** The goals whose contestants all took part. */
-export function judge(goals: readonly Goal[], rounds: Rounds): Verdict[] {
+export function judge<F extends string>(
+  goals: readonly Goal<F>[],
+  rounds: Rounds<F>,
+): Verdict[] {
   return goals.flatMap((goal) => {
     const value = valueOf(goal, rounds);
     if (value === null) return [];
@@ -73,7 +80,10 @@ export function judge(goals: readonly Goal[], rounds: Rounds): Verdict[] {
 }
 
 /** The median of the rounds; null when a contestant did not run. */
-export function valueOf({ of, by }: Pick<Goal, "of" | "by">, rounds: Rounds): number | null {
+export function valueOf<F extends string>(
+  { of, by }: Pick<Goal<F>, "of" | "by">,
+  rounds: Rounds<F>,
+): number | null {
   const upper = figuresOf(rounds, of);
   const lower = by === null ? null : figuresOf(rounds, by);
   if (upper.length === 0 || lower?.length === 0) return null;
@@ -84,11 +94,14 @@ export function valueOf({ of, by }: Pick<Goal, "of" | "by">, rounds: Rounds): nu
   );
 }
 
-function figuresOf(rounds: Rounds, [name, figure]: readonly [string, FigureName]): number[] {
+function figuresOf<F extends string>(
+  rounds: Rounds<F>,
+  [name, figure]: readonly [string, F],
+): number[] {
   return (rounds.get(name) ?? []).flatMap((figures) => figures[figure] ?? []);
 }
 
-function targetOf({ least, most, aim, unit }: Goal): string {
+function targetOf({ least, most, aim, unit }: Omit<Goal, "of" | "by">): string {
   const bound = least === undefined ? `at most ${most}` : `at least ${least}`;
   const text = unit === "" ? bound : `${bound} ${unit}`;
   return aim === undefined ? text : `${text}, aim at ${aim}`;

@@ -26,9 +26,23 @@ const FIGURES: readonly FigureName[] = [
   "controlP99Ms",
 ];
 
+const right = (title: string) => ({ title, align: "right" } as const);
+
+/** The goals of a benchmark, and which were met. */
+export function renderVerdicts(verdicts: readonly Verdict[]): string {
+  return renderTable(
+    [{ title: "goal" }, right("found"), { title: "target" }, { title: "" }],
+    verdicts.map((one) => [
+      one.what,
+      `${one.value.toPrecision(3)} ${one.unit}`.trim(),
+      one.target,
+      one.met ? "met" : "missed",
+    ]),
+  );
+}
+
 export function renderResult({ contestants, rounds, verdicts, skipped }: Result): string {
   const ran = contestants.filter(({ name }) => rounds.has(name));
-  const right = (title: string) => ({ title, align: "right" } as const);
   const value = (name: string, figure: FigureName) =>
     valueOf({ of: [name, figure], by: null }, rounds);
   const cell = (found: number | null, digits: number, scale = 1) =>
@@ -47,21 +61,12 @@ export function renderResult({ contestants, rounds, verdicts, skipped }: Result)
       cell(value(name, "p99Us"), 1),
     ]),
   );
-  const goals = renderTable(
-    [{ title: "goal" }, right("found"), { title: "target" }, { title: "" }],
-    verdicts.map((one) => [
-      one.what,
-      `${one.value.toPrecision(3)} ${one.unit}`.trim(),
-      one.target,
-      one.met ? "met" : "missed",
-    ]),
-  );
   const notes = [
     "Medians; ratios within each round. CPU is user and system time of both processes;",
     "for a loop device the kernel's workers are not in it. dd: mean of reading and writing.",
     ...skipped,
   ];
-  return `${streams}\n${goals}\n${notes.join("\n")}\n`;
+  return `${streams}\n${renderVerdicts(verdicts)}\n${notes.join("\n")}\n`;
 }
 
 /** The contents of `--json FILE`. */

@@ -112,7 +112,8 @@ export async function restoreDatabase(
 export async function restoreWithStockTools(stage: Stage, backup: string): Promise<string> {
   const target = stage.makeFolder("restored-by-tar");
   const media = stage.path("vault", "media", `${backup}.tar.zst`);
-  const script = 'zstd -dc -- "$1" | tar -xpf - -C "$2"';
+  const script = 'zstd -dc -- "$1" | ' +
+    "tar --xattrs --xattrs-include='*' --acls --numeric-owner -xpf - -C \"$2\"";
   await needTool(["sh", "-c", script, "sh", media, target]);
   return target;
 }

@@ -11,6 +11,7 @@ const KEYS: readonly (keyof ObjectFacts)[] = [
   "target",
   "linkedTo",
   "digest",
+  "attributes",
 ];
 
 /** Latin-1 names, as tree_facts.ts makes them, shown as people know them. */

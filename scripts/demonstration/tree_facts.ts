@@ -1,10 +1,10 @@
 // An independent look at a directory tree: everything that a restore must bring back, read by
-// GNU find and b2sum, not by the code that is under test.
+// GNU find, b2sum and getfattr, not by the code that is under test.
 //
-// The runtimes' own lstat loses nanoseconds and their names are text; find and b2sum know neither
+// The runtimes' own lstat loses nanoseconds and their names are text; these programs know neither
 // limit. Names are kept as Latin-1 strings here: one character per byte.
 
-import { needTool } from "./run_tool.ts";
+import { needTool, runTool } from "./run_tool.ts";
 
 /** What is known of one object, each value as printed by find. */
 export interface ObjectFacts {
@@ -21,6 +21,8 @@ export interface ObjectFacts {
   readonly linkedTo: string;
   /** BLAKE2b of a file's content, else empty. */
   readonly digest: string;
+  /** Extended attributes, lists of access control and capabilities included: "name=0xhex …". */
+  readonly attributes: string;
 }
 
 /** Facts by path below the root; the root itself is ".". */
@@ -45,12 +47,30 @@ async function readDigests(root: string): Promise<Map<string, string>> {
   return digests;
 }
 
+/** Attributes by path; empty where getfattr is not installed, which the scripts tell. */
+async function readAttributes(root: string): Promise<Map<string, string>> {
+  const command = ["getfattr", "-RPhd", "-m", "-", "-e", "hex", "--absolute-names", "."];
+  const { code, stdout, stderr } = await runTool(command, { cwd: root });
+  const attributes = new Map<string, string>();
+  if (code === 127) return attributes;
+  if (code !== 0) throw new Error(`getfattr ended with ${code}: ${stderr.trim()}`);
+  // One paragraph for each object; line ends and backslashes of names are octal.
+  for (const paragraph of latin1(stdout).split("\n\n")) {
+    const [head = "", ...lines] = paragraph.split("\n").filter((line) => line !== "");
+    const path = head.replace("# file: ", "")
+      .replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+    attributes.set(path, lines.sort().join(" "));
+  }
+  return attributes;
+}
+
 /** Reads the facts of `root` and everything below it. */
 export async function readTreeFacts(root: string): Promise<TreeFacts> {
   const fields = latin1(await needTool(["find", ".", "-printf", FORMAT], { cwd: root })).split(
     "\0",
   );
   const digests = await readDigests(root);
+  const attributes = await readAttributes(root);
   // Names inside this tree: an object may have further ones elsewhere, which are not its business.
   const groups = new Map<string, string[]>();
   const facts = new Map<string, ObjectFacts & { readonly group: string }>();
@@ -70,6 +90,7 @@ export async function readTreeFacts(root: string): Promise<TreeFacts> {
       target,
       linkedTo: "",
       digest: digests.get(path) ?? "",
+      attributes: attributes.get(path) ?? "",
       group,
     });
   }

@@ -1,10 +1,9 @@
 // The stream contract over storage sockets: on volumes in memory, synchronous and asynchronous,
-// and on the emulated array with one volume and with two.
+// and on the emulated array with one volume, with two, and with faults.
 
-import { attachArray, createArray } from "../../emulator/mod.ts";
 import { currentRuntime } from "../../transport/runtime/mod.ts";
-import { temporaryArray } from "../unit/emulator/temporary_array.ts";
-import { openMemoryBed, openStpBed } from "../unit/transport/stp/stp_bed.ts";
+import { openMemoryBed } from "../unit/transport/stp/stp_bed.ts";
+import { arrayBed } from "./array_conn_bed.ts";
 import type { Bed } from "./conn_bed.ts";
 import { describeConnConformance } from "./conn_conformance.ts";
 import {
@@ -30,24 +29,15 @@ async function memoryBed(volumeCount: number, asynchronous: boolean): Promise<Be
   return bedOn(bed, () => Promise.resolve());
 }
 
-async function arrayBed(volumeCount: number): Promise<Bed> {
-  const { path, parts, dispose } = await temporaryArray();
-  createArray(path, { volumes: volumeCount, volumeBytes: volumeBytes(volumeCount) }, parts);
-  const arrays = ["one", "two"].map((hostName) => attachArray(path, { hostName }, parts));
-  const names = Array.from({ length: volumeCount }, (_, index) => `v${index}`);
-  const [first, second] = arrays.map((array) => names.map((name) => array.volume(name)));
-  const volumes = [first ?? [], second ?? []] as const;
-  const bed = await openStpBed({
-    clock,
-    random,
-    volumes,
-    format: CONN_FORMAT,
-    timing: CONN_TIMING,
-  });
-  return bedOn(bed, async () => {
-    for (const array of arrays) array.close();
-    await dispose();
-  });
+/** Faults that the protocol puts right, each in one of 200 accesses. */
+const SEED = crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
+const HEALED = ["lost", "torn", "stale", "flip"] as const;
+
+async function faultyBed(): Promise<Bed> {
+  // A block that was lost is written again well before `close` gives up.
+  const bed = await arrayBed(2, { watchMs: 100, lingerMs: 2000 });
+  for (const kind of HEALED) bed.addFault({ kind, probability: 0.005, seed: SEED });
+  return bed;
 }
 
 const OPTIONS = { inFlightBytes: CONN_IN_FLIGHT_BYTES };
@@ -55,3 +45,4 @@ describeConnConformance("STP in memory", () => memoryBed(1, false), OPTIONS);
 describeConnConformance("STP in memory, asynchronous", () => memoryBed(2, true), OPTIONS);
 describeConnConformance("STP on an array of one volume", () => arrayBed(1), OPTIONS);
 describeConnConformance("STP on an array of two volumes", () => arrayBed(2), OPTIONS);
+describeConnConformance(`STP on an array with faults of seed ${SEED}`, faultyBed, OPTIONS);

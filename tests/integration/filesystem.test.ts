@@ -74,7 +74,9 @@ describe("file-system backup and restore", () => {
     mkdirSync(target);
     const media = bed.path("vault", "media", `${backup}.tar.zst`);
     await needTool(["zstd", "-t", "-q", media]);
-    await needTool(["sh", "-c", 'zstd -dc "$1" | tar -xf - -C "$2"', "sh", media, target]);
+    const script = 'zstd -dc "$1" | ' +
+      "tar --xattrs --xattrs-include='*' --acls --numeric-owner -xpf - -C \"$2\"";
+    await needTool(["sh", "-c", script, "sh", media, target]);
     expect(await differences(tree, `${target}${tree}`)).toEqual([]);
   }, TIMEOUT_MS);
 

@@ -84,6 +84,7 @@ class ClientSide {
       name: "web01",
       connections: 2,
       signal: bed.signal,
+      admit: () => {},
       onSession: (session) => side.#enter(session),
     });
     const onFirst = async (accepted: Accepted) => {

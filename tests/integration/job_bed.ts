@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
+import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
 import type { ClientEntry } from "../../agent/config/mod.ts";
 import {
@@ -21,16 +22,18 @@ import {
 import type { RelayedConnection } from "../../agent/job/worker_protocol.ts";
 import { runServerFilesystem } from "../../agent/server/mod.ts";
 import { Vault } from "../../agent/vault/mod.ts";
-import { ConnectLayer } from "../../transport/connect/mod.ts";
+import { ConnectLayer, type Mechanism } from "../../transport/connect/mod.ts";
 import {
   type Accepted,
   type Fallback,
   FileSystemDoor,
   type FileSystemSession,
+  type FlowStep,
   ListeningPort,
   receiveStorageSetup,
   type StorageSetup,
 } from "../../transport/flow/mod.ts";
+import type { Network } from "../../transport/runtime/runtime.ts";
 import { serveRelay } from "../../transport/relay/mod.ts";
 import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
@@ -46,6 +49,9 @@ export interface JobOutcome {
   readonly error: Error | null;
   readonly fallback: Fallback | null;
   readonly channels: { readonly network: number; readonly storage: number };
+  /** What it said of cuts of its network. */
+  readonly network: readonly string[];
+  readonly steps: readonly FlowStep[];
 }
 
 export interface JobBedOptions {
@@ -58,6 +64,8 @@ export interface JobBedOptions {
 export class JobBed implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "agent-job-"));
   readonly stp: MemoryBed;
+  /** The network from the server to the client. */
+  network: Network = runtime.network;
   readonly #options: JobBedOptions;
 
   private constructor(stp: MemoryBed, options: JobBedOptions) {
@@ -113,6 +121,7 @@ export class JobBed implements AsyncDisposable {
       kind: "client-filesystem",
       identity: { ...IDENTITY, name: "web01" },
       steps: [],
+      mayRejoin: true,
       stgs: { stg0: this.#access(1) },
       compressionLevel: 1,
       allowRestore: true,
@@ -143,7 +152,8 @@ export class JobBed implements AsyncDisposable {
   }
 
   #session<T extends WorkerTask>(host: 0 | 1, task: T): RunningJob<T> {
-    const job = new RunningJob(task, this.stp.hosts[host].mechanism);
+    const network = new TcpMechanism(this.network);
+    const job = new RunningJob(task, { network, storage: this.stp.hosts[host].mechanism });
     this.stp.hosts[host].member.onLost((error) => job.session.loseStorage(error));
     return job;
   }
@@ -153,11 +163,16 @@ export class JobBed implements AsyncDisposable {
 class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
+  readonly #network: string[] = [];
+  readonly #steps: FlowStep[] = [];
 
-  constructor(task: T, storage: MemoryBed["hosts"][0]["mechanism"]) {
+  constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
     this.task = task;
-    const network = new TcpMechanism(runtime.network);
-    const post = (_message: FromWorker) => {};
+    const { network, storage } = mechanisms;
+    const post = (message: FromWorker) => {
+      if (message.type === "network") this.#network.push(message.message);
+      if (message.type === "steps") this.#steps.push(...message.steps);
+    };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
   }
 
@@ -172,7 +187,8 @@ class RunningJob<T extends WorkerTask> {
     await this.session[Symbol.asyncDispose]();
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
-    return { result, error, fallback: this.session.fallback, channels };
+    const { fallback } = this.session;
+    return { result, error, fallback, channels, network: this.#network, steps: this.#steps };
   }
 }
 
@@ -187,6 +203,7 @@ class ClientPorts implements AsyncDisposable {
   readonly #room = new SetupRoom(runtime.clock, (setup) => {
     this.#layer.abort(setup.descriptor, "late");
   });
+  readonly #rejoins = new RejoinRoom();
   #session: WorkerSession | null = null;
   port = 0;
 
@@ -199,6 +216,7 @@ class ClientPorts implements AsyncDisposable {
       name: "web01",
       connections: 2,
       signal: ports.#gone.signal,
+      admit: (hello, peerName) => ports.#rejoins.admit(hello, peerName),
       onSession: (session) => ports.#enter(session),
     });
     for (;;) {
@@ -242,13 +260,21 @@ class ClientPorts implements AsyncDisposable {
     return listening.address.port;
   }
 
-  #enter({ hello, control, errors }: FileSystemSession): void {
-    this.#relay(control, { role: "control", setup: null });
-    if (errors !== null) this.#relay(errors, { role: "errors", setup: null });
+  #enter(session: FileSystemSession): void {
+    const { hello } = session;
+    if (hello.connection > 1) return this.#rejoins.bring(session, undefined);
+    const handler = (again: FileSystemSession) => this.#relayNetwork(again);
+    this.#rejoins.enter(session, { peerName: undefined, handler });
+    this.#relayNetwork(session);
     this.#room.enter(hello, (setup: StorageSetup) => {
       const { message, steps, descriptor } = setup;
       this.#relay(descriptor, { role: "storage-setup", setup: { message, steps } });
     });
+  }
+
+  #relayNetwork({ control, errors, steps }: FileSystemSession): void {
+    this.#relay(control, { role: "control", setup: null, steps });
+    if (errors !== null) this.#relay(errors, { role: "errors", setup: null });
   }
 
   async #bring(accepted: Accepted): Promise<void> {
@@ -257,7 +283,7 @@ class ClientPorts implements AsyncDisposable {
     this.#room.bring(await receiveStorageSetup(accepted, { layer: this.#layer, clock, signal }));
   }
 
-  #relay(descriptor: number, details: Pick<RelayedConnection, "role" | "setup">): void {
+  #relay(descriptor: number, details: Pick<RelayedConnection, "role" | "setup" | "steps">): void {
     const conn = this.#layer.conn(descriptor);
     const { port1, port2 } = new MessageChannel();
     void serveRelay(conn, port1, { signal: this.#gone.signal });

@@ -1,6 +1,6 @@
 // A tree of everything that a backup of files must bring back, made by a shell: the runtimes' own
 // calls know neither names that are not UTF-8 nor nanoseconds. And the comparison of two trees by
-// two programs that know nothing of ours: rsync, and GNU find with b2sum.
+// programs that know nothing of ours: rsync, and GNU find with b2sum and getfattr.
 
 import { compareTrees } from "../../scripts/demonstration/compare_trees.ts";
 import { needTool } from "../../scripts/demonstration/run_tool.ts";
@@ -60,10 +60,19 @@ if [ "$(id -u)" = 0 ]; then
 fi
 `;
 
+/** As root: what file systems under temporary folders take; tests of fidelity.test.ts have all. */
+const XATTRS = `
+if [ "$(id -u)" = 0 ]; then
+  setfattr -n trusted.note -v 'of a file' empty; setfattr -n trusted.note -v 0x00ff0a3d links
+  setfattr -h -n trusted.note -v 'of a link' links/dangling
+  setfattr -n security.capability -v 0x0100000200240000000000000000000000000000 text
+fi
+`;
+
 /** Makes the tree in `directory`, which must not be there yet. */
 export async function makeOddTree(directory: string): Promise<void> {
-  const script = `set -e; mkdir -p "$1"; cd "$1"; ${NAMES}${LINKS}${CONTENT}${ATTRIBUTES}`;
-  await needTool(["sh", "-c", script, "sh", directory]);
+  const all = `${NAMES}${LINKS}${CONTENT}${XATTRS}${ATTRIBUTES}`;
+  await needTool(["sh", "-c", `set -e; mkdir -p "$1"; cd "$1"; ${all}`, "sh", directory]);
 }
 
 /** Makes `count` files of `bytes` incompressible bytes each. */
@@ -76,7 +85,7 @@ export async function makeRandomFiles(
   await needTool(["sh", "-c", script, "sh", directory, String(count), String(bytes)]);
 }
 
-/** Every difference between two trees, seen by both programs; nothing when they are identical. */
+/** Every difference between two trees, seen by these programs; nothing when they are identical. */
 export async function differences(original: string, restored: string): Promise<string[]> {
   const rsync = ["rsync", "-aHAXn", "--checksum", "--delete", "--itemize-changes"];
   const output = await needTool([...rsync, `${original}/`, `${restored}/`]);

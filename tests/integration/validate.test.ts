@@ -58,7 +58,9 @@ describe("agent validate", () => {
     expect(await bed.endedJobs("server")).toEqual([]);
     expect(await bed.endedJobs("client")).toEqual([]);
     expect(bed.daemon("server").stderr).toContain('validated client "web01": network YES');
-    // The endpoints came back: a backup still finds them.
+    // The endpoints came back in order: a status shows none as aborted, a backup finds them.
+    const status = await bed.run(["stg", "status", "stg0", "--config", bed.path("server.yaml")]);
+    expect(status.stdout).not.toContain("aborted");
     bed.write("file", "content");
     await bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("file"));
   }, TIMEOUT_MS);

@@ -95,7 +95,7 @@ export class SimEvents {
     if (victim === null) return;
     const process = world.process(`rival${host.hostId}`);
     world.rules.admit(process, host.hostId);
-    const medium = world.mediumOf(process, host.hostId, SIM_TIMING);
+    const medium = world.mediumOf(process, host.hostId);
     const startMs = clock.nowMs;
     trace.note("rival", process.name);
     try {

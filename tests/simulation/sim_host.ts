@@ -10,7 +10,7 @@ import { type EndpointLease, StgMember, StpMechanism } from "../../transport/stp
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimProcess } from "./sim_process.ts";
 import { isOperating, RETRY_MS, SimWorker, TRIES_MS, type Work } from "./sim_worker.ts";
-import { SIM_TIMING, type SimWorld } from "./sim_world.ts";
+import type { SimWorld } from "./sim_world.ts";
 
 /** How long the daemon takes to see that its worker is gone, at most, in ms. */
 const NOTICE_MS = 100;
@@ -119,7 +119,7 @@ export class SimHost {
     const { world, hostId } = this.#options;
     for (;;) {
       try {
-        const medium = world.mediumOf(process, hostId, SIM_TIMING);
+        const medium = world.mediumOf(process, hostId);
         const member = await StgMember.join({ ...medium, hostId, hostName: process.name });
         world.rules.holds(process, hostId, member.claim.generation);
         this.member = member;
@@ -162,7 +162,7 @@ export class SimHost {
     const { world, hostId, peerId } = this.#options;
     const process = world.process(`${main.name}.w${++this.#workers}`);
     world.rules.admit(process, hostId);
-    const medium = world.mediumOf(process, hostId, SIM_TIMING);
+    const medium = world.mediumOf(process, hostId);
     const mechanism = new StpMechanism({ ...medium, claim: member.claim, lease });
     const ending = new AbortController();
     this.worker = process;

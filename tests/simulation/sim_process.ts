@@ -20,6 +20,7 @@ export class SimProcess implements Clock {
   readonly #due: (() => void)[] = [];
   #state: ProcessState = "running";
   #onGone: () => void = () => {};
+  #continuedMs = 0;
 
   /** `turnMs`: what one turn of its event loop takes. */
   constructor(name: string, clock: SimClock, turnMs: number) {
@@ -31,6 +32,11 @@ export class SimProcess implements Clock {
 
   get state(): ProcessState {
     return this.#state;
+  }
+
+  /** When it last went on after a stop; now while it is stopped. */
+  get continuedMs(): number {
+    return this.#state === "stopped" ? this.#clock.nowMs : this.#continuedMs;
   }
 
   monotonicMs(): number {
@@ -80,6 +86,7 @@ export class SimProcess implements Clock {
   continue(): void {
     if (this.#state !== "stopped") return;
     this.#state = "running";
+    this.#continuedMs = this.#clock.nowMs;
     this.#next();
   }
 

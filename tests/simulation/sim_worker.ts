@@ -6,6 +6,7 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import type { EndpointId } from "../../transport/stp/control_block.ts";
 import type { StpConn, StpMechanism } from "../../transport/stp/mod.ts";
+import type { Role } from "./end_watch.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimProcess } from "./sim_process.ts";
 import type { Session, SimWorld } from "./sim_world.ts";
@@ -123,13 +124,14 @@ export class SimWorker {
     return null;
   }
 
-  async #play(conn: StpConn, session: Session, role: "connector" | "listener"): Promise<void> {
+  async #play(conn: StpConn, session: Session, role: Role): Promise<void> {
     const { process } = this.#options;
     const own = session[role];
     const other = session[role === "connector" ? "listener" : "connector"];
     const plan = session.plans[role];
     const random = this.#options.random.fork();
-    await new StreamSession({ conn, plan, own, other, process, random }).play();
+    const playing = new StreamSession({ conn, plan, own, other, process, random }).play();
+    await this.#options.world.ends.watch({ process, session, role }, playing);
     session.played++;
   }
 }

@@ -46,6 +46,10 @@ describe("storage sockets, simulated", () => {
     });
   }
 
+  test("end what a killed worker left also when a late write hides it", async () => {
+    await simulateStp(4400705, { only: ["kill_worker", "lost", "duplicate"] });
+  });
+
   test("deliver everything when nothing fails", { timeout: 120_000 }, async () => {
     expect(await runAll(range(BASE, PER_CLASS), { only: [] })).toBeGreaterThan(0);
   });

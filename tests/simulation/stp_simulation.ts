@@ -1,8 +1,8 @@
 // One simulated run of storage sockets: two hosts in one thread, with virtual time and media that
 // have faults, all by one seed. `simulateStp` throws when a rule was broken.
 //
-// Rules: those of write_rules.ts (every write) and stream_ledger.ts (every byte); and here: a run
-// ends within bounds after its last fault, nothing goes on after it ended, no rejection is left
+// Rules: those of write_rules.ts (every write), stream_ledger.ts (every byte) and end_watch.ts (an
+// end whose peer died); and here: a run ends within bounds after its last fault, nothing goes on after it ended, no rejection is left
 // unhandled, and with recoverable faults every stream completes.
 
 import process from "node:process";
@@ -70,6 +70,7 @@ export async function simulateStp(seed: number, options: SimOptions = {}): Promi
 
 async function play(world: SimWorld): Promise<void> {
   const check = () => {
+    world.ends.judge();
     if (world.trace.broken !== null) throw new Error(world.trace.broken);
   };
   const run = <T>(main: Promise<T>, limitMs: () => number) =>

@@ -89,3 +89,9 @@ export function isVolumeFailure(error: unknown): boolean {
   if (!(error instanceof AgentError)) return false;
   return error.code === "volume" || isVolumeFailure(error.cause);
 }
+
+/** True when the peer's host is gone from the storage, also when that ended the connection. */
+export function isHostGone(error: unknown): boolean {
+  if (!(error instanceof AgentError)) return false;
+  return error.code === "unreachable" || isHostGone(error.cause);
+}

@@ -6,8 +6,11 @@
 // Both kinds of connection come in on the same port, of many jobs at once. The first bytes tell
 // them apart: zeros open a job, a descriptor (never 0) joins one. The number alone can be guessed,
 // so job and token, exchanged after the figure's messages, must be the same on both.
+//
+// A job whose connections broke comes in by the same steps; its hello says so, and is answered by a
+// refusal when no such job runs.
 
-import { AgentError } from "../ground/error.ts";
+import { AgentError, toErrorRecord } from "../ground/error.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import {
@@ -18,6 +21,7 @@ import {
 } from "./flow_exchange.ts";
 import { decodeU32, encodeU32, type Hello, isZeros } from "./flow_messages.ts";
 import type { FlowStep } from "./flow_trace.ts";
+import { negotiateVersion } from "./flow_version.ts";
 import { FIRST_BYTES_TIMEOUT_MS, STEP_TIMEOUT_MS, ZEROS_BYTES } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
 import { refuseTlsRecord } from "./tls_record.ts";
@@ -30,6 +34,8 @@ export interface FileSystemSession {
   readonly control: number;
   readonly errors: number | null;
   readonly steps: readonly FlowStep[];
+  /** The version of the job protocol that both speak. */
+  readonly version: number;
 }
 
 export interface FileSystemDoorOptions {
@@ -39,6 +45,8 @@ export interface FileSystemDoorOptions {
   readonly name: string;
   readonly connections: number;
   readonly signal: AbortSignal;
+  /** Asked for connections that continue a job; what it throws is told to the server. */
+  readonly admit: (hello: Hello, peerName: string | undefined) => void;
   readonly onSession: (session: FileSystemSession) => void;
 }
 
@@ -84,10 +92,11 @@ export class FileSystemDoor {
       [encodeU32(descriptor)],
     );
     const hello = await exchange.receiveHello();
+    if (hello.connection > 1) await this.#admit(exchange, hello);
     await exchange.sendHello(this.#identity(hello));
     checkConnections(hello, this.#options.connections);
     if (this.#options.connections === 1) {
-      this.#options.onSession({ hello, control: descriptor, errors: null, steps: accepted.steps });
+      this.#enterSession({ hello, control: descriptor, errors: null, steps: accepted.steps });
       return;
     }
     const abandon = new AbortController();
@@ -117,7 +126,7 @@ export class FileSystemDoor {
     trace.done("4", "124", `accept() = ${accepted.descriptor}`);
     trace.done("4", "126", `recv(${accepted.descriptor}) = descriptor ${named}`);
     try {
-      this.#options.onSession({
+      this.#enterSession({
         hello: half.hello,
         control: named,
         errors: accepted.descriptor,
@@ -127,6 +136,22 @@ export class FileSystemDoor {
       this.#options.layer.abort(named, "the job was not taken"); // The caller ends the second.
       throw error;
     }
+  }
+
+  /** @throws AgentError what `admit` throws, after the server was told */
+  async #admit(exchange: FlowExchange, hello: Hello): Promise<void> {
+    const { layer, admit } = this.#options;
+    try {
+      admit(hello, layer.conn(exchange.descriptor).peerName);
+    } catch (error) {
+      await exchange.sendRefusal(toErrorRecord(error).message);
+      await layer.close(exchange.descriptor); // In order, so that the refusal arrives.
+      throw error;
+    }
+  }
+
+  #enterSession(session: Omit<FileSystemSession, "version">): void {
+    this.#options.onSession({ ...session, version: negotiateVersion(session.hello) });
   }
 
   /** @throws AgentError `auth` unless both connections come from the host of one certificate */

@@ -14,6 +14,7 @@ import {
 } from "./flow_exchange.ts";
 import { decodeU32, encodeU32, encodeZeros } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
+import { negotiateVersion } from "./flow_version.ts";
 import { STEP_TIMEOUT_MS, ZEROS_BYTES } from "./limits.ts";
 
 /** Descriptors of the network connections of a file-system job. */
@@ -21,6 +22,8 @@ export interface Fig4Connections {
   readonly control: number;
   /** Null when the configuration has one connection. */
   readonly errors: number | null;
+  /** The version of the job protocol that both speak. */
+  readonly version: number;
 }
 
 /** Numbers of socket, bind and connect of one connection. */
@@ -30,16 +33,35 @@ interface DialSteps {
   readonly connect: string;
 }
 
+interface Fig4Options {
+  readonly client: Address;
+  readonly identity: FlowIdentity;
+}
+
 /**
- * Connects to the client's agent at its well-known port.
+ * Connects to the client's agent at its well-known port; after a failure nothing stays open.
  * @throws AgentError `refused` | `timeout` | `reset` | `mismatch` | `auth`
  */
 export async function connectFileSystem(
   context: FlowContext,
-  options: { readonly client: Address; readonly identity: FlowIdentity },
+  options: Fig4Options,
 ): Promise<Fig4Connections> {
-  const { client, identity } = options;
-  const first = await dial(context, client, { socket: "82", bind: "84", connect: "86" });
+  const opened: number[] = [];
+  try {
+    return await connectBoth(context, options, opened);
+  } catch (error) {
+    for (const descriptor of opened) context.layer.abort(descriptor, "the set-up failed");
+    throw error;
+  }
+}
+
+async function connectBoth(
+  context: FlowContext,
+  { client, identity }: Fig4Options,
+  opened: number[],
+): Promise<Fig4Connections> {
+  const target = { client, opened };
+  const first = await dial(context, target, { socket: "82", bind: "84", connect: "86" });
   const control = first.descriptor;
   await first.send(
     { step: "90", call: `send(${control}, ${ZEROS_BYTES} zeros)` },
@@ -50,28 +72,31 @@ export async function connectFileSystem(
     throw new AgentError("reset", "Cannot set up the connection: the client sent descriptor 0");
   }
   first.done("92", `recv(${control}) = descriptor ${clientDescriptor}`);
-  checkConnections(await first.exchangeHello(identity), identity.connections);
+  const hello = await first.exchangeHello(identity);
+  checkConnections(hello, identity.connections);
+  const version = negotiateVersion(hello);
   if (identity.connections === 1) {
     context.trace.skipped("4", "94-100", "connections: 1");
-    return { control, errors: null };
+    return { control, errors: null, version };
   }
-  const second = await dial(context, client, { socket: "94", bind: "96", connect: "98" });
+  const second = await dial(context, target, { socket: "94", bind: "96", connect: "98" });
   const step: Step = {
     step: "100",
     call: `send(${second.descriptor}, descriptor ${clientDescriptor})`,
   };
   await second.send(step, [encodeU32(clientDescriptor)]);
   await second.exchangeHello(identity);
-  return { control, errors: second.descriptor };
+  return { control, errors: second.descriptor, version };
 }
 
 async function dial(
   context: FlowContext,
-  client: Address,
+  { client, opened }: { readonly client: Address; readonly opened: number[] },
   steps: DialSteps,
 ): Promise<FlowExchange> {
   const { layer, trace, signal } = context;
   const descriptor = layer.socket("AF_INET", "STREAM", "TCP");
+  opened.push(descriptor);
   trace.done("4", steps.socket, `socket(AF_INET, STREAM, TCP) = ${descriptor}`);
   await layer.bind(descriptor, client);
   trace.done("4", steps.bind, `bind(${descriptor}, WKP ${showAddress(client)})`);

@@ -13,10 +13,8 @@ import {
   decodeHello,
   decodeLength,
   encodeDocument,
+  type FlowDocument,
   type Hello,
-  type PortMessage,
-  type StgMessage,
-  type Verdict,
 } from "./flow_messages.ts";
 import type { Figure, Tracer } from "./flow_trace.ts";
 import { negotiateVersion, VERSION_MAX, VERSION_MIN } from "./flow_version.ts";
@@ -39,6 +37,8 @@ export interface FlowIdentity {
   readonly token: string;
   /** Network connections that a job has by our configuration (1 or 2). */
   readonly connections: number;
+  /** Above 1: these connections continue the job in place of those before. */
+  readonly connection?: number;
 }
 
 /** A number of the figure and the call that the trace shows for it. */
@@ -112,7 +112,7 @@ export class FlowExchange {
     return await this.receive(what, length);
   }
 
-  async sendDocument(step: Step, document: StgMessage | PortMessage | Verdict): Promise<void> {
+  async sendDocument(step: Step, document: FlowDocument): Promise<void> {
     await this.send(step, encodeDocument(document));
   }
 
@@ -132,23 +132,36 @@ export class FlowExchange {
       type: "hello",
       versionMin: VERSION_MIN,
       versionMax: VERSION_MAX,
+      connection: 1,
       ...identity,
     };
-    const call = `send(${this.descriptor}, {versions ${VERSION_MIN}-${VERSION_MAX}, job, token})`;
+    const versions = `versions ${VERSION_MIN}-${VERSION_MAX}`;
+    const call = `send(${this.descriptor}, {${versions}, job, token${showConnection(hello)}})`;
     await this.send({ step: "", call }, encodeDocument(hello));
+  }
+
+  /** In place of our hello. */
+  async sendRefusal(reason: string): Promise<void> {
+    const call = `send(${this.descriptor}, refused: ${reason})`;
+    await this.send({ step: "", call }, encodeDocument({ type: "refused", reason }));
   }
 
   async receiveHello(): Promise<Hello> {
     const hello = decodeHello(await this.receiveDocument("versions, job and token"));
     checkPeerName(hello, this.#conn().peerName);
     const version = negotiateVersion(hello);
-    this.done("", `recv(${this.descriptor}) = {version ${version}, job ${hello.job}, token}`);
+    const what = `version ${version}, job ${hello.job}, token${showConnection(hello)}`;
+    this.done("", `recv(${this.descriptor}) = {${what}}`);
     return hello;
   }
 
   #conn() {
     return this.#context.layer.conn(this.descriptor);
   }
+}
+
+function showConnection({ connection }: Hello): string {
+  return connection === 1 ? "" : `, connection ${connection}`;
 }
 
 /** A peer that ends a set-up says why in its own log only; here we know more than below. */

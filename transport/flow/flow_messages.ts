@@ -5,7 +5,8 @@
 //   dynamic port (196/224)   u32, 1 to 65535
 //   acknowledgement (226/196A)     u32 = 0x004b4f41 ("AOK")
 //   mechanism tag (236/200)  u32, 1 = AF_STP, 2 = AF_INET, 3 = refused; 2 and 3 with a reason
-//   document (hello, STG 138/160 and 236/200, port 170/140 and 210/238, verdict before 214/246)
+//   document (hello or refusal, STG 138/160 and 236/200, port 170/140 and 210/238, verdict before
+//                            214/246)
 //                            two messages: u32 length n, then n bytes of UTF-8 JSON;
 //                            n is at most MESSAGE_BYTES_MAX, every key is checked
 //
@@ -38,6 +39,14 @@ export interface Hello {
   readonly name: string;
   /** Network connections that the sender's configuration says a job has (1 or 2). */
   readonly connections: number;
+  /** 1 sets a job up; a higher number continues one whose connections broke. */
+  readonly connection: number;
+}
+
+/** In place of a hello: why the peer does not take the connection. */
+export interface Refusal {
+  readonly type: "refused";
+  readonly reason: string;
 }
 
 /** Steps 138/160 and 236/200: which storage transport group, and whose job. */
@@ -109,9 +118,11 @@ export function decodePort(bytes: Uint8Array): number {
   return port;
 }
 
+export type FlowDocument = Hello | Refusal | StgMessage | PortMessage | Verdict;
+
 /** The two messages of a document: length, then body. */
-export function encodeDocument(document: Hello | StgMessage | PortMessage | Verdict): Uint8Array[] {
-  const bounded = document.type === "no-port"
+export function encodeDocument(document: FlowDocument): Uint8Array[] {
+  const bounded = document.type === "no-port" || document.type === "refused"
     ? { ...document, reason: document.reason.slice(0, REASON_LENGTH_MAX) }
     : document;
   const body = new TextEncoder().encode(JSON.stringify(bounded));
@@ -127,9 +138,14 @@ export function decodeLength(bytes: Uint8Array): number {
   return length;
 }
 
-/** @throws AgentError `reset` for what is no hello */
+/** @throws AgentError `reset` for what is no hello, `auth` with the reason for a refusal */
 export function decodeHello(body: Uint8Array): Hello {
-  const fields = decodeObject(body, "hello");
+  const fields = decodeObject(body, null);
+  if (fields["type"] === "refused") {
+    const reason = text(fields, "reason", REASON_LENGTH_MAX);
+    throw new AgentError("auth", `Cannot set up the connection: the peer refused it: ${reason}`);
+  }
+  if (fields["type"] !== "hello") throw malformed(`a ${shown(fields["type"])} message`, '"hello"');
   return {
     type: "hello",
     versionMin: integer(fields, "versionMin", 1, 0xffff),
@@ -138,6 +154,8 @@ export function decodeHello(body: Uint8Array): Hello {
     token: hex(fields, "token"),
     name: name(fields, "name"),
     connections: integer(fields, "connections", 1, 2),
+    // Version 1 does not know it.
+    connection: "connection" in fields ? integer(fields, "connection", 1, 0xffff_ffff) : 1,
   };
 }
 
@@ -193,10 +211,13 @@ function decodeObject(body: Uint8Array, type: string | null): Readonly<Record<st
   if (typeof value !== "object" || value === null) throw malformed("no JSON object", "one");
   const fields = value as Readonly<Record<string, unknown>>;
   if (type !== null && fields["type"] !== type) {
-    const found = typeof fields["type"] === "string" ? fields["type"].slice(0, 32) : "?";
-    throw malformed(`a "${found}" message`, `"${type}"`);
+    throw malformed(`a ${shown(fields["type"])} message`, `"${type}"`);
   }
   return fields;
+}
+
+function shown(type: unknown): string {
+  return `"${typeof type === "string" ? type.slice(0, 32) : "?"}"`;
 }
 
 function text(fields: Readonly<Record<string, unknown>>, key: string, maxLength: number): string {

@@ -1,11 +1,18 @@
 // Version negotiation of the job protocol: both sides name a range, the highest common one wins.
+//
+//   1  the first
+//   2  the messages of a file-system job's network connections are acknowledged, and the server may
+//      connect again in mid-job
 
 import { AgentError } from "../ground/error.ts";
 import type { Hello } from "./flow_messages.ts";
 
 /** Versions that this program speaks. */
 export const VERSION_MIN = 1;
-export const VERSION_MAX = 1;
+export const VERSION_MAX = 2;
+
+/** The first version in which a file-system job outlives its network connections. */
+export const REJOIN_VERSION = 2;
 
 /**
  * The version both sides speak.

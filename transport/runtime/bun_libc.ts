@@ -34,6 +34,14 @@ const SYMBOLS = {
   lseek: { args: ["i32", "i64", "i32"], returns: "i64" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   statfs: { args: ["ptr", "ptr"], returns: "i32" },
+  flistxattr: { args: ["i32", "ptr", "u64"], returns: "i32" },
+  llistxattr: { args: ["ptr", "ptr", "u64"], returns: "i32" },
+  fgetxattr: { args: ["i32", "ptr", "ptr", "u64"], returns: "i32" },
+  lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i32" },
+  fsetxattr: { args: ["i32", "ptr", "ptr", "u64", "i32"], returns: "i32" },
+  lsetxattr: { args: ["ptr", "ptr", "ptr", "u64", "i32"], returns: "i32" },
+  fremovexattr: { args: ["i32", "ptr"], returns: "i32" },
+  lremovexattr: { args: ["ptr", "ptr"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
@@ -58,6 +66,7 @@ export function openBunLibc(): Libc {
   const { symbols: c } = dlopen(LIBC_NAME, SYMBOLS);
   return {
     architecture,
+    ...xattrCalls(c),
     errno() {
       // The location belongs to the thread, and the library may move it: ask each time.
       const location = c.__errno_location();
@@ -102,5 +111,24 @@ export function openBunLibc(): Libc {
         unmap: () => void c.munmap(pointer, sizeBytes),
       };
     },
+  };
+}
+
+function xattrCalls(c: ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]) {
+  type Bytes = Uint8Array;
+  return {
+    flistxattr: (fd: number, into: Bytes, size: number) => c.flistxattr(fd, ptr(into), size),
+    llistxattr: (path: Bytes, into: Bytes, size: number) =>
+      c.llistxattr(ptr(path), ptr(into), size),
+    fgetxattr: (fd: number, name: Bytes, into: Bytes, size: number) =>
+      c.fgetxattr(fd, ptr(name), ptr(into), size),
+    lgetxattr: (path: Bytes, name: Bytes, into: Bytes, size: number) =>
+      c.lgetxattr(ptr(path), ptr(name), ptr(into), size),
+    fsetxattr: (fd: number, name: Bytes, from: Bytes, size: number, flags: number) =>
+      c.fsetxattr(fd, ptr(name), ptr(from), size, flags),
+    lsetxattr: (path: Bytes, name: Bytes, from: Bytes, size: number, flags: number) =>
+      c.lsetxattr(ptr(path), ptr(name), ptr(from), size, flags),
+    fremovexattr: (fd: number, name: Bytes) => c.fremovexattr(fd, ptr(name)),
+    lremovexattr: (path: Bytes, name: Bytes) => c.lremovexattr(ptr(path), ptr(name)),
   };
 }

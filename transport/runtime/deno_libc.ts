@@ -30,6 +30,14 @@ const SYMBOLS = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   statfs: { parameters: ["buffer", "buffer"], result: "i32" },
+  flistxattr: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  llistxattr: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
+  fgetxattr: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
+  lgetxattr: { parameters: ["buffer", "buffer", "buffer", "usize"], result: "i32" },
+  fsetxattr: { parameters: ["i32", "buffer", "buffer", "usize", "i32"], result: "i32" },
+  lsetxattr: { parameters: ["buffer", "buffer", "buffer", "usize", "i32"], result: "i32" },
+  fremovexattr: { parameters: ["i32", "buffer"], result: "i32" },
+  lremovexattr: { parameters: ["buffer", "buffer"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
@@ -55,7 +63,7 @@ export function openDenoLibc(): Libc {
     );
   }
   const { symbols } = Deno.dlopen(LIBC_NAME, SYMBOLS);
-  return { ...fileCalls(symbols), ...pathCalls(symbols), architecture };
+  return { ...fileCalls(symbols), ...pathCalls(symbols), ...xattrCalls(symbols), architecture };
 }
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -132,5 +140,24 @@ function pathCalls(c: Symbols) {
     fchmodat: c.fchmodat,
     utimensat: c.utimensat,
     statfs: c.statfs,
+  };
+}
+
+/** Calls on extended attributes: sizes become 64-bit here. */
+function xattrCalls(c: Symbols) {
+  type Bytes = Uint8Array;
+  return {
+    flistxattr: (fd: number, into: Bytes, size: number) => c.flistxattr(fd, into, BigInt(size)),
+    llistxattr: (path: Bytes, into: Bytes, size: number) => c.llistxattr(path, into, BigInt(size)),
+    fgetxattr: (fd: number, name: Bytes, into: Bytes, size: number) =>
+      c.fgetxattr(fd, name, into, BigInt(size)),
+    lgetxattr: (path: Bytes, name: Bytes, into: Bytes, size: number) =>
+      c.lgetxattr(path, name, into, BigInt(size)),
+    fsetxattr: (fd: number, name: Bytes, from: Bytes, size: number, flags: number) =>
+      c.fsetxattr(fd, name, from, BigInt(size), flags),
+    lsetxattr: (path: Bytes, name: Bytes, from: Bytes, size: number, flags: number) =>
+      c.lsetxattr(path, name, from, BigInt(size), flags),
+    fremovexattr: c.fremovexattr,
+    lremovexattr: c.lremovexattr,
   };
 }

@@ -6,6 +6,9 @@ export const EINTR = 4;
 export const ENXIO = 6;
 export const EAGAIN = 11;
 export const EPIPE = 32;
+export const ENOSYS = 38;
+export const ENODATA = 61;
+export const EOPNOTSUPP = 95;
 
 const NAMES: Readonly<Record<number, string>> = {
   1: "EPERM",
@@ -38,6 +41,7 @@ const NAMES: Readonly<Record<number, string>> = {
   30: "EROFS",
   31: "EMLINK",
   32: "EPIPE",
+  34: "ERANGE",
   36: "ENAMETOOLONG",
   37: "ENOLCK",
   38: "ENOSYS",

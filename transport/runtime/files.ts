@@ -76,8 +76,27 @@ export class SystemError extends Error {
   }
 }
 
+/** What has extended attributes: an open file or directory, or a name (a link is not followed). */
+export type XattrSubject = number | { readonly directory: number; readonly name: PathBytes };
+
+/**
+ * Extended attributes by their full names ("user.x", "system.posix_acl_access", …): bytes without
+ * NUL, as the values are bytes. An open file of O_PATH has none.
+ */
+export interface Xattrs {
+  /** Names in the order of the kernel; none where the file system has no such thing. */
+  list(subject: XattrSubject): Uint8Array[];
+  /** @returns null when there is none of that name */
+  get(subject: XattrSubject, name: Uint8Array): Uint8Array | null;
+  /** Makes it or replaces its value. */
+  set(subject: XattrSubject, name: Uint8Array, value: Uint8Array): void;
+  /** Does nothing when there is none of that name. */
+  remove(subject: XattrSubject, name: Uint8Array): void;
+}
+
 /** `directory` arguments are descriptors or AT_CWD; descriptors are the operating system's. */
 export interface Files {
+  readonly xattrs: Xattrs;
   open(directory: number, path: PathBytes, flags: OpenFlags): number;
   close(descriptor: number): void;
   /** @returns count of bytes, 0 at end of file */

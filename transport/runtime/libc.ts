@@ -36,6 +36,20 @@ export interface Libc {
   lseek(descriptor: number, offset: number, whence: number): number;
   flock(descriptor: number, operation: number): number;
   statfs(path: Uint8Array, into: Uint8Array): number;
+  flistxattr(descriptor: number, into: Uint8Array, size: number): number;
+  llistxattr(path: Uint8Array, into: Uint8Array, size: number): number;
+  fgetxattr(descriptor: number, name: Uint8Array, into: Uint8Array, size: number): number;
+  lgetxattr(path: Uint8Array, name: Uint8Array, into: Uint8Array, size: number): number;
+  fsetxattr(fd: number, name: Uint8Array, from: Uint8Array, size: number, flags: number): number;
+  lsetxattr(
+    path: Uint8Array,
+    name: Uint8Array,
+    from: Uint8Array,
+    size: number,
+    flags: number,
+  ): number;
+  fremovexattr(descriptor: number, name: Uint8Array): number;
+  lremovexattr(path: Uint8Array, name: Uint8Array): number;
   connect(descriptor: number, address: Uint8Array, size: number): number;
   getsockname(descriptor: number, into: Uint8Array, size: Uint8Array): number;
   getpeername(descriptor: number, into: Uint8Array, size: Uint8Array): number;

@@ -11,6 +11,7 @@ import { EAGAIN, EINTR, ENXIO, EPERM, errnoName } from "./errno.ts";
 import type { DirectoryEntry, Files, FileStat, FileType, OpenFlags, PathBytes } from "./files.ts";
 import { SystemError } from "./files.ts";
 import type { Architecture, Libc } from "./libc.ts";
+import { LibcXattrs } from "./libc_xattrs.ts";
 import { DIRECTORY_BUFFER_BYTES, IO_BYTES, PATH_BYTES } from "./limits.ts";
 import { PathBuffer, pathText } from "./path_bytes.ts";
 import {
@@ -54,6 +55,7 @@ const O_BY_ARCHITECTURE: Readonly<
 };
 
 export class LibcFiles implements Files {
+  readonly xattrs: LibcXattrs;
   readonly #libc: Libc;
   readonly #path = new PathBuffer();
   readonly #otherPath = new PathBuffer();
@@ -67,6 +69,7 @@ export class LibcFiles implements Files {
 
   constructor(libc: Libc) {
     this.#libc = libc;
+    this.xattrs = new LibcXattrs(libc);
   }
 
   open(directory: number, path: PathBytes, flags: OpenFlags): number {

@@ -6,6 +6,12 @@ export const PATH_BYTES = 4096;
 /** Buffer of one directory read, in bytes: some 2000 short names a call. */
 export const DIRECTORY_BUFFER_BYTES = 64 * 1024;
 
+/** Longest name of an extended attribute in bytes with its closing NUL: the kernel's own limit. */
+export const XATTR_NAME_BYTES = 256;
+
+/** Bytes of one value, and of all names of one object: the kernel's limits of both. */
+export const XATTR_BYTES = 64 * 1024;
+
 /** Most bytes moved by one read or write call: Linux's own limit (MAX_RW_COUNT). */
 export const IO_BYTES = 0x7fff_f000;
 

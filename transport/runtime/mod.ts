@@ -12,6 +12,8 @@ export {
   type OpenFlags,
   type PathBytes,
   SystemError,
+  type Xattrs,
+  type XattrSubject,
 } from "./files.ts";
 export { type ProcessIdentity, type ProcessTable, ProcProcessTable } from "./process_table.ts";
 export { readSmallFile } from "./small_file.ts";

@@ -1,14 +1,15 @@
 // Reads all control blocks of one host at once: the listener's poll and the connector's search.
 //
 // Invariant: a block that was torn in one pass is read again, up to a bound, so that a listener
-// is not overlooked because it was just writing; after that it counts as absent.
+// is not overlooked because it was just writing; after that it counts as absent, as one that the
+// medium lost does.
 
 import { type RecordState, viewOf } from "./block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "./control_block.ts";
 import { AREA_READS_MAX, BLOCK_BYTES } from "./limits.ts";
+import { readBlocks } from "./lost_blocks.ts";
 import { controlAreaBytes, controlAreaOffset } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
-import { readVolume } from "./volume_io.ts";
 
 export class ControlArea {
   readonly #medium: StgMedium;
@@ -37,7 +38,7 @@ export class ControlArea {
     const { identity, controlVolume, clock } = this.#medium;
     const offset = controlAreaOffset(identity.layout, hostId);
     for (let pass = 1;; pass++) {
-      const pending = readVolume(controlVolume, offset, this.#bytes);
+      const pending = readBlocks(controlVolume, offset, this.#bytes);
       if (pending !== undefined) await pending;
       if (this.#decodeAll() || pass === AREA_READS_MAX) break;
       await clock.yield();

@@ -35,6 +35,8 @@ export interface EndpointEndingOptions {
   readonly medium: StgMedium;
   readonly claim: HostClaim;
   readonly endpoint: number;
+  /** The worker's uses have larger generations: a block of this or less is of an earlier lease. */
+  readonly leaseGeneration: number;
   /** False when somebody else may have our host id. */
   readonly mayWrite: () => boolean;
 }
@@ -46,6 +48,7 @@ export class EndpointEnding {
   #last: ControlBlock | null = null;
   #peer: { readonly control: PeerControl; readonly ids: ConnectionIds } | null = null;
   #repeating: Promise<void> | undefined;
+  #over = false;
 
   constructor(options: EndpointEndingOptions) {
     this.#options = options;
@@ -73,7 +76,12 @@ export class EndpointEnding {
 
   /** Goes on in the background; volumes that fail meanwhile are tried again. */
   repeat(untilMs: number): void {
-    this.#repeating ??= this.#repeat(untilMs);
+    this.#repeating ??= this.#repeat(untilMs).finally(() => this.#over = true);
+  }
+
+  /** While it is, the endpoint is in quarantine and no worker uses it. */
+  get repeating(): boolean {
+    return this.#repeating !== undefined && !this.#over;
   }
 
   /** Settles when nothing is under way any more. */
@@ -117,10 +125,10 @@ export class EndpointEnding {
 
   /** False for a late write of an earlier use, and for what belongs elsewhere. */
   #isOfUse({ self }: ControlBlock): boolean {
-    const { claim, endpoint } = this.#options;
+    const { claim, endpoint, leaseGeneration } = this.#options;
     const generation = this.#last?.self.generation ?? self.generation;
     return self.boot === claim.generation && self.host === claim.hostId &&
-      self.endpoint === endpoint && self.generation === generation;
+      self.endpoint === endpoint && self.generation === generation && generation > leaseGeneration;
   }
 
   async #peerSawIt(): Promise<boolean> {

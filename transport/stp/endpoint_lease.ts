@@ -8,7 +8,13 @@
 
 import { assert } from "../ground/assert.ts";
 import { AgentError } from "../ground/error.ts";
-import { DYNAMIC_PORT_FIRST, PORT_MAX, PORTS_PER_ENDPOINT } from "./limits.ts";
+import {
+  DYNAMIC_PORT_FIRST,
+  LEASE_GENERATION_MAX,
+  PORT_MAX,
+  PORTS_PER_ENDPOINT,
+  USES_PER_LEASE,
+} from "./limits.ts";
 
 /** An endpoint that must not be used for a while yet. */
 export interface QuarantinedEndpoint {
@@ -23,6 +29,11 @@ export interface EndpointLease {
   readonly ports: readonly number[];
   /** Those of the endpoints that are in quarantine when the lease is made. */
   readonly quarantined?: readonly QuarantinedEndpoint[];
+}
+
+/** Every use in a lease has a larger generation than this. */
+export function leaseGeneration({ leaseId }: EndpointLease): number {
+  return Math.min((leaseId - 1) * USES_PER_LEASE, LEASE_GENERATION_MAX);
 }
 
 export class LeaseBook {

@@ -11,9 +11,8 @@
 
 import type { WaitOptions } from "../conn.ts";
 import { AgentError } from "../ground/error.ts";
-import type { EndpointLease } from "./endpoint_lease.ts";
+import { type EndpointLease, leaseGeneration } from "./endpoint_lease.ts";
 import { OwnControl, readOwnBlock } from "./own_control.ts";
-import { LEASE_GENERATION_MAX, USES_PER_LEASE } from "./limits.ts";
 import type { HostClaim, StgMedium } from "./stg_medium.ts";
 
 export interface AcquireOptions extends WaitOptions {
@@ -42,7 +41,7 @@ export class EndpointPool {
       this.#quarantined.set(endpoint, nowMs + forMs);
     }
     this.#free = lease.endpoints.filter((endpoint) => !this.#quarantined.has(endpoint));
-    this.#leaseGeneration = Math.min((lease.leaseId - 1) * USES_PER_LEASE, LEASE_GENERATION_MAX);
+    this.#leaseGeneration = leaseGeneration(lease);
     this.#freePorts = [...lease.ports];
     this.#leasedPorts = new Set(lease.ports);
   }

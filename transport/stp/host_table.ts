@@ -1,16 +1,17 @@
 // Reads and writes host blocks on the volumes of a group.
 //
-// Invariant: a host block that is torn or of another group is never taken for a host; the reader
-// says null and the next look decides.
+// Invariant: a host block that is torn, lost or of another group is never taken for a host; the
+// reader says null and the next look decides.
 
 import { assert } from "../ground/assert.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { Completion, Volume } from "../volume.ts";
 import { decodeHostBlock, encodeHostBlock, type HostBlock } from "./host_block.ts";
 import { AREA_READS_MAX, BLOCK_BYTES, SLEEP_MS_FIRST } from "./limits.ts";
+import { readBlocks } from "./lost_blocks.ts";
 import { hostBlockOffset, hostTableBytes } from "./stg_layout.ts";
 import type { StgIdentity } from "./stg_medium.ts";
-import { readVolume, writeVolume } from "./volume_io.ts";
+import { writeVolume } from "./volume_io.ts";
 
 /** Host id -> its block; an id without a readable block is missing. */
 export type HostTable = ReadonlyMap<number, HostBlock>;
@@ -19,7 +20,7 @@ export type HostTable = ReadonlyMap<number, HostBlock>;
 export async function readHostTable(identity: StgIdentity, volume: Volume): Promise<HostTable> {
   const { layout } = identity;
   const bytes = new Uint8Array(hostTableBytes(layout));
-  await readVolume(volume, hostBlockOffset(layout, 1), bytes);
+  await readBlocks(volume, hostBlockOffset(layout, 1), bytes);
   const table = new Map<number, HostBlock>();
   for (let hostId = 1; hostId <= layout.maxHosts; hostId++) {
     const block = bytes.subarray((hostId - 1) * BLOCK_BYTES, hostId * BLOCK_BYTES);
@@ -29,14 +30,17 @@ export async function readHostTable(identity: StgIdentity, volume: Volume): Prom
   return table;
 }
 
-/** Reads one host's block; null when it is empty, torn or damaged. @throws AgentError `volume` */
+/**
+ * Reads one host's block; null when it is empty, torn, damaged or lost.
+ * @throws AgentError `volume`
+ */
 export async function readHostBlock(
   identity: StgIdentity,
   volume: Volume,
   hostId: number,
 ): Promise<HostBlock | null> {
   const bytes = new Uint8Array(BLOCK_BYTES);
-  await readVolume(volume, hostBlockOffset(identity.layout, hostId), bytes);
+  await readBlocks(volume, hostBlockOffset(identity.layout, hostId), bytes);
   const host = decodeHostBlock(bytes, { hostId, stgUuid: identity.uuid });
   return typeof host === "string" ? null : host;
 }
@@ -60,9 +64,10 @@ export async function lookAtHostBlock(
   const { hostId, clock } = options;
   const bytes = new Uint8Array(BLOCK_BYTES);
   for (let pass = 1;; pass++) {
-    await readVolume(volume, hostBlockOffset(identity.layout, hostId), bytes);
+    const lost = await readBlocks(volume, hostBlockOffset(identity.layout, hostId), bytes);
     const host = decodeHostBlock(bytes, { hostId, stgUuid: identity.uuid });
-    if (typeof host !== "string" || host === "empty") return host;
+    const empty = host === "empty" && (lost === undefined || lost.size === 0);
+    if (typeof host !== "string" || empty) return host;
     if (pass === AREA_READS_MAX) return "unreadable";
     await clock.sleep(SLEEP_MS_FIRST);
   }

@@ -1,6 +1,8 @@
 // How to wait for the other host: pure policy. First polls at once, then polls between turns of
 // the event loop (on a crowded machine soon after dozes, which leave the processor to others), then
-// after sleeps that double up to a cap. Traffic starts the ladder again.
+// after sleeps that double up to a cap. Traffic starts the ladder again; so does, while the wait is
+// young, work of other connections of the thread: it costs them little to be looked after in turn,
+// and nobody else gets the processor anyway.
 //
 // Invariants: the count of polls bounds every step but the last as well as the time, so that a
 // clock that stands still (simulation) cannot make them endless.
@@ -26,7 +28,10 @@ export type IdleStep = "spin" | "yield" | "doze" | "sleep";
 export class IdleLadder {
   /** How long to sleep when `next` said "sleep". */
   sleepMs = SLEEP_MS_FIRST;
-  #startedMs = -1;
+  /** Since when this wait lasts (-1: not begun), and since when nobody on the thread works. */
+  #beganMs = -1;
+  #startedMs = 0;
+  #works = -1;
   /** The last poll of this wait that did not follow a sleep; -1 without one. */
   #polledMs = -1;
   /** Outlives the wait. */
@@ -37,7 +42,7 @@ export class IdleLadder {
 
   /** Traffic was seen: the next wait starts at the foot. */
   reset(): void {
-    this.#startedMs = -1;
+    this.#beganMs = -1;
     this.#polledMs = -1;
     this.#polls = 0;
     this.#slept = false;
@@ -57,9 +62,18 @@ export class IdleLadder {
     return true;
   }
 
-  /** What to do before the next poll. */
-  next(nowMs: number): IdleStep {
-    if (this.#startedMs < 0) this.#startedMs = nowMs;
+  /**
+   * What to do before the next poll.
+   * @param works pieces of work that the thread did so far; absent when that does not matter
+   */
+  next(nowMs: number, works = this.#works): IdleStep {
+    if (this.#beganMs < 0) this.#beganMs = this.#startedMs = nowMs;
+    else if (works !== this.#works && nowMs - this.#beganMs < YIELD_MS_MAX) {
+      this.#startedMs = nowMs;
+      this.#polledMs = -1;
+      this.#polls = 0;
+    }
+    this.#works = works;
     const waitedMs = nowMs - this.#startedMs;
     const gap = this.#polledMs >= 0 && nowMs - this.#polledMs >= CROWDED_GAP_MS;
     if (gap) this.#crowdedUntilMs = nowMs + CROWDED_MS;

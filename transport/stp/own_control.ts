@@ -15,9 +15,10 @@ import {
 import type { CursorVerdict } from "./cursors.ts";
 import { connectionSeed, type FrameEntry, FrameTable, type FrameVerdict } from "./frame_entry.ts";
 import { BLOCK_BYTES, FRAME_TABLE_OFFSET } from "./limits.ts";
+import { readBlocks } from "./lost_blocks.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
-import { readVolume, writeVolume } from "./volume_io.ts";
+import { writeVolume } from "./volume_io.ts";
 import type { WriteFence } from "./write_fence.ts";
 
 export class OwnControl {
@@ -144,7 +145,7 @@ export class OwnControl {
   }
 }
 
-/** What our endpoint's block says, or null when it was never written or is damaged. */
+/** What our endpoint's block says, or null when it was never written, is damaged or lost. */
 export async function readOwnBlock(
   medium: StgMedium,
   host: number,
@@ -152,7 +153,7 @@ export async function readOwnBlock(
 ): Promise<ControlBlock | null> {
   const bytes = new Uint8Array(BLOCK_BYTES);
   const offset = controlBlockOffset(medium.identity.layout, host, endpoint);
-  await readVolume(medium.controlVolume, offset, bytes);
+  await readBlocks(medium.controlVolume, offset, bytes);
   const block = new ControlBlock();
   return decodeControlBlock(bytes, viewOf(bytes), block) === "ok" ? block : null;
 }

@@ -15,11 +15,12 @@ import { writeAll } from "../ground/write_all.ts";
 import { magicBytes, viewOf } from "./block_fields.ts";
 import { sameEndpoint } from "./control_block.ts";
 import { BLOCK_BYTES, SHOW_TIMEOUT_MS, SLEEP_MS_MAX } from "./limits.ts";
+import { readBlocks } from "./lost_blocks.ts";
 import { decodeProofBlock, encodeProofBlock, NONCE_BYTES } from "./proof_block.ts";
 import { proofBlockOffset } from "./stg_layout.ts";
 import { StpConn } from "./stp_conn.ts";
 import { sameProof } from "./token_proof.ts";
-import { readVolume, writeVolume } from "./volume_io.ts";
+import { writeVolume } from "./volume_io.ts";
 
 const MAGIC = magicBytes("STPNONCE");
 const HEAD_BYTES = 12;
@@ -108,7 +109,7 @@ async function findNonce(
   const deadlineMs = clock.monotonicMs() + timeoutMs;
   const block = new Uint8Array(BLOCK_BYTES);
   for (;;) {
-    await readVolume(volume, offset, block);
+    await readBlocks(volume, offset, block);
     const proof = decodeProofBlock(block);
     const found = typeof proof !== "string" && sameEndpoint(proof.by, peer) &&
       proof.volumeIndex === index && proof.volumeUuid === identity.volumeUuids[index] &&

@@ -11,7 +11,12 @@ import { AgentError } from "../ground/error.ts";
 import type { ProcessTable } from "../runtime/process_table.ts";
 import { ControlBlock, controlBlockImage } from "./control_block.ts";
 import { EndpointEnding, maySettleLate } from "./endpoint_ending.ts";
-import { type EndpointLease, LeaseBook, type QuarantinedEndpoint } from "./endpoint_lease.ts";
+import {
+  type EndpointLease,
+  LeaseBook,
+  leaseGeneration,
+  type QuarantinedEndpoint,
+} from "./endpoint_lease.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { HostBlock } from "./host_block.ts";
 import { claimHost } from "./host_claim.ts";
@@ -104,7 +109,7 @@ export class StgMember implements AsyncDisposable {
     if (!this.#leases.holds(lease.leaseId)) return;
     const failures: unknown[] = [];
     for (const endpoint of lease.endpoints) {
-      await this.#endEndpoint(endpoint).catch((error: unknown) => failures.push(error));
+      await this.#endEndpoint(endpoint, lease).catch((error: unknown) => failures.push(error));
     }
     if (this.#leases.holds(lease.leaseId)) this.#leases.release(lease.leaseId);
     if (failures.length > 0) throw failures[0];
@@ -168,12 +173,16 @@ export class StgMember implements AsyncDisposable {
     }
   }
 
-  async #endEndpoint(endpoint: number): Promise<void> {
-    await this.#endings.get(endpoint)?.stop();
+  async #endEndpoint(endpoint: number, lease: EndpointLease): Promise<void> {
+    const earlier = this.#endings.get(endpoint);
+    // Then the worker of this lease did not use it: what is there is of an earlier one.
+    if (earlier?.repeating) return;
+    await earlier?.stop();
     const ending = new EndpointEnding({
       medium: this.#medium,
       claim: this.claim,
       endpoint,
+      leaseGeneration: leaseGeneration(lease),
       mayWrite: () => this.#closed === null && this.#heart.mayWrite(),
     });
     this.#endings.set(endpoint, ending);
@@ -185,7 +194,7 @@ export class StgMember implements AsyncDisposable {
       const { clock, timing } = this.#medium;
       const held = this.quarantined().find((one) => one.endpoint === endpoint);
       const untilMs = clock.monotonicMs() + (held?.forMs ?? 0) - timing.deadMs / 4;
-      if (more) ending.repeat(untilMs);
+      if (more && untilMs > clock.monotonicMs()) ending.repeat(untilMs);
     }
   }
 

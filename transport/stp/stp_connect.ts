@@ -1,7 +1,8 @@
 // The connecting side of the handshake: find the listener, ask, wait for the answer.
 //
 // Invariants: every step ends at the deadline. An attempt that ends without a connection leaves
-// an aborted block, so that a listener that was just answering drops it.
+// an aborted block, so that a listener that was just answering drops it. No lost or stale block
+// decides alone: the listener is looked for again, and our question is written again.
 
 import type { Address } from "../conn.ts";
 import { cancellation, throwIfCancelled } from "../ground/cancellation.ts";
@@ -12,6 +13,7 @@ import type { EndpointPool } from "./endpoint_pool.ts";
 import type { FrameBudget } from "./frame_budget.ts";
 import { readWholeHostBlock } from "./host_table.ts";
 import { IdleLadder } from "./idle_ladder.ts";
+import { ASK_MS_FIRST, SLEEP_MS_FIRST } from "./limits.ts";
 import type { OwnControl } from "./own_control.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { StpConn } from "./stp_conn.ts";
@@ -43,11 +45,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
   throwIfCancelled(options.signal);
   const deadlineMs = medium.clock.monotonicMs() + options.timeoutMs;
   const area = new ControlArea(medium);
-  const boot = await attachedGeneration(medium, to);
-  const listener = (await area.read(to.host, boot)).find((block) =>
-    block.kind === "listening" && block.localPort === to.port
-  )?.self;
-  if (listener === undefined) throw connectError("refused", to, "nobody listens there");
+  const listener = await findListener(options, area);
   const own = await pool.acquire({ signal: options.signal, deadlineMs });
   try {
     await ask(options, own, listener);
@@ -78,6 +76,34 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
     pool.release(own, true);
     throw error;
   }
+}
+
+/** A path may show what was there before the port was told, for as long as a frame is awaited. */
+async function findListener(options: StpConnectOptions, area: ControlArea): Promise<EndpointId> {
+  const { clock } = options.medium;
+  const untilMs = clock.monotonicMs() + ASK_MS_FIRST;
+  for (;;) {
+    try {
+      return await seenListener(options, area);
+    } catch (error) {
+      const mayShow = error instanceof AgentError &&
+        (error.code === "unreachable" || error.code === "refused");
+      if (!mayShow || clock.monotonicMs() >= untilMs) throw error;
+    }
+    await clock.sleep(SLEEP_MS_FIRST, { signal: options.signal });
+  }
+}
+
+async function seenListener(
+  { medium, to }: StpConnectOptions,
+  area: ControlArea,
+): Promise<EndpointId> {
+  const boot = await attachedGeneration(medium, to);
+  const listener = (await area.read(to.host, boot)).find((block) =>
+    block.kind === "listening" && block.localPort === to.port
+  );
+  if (listener !== undefined) return listener.self;
+  throw connectError("refused", to, "nobody listens there");
 }
 
 async function attachedGeneration(medium: StgMedium, to: StpAddress): Promise<number> {
@@ -120,8 +146,9 @@ interface AnswerOptions extends StpConnectOptions {
 
 /** Waits until an endpoint of the listener's host names us as its peer. */
 async function answer(options: AnswerOptions): Promise<EndpointId> {
-  const { medium, own, area, listener, to, signal, turns, deadlineMs } = options;
+  const { medium, own, area, listener, to, signal, turns, fence, deadlineMs } = options;
   const ladder = new IdleLadder();
+  let askedMs = medium.clock.monotonicMs();
   for (;;) {
     const blocks = await area.read(to.host, listener.boot);
     const peer = blocks.find((block) => isAnswer(block, own.self));
@@ -137,6 +164,10 @@ async function answer(options: AnswerOptions): Promise<EndpointId> {
       throw connectError("timeout", to, `no answer within ${options.timeoutMs} ms`);
     }
     if (signal?.aborted) throw cancellation(signal);
+    if (nowMs - askedMs >= medium.timing.watchMs) {
+      askedMs = nowMs;
+      await own.publishBehind(fence, nowMs);
+    }
     if (ladder.next(nowMs) !== "sleep") await turns.give();
     else {
       await medium.clock.sleep(Math.min(ladder.sleepMs, deadlineMs - nowMs), { signal });

@@ -11,6 +11,7 @@
 //     have landed ("drained").
 //  3. A failure is kept: every later call rejects with it.
 //  4. Nothing is written, not even the end, when the fence says that our host may count as dead.
+//  5. A connection ends in bounded time after its peer did, whatever hides the peer's last block.
 
 import { cancellation } from "../ground/cancellation.ts";
 import { AgentError } from "../ground/error.ts";
@@ -83,6 +84,8 @@ export class StpLink {
   #failure: AgentError | null = null;
   #seenChanges = 0;
   #seenRequests = 0;
+  /** The peer's final count, once it is known. */
+  #finFrames = 0;
   readonly #expected = { seq: 0, streamOffset: 0, payloadBytes: 0, slotsPerVolume: 0 };
   /** Since when the peer's block cannot be read or is old; -1 when it is good. */
   #badSinceMs = -1;
@@ -263,11 +266,11 @@ export class StpLink {
    */
   pause(ladder: IdleLadder, signal: AbortSignal | undefined): Completion {
     if (signal?.aborted) throw cancellation(signal);
-    if (ladder.blind()) return undefined;
+    if (ladder.blind()) return this.turns.pass();
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#lookDue(nowMs)) return this.#look(nowMs);
-    const step = ladder.next(nowMs);
-    if (step === "spin") return undefined;
+    const step = ladder.next(nowMs, this.turns.works);
+    if (step === "spin") return this.turns.pass();
     if (step === "yield") return this.turns.give();
     if (step === "doze") return this.turns.doze();
     return this.medium.clock.sleep(ladder.sleepMs, { signal });
@@ -301,6 +304,7 @@ export class StpLink {
 
   #takeFin(peerFinSent: boolean, finFrames: number, finAcked: boolean): Completion {
     let pending: Completion;
+    if (peerFinSent) this.#finFrames = finFrames;
     if (peerFinSent && !this.#state.ended && finFrames === this.receive.frames) {
       pending = this.dispatch({ type: "fin-reached" });
     }
@@ -331,15 +335,23 @@ export class StpLink {
     return nowMs - this.#newsMs >= watchMs || nowMs - this.#publishedMs >= watchMs;
   }
 
-  /** Writes our block again (a lost or damaged one heals) and judges the peer's host. */
+  /** Writes our block again (a lost or damaged one heals) and judges the peer and its host. */
   async #look(nowMs: number): Promise<void> {
     this.#lookedMs = nowMs;
     await this.publish();
     const gone = await this.#watch.look();
-    if (gone === null) return;
-    // It may have closed in order before it left: then what it wrote is still there to be read.
+    if (gone === null && !this.#isSilent(nowMs)) return;
+    // What it published before it left, or while we did not look, is still there to be read.
     await this.poll();
-    if (!this.#state.peerDeaf) this.fault(gone);
+    if (this.#state.peerDeaf && this.receive.announcedFrames >= this.#finFrames) return;
+    if (gone !== null) return this.fault(gone, new AgentError("unreachable", gone));
+    if (!this.#isSilent(nowMs)) return;
+    this.fault(`the peer published nothing for ${this.medium.timing.silentMs} ms`);
+  }
+
+  /** Its host may live: a worker that was killed publishes nothing, whatever hid its end. */
+  #isSilent(nowMs: number): boolean {
+    return nowMs - this.#newsMs >= this.medium.timing.silentMs;
   }
 
   #publishFailure(cause: unknown): Completion {

@@ -3,7 +3,8 @@
 // Invariants:
 //  1. A host is never judged dead by fewer than three missed heartbeats.
 //  2. The quarantine outlasts the dead time: by then a host that was cut off writes no more.
-//  3. `healMs` covers many requests for a frame (the first after 20 ms). It may be shorter than an
+//  3. Silence is no shorter than the dead time: a host that is dead is called dead.
+//  4. `healMs` covers many requests for a frame (the first after 20 ms). It may be shorter than an
 //     I/O: a frame is announced when its write is complete, so there is no write to wait for.
 
 import { assert } from "../ground/assert.ts";
@@ -20,6 +21,13 @@ export interface StpTiming {
   readonly watchMs: number;
   /** A frame or control block that does not verify may take this long to become good. */
   readonly healMs: number;
+  /**
+   * A connection whose peer publishes nothing for so long is over, though its host lives: its
+   * worker was killed, and a write that landed late hid its end. Each end publishes every
+   * `watchMs`, so this only has to outlast what a worker does at one go: the copy of an SQLite
+   * database, half a terabyte in an hour.
+   */
+  readonly silentMs: number;
   /** `close` waits this long without progress for the peer to read what was written. */
   readonly lingerMs: number;
   /** Of that, how long it waits for the peer to see the end when it took every byte. */
@@ -40,6 +48,7 @@ const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs"> = {
   settleMs: 50,
   watchMs: 1000,
   healMs: 10_000,
+  silentMs: 3_600_000,
   lingerMs: 5000,
   finMs: 200,
 };
@@ -51,7 +60,8 @@ export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
     changes.quarantineMs ?? IO_TIMEOUT_MS + chosen.deadMs,
     chosen.deadMs,
   );
-  const timing = { ...chosen, quarantineMs };
+  const silentMs = Math.max(chosen.silentMs, chosen.deadMs);
+  const timing = { ...chosen, quarantineMs, silentMs };
   assert(timing.deadMs >= 3 * timing.heartbeatMs, "the dead time covers three heartbeats");
   assert(timing.watchMs < timing.deadMs, "a peer is looked at within the dead time");
   return timing;

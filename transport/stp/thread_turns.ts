@@ -1,5 +1,6 @@
-// Gives up the thread now and then while data flows without a pause, and the processor while all
-// connections of the thread wait.
+// How the connections of a thread share it: one that waits lets the others go on between its polls;
+// while data flows without a pause the thread is given up now and then, and while all of them wait
+// the processor is.
 //
 // Invariant: with synchronous volumes a stream never leaves the microtask queue by itself, so
 // timers, network and the other connections of the thread run only because of this.
@@ -7,12 +8,16 @@
 import type { Clock } from "../runtime/runtime.ts";
 import { DOZE_MS, TURN_MS_MAX } from "./limits.ts";
 
+const PASSED = Promise.resolve();
+
 export class ThreadTurns {
   readonly #clock: Clock;
   #lastMs: number;
   /** Connections that take turns, and how often one waited since one of them worked. */
   #connections = 0;
   #waits = 0;
+  #works = 0;
+  #giving: Promise<void> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,10 +32,21 @@ export class ThreadTurns {
     this.#connections--;
   }
 
+  /** Pieces of work so far: one that waits sees by it whether others of the thread work. */
+  get works(): number {
+    return this.#works;
+  }
+
   /** Call after each piece of work; undefined means go on. */
   due(nowMs = this.#clock.monotonicMs()): Promise<void> | undefined {
     this.#waits = 0;
+    this.#works++;
     return nowMs - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
+  }
+
+  /** Between two polls of one that waits: the others work meanwhile; undefined without others. */
+  pass(): Promise<void> | undefined {
+    return this.#connections > 1 ? PASSED : undefined;
   }
 
   /** For one that waits: leaves the processor to other processes once all of the thread wait. */
@@ -43,9 +59,14 @@ export class ThreadTurns {
     return this.give();
   }
 
-  /** Lets everything else that is ready run. */
-  async give(): Promise<void> {
+  /** Lets everything else that is ready run; once for all that ask meanwhile. */
+  give(): Promise<void> {
+    return this.#giving ??= this.#give();
+  }
+
+  async #give(): Promise<void> {
     await this.#clock.yield();
+    this.#giving = undefined;
     this.#lastMs = this.#clock.monotonicMs();
   }
 }

@@ -12,7 +12,7 @@
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { Files, FileStat } from "../../../transport/runtime/files.ts";
 import type { Clock } from "../../../transport/runtime/runtime.ts";
-import type { Entry, IndexNote } from "../../entry.ts";
+import type { Entry, IndexNote, Xattr } from "../../entry.ts";
 import type { DataRecord } from "../../record.ts";
 import type { ApplicationWarning, Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
@@ -25,6 +25,7 @@ import { type FirstName, HardLinks } from "./hard_links.ts";
 import { ParentComparison } from "./parent_comparison.ts";
 import type { ParentRow } from "./parent_rows.ts";
 import { type ParentFeed, ParentTree } from "./parent_tree.ts";
+import { readXattrs, warnMissed } from "./read_xattrs.ts";
 import { compareBytes, normalizeSourcePaths } from "./source_paths.ts";
 import { storeFile } from "./store_file.ts";
 import { joinPath, type Visit, walk, warnOf } from "./walk.ts";
@@ -87,7 +88,8 @@ interface Before {
 interface Open {
   readonly path: Uint8Array;
   readonly stat: FileStat;
-  readonly isStored: boolean;
+  /** Its attributes, when it was not stored: what is stored in it may ask for it yet. */
+  readonly again: readonly Xattr[] | null;
   hasStored: boolean;
 }
 
@@ -113,7 +115,9 @@ class Store {
     const around = this.#open.at(-1);
     if (isStored && around !== undefined) around.hasStored = true;
     if (visit.stat.type !== "directory") return;
-    this.#open.push({ path: visit.path, stat: visit.stat, isStored, hasStored: false });
+    // Its descriptor may be gone when it turns out that it is to be stored again.
+    const again = isStored || this.#comparison === null ? null : this.#attributesOf(visit);
+    this.#open.push({ path: visit.path, stat: visit.stat, again, hasStored: false });
   }
 
   /** @returns true when a member was stored */
@@ -139,8 +143,8 @@ class Store {
 
   *#leave(): Steps {
     const left = this.#open.pop();
-    if (left === undefined || this.#comparison === null || left.isStored || !left.hasStored) return;
-    yield* this.#storePlain(toEntry(left.path, left.stat, null));
+    if (left === undefined || left.again === null || !left.hasStored) return;
+    yield* this.#storePlain(toEntry(left.path, left.stat, null), left.again);
     const around = this.#open.at(-1);
     if (around !== undefined) around.hasStored = true;
   }
@@ -183,8 +187,14 @@ class Store {
     const dumpdir = names === null
       ? undefined
       : encodeDumpdir(names, (name) => this.#excluded(joinPath(path, name)));
-    yield* this.#storePlain(toEntry(path, stat, target), dumpdir);
+    yield* this.#storePlain(toEntry(path, stat, target), this.#attributesOf(visit), dumpdir);
     return "settled";
+  }
+
+  #attributesOf(visit: Visit): readonly Xattr[] {
+    const { xattrs, missed } = readXattrs(this.#options.files, visit);
+    warnMissed(this.#options.onWarning, visit.path, missed);
+    return xattrs;
   }
 
   *#storeLink(visit: Visit, first: FirstName): Steps<"settled"> {
@@ -195,14 +205,14 @@ class Store {
       sizeBytes: 0,
       target: first.path,
       rdev: null,
-    });
+    }, []);
     return "settled";
   }
 
   /** Stores an entry without content. */
-  *#storePlain(entry: Entry, dumpdir?: Uint8Array): Steps {
+  *#storePlain(entry: Entry, xattrs: readonly Xattr[], dumpdir?: Uint8Array): Steps {
     const { frames } = this;
-    const plan = planMember(entry, null, dumpdir);
+    const plan = planMember(entry, { sparse: null, xattrs, dumpdir });
     if (plan.tarBytes > frames.room && !frames.isEmpty) yield frames.cut();
     // No descriptor: there is no content to read.
     yield* streamMember(frames, this.#options.files, -1, plan);

@@ -8,14 +8,15 @@
 import { AgentError } from "../../../transport/ground/error.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
-import type { Entry } from "../../entry.ts";
+import type { Entry, Xattr } from "../../entry.ts";
 import type { Redirect, RestoreRecord } from "../../record.ts";
 import { splitPath } from "../../tar/mod.ts";
-import type { SparseMap } from "../../tar/mod.ts";
+import type { MemberExtra } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { RecordReader } from "../record_reader.ts";
 import { Attributes } from "../attributes.ts";
 import { FileWriter } from "../file_writer.ts";
+import { isMediumFailure } from "../medium_failure.ts";
 import { LinkNames } from "./link_names.ts";
 import { hasErrno, Placement } from "../placement.ts";
 import type { Overwrite } from "../placement.ts";
@@ -56,7 +57,7 @@ export class FilesystemRestorer implements Consumer {
     this.#attributes = new Attributes(options.files, options.onWarning);
     this.#tree = new TargetTree(options.files, options.target, options.maxOpenDirectories);
     this.#reader = new RecordReader({
-      member: (entry, sparse) => this.#onMember(entry, sparse),
+      member: (entry, extra) => this.#onMember(entry, extra),
       data: (bytes) => this.#guard(() => this.#writer?.write(bytes)),
       end: () => this.#onEnd(),
     });
@@ -79,7 +80,8 @@ export class FilesystemRestorer implements Consumer {
 
   finish(): Totals {
     this.#reader.finish();
-    this.#guard(() => this.#tree.finish());
+    // A directory that cannot be completed keeps none of the others from it.
+    while (this.#tree.isOpen) this.#guard(() => this.#tree.finish());
     this.#done = true;
     return this.written();
   }
@@ -92,22 +94,24 @@ export class FilesystemRestorer implements Consumer {
     this.#tree.abort();
   }
 
-  #onMember(entry: Entry, sparse: SparseMap | null): void {
+  #onMember(entry: Entry, extra: MemberExtra): void {
     this.#entry = entry;
     if (entry.type === "hardlink") return this.#guard(() => this.#restoreLink(entry));
     const [path, redirected] = this.#names.writeAs(entry.path);
     this.#guard(() => {
       const components = splitPath(path);
-      if (entry.type === "directory") return this.#restoreDirectory(entry, components);
+      if (entry.type === "directory") {
+        return this.#restoreDirectory(entry, extra.xattrs, components);
+      }
       const name = components.pop();
       if (name === undefined) throw new AgentError("damaged", "Cannot restore: a file named /");
       const directory = this.#enter(components, redirected);
       if (!this.#mayWrite(directory, name)) return;
       if (entry.type === "file") {
         const services = { files: this.#files, placement: this.#placement };
-        this.#writer = new FileWriter(services, { directory, name, entry, sparse });
+        this.#writer = new FileWriter(services, { directory, name, entry, ...extra });
       } else {
-        this.#restoreNode(directory, name, entry);
+        this.#restoreNode({ directory, name }, entry, extra.xattrs);
       }
     });
   }
@@ -129,14 +133,20 @@ export class FilesystemRestorer implements Consumer {
     this.#entry = null;
   }
 
-  #restoreDirectory(entry: Entry, components: readonly Uint8Array[]): void {
+  #restoreDirectory(
+    entry: Entry,
+    xattrs: readonly Xattr[],
+    components: readonly Uint8Array[],
+  ): void {
     const isOurs = this.#tree.name(components);
     const keep = this.#options.overwrite === "never" && !isOurs && this.#isThere(components);
     this.#enter(components, false);
     this.#tree.name(components);
     this.#restoredFiles++;
     if (keep) return;
-    this.#tree.setFinish((descriptor) => this.#attributes.applyToDirectory(descriptor, entry));
+    this.#tree.setFinish((descriptor) =>
+      this.#attributes.apply({ directory: descriptor, name: ".", descriptor }, entry, xattrs)
+    );
   }
 
   #isThere(components: readonly Uint8Array[]): boolean {
@@ -145,7 +155,11 @@ export class FilesystemRestorer implements Consumer {
     return this.#placement.exists(this.#enter(components.slice(0, -1), false), name);
   }
 
-  #restoreNode(directory: number, name: Uint8Array, entry: Entry): void {
+  #restoreNode(
+    { directory, name }: { readonly directory: number; readonly name: Uint8Array },
+    entry: Entry,
+    xattrs: readonly Xattr[],
+  ): void {
     const type = entry.type;
     const { name: temporary } = this.#placement.make((made) => {
       if (type === "symlink") return this.#files.symlink(entry.target ?? "", directory, made);
@@ -153,7 +167,7 @@ export class FilesystemRestorer implements Consumer {
       this.#files.makeNode(directory, made, type, 0o600, entry.rdev ?? { major: 0, minor: 0 });
     });
     try {
-      this.#attributes.applyToNode(directory, temporary, entry);
+      this.#attributes.apply({ directory, name: temporary, descriptor: null }, entry, xattrs);
       this.#placement.place(directory, temporary, name);
     } catch (error) {
       this.#placement.discard(directory, temporary);
@@ -216,7 +230,7 @@ export class FilesystemRestorer implements Consumer {
       if (hasErrno(error, "ENOSPC", "EDQUOT")) {
         throw noSpace(this.#options.target, error);
       }
-      if (hasErrno(error, "EIO", "EROFS")) {
+      if (isMediumFailure(error)) {
         const message = `Cannot restore to "${this.#options.target}": found ${what}, ` +
           "need a medium that takes writes";
         throw new AgentError("failed", message, { cause: error });

@@ -15,6 +15,7 @@ import type { FrameAssembler } from "../frame_assembler.ts";
 import { MAX_READ_TRIES, MAX_STREAM_TRIES } from "../limits.ts";
 import { addNote, fillMember, findSparseMap, planMember, streamMember } from "../member_stream.ts";
 import type { MemberPlan } from "../member_stream.ts";
+import { readXattrs, warnMissed } from "./read_xattrs.ts";
 import { type Visit, warnOf } from "./walk.ts";
 
 export interface StoreFileOptions {
@@ -61,7 +62,9 @@ function* storeOpenFile(
       onWarning({ code: "vanished", path, message: `it became a ${stat.type}` });
       return null;
     }
-    const plan = planMember(toEntry(path, stat, null), findSparseMap(files, descriptor, stat));
+    const { xattrs, missed } = readXattrs(files, descriptor);
+    const sparse = findSparseMap(files, descriptor, stat);
+    const plan = planMember(toEntry(path, stat, null), { sparse, xattrs });
     const small = plan.tarBytes <= frames.frameBytes;
     const complete = small
       ? yield* readSmall(frames, files, descriptor, plan)
@@ -79,6 +82,7 @@ function* storeOpenFile(
       frames.addRow(plan.entry, plan.tarBytes);
       frames.advance(plan.tarBytes, plan.contentBytes);
     }
+    warnMissed(onWarning, path, missed);
     if (same) return "settled";
     const message = `it had ${stat.sizeBytes} bytes and has ${after.sizeBytes} now`;
     onWarning({ code: grown ? "grown" : "changed", path, message });

@@ -119,7 +119,11 @@ export class TargetTree {
     top.finish = finish;
   }
 
-  /** Completes and closes all directories. */
+  get isOpen(): boolean {
+    return this.#levels.length > 0;
+  }
+
+  /** Completes and closes all directories; after a failure call it again for those left. */
   finish(): void {
     while (this.#levels.length > 1) this.#leave();
     for (const path of this.#unnamed.values()) {

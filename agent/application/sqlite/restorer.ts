@@ -56,7 +56,7 @@ export class SqliteRestorer implements Consumer {
     this.#placement = new Placement(options.files);
     this.#directory = openTarget(options.files, this.#folder);
     this.#reader = new RecordReader({
-      member: (entry, sparse) => this.#onMember(entry, sparse),
+      member: (entry, { sparse }) => this.#onMember(entry, sparse),
       data: (bytes) => this.#writer?.write(bytes),
       end: () => {},
     });
@@ -115,6 +115,7 @@ export class SqliteRestorer implements Consumer {
       name,
       entry,
       sparse,
+      xattrs: null,
     });
   }
 

@@ -87,7 +87,12 @@ export function* produceSqlite(options: ProduceSqliteOptions): Producer {
   try {
     const sizeBytes = files.statDescriptor(descriptor).sizeBytes;
     const entry = toEntry(new TextEncoder().encode(source), { ...stat, sizeBytes }, null);
-    const records = streamMember(frames, files, descriptor, planMember(entry, null));
+    const records = streamMember(
+      frames,
+      files,
+      descriptor,
+      planMember(entry, { sparse: null, xattrs: [] }),
+    );
     for (;;) {
       if (options.signal?.aborted) throw new AgentError("cancelled", "Cannot go on: cancelled");
       const next = records.next();

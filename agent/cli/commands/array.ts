@@ -1,12 +1,15 @@
-// `agent array create|status|check|destage|remove DIR`: the emulated array, without a daemon.
+// `agent array create|status|check|repair|destage|power-fail|remove DIR`: the emulated array,
+// without a daemon.
 
-import { formatSize } from "../../config/mod.ts";
+import { AgentError } from "../../../transport/ground/error.ts";
+import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/files.ts";
+import type { ArrayDeviceMap, ArrayView } from "../../control/mod.ts";
 import { EXIT_OK, exitCodeOfError } from "../../exit_code.ts";
+import { renderArrayMap } from "../array_map_svg.ts";
 import { type ArgumentSpec, type Command, type CommandContext, JSON_OPTION } from "../command.ts";
 import { MAX_ARRAY_BOARDS, MAX_ARRAY_VOLUMES } from "../limits.ts";
-import type { ArrayReport } from "../offline.ts";
 import { printable } from "../output.ts";
-import { renderFields, renderTable } from "../table.ts";
+import { renderArray } from "../render_array.ts";
 
 const DIR: ArgumentSpec = { name: "DIR", help: "The array's directory", required: true };
 
@@ -39,11 +42,20 @@ export const arrayStatus: Command = {
   name: "array status",
   summary: "Show an array's devices, memory boards and counters",
   arguments: [DIR],
-  options: [JSON_OPTION],
-  examples: ["agent array status /srv/array"],
+  options: [
+    { name: "map", value: "FILE", help: "Write a picture of the cache index there, as SVG" },
+    JSON_OPTION,
+  ],
+  examples: ["agent array status /srv/array", "agent array status /srv/array --map cache.svg"],
   async run(context) {
-    const { given, offline, absolute } = context;
-    return printArray(context, await offline.arrayStatus(absolute(given.requiredArgument("DIR"))));
+    const { given, offline, absolute, runtime } = context;
+    const directory = absolute(given.requiredArgument("DIR"));
+    const report = await offline.arrayStatus(directory);
+    const file = given.value("map");
+    if (file === null) return printArray(context, report);
+    const map = await offline.arrayMap(directory);
+    writePicture(runtime.files, absolute(file), renderArrayMap(`Array ${directory}`, map));
+    return printArray(context, report, map);
   },
 };
 
@@ -55,12 +67,11 @@ export const arrayCheck: Command = {
   examples: ["agent array check /srv/array"],
   async run({ given, offline, absolute, json, out }) {
     const findings = await offline.arrayCheck(absolute(given.requiredArgument("DIR")));
-    for (const { code, subject, message } of findings) {
+    for (const finding of findings) {
+      const { subject, message, lost, ...rest } = finding;
       const text = `${printable(subject)}: ${printable(message)}`;
-      out.write(
-        1,
-        json ? `${JSON.stringify({ type: "finding", code, subject, message })}\n` : `${text}\n`,
-      );
+      const line = { type: "finding", ...rest, subject, message, ...lost };
+      out.write(1, json ? `${JSON.stringify(line)}\n` : `${text}\n`);
     }
     if (findings.length > 0) return exitCodeOfError("damaged");
     if (!json) out.write(1, "sound\n");
@@ -81,6 +92,57 @@ export const arrayDestage: Command = {
   },
 };
 
+export const arrayRepair: Command = {
+  name: "array repair",
+  summary: "Mend an array that nobody is attached to, and say what was lost",
+  arguments: [DIR],
+  options: [
+    {
+      name: "accept-loss",
+      value: null,
+      help: "Take the older content of lost records instead of errors",
+    },
+    JSON_OPTION,
+  ],
+  examples: ["agent array repair /srv/array", "agent array repair /srv/array --accept-loss"],
+  async run({ given, offline, absolute, json, out }) {
+    const acceptLoss = given.flag("accept-loss");
+    const directory = absolute(given.requiredArgument("DIR"));
+    const { found, mended, lost } = await offline.arrayRepair(directory, { acceptLoss });
+    const lines: readonly (readonly [string, object])[] = [
+      ...mended.map((one): [string, object] => [
+        `${printable(one.subject)}: ${printable(one.message)}`,
+        { type: "mended", ...one },
+      ]),
+      ...lost.map((one): [string, object] => [
+        `${one.device}: ${one.bytes} bytes at ${one.offsetBytes} are lost` +
+        (acceptLoss ? ", their older content was taken" : ""),
+        { type: "lost", accepted: acceptLoss, ...one },
+      ]),
+      [
+        `${found.length} findings before, ${lost.length} places lost`,
+        { type: "repaired", findings: found.length, lost: lost.length },
+      ],
+    ];
+    for (const [text, line] of lines) out.write(1, `${json ? JSON.stringify(line) : text}\n`);
+    return EXIT_OK;
+  },
+};
+
+export const arrayPowerFail: Command = {
+  name: "array power-fail",
+  summary: "Lose the cache of an array on purpose, as a power failure does",
+  arguments: [DIR],
+  options: [JSON_OPTION],
+  examples: ["agent array power-fail /srv/array"],
+  async run({ given, offline, absolute, json, out }) {
+    const { tracks } = await offline.arrayPowerFail(absolute(given.requiredArgument("DIR")));
+    const text = `${tracks} tracks were pending; agent array check names what was lost\n`;
+    out.write(1, json ? `${JSON.stringify({ type: "power-failed", tracks })}\n` : text);
+    return EXIT_OK;
+  },
+};
+
 export const arrayRemove: Command = {
   name: "array remove",
   summary: "Remove an array that nobody is attached to, its memory included",
@@ -95,47 +157,30 @@ export const arrayRemove: Command = {
   },
 };
 
-function printArray({ json, out }: CommandContext, report: ArrayReport): number {
-  out.write(1, json ? `${JSON.stringify(report)}\n` : renderArray(report));
+function printArray(
+  { json, out }: CommandContext,
+  report: ArrayView,
+  map?: readonly ArrayDeviceMap[],
+): number {
+  const value = map === undefined ? report : { ...report, map };
+  out.write(1, json ? `${JSON.stringify(value)}\n` : renderArray(report));
   return EXIT_OK;
 }
 
-function renderArray(report: ArrayReport): string {
-  const numbers = (title: string) => ({ title, align: "right" } as const);
-  const missing = report.missingBoards.length === 0
-    ? "none"
-    : `${report.missingBoards.join(", ")}: what was not destaged is lost`;
-  return renderFields([
-    ["array", printable(report.directory)],
-    ["uuid", report.uuid],
-    ["attached", report.attached ? "yes" : "no"],
-    ["memory", printable(report.memory)],
-    ["missing boards", missing],
-  ]) + "\n" + renderTable(
-    [{ title: "DEVICE" }, ...["SIZE", "ALLOCATED", "IN CACHE", "PENDING", "DAMAGED"].map(numbers)],
-    report.devices.map((device) => [
-      device.name,
-      formatSize(device.sizeBytes),
-      formatSize(device.allocatedBytes),
-      String(device.inCache),
-      String(device.writePending),
-      String(device.damaged),
-    ]),
-  ) + "\n" + renderTable(
-    ["BOARD", "SLOTS", "IN USE", "PENDING", "HITS", "MISSES", "STAGES", "DESTAGES", "WAITS"]
-      .map(numbers),
-    report.boards.map((board) =>
-      [
-        board.board,
-        board.slots,
-        board.inUse,
-        board.writePending,
-        board.hits,
-        board.misses,
-        board.stages,
-        board.destages,
-        board.waits,
-      ].map(String)
-    ),
-  );
+function writePicture(files: Files, path: string, text: string): void {
+  try {
+    const flags = { access: "write", create: true, truncate: true, mode: 0o644 } as const;
+    const descriptor = files.open(AT_CWD, path, flags);
+    try {
+      files.writeAll(descriptor, new TextEncoder().encode(text));
+    } finally {
+      files.close(descriptor);
+    }
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new AgentError("failed", `Cannot write picture "${path}": ${error.errno}`, {
+      hint: "Name a file in a directory that is there and may be written.",
+      cause: error,
+    });
+  }
 }

@@ -1,9 +1,9 @@
-// The end of a process between any two of its stores to shared memory, simulated: the memory that
-// an attachment gets stops working after a number of stores, with the last copy half done. Seeded.
+// A process that ends between any two of its stores (mortal_parts.ts) leaves an array that is
+// sound, with every write that completed. Seeded.
 
 import { describe, expect, test } from "bun:test";
 import { attachArray, type AttachedArray, checkArray, createArray } from "../../../emulator/mod.ts";
-import type { SharedMemories, SharedMemory } from "../../../transport/runtime/runtime.ts";
+import { Killed, KillSwitch, mortalParts } from "./mortal_parts.ts";
 import { seededRandom, type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
 const BYTES = 2 ** 20;
@@ -11,43 +11,6 @@ const RECORD = 4096;
 const ROUNDS = 1500;
 /** More stores than any single request of these makes. */
 const MOST_STORES = 120;
-
-/** Thrown in place of the end of the process. */
-class Killed extends Error {}
-
-/** Counts stores down; the one that reaches zero, and all after it, do not happen. */
-class KillSwitch {
-  storesLeft = Infinity;
-
-  spend(): boolean {
-    if (this.storesLeft <= 0) throw new Killed("after the end");
-    return --this.storesLeft <= 0;
-  }
-}
-
-function mortal(memories: SharedMemories, kill: KillSwitch): SharedMemories {
-  return {
-    map(path, sizeBytes): SharedMemory {
-      const inner = memories.map(path, sizeBytes);
-      return {
-        sizeBytes,
-        mapped: inner.mapped,
-        read: (offsetBytes, into) => inner.read(offsetBytes, into),
-        load32: (offsetBytes) => inner.load32(offsetBytes),
-        write(offsetBytes, from): void {
-          const last = kill.spend();
-          inner.write(offsetBytes, last ? from.subarray(0, from.length / 2) : from);
-          if (last) throw new Killed("in a copy");
-        },
-        store32(offsetBytes, value): void {
-          if (kill.spend()) throw new Killed("before a store");
-          inner.store32(offsetBytes, value);
-        },
-        close: () => inner.close(),
-      };
-    },
-  };
-}
 
 interface Run {
   readonly place: TemporaryArray;
@@ -58,8 +21,8 @@ interface Run {
 }
 
 function attachMortal(run: Run): AttachedArray {
-  const memories = mortal(run.place.parts.memories, run.kill);
-  return attachArray(run.place.path, { hostName: "mortal" }, { ...run.place.parts, memories });
+  const parts = mortalParts(run.place.parts, run.kill);
+  return attachArray(run.place.path, { hostName: "mortal" }, parts);
 }
 
 /** One request by a host that ends somewhere in it, or not. @returns true when it ended */

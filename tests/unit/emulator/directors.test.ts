@@ -2,20 +2,21 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  addFault,
   type ArrayParts,
   arrayStatus,
   attachArray,
   type AttachedArray,
   checkArray,
+  clearFaults,
   createArray,
-  type Fault,
-  type FaultRequest,
 } from "../../../emulator/mod.ts";
 import { isCrowded, isDue } from "../../../emulator/destage_policy.ts";
 import { DESTAGE_IDLE_TICKS, DESTAGE_MAX_TICKS } from "../../../emulator/limits.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { Clock } from "../../../transport/runtime/runtime.ts";
 import { type TemporaryArray, temporaryArray } from "./temporary_array.ts";
+import { watchDevices } from "./watched_devices.ts";
 
 const RECORD = 4096;
 const TRACK = 65536;
@@ -37,9 +38,8 @@ function create(slots: number): void {
   createArray(place.path, { ...options, memory: "memory" }, place.parts);
 }
 
-function attach(decide?: (request: FaultRequest) => Fault, parts?: ArrayParts): AttachedArray {
-  const faults = decide === undefined ? undefined : { decide };
-  const host = attachArray(place.path, { hostName: "test", faults }, parts ?? place.parts);
+function attach(parts?: ArrayParts): AttachedArray {
+  const host = attachArray(place.path, { hostName: "test" }, parts ?? place.parts);
   hosts.push(host);
   return host;
 }
@@ -119,19 +119,15 @@ describe("channel director", () => {
 
   test("a fault fails the request that it names and no other", () => {
     create(8);
-    const asked: string[] = [];
-    const host = attach(({ device, operation }) => {
-      asked.push(`${operation} ${device}`);
-      if (device === "v1") return "lost-volume";
-      return operation === "stage" ? "io-error" : "none";
-    });
+    addFault(place.path, { kind: "device-gone", device: "v1" }, place.parts);
+    addFault(place.path, { kind: "io-error", on: "stage" }, place.parts);
+    const host = attach();
     const bytes = new Uint8Array(RECORD);
     const volume = host.volume("v0");
     expect(codeOf(() => volume.write(0, bytes))).toBe("done");
     expect(codeOf(() => volume.read(0, bytes))).toBe("done");
     expect(codeOf(() => volume.read(TRACK, bytes))).toBe("volume");
     expect(codeOf(() => host.volume("v1").read(0, bytes))).toBe("volume");
-    expect(asked).toEqual(["write v0", "read v0", "read v0", "stage v0", "read v1"]);
     // The failed stage left its slot without records: the next hold frees it.
     expect(checkArray(place.path, place.parts)).toEqual([]);
     expect(board().inUse).toBe(1);
@@ -139,7 +135,7 @@ describe("channel director", () => {
 
   test("a board whose holder stopped makes requests fail as busy, named", () => {
     create(8);
-    const host = attach(undefined, { ...place.parts, clock: steppedClock(() => undefined) });
+    const host = attach({ ...place.parts, clock: steppedClock(() => undefined) });
     const volume = host.volume("v0");
     const bytes = new Uint8Array(RECORD);
     volume.write(0, bytes);
@@ -180,7 +176,7 @@ describe("disk director", () => {
       hot();
       if (pending.length > DESTAGE_MAX_TICKS + 2) stop.abort();
     });
-    const host = attach(undefined, { ...place.parts, clock });
+    const host = attach({ ...place.parts, clock });
     const volume = host.volume("v0");
     const bytes = new Uint8Array(RECORD);
     for (let track = 0; track < 5; track++) volume.write(track * TRACK, bytes);
@@ -196,7 +192,7 @@ describe("disk director", () => {
     create(4);
     const stop = new AbortController();
     const clock = steppedClock(() => stop.abort());
-    const host = attach(undefined, { ...place.parts, clock });
+    const host = attach({ ...place.parts, clock });
     for (let track = 0; track < 4; track++) {
       host.volume("v0").write(track * TRACK, new Uint8Array(RECORD));
     }
@@ -204,19 +200,32 @@ describe("disk director", () => {
     expect(board().writePending).toBe(2);
   });
 
+  test("the last close() destages upwards over the addresses, whatever the order of the writes", () => {
+    create(16);
+    const written: number[] = [];
+    const host = attach(watchDevices(place.parts, ({ operation, offsetBytes }) => {
+      if (operation === "destage") written.push(offsetBytes / TRACK);
+    }));
+    for (const track of [9, 2, 15, 4, 0, 7]) {
+      host.volume("v0").write(track * TRACK, new Uint8Array(RECORD));
+    }
+    host.close();
+    expect(written).toEqual([0, 2, 4, 7, 9, 15]);
+  });
+
   test("runDiskDirector() is active in one attachment and taken over by another", async () => {
     create(16);
     const first = new AbortController();
     const second = new AbortController();
     let firstTicks = 0;
-    const one = attach(undefined, {
+    const one = attach({
       ...place.parts,
       clock: steppedClock(() => {
         if (++firstTicks >= 3) first.abort();
       }),
     });
     let secondTicks = 0;
-    const two = attach(undefined, {
+    const two = attach({
       ...place.parts,
       clock: steppedClock(() => {
         if (++secondTicks >= 20) second.abort();
@@ -235,18 +244,15 @@ describe("disk director", () => {
     create(16);
     const stop = new AbortController();
     let ticks = 0;
-    let failing = true;
     const failures: (string | null)[] = [];
     const clock = steppedClock(() => {
       failures.push(host.counters().directorFailure);
       ticks++;
-      if (ticks === DESTAGE_IDLE_TICKS + 3) failing = false;
+      if (ticks === DESTAGE_IDLE_TICKS + 3) clearFaults(place.path, null, place.parts);
       if (ticks > DESTAGE_IDLE_TICKS + 8) stop.abort();
     });
-    const host = attach(
-      ({ operation }) => operation === "destage" && failing ? "io-error" : "none",
-      { ...place.parts, clock },
-    );
+    addFault(place.path, { kind: "io-error", on: "destage" }, place.parts);
+    const host = attach({ ...place.parts, clock });
     host.volume("v0").write(0, new Uint8Array(RECORD));
     await host.runDiskDirector({ signal: stop.signal });
     expect(failures.some((failure) => failure?.includes("I/O error"))).toBe(true);

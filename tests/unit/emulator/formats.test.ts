@@ -8,6 +8,7 @@ import { boardLayout } from "../../../emulator/board_layout.ts";
 import { decodeDeviceLabel, encodeDeviceLabel } from "../../../emulator/device_label.ts";
 import { makeGeometry } from "../../../emulator/geometry.ts";
 import { decodeGeometry, encodeGeometry } from "../../../emulator/geometry_file.ts";
+import { checkPendingHeader, encodePendingHeader } from "../../../emulator/pending_header.ts";
 import { crc32 } from "../../../transport/ground/crc32.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
 
@@ -62,9 +63,10 @@ describe("golden files", () => {
     expect(decodeGeometry(new TextEncoder().encode(golden("array.json")), "x")).toEqual(geometry);
   });
 
-  test("device label, board header and empty tables are those of version 1", () => {
+  test("device label, board header and empty tables are as frozen", () => {
     expect(dump(encodeDeviceLabel(label))).toBe(golden("device_label.hex"));
     expect(dump(encodeBoardHeader(identity, "replaced"))).toBe(golden("board_header.hex"));
+    expect(dump(encodePendingHeader(geometry.uuid))).toBe(golden("pending_header.hex"));
     expect(dump(emptyState(identity.layout))).toBe(golden("board_state.hex"));
     expect(dump(emptySlotHeaders(identity.layout))).toBe(golden("slot_headers.hex"));
   });
@@ -127,12 +129,34 @@ describe("checkBoardHeader()", () => {
     const check = (changed: Uint8Array) => refusal(() => checkBoardHeader(changed, identity, "x"));
     expect(check(new Uint8Array(4096))).toBe("damaged");
     expect(check(bytes.subarray(0, 64))).toBe("damaged");
-    expect(check(patched(bytes, 8, 2, 60))).toBe("unsupported");
+    expect(check(patched(bytes, 8, 3, 60))).toBe("unsupported");
     for (const at of [16, 32, 36, 40, 44, 48, 52]) {
       expect([at, check(patched(bytes, at, 99, 60))]).toEqual([at, "mismatch"]);
     }
     const flipped = bytes.slice();
     flipped[40] = 9;
     expect(check(flipped)).toBe("damaged");
+    const behind = bytes.slice();
+    behind[3000] = 1;
+    expect(check(behind)).toBe("damaged");
+  });
+});
+
+describe("checkPendingHeader()", () => {
+  const bytes = encodePendingHeader(geometry.uuid);
+  const check = (changed: Uint8Array) =>
+    refusal(() => checkPendingHeader(changed, geometry.uuid, "x"));
+
+  test("refuses other kinds, versions, arrays, lengths and flipped bits", () => {
+    expect(check(bytes)).toBe("accepted");
+    expect(check(new Uint8Array(4096))).toBe("damaged");
+    expect(check(bytes.subarray(0, 64))).toBe("damaged");
+    expect(check(patched(bytes, 8, 2, 32))).toBe("unsupported");
+    expect(check(patched(bytes, 16, 99, 32))).toBe("mismatch");
+    for (const at of [12, 20, 33, 36, 4095]) {
+      const flipped = bytes.slice();
+      flipped[at] = (flipped[at] ?? 0) ^ 1;
+      expect([at, check(flipped)]).toEqual([at, "damaged"]);
+    }
   });
 });

@@ -1,14 +1,16 @@
 // The benchmark's judgement and its texts: ratios within rounds, goals met or missed, the plot.
 
 import { describe, expect, test } from "bun:test";
+import { ARRAY_GOALS, withDerived } from "../../../scripts/bench/array/array_goals.ts";
 import { contestants } from "../../../scripts/bench/contestants.ts";
-import { GOALS, judge, valueOf } from "../../../scripts/bench/goals.ts";
+import { GOALS, judge, type Rounds, valueOf } from "../../../scripts/bench/goals.ts";
 import { figuresOf } from "../../../scripts/bench/iperf.ts";
 import { linePlot, niceMax } from "../../../scripts/bench/line_plot.ts";
 import { median } from "../../../scripts/bench/median.ts";
+import type { Figures } from "../../../scripts/bench/peer_task.ts";
 import { renderResult, toJson } from "../../../scripts/bench/report.ts";
 
-const rounds = new Map([
+const rounds: Rounds = new Map<string, readonly Figures[]>([
   ["tcp", [{ bytesPerSecond: 2e9 }, { bytesPerSecond: 4e9 }, { bytesPerSecond: 1e9 }]],
   ["stp", [{ bytesPerSecond: 3e9, medianUs: 5 }, { bytesPerSecond: 4e9 }, { bytesPerSecond: 2e9 }]],
   ["idle", [{ firstMs: 60, idleCpuPart: 0.005 }]],
@@ -41,6 +43,32 @@ describe("judge()", () => {
       expect(names).toContain(of[0]);
       expect(names).toContain(by?.[0] ?? of[0]);
     }
+  });
+});
+
+describe("withDerived()", () => {
+  const swept = { device: [1, 2], tracks: [1] };
+  const round = new Map([
+    ["array", { bytesPerSecond: 10 }],
+    ["array-2", { bytesPerSecond: 18 }],
+    ["file", { bytesPerSecond: 4 }],
+    ["file-2", { bytesPerSecond: 8 }],
+    ["array-device-1", { readUs: 1, writeUs: 5, missUs: 10 }],
+    ["array-device-2", { readUs: 2, writeUs: 6, missUs: 15 }],
+    ["file-device-1", { readUs: 3, writeUs: 3 }],
+    ["file-device-2", { readUs: 4.5, writeUs: 3.25 }],
+  ]);
+
+  test("adds gains and growths, which the goals judge", () => {
+    const all = withDerived(round, swept);
+    expect(all.get("array-2")?.gain).toBe(1.8);
+    expect(all.get("device-growth")).toEqual({ readUs: -0.5, writeUs: 0.75, missUs: 1.5 });
+    const verdicts = judge(ARRAY_GOALS, new Map([...all].map(([name, one]) => [name, [one]])));
+    const found = new Map(verdicts.map(({ what, met }) => [what, met]));
+    expect(found.get("gain of a second process on other boards, array to bare file")).toBe(true);
+    expect(found.get("growth of a fast write beyond a file's, 1 GiB to 1 TiB of device")).toBe(
+      false,
+    );
   });
 });
 

@@ -62,6 +62,7 @@ describe("compareTrees()", () => {
       "mv x 'second name'; touch -d \"$m\" .",
       "linkedTo",
     ],
+    ["an extended attribute", "setfattr -n user.note -v x inner/file", "attributes"],
     ["time of a directory", "touch -d @5 inner", "mtime"],
     ["type", 'm=$(stat -c @%.Y .); rm empty; mkdir empty; touch -d "$m" .', "type"],
   ];

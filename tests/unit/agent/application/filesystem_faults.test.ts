@@ -29,6 +29,7 @@ import {
   shell,
   textOf,
   warningLog,
+  withFaults,
 } from "./fixture.ts";
 
 let folder = "";
@@ -39,18 +40,6 @@ beforeEach(() => {
   mkdirSync(source);
 });
 afterEach(() => removeFolder(folder));
-
-/** The real files with some calls replaced. */
-function withFaults(faults: Partial<Files>): Files {
-  return new Proxy(files, {
-    get(real, key) {
-      const fault: unknown = Reflect.get(faults, key);
-      if (fault !== undefined) return fault;
-      const own: unknown = Reflect.get(real, key);
-      return typeof own === "function" ? own.bind(real) : own;
-    },
-  });
-}
 
 function produce(log: ReturnType<typeof warningLog>, from: Files = files, exclude: string[] = []) {
   const options = { paths: [source], exclude, level: 1, frameBytes: 64 * 1024 };
@@ -321,7 +310,7 @@ describe("FilesystemRestorer", () => {
     expect(readdirSync(out(""))).toEqual([]);
   });
 
-  test("warns once and clears setuid when owners cannot be set", () => {
+  test("warns of each file and clears setuid when owners cannot be set", () => {
     shell(source, "touch a; touch b; chmod 4755 b");
     const made = produce(warningLog());
     const log = warningLog();
@@ -331,7 +320,8 @@ describe("FilesystemRestorer", () => {
       },
     });
     restoreAll(made, restorer({ files: unprivileged, onWarning: log.onWarning }));
-    expect(log.log).toEqual([`owner ${source}/a`]);
+    expect(log.log).toEqual([`owner ${source}/a`, `owner ${source}/b`, `owner ${source}`]);
+    expect(makesIncomplete("owner")).toBe(true);
     expect(statSync(out("b")).mode & 0o7777).toBe(0o755);
   });
 });

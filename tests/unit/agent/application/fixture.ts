@@ -9,9 +9,22 @@ import type { ApplicationWarning, Consumer, Producer } from "../../../../agent/a
 import type { IndexRow } from "../../../../agent/entry.ts";
 import { decodeIndexRows } from "../../../../agent/media/index_rows.ts";
 import type { DataRecord } from "../../../../agent/record.ts";
+import type { Files } from "../../../../transport/runtime/files.ts";
 import { currentRuntime } from "../../../../transport/runtime/current_runtime.ts";
 
 export const { files, clock } = await currentRuntime();
+
+/** The real files with some calls replaced. */
+export function withFaults(faults: Partial<Files>): Files {
+  return new Proxy(files, {
+    get(real, key) {
+      const fault: unknown = Reflect.get(faults, key);
+      if (fault !== undefined) return fault;
+      const own: unknown = Reflect.get(real, key);
+      return typeof own === "function" ? own.bind(real) : own;
+    },
+  });
+}
 
 export function makeFolder(): string {
   return mkdtempSync(join(tmpdir(), "application-"));

@@ -13,7 +13,7 @@ import {
 } from "../../../../agent/control/mod.ts";
 import { type OfflineOperations, type Output, runCli } from "../../../../agent/cli/mod.ts";
 import { currentRuntime, type Runtime } from "../../../../transport/runtime/mod.ts";
-import { FakeDaemon, STG } from "../control/fake_daemon.ts";
+import { FakeDaemon, MAP, STG } from "../control/fake_daemon.ts";
 
 const BENCH: StgBenchFigures = {
   hosts: [8, 7],
@@ -142,6 +142,7 @@ export class CliBed {
       missingBoards: [],
       devices: [],
       boards: [],
+      hosts: [],
     };
     const note = <T>(call: unknown, value: T): T => {
       this.offlineCalls.push(call);
@@ -150,10 +151,24 @@ export class CliBed {
     return {
       arrayCreate: (options) => note(options, report),
       arrayStatus: (directory) => note(directory, report),
+      arrayMap: (directory) => note(`map ${directory}`, [MAP]),
       arrayCheck: (directory) =>
         note(directory, [{ code: "damaged", subject: "v0.dev", message: "too short" }]),
       arrayDestage: (directory) => note(directory, { tracks: 7 }),
+      arrayRepair: (directory, options) =>
+        note([directory, options], {
+          found: [],
+          mended: [{ subject: "board0", message: "replaced by an empty one" }],
+          lost: [{ device: "v0", offsetBytes: 4096, bytes: 8192 }],
+        }),
+      arrayPowerFail: (directory) => note(directory, { tracks: 3 }),
       arrayRemove: (directory) => note(directory, undefined),
+      arrayFaultAdd: (directory, fields) =>
+        note([directory, fields], { id: 3, rule: { kind: fields["kind"] ?? "" }, fired: 0 }),
+      arrayFaultList: (directory) =>
+        note(directory, [{ id: 3, rule: { kind: "lost", on: "write", probability: 1 }, fired: 9 }]),
+      arrayFaultClear: (directory, id) => note([directory, id], { rules: 2 }),
+      arrayFaultApply: (directory) => note(directory, { rules: 1 }),
       stgFormat: (stg, options) =>
         Promise.resolve(note([stg.name, options], { stg: stg.name, uuid: "u", volumes: ["v0"] })),
       stgStatus: (stg) => Promise.resolve(note(stg.name, STG)),

@@ -247,6 +247,12 @@ describe("runCli() without a daemon", () => {
     expect((await bed.run(...create.split(" "))).code).toBe(0);
     expect((await bed.run("array", "check", "/a")).code).toBe(13);
     expect((await bed.run("array", "destage", "/a", "--json")).stdout).toContain('"tracks":7');
+    expect((await bed.run("array", "repair", "/a", "--accept-loss")).stdout).toBe(
+      "board0: replaced by an empty one\n" +
+        "v0: 8192 bytes at 4096 are lost, their older content was taken\n" +
+        "0 findings before, 1 places lost\n",
+    );
+    expect((await bed.run("array", "power-fail", "/a", "--json")).stdout).toContain('"tracks":3');
     expect((await bed.run("array", "remove", "/a")).code).toBe(0);
     expect((await bed.run("stg", "format", "stg0", "--config", "c.yaml")).code).toBe(0);
     expect((await bed.run("stg", "status", "stg0", "--config", "c.yaml")).stdout).toContain(
@@ -262,6 +268,8 @@ describe("runCli() without a daemon", () => {
         cacheBytes: 1024 ** 3,
       },
       "/a",
+      "/a",
+      ["/a", { acceptLoss: true }],
       "/a",
       "/a",
       ["stg0", { force: false }],

@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import pc from "picocolors";
-import { planLadder } from "../../../../agent/cli/ladder_plan.ts";
+import { performances, planLadder } from "../../../../agent/cli/ladder_plan.ts";
 import { renderLadder } from "../../../../agent/cli/trace_ladder.ts";
 import { RUNGS } from "../../../../agent/cli/trace_figures.ts";
 import type { TraceStep } from "../../../../agent/control/mod.ts";
@@ -107,5 +107,31 @@ describe("planLadder", () => {
         expect(known).toBe(true);
       }
     }));
+  });
+});
+
+describe("a job whose network was cut", () => {
+  const four = (side: "server" | "client", number: string, call: string): TraceStep => ({
+    ...step(side, number, call),
+    figure: "4",
+  });
+  const connection = (first: number): TraceStep[] => [
+    four("server", "82", `socket() = ${first}`),
+    four("server", "86", `connect(${first})`),
+    four("client", "112", "socket() = 3"),
+    four("client", "118", `accept(3) = ${first + 10}`),
+  ];
+
+  test("shows Fig. 4 once for each time, each with rungs of its own", () => {
+    const steps = [...connection(4), ...connection(6)];
+    const times = performances("4", steps);
+    expect(times.map((one) => one.map(({ step }) => step))).toEqual([
+      ["82", "86", "112", "118"],
+      ["82", "86", "112", "118"],
+    ]);
+    const text = renderLadder(steps, { columns: 100, paint });
+    expect(text.match(/again after a cut/g)).toHaveLength(1);
+    expect(text).toMatch(/connect\(4\) .*▶┤ {2}118 accept\(3\) = 14/);
+    expect(text).toMatch(/connect\(6\) .*▶┤ {2}118 accept\(3\) = 16/);
   });
 });

@@ -18,6 +18,7 @@ function hello(job: string): Hello {
     token: TOKEN,
     name: "vault01",
     connections: 2,
+    connection: 1,
   };
 }
 

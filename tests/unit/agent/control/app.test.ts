@@ -1,9 +1,11 @@
 // The control app as a value: every route of the contract, its errors, access over TCP.
 
 import { describe, expect, test } from "bun:test";
+import { z } from "zod";
 import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
 import { hostsOf } from "../../../../agent/control/mod.ts";
-import { FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
+import { arrayViewSchema } from "../../../../agent/control/view_schema.ts";
+import { ARRAY, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
 
 const never = new Promise<void>(() => {});
 const clock = { sleep: () => never, wallMs: () => Date.parse("2026-01-01T00:01:00Z") };
@@ -167,6 +169,27 @@ describe("createControlApp", () => {
     expect(text).toContain('agent_stg_errors{stg="stg0",host="1",kind="tornFrames"} 4');
     expect(text).toContain('agent_stg_endpoints{stg="stg0",host="1",state="quarantined"} 1');
     expect(text).toContain('agent_stg_endpoints{stg="stg0",host="1",state="free"} 13');
+  });
+
+  test("GET /metrics shows arrays by volume, board and host; hosts of one name together", async () => {
+    const text = await (await bed().app.request("/metrics")).text();
+    const array = 'array="/srv/array"';
+    for (
+      const line of [
+        `agent_array_tracks{${array},volume="v0",state="write_pending"} 5`,
+        `agent_array_volume_counts{${array},volume="v0",kind="prefetchesUsed"} 20`,
+        `agent_array_board_counts{${array},board="0",kind="waitMicros"} 2400`,
+        `agent_array_write_pending_share{${array},board="0"} 0.625`,
+        `agent_array_host_counts{${array},host="vault01",kind="delayedWrites"} 36`,
+      ]
+    ) expect(text).toContain(line + "\n");
+    // One that ended is not attached any more.
+    expect(text).not.toContain('host="web01"');
+  });
+
+  test("GET /v1/arrays shows what it says in the OpenAPI document", async () => {
+    const found = await (await bed().app.request("/v1/arrays")).json();
+    expect(z.array(arrayViewSchema).parse(found)).toEqual([ARRAY]);
   });
 
   test("GET /metrics counts bytes once however often it is read", async () => {

@@ -2,6 +2,8 @@
 // test lets go on, one by one.
 
 import type {
+  ArrayDeviceMap,
+  ArrayView,
   BackupDetail,
   ChangedEntry,
   Daemon,
@@ -95,6 +97,68 @@ export const STG: StgView = {
     framesInFlight: 1,
   }],
   warnings: [],
+};
+
+const FIGURES = {
+  reads: 11,
+  writes: 12,
+  readBytes: 45_056,
+  writtenBytes: 49_152,
+  hits: 13,
+  misses: 14,
+  stages: 15,
+  destages: 16,
+  evictions: 17,
+  delayedWrites: 18,
+  prefetches: 19,
+  prefetchesUsed: 20,
+  prefetchesWasted: 21,
+};
+const HOST = { host: "vault01", pid: 77, ...FIGURES, waits: 22, waitMicros: 2300 };
+
+export const ARRAY: ArrayView = {
+  directory: "/srv/array",
+  uuid: "u",
+  attached: true,
+  memory: "/dev/shm/a",
+  missingBoards: [],
+  devices: [{
+    name: "v0",
+    sizeBytes: 2 ** 20,
+    allocatedBytes: 4096,
+    inCache: 6,
+    writePending: 5,
+    damaged: 1,
+    ...FIGURES,
+  }],
+  boards: [{
+    board: 0,
+    slots: 8,
+    inUse: 6,
+    writePending: 5,
+    pendingShare: 0.625,
+    repairs: 2,
+    ...FIGURES,
+    waits: 23,
+    waitMicros: 2400,
+  }],
+  hosts: [
+    { ...HOST, attached: true },
+    { ...HOST, attached: true, pid: 78 },
+    { ...HOST, host: "web01", attached: false },
+  ],
+};
+
+export const MAP: ArrayDeviceMap = {
+  name: "v0",
+  cylinders: 2 ** 20,
+  cylindersPerBin: 1024,
+  tracksPerCylinder: 16,
+  bins: [
+    { bin: 0, inCache: 16_384, writePending: 8192, damaged: 0 },
+    { bin: 65, inCache: 1, writePending: 0, damaged: 0 },
+    { bin: 1023, inCache: 0, writePending: 0, damaged: 2 },
+  ],
 };
 
 export const BACKUP: BackupDetail = {
@@ -273,6 +337,10 @@ export class FakeDaemon implements Daemon {
 
   stgs(): readonly StgView[] {
     return [STG];
+  }
+
+  arrays(): readonly ArrayView[] {
+    return [ARRAY];
   }
 
   backups(): readonly BackupDetail[] {

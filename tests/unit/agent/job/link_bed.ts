@@ -26,17 +26,19 @@ export interface LinkBedOptions {
   readonly lanes?: readonly [Partial<LaneOptions>, Partial<LaneOptions>];
   readonly capacityBytes?: number;
   readonly clock?: Clock;
+  /** Messages of the network are numbered. */
+  readonly numbered?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** `count` connections: 1 is control, 2 adds errors, 3 adds one for the records. */
 export function linkBed(count: 1 | 2 | 3, options: LinkBedOptions = {}): LinkBed {
-  const { signal, lanes, ...rest } = options;
+  const { signal, lanes, numbered = false, ...rest } = options;
   const pairs = Array.from({ length: count }, (_, index) => memoryPair(at(index), at(9), rest));
   const end = (side: 0 | 1): JobLink => {
     const [control, errors, data] = pairs.map((pair) => pair[side]);
     if (control === undefined) throw new Error("one connection at least");
-    const waits = { clock: options.clock ?? clock, signal: signal ?? NEVER };
+    const waits = { clock: options.clock ?? clock, signal: signal ?? NEVER, numbered };
     const link = new JobLink({ control, errors: errors ?? null }, waits);
     const near = side === 0;
     if (data !== undefined) {

@@ -8,6 +8,7 @@ import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { formatStg } from "../../../../transport/stp/mod.ts";
 import { CLOSE_MS_MAX } from "../../../../agent/stg/limits.ts";
+import { ARRAY } from "../control/fake_daemon.ts";
 import { failure } from "../../transport/connect/failure.ts";
 import { DelayedVolume } from "../../transport/stp/delayed_volume.ts";
 import { MemoryMedium } from "../../transport/stp/memory_volume.ts";
@@ -87,6 +88,24 @@ describe("StgService", () => {
       detail: "it is not configured here",
     });
     expect(Object.keys(service.lendAll())).toEqual(["stg0", "gone"]);
+  });
+
+  test("arrays() shows the array of a group that is up, as long as it can be looked at", async () => {
+    const { parts } = await bed("stg0");
+    let broken = false;
+    const look = () => {
+      if (broken) throw new AgentError("failed", "Cannot use array: gone");
+      return ARRAY;
+    };
+    const openVolumes: StgServiceParts["openVolumes"] = async (source, hostName) => ({
+      ...await parts.openVolumes(source, hostName),
+      array: look,
+    });
+    const configs = [config("stg0", 1), config("gone", 1)];
+    await using service = await StgService.open({ ...parts, openVolumes }, configs);
+    expect(service.arrays()).toEqual([ARRAY]);
+    broken = true;
+    expect(service.arrays()).toEqual([]);
   });
 
   test("open() takes the shortest dead time that the configuration allows", async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Entry } from "../../../../agent/entry.ts";
+import type { Entry, Xattr } from "../../../../agent/entry.ts";
 import { encodeMemberHeader, paddingBytes, TarReader } from "../../../../agent/tar/mod.ts";
 import type { SparseMap } from "../../../../agent/tar/mod.ts";
 import { formatPaxTime, parsePaxTime } from "../../../../agent/tar/pax_records.ts";
@@ -12,6 +12,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 interface Member {
   readonly entry: Entry;
   readonly sparse: SparseMap | null;
+  readonly xattrs: readonly Xattr[];
   readonly content: number[];
 }
 
@@ -19,7 +20,7 @@ function parse(stream: Uint8Array, stepBytes: number): Member[] {
   const members: Member[] = [];
   let ended = 0;
   const reader = new TarReader({
-    member: (entry, sparse) => void members.push({ entry, sparse, content: [] }),
+    member: (entry, extra) => void members.push({ entry, ...extra, content: [] }),
     data: (part) => void members.at(-1)?.content.push(...part),
     end: () => void ended++,
   });
@@ -119,6 +120,64 @@ describe("tar codec", () => {
     expect(member?.sparse).toEqual(sparse);
     expect(member?.content.length).toBe(content.length);
     expect(member?.content.every((byte) => byte === 9)).toBe(true);
+  });
+
+  test("TarReader gives back the extended attributes, whatever their bytes", () => {
+    const part = fc.uint8Array({ minLength: 1, maxLength: 30 })
+      .map((raw) => raw.map((byte) => byte === 0 ? 0x25 : byte));
+    const xattr = fc.record({ name: part, value: fc.uint8Array({ maxLength: 700 }) })
+      .map(({ name, value }) => ({ name: join([bytes("user."), name]), value }));
+    const many = fc.uniqueArray(xattr, { maxLength: 8, selector: ({ name }) => String(name) });
+    const step = fc.integer({ min: 1, max: 2000 });
+    fc.assert(fc.property(many, step, (xattrs, stepBytes) => {
+      const stream = join([
+        encodeMemberHeader({ ...file, type: "directory" }, { xattrs }),
+        encodeMemberHeader(file),
+      ]);
+      const [first, second] = parse(stream, stepBytes);
+      expect(first?.xattrs).toEqual(xattrs);
+      expect(second?.xattrs).toEqual([]);
+    }));
+  });
+
+  test('TarReader gives back "=" and "%" in names, 200 large values, and lists as they were', () => {
+    const odd = ["user.a=b", "user.%3D", "user.%25=%", "user.=\n \xff"].map((name) => ({
+      name: Uint8Array.from(name, (character) => character.charCodeAt(0)),
+      value: bytes(name),
+    }));
+    const large = Array.from({ length: 200 }, (_, index) => ({
+      name: bytes(`user.large${index}`),
+      value: new Uint8Array(65_536).fill(index),
+    }));
+    const acl = Uint8Array.fromHex("02000000" + "01000700ffffffff" + "20000000ffffffff");
+    const lists = [
+      { name: bytes("system.posix_acl_access"), value: acl },
+      // No list that has a text: kept as its bytes.
+      { name: bytes("system.posix_acl_default"), value: bytes("later version") },
+    ];
+    const wanted = [...odd, ...large, ...lists];
+    const [member] = parse(encodeMemberHeader(file, { xattrs: wanted }), 1_000_000);
+    const byName = (all: readonly Xattr[] = []) =>
+      all.map(({ name, value }) => `${String(name)} ${value.length} ${value.at(0)}`).sort();
+    expect(byName(member?.xattrs)).toEqual(byName(wanted));
+  });
+
+  test("encodeMemberHeader() writes attributes byte by byte as GNU tar does", () => {
+    const acl = Uint8Array.fromHex(
+      "02000000" + "01000600ffffffff" + "0200060064000000" + "04000400ffffffff" +
+        "10000600ffffffff" + "20000400ffffffff",
+    );
+    const xattrs = [
+      { name: bytes("user.a=b"), value: bytes("1") },
+      { name: bytes("user.p%c"), value: bytes("2") },
+      { name: bytes("user.empty"), value: new Uint8Array(0) },
+      { name: bytes("system.posix_acl_access"), value: acl },
+    ];
+    const text = new TextDecoder().decode(encodeMemberHeader(file, { xattrs }).subarray(512, 1024));
+    expect(text.replace(/\0+$/, "")).toBe(
+      "29 SCHILY.xattr.user.a%3Db=1\n29 SCHILY.xattr.user.p%25c=2\n28 SCHILY.xattr.user.empty=\n" +
+        "77 SCHILY.acl.access=user::rw-\nuser:100:rw-\ngroup::r--\nmask::rw-\nother::r--\n\n",
+    );
   });
 
   test("parsePaxTime() gives back the nanoseconds that formatPaxTime() wrote", () => {

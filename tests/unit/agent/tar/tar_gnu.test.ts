@@ -5,10 +5,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Entry } from "../../../../agent/entry.ts";
+import type { Entry, Xattr } from "../../../../agent/entry.ts";
 import { encodeMemberHeader, paddingBytes, TarReader } from "../../../../agent/tar/mod.ts";
 import type { SparseMap } from "../../../../agent/tar/mod.ts";
+import { AT_CWD, currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { LARGE_XATTR_BYTES, makeAttributeFolder, PROBE_ACL } from "../../../attribute_folder.ts";
 
+const { files } = await currentRuntime();
 const bytes = (text: string) => new TextEncoder().encode(text);
 const root = process.getuid?.() === 0;
 
@@ -136,6 +139,36 @@ describe("GNU tar", () => {
     expect(shown).toContain("20000000000000");
   });
 
+  test("takes extended attributes and access control lists, and gives them back", () => {
+    using there = makeAttributeFolder();
+    const inside = (...args: string[]) => execFileSync("tar", args, { cwd: there.path });
+    const flags = ["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner"];
+    const own = (name: string, value: Uint8Array) => ({ name: bytes(name), value });
+    const xattrs = [
+      own("user.a=b%25", Uint8Array.of(0, 10, 61, 255)),
+      own("user.empty", new Uint8Array(0)),
+      own("user.large", new Uint8Array(LARGE_XATTR_BYTES).fill(0x41)),
+      own("system.posix_acl_access", PROBE_ACL),
+    ];
+    const archived = archive([[encodeMemberHeader(plain, { xattrs }), bytes("hello")]]);
+    inside("-xpf", archived, ...flags);
+    const subject = { directory: AT_CWD, name: join(there.path, "d/file") };
+    for (const { name, value } of xattrs) expect(files.xattrs.get(subject, name)).toEqual(value);
+    expect(statSync(join(there.path, "d/file")).mode & 0o777).toBe(0o660);
+    inside("--format=pax", ...flags, "-cf", join(folder, "d.tar"), "d/file");
+    const seen: Xattr[] = [];
+    const reader = new TarReader({
+      member: (_, extra) => void seen.push(...extra.xattrs),
+      data: () => {},
+      end: () => {},
+    });
+    reader.feed(readFileSync(join(folder, "d.tar")));
+    reader.finish();
+    const sorted = (all: readonly Xattr[]) =>
+      all.map(({ name, value }) => `${String(name)} ${String(value)}`).sort();
+    expect(sorted(seen)).toEqual(sorted(xattrs));
+  });
+
   test("--format=pax --sparse output is read by TarReader", () => {
     const name = "n".repeat(180);
     writeFileSync(join(folder, name), "content");
@@ -153,7 +186,7 @@ describe("GNU tar", () => {
     tar("--format=pax", "--sparse", "-cf", "c.tar", name, "hard", "soft", "holes", "f");
     const seen: { entry: Entry; sparse: SparseMap | null; bytes: number }[] = [];
     const reader = new TarReader({
-      member: (entry, sparse) => void seen.push({ entry, sparse, bytes: 0 }),
+      member: (entry, { sparse }) => void seen.push({ entry, sparse, bytes: 0 }),
       data: (part) => {
         const last = seen.at(-1);
         if (last) last.bytes += part.length;

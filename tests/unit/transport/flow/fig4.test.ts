@@ -36,6 +36,7 @@ async function openDoor(bed: FlowBed, connections: number, refuse?: AgentError) 
     name: "web01",
     connections,
     signal: bed.signal,
+    admit: () => {},
     onSession: (session) => {
       if (refuse !== undefined) throw refuse;
       sessions.push(session);
@@ -47,7 +48,7 @@ async function openDoor(bed: FlowBed, connections: number, refuse?: AgentError) 
 }
 
 const hello = (identity: FlowIdentity) =>
-  encodeDocument({ type: "hello", versionMin: 1, versionMax: 1, ...identity });
+  encodeDocument({ type: "hello", versionMin: 1, versionMax: 1, connection: 1, ...identity });
 
 async function send(conn: Conn, messages: readonly Uint8Array[]): Promise<void> {
   for (const message of messages) await writeAll(conn, message);

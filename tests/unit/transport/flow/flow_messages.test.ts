@@ -35,6 +35,7 @@ const HELLO: Hello = {
   type: "hello",
   versionMin: 1,
   versionMax: 3,
+  connection: 1,
   job: "job1",
   token: "0123456789abcdef".repeat(2),
   name: "web01",

@@ -26,7 +26,13 @@ async function helloFrom(proved: string | undefined): Promise<string> {
   const { signal } = new AbortController();
   const exchange = new FlowExchange({ layer, clock, trace, signal }, "4", descriptor);
   const hello = { name: "web01", job: "j", token: TOKEN, connections: 2 };
-  const messages = encodeDocument({ type: "hello", versionMin: 1, versionMax: 1, ...hello });
+  const messages = encodeDocument({
+    type: "hello",
+    versionMin: 1,
+    versionMax: 1,
+    connection: 1,
+    ...hello,
+  });
   for (const message of messages) await far.write(message);
   try {
     return (await exchange.receiveHello()).name;

@@ -120,7 +120,13 @@ describe("EndpointEnding", () => {
     medium = stgMedium({ identity, volumes, clock: time, random, timing: TIMING });
     mayWrite = true;
     const claim = { hostId: 1, hostName: "h1", generation: LOCAL.boot, claim: "00000000000000aa" };
-    ending = new EndpointEnding({ medium, claim, endpoint: 3, mayWrite: () => mayWrite });
+    ending = new EndpointEnding({
+      medium,
+      claim,
+      endpoint: 3,
+      leaseGeneration: LOCAL.generation - 1,
+      mayWrite: () => mayWrite,
+    });
     put(open());
     put({ ...open(), self: PEER, peer: LOCAL });
   });
@@ -188,6 +194,17 @@ describe("EndpointEnding", () => {
     expect((await found()).kind).toBe("aborted");
   });
 
+  test("leaves an earlier lease's block alone, which covers the worker's or is all there is", async () => {
+    const earlier = open({ self: { ...LOCAL, generation: LOCAL.generation - 1 } });
+    put(earlier);
+    expect(await tell()).toBe(true);
+    expect((await found()).kind).toBe("established");
+    ending.repeat(HOUR_MS);
+    put(open());
+    await time.pass(TIMING.watchMs);
+    expect(await found()).toMatchObject({ kind: "aborted", self: LOCAL });
+  });
+
   test("goes on for a connector that asked: the listener lives, another endpoint answered", async () => {
     put(open({ kind: "connecting" }));
     put(open({ kind: "listening", self: PEER }));
@@ -243,6 +260,7 @@ describe("EndpointEnding", () => {
       medium,
       claim: { hostId: 1, hostName: "h1", generation: LOCAL.boot, claim: "00000000000000aa" },
       endpoint: 3,
+      leaseGeneration: 0,
       mayWrite: () => true,
     });
     expect(await next.tell(open({ changes: NaN }))).toBe(true);

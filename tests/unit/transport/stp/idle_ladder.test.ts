@@ -51,6 +51,27 @@ describe("IdleLadder", () => {
     expect(ladder.next(laterMs + 7.5)).toBe("yield");
   });
 
+  test("stays at its foot while others of the thread work, but not for ever", () => {
+    const ladder = new IdleLadder();
+    expect(ladder.next(0, 1)).toBe("spin");
+    expect(ladder.next(1, 2)).toBe("spin"); // They worked for a millisecond: nobody waited.
+    expect(ladder.next(3.9, 3)).toBe("spin");
+    expect(ladder.next(4, 3)).toBe("yield"); // Now all of the thread wait.
+    // A connection that is silent for long goes to sleep beside one that is busy.
+    const steps = [8, 9, 10].map((atMs, index) => ladder.next(atMs, 4 + index));
+    expect(steps.at(-1)).toBe("sleep");
+    ladder.reset();
+    expect(ladder.next(20, 9)).toBe("spin");
+  });
+
+  test("takes the work of others on its thread for no crowd", () => {
+    const ladder = new IdleLadder();
+    ladder.next(0, 1);
+    ladder.next(0.5, 1);
+    expect(ladder.next(0.5 + CROWDED_GAP_MS, 2)).toBe("spin");
+    expect(ladder.next(1 + CROWDED_GAP_MS, 2)).toBe("yield");
+  });
+
   test("does not look at the clock at first", () => {
     const ladder = new IdleLadder();
     const blind = Array.from({ length: BLIND_POLLS_MAX + 1 }, () => ladder.blind());

@@ -8,6 +8,7 @@ import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
 import {
+  BLOCK_BYTES,
   FRAME_ENTRIES,
   FRAME_TABLE_OFFSET,
   INLINE_BYTES_MAX,
@@ -290,6 +291,33 @@ describe("a control block that the medium lost", () => {
     const reading = failure(b.read(new Uint8Array(1)));
     a.abort("the test says so");
     expect((await reading).message).toContain("the test says so");
+  });
+
+  test("is written again while its owner waits for the answer of a listener", async () => {
+    const bed = await memoryBed();
+    const asks = Array.from({ length: FORMAT.endpointsPerHost }, (_, n) => offsetOf(bed, 1, n));
+    loseNext(bed, asks);
+    const [a, b] = await connectPair(bed);
+    await writeWhole(a, Uint8Array.of(1));
+    expect([...await readCount(b, 1)]).toEqual([1]);
+  });
+
+  test("and shows a little later: a listener that is told of is looked for again", async () => {
+    const bed = await memoryBed();
+    const start = offsetOf(bed, 2, 0);
+    const area = medium(bed).bytes.subarray(start, start + FORMAT.endpointsPerHost * BLOCK_BYTES);
+    const [stale, shown] = [area.slice(), area.slice()];
+    let reads = 0;
+    medium(bed).onRead = (at, length) => {
+      if (at !== start || length !== area.length) return;
+      reads += 1;
+      if (reads === 1) shown.set(area);
+      if (reads <= 4) area.set(reads < 4 ? stale : shown);
+    };
+    const [a, b] = await connectPair(bed);
+    expect(reads).toBeGreaterThan(3);
+    await writeWhole(a, Uint8Array.of(1));
+    expect([...await readCount(b, 1)]).toEqual([1]);
   });
 
   test("is written again while its owner listens", async () => {

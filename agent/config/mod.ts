@@ -9,6 +9,8 @@ export type {
   DatabaseEntry,
   FullEvery,
   NetworkConfig,
+  Retention,
+  RetentionConfig,
   ServerConfig,
   StgConfig,
   TlsConfig,

@@ -11,6 +11,7 @@ import {
   MIN_FULL_EVERY_MS,
 } from "./limits.ts";
 import { parseDuration } from "./quantity.ts";
+import { retentionSchema } from "./retention_schema.ts";
 import {
   addressSchema,
   connectionsSchema,
@@ -28,6 +29,7 @@ export const SERVER_KEYS = [
   "stgs",
   "vault",
   "clients",
+  "retention",
 ] as const;
 
 /** A duration or a count, told apart by the unit: `30d`, or 7 for every seventh backup. */
@@ -60,6 +62,7 @@ export const clientEntrySchema = section({
   wait: durationSchema({ minMs: 0, maxMs: MAX_WAIT_MS }).default(DEFAULT_WAIT_MS),
   connections: connectionsSchema,
   full_every: fullEverySchema.optional(),
+  retention: retentionSchema.optional(),
 });
 
 export type ClientPart = z.output<typeof clientEntrySchema>;

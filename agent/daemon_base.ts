@@ -116,6 +116,10 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     throw this.#serverOnly();
   }
 
+  pin(_reference: string, _pinned: boolean): BackupDetail {
+    throw this.#serverOnly("pin a backup");
+  }
+
   list(_reference: string, _path: string | null): readonly ListedEntry[] {
     throw this.#serverOnly();
   }

@@ -20,6 +20,7 @@ import type { FromWorker, NetworkPart, ToWorker, WorkerResult, WorkerTask } from
 import { operatingError } from "./operating_error.ts";
 import {
   runServerDatabase,
+  runServerExpire,
   runServerFilesystem,
   runServerRebuild,
   runServerValidate,
@@ -111,6 +112,8 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerVerify(session, task);
     case "server-rebuild":
       return runServerRebuild(session, task);
+    case "server-expire":
+      return runServerExpire(session, task);
     case "server-validate":
       return runServerValidate(session, task, prove);
     case "client-filesystem":

@@ -53,6 +53,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/agent/incremental/incremental_model.test.ts",
     env: (seed) => ({ INCREMENTAL_SEED: String(seed), INCREMENTAL_STEPS: "12" }),
   },
+  expiry: {
+    about: "backups, pins and expiries: what is kept restores, before and after a rebuild",
+    file: "tests/unit/agent/vault/expiry_model.test.ts",
+    env: (seed) => ({ EXPIRY_SEED: String(seed), EXPIRY_STEPS: "25" }),
+  },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",

@@ -18,6 +18,7 @@ import {
   splitPath,
   textOf,
 } from "./entry_row.ts";
+import * as expiry from "./expiry.ts";
 import { importMedia, sourceKey } from "./import_media.ts";
 import { listPath, listRoots, SEEN } from "./listing.ts";
 import { resolveReference } from "./reference.ts";
@@ -32,6 +33,8 @@ export interface CatalogBackup extends BackupDetail {
   /** Id of its source: what the same client, kind, paths and excludes have in common. */
   readonly source: number;
   readonly skippedCount: number;
+  /** Expired: it is listed no more, and there only because others need what its media hold. */
+  readonly expired: boolean;
 }
 
 /** A row of a backup and the number of the backup whose media file holds its member. */
@@ -85,6 +88,11 @@ export class Catalog {
 
   /** Published backups, newest last. */
   backups(): CatalogBackup[] {
+    return this.withExpired().filter(({ expired }) => !expired);
+  }
+
+  /** The same with the expired ones whose rows are still there. */
+  withExpired(): CatalogBackup[] {
     return this.#run("read", () => this.#database.prepare(BACKUPS).all().map(toBackup));
   }
 
@@ -128,6 +136,22 @@ export class Catalog {
     this.#run("write", () => importMedia(this.#database, media, { number }));
   }
 
+  /** Marks backups as expired. @throws AgentError `no_space` | `busy` | `failed` */
+  markExpired(backups: readonly string[]): void {
+    this.#run("write", () => expiry.markExpired(this.#database, backups));
+  }
+
+  /** Says that a backup is pinned, or no more. @throws AgentError `no_space` | `busy` | `failed` */
+  setPinned(backup: string, pinned: boolean): void {
+    this.#run("write", () => expiry.setPinned(this.#database, backup, pinned));
+  }
+
+  /** Removes an expired backup whose media file is gone; yields between its transactions. */
+  *forget(backup: CatalogBackup): Generator<void> {
+    const steps = expiry.forget(this.#database, backup);
+    while (this.#run("write", () => steps.next()).done !== true) yield;
+  }
+
   /** The newest published backup of a source, null when there is none. */
   latestOf(source: SourceName): CatalogBackup | null {
     const { key } = sourceKey(source);
@@ -136,7 +160,7 @@ export class Catalog {
 
   /** The backups that one builds on and itself: the full one first. */
   chain(backup: CatalogBackup): CatalogBackup[] {
-    return this.backups().filter((one) =>
+    return this.withExpired().filter((one) =>
       one.generation === backup.generation && one.number <= backup.number
     );
   }
@@ -303,6 +327,8 @@ function toBackup(columns: Columns): CatalogBackup {
     source: numberOf(columns, "source"),
     level: columns["parent"] === null ? "full" : "incremental",
     parent: nullableText(columns, "parent_backup"),
+    pinned: numberOf(columns, "pinned") === 1,
+    expired: numberOf(columns, "expired") === 1,
   };
 }
 

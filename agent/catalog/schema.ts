@@ -12,7 +12,8 @@
 // backups of a generation are a line: each builds on the one before it.
 //
 // Invariants:
-//  1. A backup and all its rows appear in one transaction: what is here is published.
+//  1. A backup and all its rows appear in one transaction: what is here is published, or was and
+//     is `expired`: then it is there for the sake of others that see rows of its media file.
 //  2. `media` and the tar columns say which media file holds the member; for a hard link that is a
 //     member without data, and `target` names the one that has it.
 //  3. Everything can be made again from the media files, identically; so a catalog of an older
@@ -29,7 +30,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { BUSY_TIMEOUT_MS, JOURNAL_KEEP_BYTES, PAGE_CACHE_KIB } from "./limits.ts";
 import { catalogError } from "./sqlite_error.ts";
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 const TABLES = ["entries", "directories", "backups", "sources"] as const;
 
@@ -49,6 +50,8 @@ const SCHEMA = `
     source INTEGER NOT NULL REFERENCES sources (id),
     generation INTEGER NOT NULL,
     parent INTEGER,
+    expired INTEGER NOT NULL DEFAULT 0,
+    pinned INTEGER NOT NULL DEFAULT 0,
     started_ms INTEGER NOT NULL,
     status TEXT NOT NULL,
     files INTEGER NOT NULL,

@@ -22,6 +22,7 @@ import { diff, find } from "./commands/find.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
+import { expire, pin } from "./commands/retention.ts";
 import { role } from "./commands/role.ts";
 import { stgFormat, stgStatus } from "./commands/stg.ts";
 import { stgBench } from "./commands/stg_bench.ts";
@@ -54,6 +55,8 @@ export const COMMANDS: readonly Command[] = [
   diff,
   restore,
   verify,
+  pin,
+  expire,
   catalogRebuild,
   status,
   jobs,
@@ -66,7 +69,6 @@ export const COMMANDS: readonly Command[] = [
 
 /** Commands of the contract that this version does not have. */
 export const LATER_COMMANDS: readonly string[] = [
-  "expire",
   "wal push",
   "wal get",
 ];

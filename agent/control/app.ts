@@ -47,6 +47,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   addJobs(app, daemon, options);
   addReadings(app, daemon);
   addSearches(app, daemon);
+  addPins(app, daemon);
   addValidation(app, daemon);
   app.get(
     "/openapi.json",
@@ -190,6 +191,19 @@ function addSearches(app: Hono, daemon: Daemon): void {
       const { id, to } = context.req.param();
       return context.json(await daemon.diff(id, to));
     },
+  );
+}
+
+function addPins(app: Hono, daemon: Daemon): void {
+  app.post(
+    "/v1/backups/:id/pin",
+    answers("Keeps a backup for ever", views.backupDetailSchema),
+    (context) => context.json(daemon.pin(context.req.param("id"), true)),
+  );
+  app.delete(
+    "/v1/backups/:id/pin",
+    answers("Lets retention decide about a backup again", views.backupDetailSchema),
+    (context) => context.json(daemon.pin(context.req.param("id"), false)),
   );
 }
 

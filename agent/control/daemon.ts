@@ -19,6 +19,7 @@ export type JobKind =
   | "verify"
   /** Makes the catalog again from the media. */
   | "rebuild-catalog"
+  | "expire"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
   | "validate";
 
@@ -81,7 +82,33 @@ export interface JobError extends ErrorRecord {
   readonly job: string;
 }
 
-export type JobEventBody = Progress | Warning | JobError | Summary;
+/** What an expiry does, or would do, with one backup. */
+export interface ExpiryItemView {
+  readonly type: "item";
+  readonly backup: string;
+  readonly client: string;
+  readonly kind: string;
+  readonly database: string | null;
+  readonly time: string;
+  readonly status: "ok" | "incomplete";
+  /** "held" expired before; its media file stayed, because of others or of a crash. */
+  readonly action: "keep" | "expire" | "held";
+  /** The rules that keep it, or why it goes, or what still needs its media. */
+  readonly why: readonly string[];
+  /** Bytes of media that are freed. */
+  readonly frees: number;
+  /** Bytes of media of an expired backup that stay, because others need them. */
+  readonly holds: number;
+}
+
+/** A part of the plan of an expiry. */
+export interface ExpiryPart {
+  readonly type: "expiry";
+  readonly job: string;
+  readonly items: readonly ExpiryItemView[];
+}
+
+export type JobEventBody = Progress | Warning | ExpiryPart | JobError | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -123,7 +150,8 @@ export type JobRequest =
     /** The n-th of m parts; all m together look at everything once. */
     readonly subset: { readonly part: number; readonly of: number } | null;
   }
-  | { readonly kind: "rebuild-catalog" };
+  | { readonly kind: "rebuild-catalog" }
+  | { readonly kind: "expire"; readonly dryRun: boolean };
 
 export interface JobView {
   readonly job: string;
@@ -148,6 +176,8 @@ export interface BackupView {
   /** An incremental backup holds what changed since its parent; it presents the whole tree. */
   readonly level: "full" | "incremental";
   readonly status: "ok" | "incomplete";
+  /** Pinned backups never expire. */
+  readonly pinned: boolean;
   /** What its own media hold. */
   readonly files: number;
   readonly bytes: number;
@@ -335,6 +365,8 @@ export interface Daemon {
   backups(): readonly BackupView[];
   /** Unique prefixes, `latest`, `latest:CLIENT`, `latest:DATABASE`. */
   backup(reference: string): BackupDetail;
+  /** Keeps a backup for ever, or lets retention decide again. Server only. */
+  pin(reference: string, pinned: boolean): BackupDetail;
   /** Immediate children of `path`, or the object itself; without a path the roots. */
   list(reference: string, path: string | null): readonly ListedEntry[];
   /** What a glob matches in any backup. */

@@ -42,6 +42,7 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
       .nullable().default(null),
   }),
   section({ kind: z.literal("rebuild-catalog") }),
+  section({ kind: z.literal("expire"), dryRun: z.boolean().default(false) }),
 ]);
 
 export const sinceSchema = z.object({

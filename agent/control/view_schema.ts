@@ -77,9 +77,28 @@ const jobErrorSchema = z.looseObject({
   hint: z.string().optional(),
 });
 
+const expiryPartSchema = z.looseObject({
+  type: z.literal("expiry"),
+  job: z.string(),
+  items: z.array(z.looseObject({
+    type: z.literal("item"),
+    backup: z.string(),
+    client: z.string(),
+    kind: z.string(),
+    database: z.string().nullable(),
+    time: z.string(),
+    status: z.enum(["ok", "incomplete"]),
+    action: z.enum(["keep", "expire", "held"]),
+    why: z.array(z.string()),
+    frees: count,
+    holds: count,
+  })),
+});
+
 export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   progressSchema,
   warningSchema,
+  expiryPartSchema,
   jobErrorSchema,
   summarySchema,
 ]);
@@ -93,6 +112,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
     "restore-database",
     "verify",
     "rebuild-catalog",
+    "expire",
     "validate",
   ]),
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
@@ -121,6 +141,7 @@ const backupShape = {
   time: z.string(),
   level: z.enum(["full", "incremental"]),
   status: z.enum(["ok", "incomplete"]),
+  pinned: z.boolean(),
   files: count,
   bytes: count,
   channels,

@@ -17,6 +17,7 @@ export type {
   FromWorker,
   NetworkPart,
   ServerDatabaseTask,
+  ServerExpireTask,
   ServerFilesystemTask,
   ServerRebuildTask,
   ServerValidateTask,

@@ -16,8 +16,15 @@ import type {
   StgMessage,
   StpTiming,
 } from "../../transport/mod.ts";
-import type { ClientEntry, DatabaseEntry, TlsConfig } from "../config/mod.ts";
-import type { ChannelBytes, ChannelReport, JobKind, Progress, Warning } from "../control/daemon.ts";
+import type { ClientEntry, DatabaseEntry, RetentionConfig, TlsConfig } from "../config/mod.ts";
+import type {
+  ChannelBytes,
+  ChannelReport,
+  ExpiryPart,
+  JobKind,
+  Progress,
+  Warning,
+} from "../control/daemon.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -99,6 +106,15 @@ export interface ServerRebuildTask extends TaskBase {
   readonly vault: string;
 }
 
+/** Expires backups by the retention of the configuration. */
+export interface ServerExpireTask extends TaskBase {
+  readonly kind: "server-expire";
+  readonly vault: string;
+  readonly retention: RetentionConfig;
+  /** Only says what it would do. */
+  readonly dryRun: boolean;
+}
+
 /** Looks whether the channels to a client work; moves nothing. */
 export interface ServerValidateTask extends TaskBase {
   readonly kind: "server-validate";
@@ -133,6 +149,7 @@ export type WorkerTask =
   | ServerDatabaseTask
   | ServerVerifyTask
   | ServerRebuildTask
+  | ServerExpireTask
   | ServerValidateTask
   | ClientFilesystemTask
   | ClientDatabaseTask;
@@ -197,7 +214,7 @@ export type FromWorker =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
-  | { readonly type: "report"; readonly body: Progress | Warning }
+  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart }
   | { readonly type: "validation"; readonly validation: Validation }
   | {
     readonly type: "end";

@@ -84,6 +84,7 @@ export class ServerDaemon extends DaemonBase {
     if (request.kind === "rebuild-catalog") return this.#startRebuild(request);
     this.#vault.requireSound();
     if (request.kind === "verify") return this.#startVerify(request);
+    if (request.kind === "expire") return this.#startExpire(request);
     if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
       return this.#startFilesystem(request);
     }
@@ -102,6 +103,12 @@ export class ServerDaemon extends DaemonBase {
     const { parent, paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault
       .backup(reference);
     return { ...toView(rest), parent, paths, exclude, seconds, mediaBytes, media, skipped };
+  }
+
+  override pin(reference: string, pinned: boolean): BackupDetail {
+    const { backup } = this.#vault.pin(reference, pinned);
+    this.parts.log("info", `backup "${backup}" is ${pinned ? "pinned" : "pinned no more"}`);
+    return this.backup(backup);
   }
 
   override list(reference: string, path: string | null): readonly ListedEntry[] {
@@ -296,6 +303,20 @@ export class ServerDaemon extends DaemonBase {
     return found;
   }
 
+  #startExpire(request: Extract<JobRequest, { kind: "expire" }>): JobView {
+    const job = this.runner.create({ id: null, kind: "expire", client: null, request });
+    const { name, vault, retention } = this.#config;
+    this.runner.run(job, {
+      kind: "server-expire",
+      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
+      steps: [],
+      vault,
+      retention,
+      dryRun: request.dryRun,
+    }, () => Promise.resolve());
+    return job.view();
+  }
+
   #validationOf(client: ClientEntry, job: Job, seconds: number): ValidationView {
     const { name, channel: policy } = client;
     const { validation } = job;
@@ -347,20 +368,10 @@ export class ServerDaemon extends DaemonBase {
 
 /** The part of a catalog entry that listings show. */
 function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, level, status, files, bytes, channels, fallback } = backup;
-  return {
-    backup: backup.backup,
-    client,
-    kind,
-    database,
-    time,
-    level,
-    status,
-    files,
-    bytes,
-    channels,
-    fallback,
-  };
+  const { client, kind, database, time, level, status, pinned } = backup;
+  const { files, bytes, channels, fallback } = backup;
+  const kept = { client, kind, database, time, level, status, pinned };
+  return { backup: backup.backup, ...kept, files, bytes, channels, fallback };
 }
 
 function wrongKind(backup: BackupView): AgentError {

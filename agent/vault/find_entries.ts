@@ -24,18 +24,18 @@ export function* findEntries(catalog: Catalog, glob: string): Generator<FoundEnt
   let found = 0;
   let looked = 0;
   for (const line of generations.values()) {
-    const [full] = line;
-    if (full === undefined) continue;
-    for (const { row, first, end } of catalog.versions(full, parent)) {
+    const [oldest] = line;
+    if (oldest === undefined) continue;
+    for (const { row, first, end } of catalog.versions(oldest, parent)) {
       if (++looked % STEP_ROWS === 0) yield null;
       if (!selection.has(row.entry.path)) continue;
+      const from = line.find((one) => one.number >= first);
+      const until = line.findLast((one) => end === null || one.number < end);
+      // Only backups that expired had it.
+      if (from === undefined || until === undefined || from.number > until.number) continue;
       if (++found > MAX_FOUND) throw tooMuch(glob);
-      yield {
-        ...toListed(row.entry),
-        client: full.client,
-        first: line.find((one) => one.number === first)?.backup ?? full.backup,
-        last: line.findLast((one) => end === null || one.number < end)?.backup ?? full.backup,
-      };
+      const { client } = oldest;
+      yield { ...toListed(row.entry), client, first: from.backup, last: until.backup };
     }
   }
   if (found > 0) return;

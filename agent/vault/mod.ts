@@ -10,6 +10,8 @@ export { rebuildCatalog } from "./rebuild_catalog.ts";
 export type { RebuildStep } from "./rebuild_catalog.ts";
 export { VaultReader } from "./vault_reader.ts";
 export type { RestorePlan } from "./restore_plan.ts";
+export { VaultExpirer } from "./vault_expirer.ts";
+export type { ExpiryItem } from "./expiry_plan.ts";
 export { verifyError } from "./verify.ts";
 export type { Finding, VerifyEvent, VerifyReport } from "./verify.ts";
 export type { BackupResult } from "../media/mod.ts";

@@ -7,6 +7,7 @@ import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { Catalog } from "../catalog/mod.ts";
 import { type Adoption, adoptMedia } from "./adopt_media.ts";
+import { applyMarks } from "./apply_marks.ts";
 import { MediaStore } from "./media_store.ts";
 import { vaultError } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
@@ -37,6 +38,7 @@ export function* rebuildCatalog(place: VaultPlace): Generator<RebuildStep> {
         done += 1;
         yield { adoption, done, total: complete.length };
       }
+      applyMarks(store, catalog);
     }
     removeDatabase(files, path, ["-wal", "-shm"]);
     files.rename(AT_CWD, fresh, AT_CWD, path);

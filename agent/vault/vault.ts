@@ -3,7 +3,9 @@
 //   vault/lock              locked by the daemon for as long as it lives; dies with it
 //   vault/publish.lock      locked while one job publishes
 //   vault/catalog.sqlite    what is published (-wal and -shm beside it)
-//   vault/media/            the media files (media_store.ts)
+//   vault/expire.lock       locked while one job expires backups
+//   vault/reserve           space that is given up when the disk is full (reserve.ts)
+//   vault/media/            the media files (media_store.ts) and marks beside them
 //
 // What `open` finds after a crash, and what becomes of it:
 //  - a partial media file was never finished: it is removed;
@@ -11,7 +13,9 @@
 //    cut off: it is adopted, that is, published now. When it does not read as a finished file it
 //    is none of ours or damaged: it is left alone and reported, for a backup is never deleted
 //    because it cannot be read. Without a catalog this makes the same one again, from the media;
-//  - the catalog itself rolls back what was not committed.
+//  - the catalog itself rolls back what was not committed;
+//  - marks of expired and pinned backups that the catalog does not have are brought into it, and of
+//    expired backups whose media file is gone the rows are removed (vault_expirer.ts).
 // A catalog that is damaged leaves the vault open but useless until it was made again from the
 // media: every call throws why (`requireSound`), as while it is being made.
 //
@@ -24,12 +28,14 @@ import type { Clock, Random } from "../../transport/runtime/runtime.ts";
 import { Catalog } from "../catalog/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
 import type { ChangedEntry, FoundEntry, ListedEntry } from "../control/daemon.ts";
+import { applyMarks } from "./apply_marks.ts";
 import { backupId, ID_RANDOM_BYTES } from "./backup_id.ts";
 import { adoptMedia } from "./adopt_media.ts";
 import { diffBackups } from "./diff_backups.ts";
 import { findEntries } from "./find_entries.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
-import { withVaultErrors } from "./vault_error.ts";
+import { Reserve } from "./reserve.ts";
+import { hasExpired, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
 export interface VaultOptions extends VaultPlace {
@@ -50,6 +56,7 @@ const NOTHING: VaultRecovery = { removedPartial: [], adopted: [], unreadable: []
 export class Vault {
   readonly #options: VaultOptions;
   readonly #lock: number;
+  readonly #store: MediaStore;
   #catalog: Catalog | null = null;
   #trouble: AgentError | null = null;
   /** While the catalog is made again: does that still go on? */
@@ -60,9 +67,10 @@ export class Vault {
   private constructor(options: VaultOptions, lock: number) {
     this.#options = options;
     this.#lock = lock;
-    const store = new MediaStore(options);
-    store.create();
-    this.recovery = this.#open((catalog) => recover(store, catalog)) ?? NOTHING;
+    this.#store = new MediaStore(options);
+    this.#store.create();
+    this.recovery = this.#open((catalog) => recover(this.#store, catalog)) ?? NOTHING;
+    new Reserve(options).restore(options.random);
   }
 
   /**
@@ -153,6 +161,26 @@ export class Vault {
     );
   }
 
+  /**
+   * Keeps a backup for ever, or lets retention decide about it again. Durable when it returns.
+   * @throws AgentError `not_found` | `no_space` | `failed`
+   */
+  pin(reference: string, pinned: boolean): CatalogBackup {
+    const doing = `pin backup "${reference}"`;
+    const { marks } = this.#store;
+    return withVaultErrors(doing, this.#options, () =>
+      this.#use((catalog) => {
+        const { backup } = catalog.backup(reference);
+        using held = marks.hold(backup);
+        if (held === null) throw hasExpired(backup);
+        if (pinned) marks.set(backup, "pinned");
+        else marks.remove(backup, "pinned");
+        this.#store.sync();
+        catalog.setPinned(backup, pinned);
+        return catalog.backup(backup);
+      }));
+  }
+
   /** Gives the vault back. Idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -175,7 +203,7 @@ export class Vault {
   #open<T>(body: (catalog: Catalog) => T): T | null {
     let catalog: Catalog | null = null;
     try {
-      catalog = Catalog.open(`${this.#options.directory}/catalog.sqlite`);
+      catalog = openCatalog(this.#options);
       const result = body(catalog);
       this.#catalog = catalog;
       return result;
@@ -199,10 +227,19 @@ export class Vault {
   }
 }
 
+/** On a full disk with the space of the reserve: SQLite needs some to open. */
+function openCatalog(place: VaultPlace): Catalog {
+  const path = `${place.directory}/catalog.sqlite`;
+  return new Reserve(place).use(
+    () => withVaultErrors("open catalog", place, () => Catalog.open(path)),
+    (error) => error instanceof AgentError && error.code === "no_space",
+  );
+}
+
 function recover(store: MediaStore, catalog: Catalog): VaultRecovery {
   const { complete, partial } = store.list();
   for (const backup of partial) store.removePartial(backup);
-  const known = new Set(catalog.backups().map((one) => one.backup));
+  const known = new Set(catalog.withExpired().map((one) => one.backup));
   const adopted: string[] = [];
   const unreadable: { backup: string; error: AgentError }[] = [];
   const unknown = complete.filter((one) => !known.has(one));
@@ -210,6 +247,7 @@ function recover(store: MediaStore, catalog: Catalog): VaultRecovery {
     if (error === null) adopted.push(backup);
     else unreadable.push({ backup, error });
   }
+  applyMarks(store, catalog);
   return { removedPartial: partial, adopted, unreadable };
 }
 

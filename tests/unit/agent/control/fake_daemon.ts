@@ -170,6 +170,7 @@ export const BACKUP: BackupDetail = {
   level: "full",
   parent: null,
   status: "ok",
+  pinned: false,
   files: 3,
   bytes: 4096,
   channels: CHANNELS,
@@ -353,6 +354,10 @@ export class FakeDaemon implements Daemon {
     throw new AgentError("not_found", `Cannot find backup "${reference}"`, {
       hint: "See backups.",
     });
+  }
+
+  pin(reference: string, pinned: boolean): BackupDetail {
+    return { ...this.backup(reference), pinned };
   }
 
   list(_reference: string, path: string | null): readonly ListedEntry[] {

@@ -118,8 +118,9 @@ export class FrameSender {
   #writeAgain(seq: number): void {
     const link = this.#link;
     const entry = this.#entryOf(seq);
-    // Another write of the frame that is under way carries the same bytes.
-    const due = link.failure === null && seq >= link.send.ackedFrames &&
+    // The endpoint may have been given back while our host was looked at. Another write of the frame
+    // that is under way carries the same bytes.
+    const due = !link.release.done && link.failure === null && seq >= link.send.ackedFrames &&
       (entry.slot === INLINE_SLOT || this.#writer.isFree(seq, entry.slot));
     if (!due) return;
     link.own.block.sentAgain++;

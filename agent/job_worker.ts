@@ -21,6 +21,7 @@ import { operatingError } from "./operating_error.ts";
 import {
   runServerDatabase,
   runServerFilesystem,
+  runServerRebuild,
   runServerValidate,
   runServerVerify,
 } from "./server/mod.ts";
@@ -108,6 +109,8 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerDatabase(session, task, prove);
     case "server-verify":
       return runServerVerify(session, task);
+    case "server-rebuild":
+      return runServerRebuild(session, task);
     case "server-validate":
       return runServerValidate(session, task, prove);
     case "client-filesystem":

@@ -16,7 +16,9 @@ import {
 import { arrayFault } from "./commands/array_fault.ts";
 import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
 import { backups, ls, show } from "./commands/backups.ts";
+import { catalogRebuild } from "./commands/catalog.ts";
 import { configCheck } from "./commands/config_check.ts";
+import { diff, find } from "./commands/find.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
@@ -48,8 +50,11 @@ export const COMMANDS: readonly Command[] = [
   backups,
   show,
   ls,
+  find,
+  diff,
   restore,
   verify,
+  catalogRebuild,
   status,
   jobs,
   job,
@@ -61,10 +66,7 @@ export const COMMANDS: readonly Command[] = [
 
 /** Commands of the contract that this version does not have. */
 export const LATER_COMMANDS: readonly string[] = [
-  "find",
-  "diff",
   "expire",
-  "catalog rebuild",
   "wal push",
   "wal get",
 ];
@@ -72,5 +74,4 @@ export const LATER_COMMANDS: readonly string[] = [
 /** Options of the contract that this version does not have, by command. */
 export const LATER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   restore: ["to-time", "to-lsn", "to-name"],
-  verify: ["subset"],
 };

@@ -49,7 +49,14 @@ export interface ClientEntry {
   readonly waitMs: number;
   /** Network connections of a job (Fig. 4). */
   readonly connections: 1 | 2;
+  /** How often a backup of the client's files is full; null: only when asked for. */
+  readonly fullEvery: FullEvery | null;
 }
+
+/** After so much time, or as every n-th. */
+export type FullEvery =
+  | { readonly kind: "time"; readonly ms: number }
+  | { readonly kind: "count"; readonly count: number };
 
 export type DatabaseEntry =
   | { readonly name: string; readonly kind: "sqlite"; readonly path: string }

@@ -7,6 +7,7 @@ export type {
   Config,
   ControlAddress,
   DatabaseEntry,
+  FullEvery,
   NetworkConfig,
   ServerConfig,
   StgConfig,

@@ -63,5 +63,6 @@ function clientEntry({ key, value }: ReadPart<ClientPart>): ClientEntry {
     channel: value.channel,
     waitMs: value.wait,
     connections: value.connections,
+    fullEvery: value.full_every ?? null,
   };
 }

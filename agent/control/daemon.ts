@@ -17,6 +17,8 @@ export type JobKind =
   | "restore-filesystem"
   | "restore-database"
   | "verify"
+  /** Makes the catalog again from the media. */
+  | "rebuild-catalog"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
   | "validate";
 
@@ -114,7 +116,14 @@ export type JobRequest =
     readonly database: string;
     readonly target: string | null;
   }
-  | { readonly kind: "verify"; readonly backups: readonly string[]; readonly data: boolean };
+  | {
+    readonly kind: "verify";
+    readonly backups: readonly string[];
+    readonly data: boolean;
+    /** The n-th of m parts; all m together look at everything once. */
+    readonly subset: { readonly part: number; readonly of: number } | null;
+  }
+  | { readonly kind: "rebuild-catalog" };
 
 export interface JobView {
   readonly job: string;
@@ -136,7 +145,10 @@ export interface BackupView {
   /** Name of the database, null for file systems. */
   readonly database: string | null;
   readonly time: string;
+  /** An incremental backup holds what changed since its parent; it presents the whole tree. */
+  readonly level: "full" | "incremental";
   readonly status: "ok" | "incomplete";
+  /** What its own media hold. */
   readonly files: number;
   readonly bytes: number;
   readonly channels: ChannelBytes;
@@ -144,6 +156,8 @@ export interface BackupView {
 }
 
 export interface BackupDetail extends BackupView {
+  /** The backup that an incremental one builds on. */
+  readonly parent: string | null;
   readonly paths: readonly string[];
   readonly exclude: readonly string[];
   readonly seconds: number;
@@ -167,6 +181,35 @@ export interface ListedEntry {
   /** RFC 3339 with nanoseconds, UTC. */
   readonly mtime: string;
   readonly target: string | null;
+}
+
+/** One line of `find`: a state of a path, and the first and last backup that have it. */
+export interface FoundEntry extends ListedEntry {
+  readonly client: string;
+  readonly first: string;
+  readonly last: string;
+}
+
+export type ChangeReason =
+  | "type"
+  | "size"
+  | "mtime"
+  | "mode"
+  | "owner"
+  | "target"
+  | "device"
+  | "inode"
+  | "ctime";
+
+/** One line of `diff`. */
+export interface ChangedEntry {
+  readonly change: "added" | "removed" | "changed";
+  readonly path: string;
+  readonly pathBase64: string | null;
+  readonly type: string;
+  readonly bytes: number;
+  /** How it changed; none of what was added or removed. */
+  readonly reasons: readonly ChangeReason[];
 }
 
 export interface StgView {
@@ -286,7 +329,7 @@ export interface Daemon {
   stgs(): readonly StgView[];
   /** The emulated arrays that its groups lie on and that are attached now. */
   arrays(): readonly ArrayView[];
-  /** Sets every channel to a client up and gives it up again. Server only, as the four below. */
+  /** Sets every channel to a client up and gives it up again. Server only, as all below. */
   validate(client: string): Promise<ValidationView>;
   /** Newest last. */
   backups(): readonly BackupView[];
@@ -294,4 +337,8 @@ export interface Daemon {
   backup(reference: string): BackupDetail;
   /** Immediate children of `path`, or the object itself; without a path the roots. */
   list(reference: string, path: string | null): readonly ListedEntry[];
+  /** What a glob matches in any backup. */
+  find(glob: string): Promise<readonly FoundEntry[]>;
+  /** What changed from one backup to another. */
+  diff(before: string, after: string): Promise<readonly ChangedEntry[]>;
 }

@@ -8,6 +8,8 @@ import type { ArrayView } from "./array_view.ts";
 import type {
   BackupDetail,
   BackupView,
+  ChangedEntry,
+  FoundEntry,
   JobEventBody,
   JobView,
   ListedEntry,
@@ -90,6 +92,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
     "restore-filesystem",
     "restore-database",
     "verify",
+    "rebuild-catalog",
     "validate",
   ]),
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
@@ -116,6 +119,7 @@ const backupShape = {
   kind: z.enum(["filesystem", "postgresql", "sqlite", "command"]),
   database: z.string().nullable(),
   time: z.string(),
+  level: z.enum(["full", "incremental"]),
   status: z.enum(["ok", "incomplete"]),
   files: count,
   bytes: count,
@@ -127,6 +131,7 @@ export const backupViewSchema: z.ZodType<BackupView> = z.looseObject(backupShape
 
 export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
   ...backupShape,
+  parent: z.string().nullable(),
   paths: z.array(z.string()),
   exclude: z.array(z.string()),
   seconds: count,
@@ -135,7 +140,7 @@ export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
   skipped: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
 });
 
-export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
+const listedShape = {
   path: z.string(),
   pathBase64: z.string().nullable(),
   type: z.string(),
@@ -145,6 +150,26 @@ export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
   bytes: count,
   mtime: z.string(),
   target: z.string().nullable(),
+};
+
+export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject(listedShape);
+
+export const foundEntrySchema: z.ZodType<FoundEntry> = z.looseObject({
+  ...listedShape,
+  client: z.string(),
+  first: z.string(),
+  last: z.string(),
+});
+
+export const changedEntrySchema: z.ZodType<ChangedEntry> = z.looseObject({
+  change: z.enum(["added", "removed", "changed"]),
+  path: z.string(),
+  pathBase64: z.string().nullable(),
+  type: z.string(),
+  bytes: count,
+  reasons: z.array(
+    z.enum(["type", "size", "mtime", "mode", "owner", "target", "device", "inode", "ctime"]),
+  ),
 });
 
 export const stgViewSchema: z.ZodType<StgView> = z.looseObject({

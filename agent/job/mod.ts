@@ -18,6 +18,7 @@ export type {
   NetworkPart,
   ServerDatabaseTask,
   ServerFilesystemTask,
+  ServerRebuildTask,
   ServerValidateTask,
   ServerVerifyTask,
   StgAccess,

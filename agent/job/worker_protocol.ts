@@ -61,6 +61,8 @@ export interface ServerFilesystemTask extends TaskBase {
       readonly backup: string;
       readonly paths: readonly string[];
       readonly exclude: readonly string[];
+      /** Asked for a full backup. */
+      readonly full: boolean;
     }
     | {
       readonly type: "restore";
@@ -87,6 +89,14 @@ export interface ServerVerifyTask extends TaskBase {
   readonly vault: string;
   readonly backups: readonly string[];
   readonly data: boolean;
+  /** The n-th of m parts, null for everything. */
+  readonly subset: { readonly part: number; readonly of: number } | null;
+}
+
+/** Makes the catalog again from the media. */
+export interface ServerRebuildTask extends TaskBase {
+  readonly kind: "server-rebuild";
+  readonly vault: string;
 }
 
 /** Looks whether the channels to a client work; moves nothing. */
@@ -122,6 +132,7 @@ export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerRebuildTask
   | ServerValidateTask
   | ClientFilesystemTask
   | ClientDatabaseTask;

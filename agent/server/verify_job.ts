@@ -1,4 +1,5 @@
-// Verification on the server's worker thread: the vault proves its backups, one after the other.
+// Verification on the server's worker thread: the vault proves its media, one file after the other.
+// A backup that is named is proved with all the media that hold what it presents.
 
 import type { ServerVerifyTask, WorkerResult, WorkerSession } from "../job/mod.ts";
 import { type Finding, VaultReader, verifyError, type VerifyReport } from "../vault/mod.ts";
@@ -11,12 +12,12 @@ export async function runServerVerify(
   using reader = VaultReader.open({ directory: task.vault, files: session.runtime.files });
   session.running("verify");
   const references = task.backups.length > 0
-    ? task.backups
+    ? [...new Set(task.backups.flatMap((named) => [...reader.mediaOf(named), named]))]
     : reader.backups().map((one) => one.backup);
   const reports: VerifyReport[] = [];
   let bytes = 0;
   for (const reference of references) {
-    const verification = reader.verify(reference, { data: task.data });
+    const verification = reader.verify(reference, task);
     let looked = 0;
     let step = verification.next();
     while (!step.done) {

@@ -15,6 +15,15 @@ export const MAX_SELECTION_CACHE = 16_384;
 /** Hard-link sets whose data lies outside a selection: their names are kept in memory. */
 export const MAX_REDIRECTS = 100_000;
 
+/** Entries that `agent find` lists: beyond that nobody reads on. */
+export const MAX_FOUND = 100_000;
+
+/** Differences that `agent diff` lists. */
+export const MAX_DIFFERENCES = 1_000_000;
+
+/** Rows of the catalog between two moments for the daemon's other work, a few ms. */
+export const STEP_ROWS = 512;
+
 /** Findings that one verification lists; further ones are only counted. */
 export const MAX_FINDINGS = 1000;
 

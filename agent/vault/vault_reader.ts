@@ -3,9 +3,12 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { Catalog, REBUILD_HINT } from "../catalog/mod.ts";
-import type { CatalogBackup } from "../catalog/mod.ts";
+import type { CatalogBackup, CatalogRow, SourceName } from "../catalog/mod.ts";
+import { splitPath } from "../catalog/mod.ts";
+import type { Entry } from "../entry.ts";
 import type { MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
+import { compareWalkOrder } from "../walk_order.ts";
 import { MediaStore } from "./media_store.ts";
 import { planRestore } from "./restore_plan.ts";
 import type { RestorePlan } from "./restore_plan.ts";
@@ -13,7 +16,18 @@ import { readRestoreRecords } from "./restore_records.ts";
 import { withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 import { verifyBackup } from "./verify.ts";
-import type { VerifyEvent, VerifyReport } from "./verify.ts";
+import type { VerifyEvent, VerifyOptions, VerifyReport } from "./verify.ts";
+
+/** A row and where a walk finds it. */
+export type ParentRowAt = Entry & {
+  readonly directory: Uint8Array;
+  readonly name: Uint8Array;
+  readonly unsettled: boolean;
+};
+
+function placed(row: CatalogRow, directory: Uint8Array, name: Uint8Array): ParentRowAt {
+  return { ...row.entry, directory, name, unsettled: row.unsettled };
+}
 
 export class VaultReader {
   readonly #store: MediaStore;
@@ -59,15 +73,51 @@ export class VaultReader {
     return planRestore(source, include);
   }
 
+  /**
+   * The latest backup of a source and those that it builds on, the full one first; none when the
+   * source was never backed up.
+   */
+  chainOf(source: SourceName): CatalogBackup[] {
+    const latest = this.#catalog.latestOf(source);
+    return latest === null ? [] : this.#catalog.chain(latest);
+  }
+
+  /**
+   * The rows that a backup sees, as the client of an incremental one needs them: the source's
+   * paths under the directory "", then everything below them by directory, in the order of a walk.
+   */
+  *parentRows(reference: string): Generator<ParentRowAt> {
+    const backup = this.#catalog.backup(reference);
+    const roots = backup.paths.map((path) => new TextEncoder().encode(path))
+      .sort(compareWalkOrder);
+    for (const root of roots) {
+      const row = this.#catalog.row(backup, root);
+      if (row !== null) yield placed(row, new Uint8Array(0), root);
+    }
+    for (const root of roots) {
+      for (const row of this.#catalog.rowsBelow(backup, root)) {
+        const { parent, name } = splitPath(row.entry.path);
+        yield placed(row, parent, name);
+      }
+    }
+  }
+
   /** The records of a plan, one frame in memory at a time. @throws AgentError `damaged` */
   restoreRecords(plan: RestorePlan): Generator<RestoreRecord> {
     return readRestoreRecords(plan, (media) => this.#openMedia(media));
   }
 
-  /** Verifies one backup. @throws AgentError `not_found` */
+  /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */
+  mediaOf(reference: string): string[] {
+    const numbers = this.#catalog.mediaOf(this.#catalog.backup(reference));
+    return this.#catalog.backups().filter((one) => numbers.includes(one.number))
+      .map((one) => one.backup);
+  }
+
+  /** Verifies the media file of one backup. @throws AgentError `not_found` */
   verify(
     reference: string,
-    options: { readonly data: boolean },
+    options: VerifyOptions,
   ): Generator<VerifyEvent, VerifyReport> {
     const parts = { catalog: this.#catalog, store: this.#store };
     return verifyBackup(parts, this.#catalog.backup(reference), options);

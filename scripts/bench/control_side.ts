@@ -68,5 +68,7 @@ function silentDaemon(): Daemon {
     backups: () => [],
     backup: never,
     list: never,
+    find: never,
+    diff: never,
   };
 }

@@ -27,7 +27,13 @@ async function open(options: JobBedOptions): Promise<JobBed> {
 }
 
 function backup(bed: JobBed) {
-  return bed.run({ type: "backup", backup: BACKUP, paths: [bed.path("data")], exclude: [] });
+  return bed.run({
+    type: "backup",
+    backup: BACKUP,
+    paths: [bed.path("data")],
+    exclude: [],
+    full: false,
+  });
 }
 
 function restore(bed: JobBed) {
@@ -38,7 +44,7 @@ function restore(bed: JobBed) {
 /** Findings of `verify --data`. */
 function findings(bed: JobBed): string {
   using reader = VaultReader.open({ directory: bed.path("vault"), files: runtime.files });
-  const verification = reader.verify(BACKUP, { data: true });
+  const verification = reader.verify(BACKUP, { data: true, subset: null });
   let step = verification.next();
   while (!step.done) step = verification.next();
   return verifyError([step.value])?.message ?? "none";

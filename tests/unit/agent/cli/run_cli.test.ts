@@ -41,9 +41,11 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["restore latest --target d --overwrite alway", 2, 'Did you mean "always"?'],
   ["restore latest --database app --include x", 2, "Cannot use option --include"],
   ["restore latest --target d --to-time now", 2, "not part of this version"],
-  ["verify --subset 1/2", 2, "not part of this version"],
+  ["verify --subset 3/2", 2, "need N/M with N from 1 to M"],
+  ["find /none/here", 1, "no backup has it"],
+  ["diff latest", 2, "found too few arguments, need B2"],
   ["validate nobody", 10, 'Cannot find client "nobody"'],
-  ["catalog rebuild", 2, "not part of this version"],
+  ["expire", 2, "not part of this version"],
   ["--role sever", 2, 'Did you mean "server"?'],
   ["--config x", 2, "--role"],
   ["array create a --volumes 0 --size 1M", 2, "a whole number from 1 to 256"],
@@ -123,7 +125,7 @@ describe("runCli() starts jobs", () => {
         overwrite: "refuse",
       },
       { kind: "restore-database", backup: "latest:app", database: "app", target: null },
-      { kind: "verify", backups: ["b1", "b2"], data: true },
+      { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
     ]);
   });
 

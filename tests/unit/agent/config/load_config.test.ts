@@ -69,6 +69,7 @@ describe("loadConfig", () => {
         channel: "prefer-storage",
         waitMs: 5000,
         connections: 2,
+        fullEvery: null,
       }],
     });
   });

@@ -119,8 +119,8 @@ export class FrameSender {
     const link = this.#link;
     const entry = this.#entryOf(seq);
     const { phase } = link.state;
-    // The connection may have ended while our host was looked at. Another write of the frame that is
-    // under way carries the same bytes.
+    // The connection may have ended while our host was looked at. Another write of the frame that
+    // is under way carries the same bytes.
     const due = (phase === "open" || phase === "closing") && seq >= link.send.ackedFrames &&
       (entry.slot === INLINE_SLOT || this.#writer.isFree(seq, entry.slot));
     if (!due) return;

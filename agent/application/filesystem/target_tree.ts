@@ -126,7 +126,8 @@ export class TargetTree {
   /** Completes and closes all directories; after a failure call it again for those left. */
   finish(): void {
     while (this.#levels.length > 1) this.#leave();
-    for (const path of this.#unnamed.values()) {
+    for (const [key, path] of this.#unnamed) {
+      this.#unnamed.delete(key); // Also when it fails: the next call is for the others.
       const descriptor = this.openPath(path);
       try {
         this.#files.changeMode(descriptor, ".", PARENT_MODE);

@@ -192,7 +192,9 @@ class JobGroups {
 }
 
 function lentGroups(task: WorkerTask): [string, StgAccess][] {
-  if (task.kind === "server-verify") return [];
+  if (
+    task.kind === "server-verify" || task.kind === "server-rebuild" || task.kind === "server-expire"
+  ) return [];
   if (task.kind === "client-filesystem" || task.kind === "client-database") {
     return Object.entries(task.stgs);
   }

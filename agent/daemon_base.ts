@@ -6,7 +6,9 @@ import type { ArrayView } from "./control/array_view.ts";
 import type {
   BackupDetail,
   BackupView,
+  ChangedEntry,
   Daemon,
+  FoundEntry,
   JobEvent,
   JobRequest,
   JobView,
@@ -48,6 +50,11 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     });
   }
 
+  /** Why no job can run, null while one can. */
+  protected get trouble(): AgentError | null {
+    return null;
+  }
+
   abstract startJob(request: JobRequest): JobView;
 
   status(): StatusView {
@@ -57,10 +64,11 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       role: this.role,
       name: this.#name,
       version: VERSION,
-      ready: !this.stopping.signal.aborted,
-      reasons: stgs.flatMap(({ name, reason }) =>
-        reason === null ? [] : [`stg ${name}: ${reason}`]
-      ),
+      ready: !this.stopping.signal.aborted && this.trouble === null,
+      reasons: [
+        ...(this.trouble === null ? [] : [this.trouble.message]),
+        ...stgs.flatMap(({ name, reason }) => reason === null ? [] : [`stg ${name}: ${reason}`]),
+      ],
       uptimeSeconds: Math.round((clock.monotonicMs() - this.#startedMs) / 1000),
       residentBytes: process.residentBytes(),
       stgs,
@@ -108,8 +116,20 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     throw this.#serverOnly();
   }
 
+  pin(_reference: string, _pinned: boolean): BackupDetail {
+    throw this.#serverOnly("pin a backup");
+  }
+
   list(_reference: string, _path: string | null): readonly ListedEntry[] {
     throw this.#serverOnly();
+  }
+
+  find(_glob: string): Promise<readonly FoundEntry[]> {
+    return Promise.reject(this.#serverOnly("search backups"));
+  }
+
+  diff(_before: string, _after: string): Promise<readonly ChangedEntry[]> {
+    return Promise.reject(this.#serverOnly("compare backups"));
   }
 
   /** Cancels the jobs, closes what listens, gives the host ids back. */

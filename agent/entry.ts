@@ -51,3 +51,19 @@ export interface IndexRow {
   readonly tarOffset: number;
   readonly tarBytes: number;
 }
+
+/**
+ * What a backup says of a path beside its members. `deleted`: it and all below it are gone since
+ * the parent, or its member is void. `unsettled`: what was read may be of another moment than the
+ * entry, so the next incremental backup reads it again.
+ */
+export interface IndexNote {
+  readonly kind: "deleted" | "unsettled";
+  readonly path: Uint8Array;
+}
+
+/** Index rows of some frames and the notes that travel with them. */
+export interface IndexPage {
+  readonly rows: readonly IndexRow[];
+  readonly notes: readonly IndexNote[];
+}

@@ -20,7 +20,9 @@ import type { FromWorker, NetworkPart, ToWorker, WorkerResult, WorkerTask } from
 import { operatingError } from "./operating_error.ts";
 import {
   runServerDatabase,
+  runServerExpire,
   runServerFilesystem,
+  runServerRebuild,
   runServerValidate,
   runServerVerify,
 } from "./server/mod.ts";
@@ -108,6 +110,10 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerDatabase(session, task, prove);
     case "server-verify":
       return runServerVerify(session, task);
+    case "server-rebuild":
+      return runServerRebuild(session, task);
+    case "server-expire":
+      return runServerExpire(session, task);
     case "server-validate":
       return runServerValidate(session, task, prove);
     case "client-filesystem":

@@ -19,6 +19,18 @@ export interface DataRecord {
   readonly contentBytes: number;
 }
 
+/**
+ * Incremental backup, server to client, each on demand: rows of the parent as one zstd frame
+ * (application/filesystem/parent_rows.ts); one without rows ends them.
+ */
+export interface ParentChunk {
+  /** 0, 1, 2, … */
+  readonly index: number;
+  readonly frame: Uint8Array;
+  /** Size of the frame's content. */
+  readonly rowBytes: number;
+}
+
 /** A part of a frame's content. */
 export interface Piece {
   readonly offset: number;

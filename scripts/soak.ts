@@ -48,6 +48,16 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/integration/crash.test.ts",
     env: (seed) => ({ CRASH_SEED: String(seed) }),
   },
+  incremental: {
+    about: "histories of a tree: every backup of it restores, media and catalog agree",
+    file: "tests/unit/agent/incremental/incremental_model.test.ts",
+    env: (seed) => ({ INCREMENTAL_SEED: String(seed), INCREMENTAL_STEPS: "12" }),
+  },
+  expiry: {
+    about: "backups, pins and expiries: what is kept restores, before and after a rebuild",
+    file: "tests/unit/agent/vault/expiry_model.test.ts",
+    env: (seed) => ({ EXPIRY_SEED: String(seed), EXPIRY_STEPS: "25" }),
+  },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",
@@ -81,7 +91,7 @@ async function runProgram({ program }: Program, args: readonly string[]): Promis
 const [name = "", ...rest] = Deno.args;
 const campaign = CAMPAIGNS[name];
 if (campaign === undefined) {
-  for (const [known, { about }] of Object.entries(CAMPAIGNS)) say(`${known.padEnd(8)} ${about}`);
+  for (const [known, { about }] of Object.entries(CAMPAIGNS)) say(`${known.padEnd(11)} ${about}`);
   Deno.exit(name === "" ? 0 : 2);
 }
 if ("program" in campaign) Deno.exit(await runProgram(campaign, rest));

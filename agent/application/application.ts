@@ -43,8 +43,12 @@ export interface Totals {
   readonly bytes: number;
 }
 
-/** Pull a record, send it, yield to the event loop, pull the next. `return()` frees everything. */
-export type Producer = Generator<DataRecord, Totals, void>;
+/**
+ * Pull a record, send it, yield to the event loop, pull the next. Null stands for no record: it
+ * waits for what its caller gets it, or has worked for long and lets the event loop run.
+ * `return()` frees everything.
+ */
+export type Producer = Generator<DataRecord | null, Totals, void>;
 
 /** Feed the records in order, then `finish`; or `abort`, after any error too. */
 export interface Consumer {

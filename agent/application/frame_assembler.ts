@@ -4,11 +4,17 @@
 // belongs to the frame that holds the first byte of its member; sequence numbers have no gap.
 
 import { assert } from "../../transport/ground/assert.ts";
-import type { Entry, IndexRow } from "../entry.ts";
+import type { Entry, IndexNote, IndexRow } from "../entry.ts";
 import { encodeIndexRows } from "../media/index_rows.ts";
 import { compressFrame } from "../media/zstd.ts";
 import type { DataRecord } from "../record.ts";
-import { DEFAULT_FRAME_BYTES, MAX_FRAME_BYTES, MIN_FRAME_BYTES } from "./limits.ts";
+import {
+  DEFAULT_FRAME_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_FRAME_NOTE_BYTES,
+  MAX_FRAME_NOTES,
+  MIN_FRAME_BYTES,
+} from "./limits.ts";
 
 export interface FrameOptions {
   /** zstd level. */
@@ -24,6 +30,8 @@ export class FrameAssembler {
   #frameOffset = 0;
   #sequence = 0;
   #rows: IndexRow[] = [];
+  #notes: IndexNote[] = [];
+  #noteBytes = 0;
   #contentBytes = 0;
   #totalFiles = 0;
   #totalBytes = 0;
@@ -65,6 +73,24 @@ export class FrameAssembler {
     this.#totalFiles++;
   }
 
+  /** True when the next note belongs into another frame. */
+  get notesAreFull(): boolean {
+    return this.#notes.length >= MAX_FRAME_NOTES || this.#noteBytes >= MAX_FRAME_NOTE_BYTES;
+  }
+
+  /** Notes something about a path. */
+  addNote(note: IndexNote): void {
+    assert(!this.notesAreFull, "a frame with too many notes is cut");
+    this.#notes.push(note);
+    this.#noteBytes += note.path.length;
+  }
+
+  /** Takes a member out of the totals: another one takes its place, or none. */
+  discount(contentBytes: number): void {
+    this.#totalFiles--;
+    this.#totalBytes -= contentBytes;
+  }
+
   /** Takes `count` bytes of the window, of which `contentBytes` are source content. */
   advance(count: number, contentBytes: number): void {
     assert(count <= this.room, "what is written fits the frame");
@@ -87,13 +113,15 @@ export class FrameAssembler {
       sequence: this.#sequence++,
       frame: compressFrame(this.#buffer.subarray(0, this.#fill), this.#level),
       tarBytes: this.#fill,
-      rows: encodeIndexRows(this.#rows),
+      rows: encodeIndexRows(this.#rows, this.#notes),
       rowCount: this.#rows.length,
       contentBytes: this.#contentBytes,
     };
     this.#frameOffset += this.#fill;
     this.#fill = 0;
     this.#rows = [];
+    this.#notes = [];
+    this.#noteBytes = 0;
     this.#contentBytes = 0;
     return record;
   }

@@ -1,6 +1,7 @@
 // Limits of the applications, each with unit and reason.
 
 import { assert } from "../../transport/ground/assert.ts";
+import { MAX_PATH_BYTES } from "../tar/limits.ts";
 
 /** Tar bytes that one zstd frame of the media format may hold. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
@@ -17,6 +18,31 @@ export const MIN_FRAME_BYTES = 8 * 1024;
 
 /** Readings of a small file that changes meanwhile; then the last is stored, with a warning. */
 export const MAX_READ_TRIES = 3;
+
+/**
+ * Transmissions of a large file that changes meanwhile; then the last is stored, with a warning.
+ * Each costs the whole file.
+ */
+export const MAX_STREAM_TRIES = 2;
+
+/**
+ * A change so short before the look at a file, in ms, may be followed by one with the same times:
+ * kernels stamp by ticks of up to 10 ms, network file systems are slower.
+ */
+export const SETTLED_AFTER_MS = 100;
+
+/** Entries after which a producer that finds nothing to send lets the event loop run. */
+export const BREATHE_ENTRIES = 512;
+
+/** Notes of one frame, as a count and in bytes of their paths: a message has a limit. */
+export const MAX_FRAME_NOTES = 16_384;
+export const MAX_FRAME_NOTE_BYTES = 1024 * 1024;
+
+/** Bytes of parent rows that travel at once: some 5000 rows. */
+export const PARENT_CHUNK_BYTES = 256 * 1024;
+
+/** Largest chunk of parent rows that is taken: one row with the longest path and target fits. */
+export const MAX_PARENT_CHUNK_BYTES = PARENT_CHUNK_BYTES + 256 * 1024;
 
 /**
  * Directory descriptors that a walk or a restore holds at once: well below the usual limit of 1024
@@ -45,5 +71,9 @@ export const SQLITE_BUSY_MS = 10_000;
 /** Entries between two looks at the clock while files are counted for progress. */
 export const SCAN_CHECK_ENTRIES = 64;
 
+assert(
+  MAX_PARENT_CHUNK_BYTES >= PARENT_CHUNK_BYTES + 3 * MAX_PATH_BYTES,
+  "a chunk takes the row that fills it: a directory, a name and a target",
+);
 assert(MIN_FRAME_BYTES <= DEFAULT_FRAME_BYTES, "the smallest frame is not above ours");
 assert(DEFAULT_FRAME_BYTES <= MAX_FRAME_BYTES, "our frames are within the format");

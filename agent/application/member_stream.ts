@@ -5,10 +5,11 @@
 // meanwhile: a shorter one is filled with zeros, a longer one is cut.
 
 import type { Files, FileStat } from "../../transport/runtime/files.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry, IndexNote } from "../entry.ts";
 import type { DataRecord } from "../record.ts";
 import {
   BLOCK_BYTES,
+  encodeFiller,
   encodeMemberHeader,
   MAX_SPARSE_EXTENTS,
   paddingBytes,
@@ -131,6 +132,18 @@ export function* streamMember(
   yield* appendBytes(frames, new Uint8Array(paddingBytes(plan.contentBytes)));
   if (failure !== null) throw failure;
   return complete;
+}
+
+/** Notes something about a path, in a frame of its own when the present one has many notes. */
+export function* addNote(
+  frames: FrameAssembler,
+  note: IndexNote,
+): Generator<DataRecord, void, void> {
+  if (frames.notesAreFull) {
+    if (frames.isEmpty) frames.append(encodeFiller());
+    yield frames.cut();
+  }
+  frames.addNote(note);
 }
 
 /** Ends the stream: two blocks of zeros and the last frame. */

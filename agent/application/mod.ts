@@ -2,8 +2,11 @@
 
 export { makesIncomplete } from "./application.ts";
 export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from "./application.ts";
-export { MAX_FRAME_BYTES } from "./limits.ts";
+export { MAX_FRAME_BYTES, MAX_PARENT_CHUNK_BYTES } from "./limits.ts";
 export { compileExclude } from "./filesystem/exclude.ts";
+export { encodeParentRows } from "./filesystem/parent_rows.ts";
+export type { PlacedRow } from "./filesystem/parent_rows.ts";
+export type { ParentFeed } from "./filesystem/parent_tree.ts";
 export { produceFilesystem } from "./filesystem/produce.ts";
 export type { ProduceFilesystemOptions } from "./filesystem/produce.ts";
 export { FilesystemRestorer } from "./filesystem/restorer.ts";

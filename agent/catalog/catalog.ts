@@ -3,10 +3,11 @@
 // Life cycle: `Catalog.open` makes one connection; every thread has its own; whoever opened it
 // closes it. Readers never wait for an import. Statements are short-lived and belong to a call.
 
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { BackupDetail } from "../control/daemon.ts";
 import type { ListedEntry } from "../control/daemon.ts";
 import type { IndexRow } from "../entry.ts";
+import { walkKey, walkRange } from "../walk_order.ts";
 import type { BackupKind, MediaReader, Skipped } from "../media/mod.ts";
 import {
   type Columns,
@@ -17,7 +18,8 @@ import {
   splitPath,
   textOf,
 } from "./entry_row.ts";
-import { importMedia } from "./import_media.ts";
+import * as expiry from "./expiry.ts";
+import { importMedia, sourceKey } from "./import_media.ts";
 import { listPath, listRoots, SEEN } from "./listing.ts";
 import { resolveReference } from "./reference.ts";
 import { openDatabase } from "./schema.ts";
@@ -28,16 +30,43 @@ export interface CatalogBackup extends BackupDetail {
   readonly number: number;
   /** Number of the full backup that its rows belong to. */
   readonly generation: number;
+  /** Id of its source: what the same client, kind, paths and excludes have in common. */
+  readonly source: number;
   readonly skippedCount: number;
+  /** Expired: it is listed no more, and there only because others need what its media hold. */
+  readonly expired: boolean;
 }
 
 /** A row of a backup and the number of the backup whose media file holds its member. */
 export interface CatalogRow extends IndexRow {
   readonly media: number;
+  /** True when what was read may be of another moment than the entry. */
+  readonly unsettled: boolean;
 }
 
-const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude
-  FROM backups b JOIN sources s ON s.id = b.source ORDER BY b.number`;
+/** A row and the interval of backups that see it: [first, end), open when `end` is null. */
+export interface Version {
+  readonly row: CatalogRow;
+  readonly first: number;
+  readonly end: number | null;
+}
+
+/** Names a source: what makes backups build on one another. */
+export interface SourceName {
+  readonly client: string;
+  readonly kind: BackupKind;
+  readonly database: string | null;
+  readonly paths: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude,
+    p.backup AS parent_backup
+  FROM backups b JOIN sources s ON s.id = b.source LEFT JOIN backups p ON p.number = b.parent
+  ORDER BY b.number`;
+/** The range of all directories' keys. */
+const EVERYTHING = { first: new Uint8Array(0), end: Uint8Array.of(1) } as const;
+const EVERYWHERE = [EVERYTHING.first, EVERYTHING.end] as const;
 const ROWS = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN directories d ON d.id = e.directory`;
 
 export class Catalog {
@@ -59,6 +88,11 @@ export class Catalog {
 
   /** Published backups, newest last. */
   backups(): CatalogBackup[] {
+    return this.withExpired().filter(({ expired }) => !expired);
+  }
+
+  /** The same with the expired ones whose rows are still there. */
+  withExpired(): CatalogBackup[] {
     return this.#run("read", () => this.#database.prepare(BACKUPS).all().map(toBackup));
   }
 
@@ -102,6 +136,75 @@ export class Catalog {
     this.#run("write", () => importMedia(this.#database, media, { number }));
   }
 
+  /** Marks backups as expired. @throws AgentError `no_space` | `busy` | `failed` */
+  markExpired(backups: readonly string[]): void {
+    this.#run("write", () => expiry.markExpired(this.#database, backups));
+  }
+
+  /** Says that a backup is pinned, or no more. @throws AgentError `no_space` | `busy` | `failed` */
+  setPinned(backup: string, pinned: boolean): void {
+    this.#run("write", () => expiry.setPinned(this.#database, backup, pinned));
+  }
+
+  /** Removes an expired backup whose media file is gone; yields between its transactions. */
+  *forget(backup: CatalogBackup): Generator<void> {
+    const steps = expiry.forget(this.#database, backup);
+    while (this.#run("write", () => steps.next()).done !== true) yield;
+  }
+
+  /** The newest published backup of a source, null when there is none. */
+  latestOf(source: SourceName): CatalogBackup | null {
+    const { key } = sourceKey(source);
+    return this.backups().findLast((one) => sourceKey(sourceOf(one)).key === key) ?? null;
+  }
+
+  /** The backups that one builds on and itself: the full one first. */
+  chain(backup: CatalogBackup): CatalogBackup[] {
+    return this.withExpired().filter((one) =>
+      one.generation === backup.generation && one.number <= backup.number
+    );
+  }
+
+  /** Numbers of the backups whose media files hold what a backup sees. */
+  mediaOf(backup: CatalogBackup): number[] {
+    const sql = `SELECT DISTINCT e.media AS media FROM entries e WHERE ${SEEN} ORDER BY e.media`;
+    return this.#run(
+      "read",
+      () => this.#database.prepare(sql).all(...seenBy(backup)).map((row) => numberOf(row, "media")),
+    );
+  }
+
+  /** The rows of everything below a path in the order of a walk, without the path itself. */
+  rowsBelow(backup: CatalogBackup, path: Uint8Array): Generator<CatalogRow> {
+    const { first, end } = walkRange(path);
+    return this.#inWalkOrder(SEEN, [backup.source, first, end, ...seenBy(backup)]);
+  }
+
+  /** The rows that a backup sees and `unlike` does not, in the order of a walk. */
+  rowsInWalkOrder(backup: CatalogBackup, unlike: CatalogBackup): Generator<CatalogRow> {
+    const sameLine = backup.generation === unlike.generation;
+    const seen = sameLine ? `${SEEN} AND NOT (${SEEN})` : SEEN;
+    const line = sameLine ? seenBy(unlike) : [];
+    return this.#inWalkOrder(seen, [backup.source, ...EVERYWHERE, ...seenBy(backup), ...line]);
+  }
+
+  /** Every state of what is below a path in the line of backups of `full`, first state first. */
+  *versions(full: CatalogBackup, path: Uint8Array): Generator<Version> {
+    // The root's own parent is "": everything.
+    const { first, end } = path.length === 0 ? EVERYTHING : walkRange(path);
+    const found = this.#columns(
+      `SELECT ${ENTRY_COLUMNS}, e.first, e."end" FROM directories d
+        CROSS JOIN entries e ON e.directory = d.id
+        WHERE d.source = ? AND d.key >= ? AND d.key < ? AND e.generation = ?
+        ORDER BY d.key, e.name, e.first`,
+      [full.source, first, end, full.generation],
+    );
+    for (const columns of found) {
+      const closed = columns["end"] === null ? null : numberOf(columns, "end");
+      yield { row: toRow(columns), first: numberOf(columns, "first"), end: closed };
+    }
+  }
+
   /** All rows that a backup sees, in no particular order. */
   rows(backup: CatalogBackup): Generator<CatalogRow> {
     return this.#iterate(`WHERE ${SEEN}`, seenBy(backup));
@@ -128,8 +231,9 @@ export class Catalog {
   row(backup: CatalogBackup, path: Uint8Array): CatalogRow | null {
     const { parent, name } = splitPath(path);
     return this.#run("read", () => {
-      const sql = `${ROWS} WHERE ${SEEN} AND d.path = ? AND e.name = ?`;
-      const columns = this.#database.prepare(sql).get(...seenBy(backup), parent, name);
+      const sql = `${ROWS} WHERE ${SEEN} AND d.source = ? AND d.key = ? AND e.name = ?`;
+      const key = walkKey(parent);
+      const columns = this.#database.prepare(sql).get(...seenBy(backup), backup.source, key, name);
       return columns === undefined ? null : toRow(columns);
     });
   }
@@ -143,13 +247,27 @@ export class Catalog {
     this.close();
   }
 
-  *#iterate(where: string, parameters: readonly number[]): Generator<CatalogRow> {
-    const rows = this.#run(
-      "read",
-      () => this.#database.prepare(`${ROWS} ${where}`).iterate(...parameters),
+  /** Directories outside, their entries inside: both indexes are in the order of the walk. */
+  #inWalkOrder(seen: string, parameters: readonly SQLInputValue[]): Generator<CatalogRow> {
+    return this.#select(
+      `SELECT ${ENTRY_COLUMNS} FROM directories d CROSS JOIN entries e ON e.directory = d.id
+        WHERE d.source = ? AND d.key >= ? AND d.key < ? AND ${seen} ORDER BY d.key, e.name`,
+      parameters,
     );
+  }
+
+  #iterate(where: string, parameters: readonly SQLInputValue[]): Generator<CatalogRow> {
+    return this.#select(`${ROWS} ${where}`, parameters);
+  }
+
+  *#select(sql: string, parameters: readonly SQLInputValue[]): Generator<CatalogRow> {
+    for (const columns of this.#columns(sql, parameters)) yield toRow(columns);
+  }
+
+  *#columns(sql: string, parameters: readonly SQLInputValue[]): Generator<Columns> {
+    const rows = this.#run("read", () => this.#database.prepare(sql).iterate(...parameters));
     try {
-      for (const columns of rows) yield toRow(columns);
+      yield* rows;
     } catch (error) {
       throw catalogError(error, `read catalog "${this.#path}"`);
     }
@@ -168,8 +286,17 @@ function seenBy(backup: CatalogBackup): [number, number, number] {
   return [backup.generation, backup.number, backup.number];
 }
 
+/** The source of a backup. */
+export function sourceOf({ client, kind, database, paths, exclude }: CatalogBackup): SourceName {
+  return { client, kind, database, paths, exclude };
+}
+
 function toRow(columns: Columns): CatalogRow {
-  return { ...fromColumns(columns), media: numberOf(columns, "media") };
+  return {
+    ...fromColumns(columns),
+    media: numberOf(columns, "media"),
+    unsettled: numberOf(columns, "unsettled") === 1,
+  };
 }
 
 function toBackup(columns: Columns): CatalogBackup {
@@ -197,6 +324,11 @@ function toBackup(columns: Columns): CatalogBackup {
     skippedCount: numberOf(columns, "skipped_count"),
     number: numberOf(columns, "number"),
     generation: numberOf(columns, "generation"),
+    source: numberOf(columns, "source"),
+    level: columns["parent"] === null ? "full" : "incremental",
+    parent: nullableText(columns, "parent_backup"),
+    pinned: numberOf(columns, "pinned") === 1,
+    expired: numberOf(columns, "expired") === 1,
   };
 }
 

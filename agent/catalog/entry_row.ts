@@ -5,6 +5,7 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { EntryType, IndexRow } from "../entry.ts";
+import { pathOfWalkKey } from "../walk_order.ts";
 import { REBUILD_HINT } from "./sqlite_error.ts";
 
 export type Columns = Record<string, SQLOutputValue>;
@@ -21,6 +22,7 @@ const TYPES: readonly EntryType[] = [
 ];
 
 export const HARDLINK_CODE = TYPES.indexOf("hardlink");
+export const DIRECTORY_CODE = TYPES.indexOf("directory");
 
 const NS_PER_SECOND = 1_000_000_000n;
 const SLASH = 0x2f;
@@ -47,15 +49,15 @@ export function toColumns(row: IndexRow, media: number): SQLInputValue[] {
 }
 
 /** Columns that `fromColumns` reads; the inode as text, for it may not fit a number. */
-export const ENTRY_COLUMNS = `d.path AS parent, e.name, e.type, e.mode, e.uid, e.gid, e.size,
+export const ENTRY_COLUMNS = `d.key AS parent, e.name, e.type, e.mode, e.uid, e.gid, e.size,
   e.mtime_s, e.mtime_n, e.ctime_s, e.ctime_n, CAST(e.inode AS TEXT) AS inode, e.target, e.rdev,
-  e.media, e.tar_offset, e.tar_bytes`;
+  e.media, e.tar_offset, e.tar_bytes, e.unsettled`;
 
 /** @throws AgentError `damaged` when a column is not of its type */
 export function fromColumns(columns: Columns): IndexRow {
   return {
     entry: {
-      path: joinPath(blobOf(columns, "parent"), blobOf(columns, "name")),
+      path: joinPath(pathOfWalkKey(blobOf(columns, "parent")), blobOf(columns, "name")),
       type: typeOf(columns),
       mode: numberOf(columns, "mode"),
       uid: numberOf(columns, "uid"),
@@ -111,7 +113,7 @@ export function textOf(columns: Columns, key: string): string {
 }
 
 /** @throws AgentError `damaged` */
-function blobOf(columns: Columns, key: string): Uint8Array {
+export function blobOf(columns: Columns, key: string): Uint8Array {
   const value = columns[key];
   if (!(value instanceof Uint8Array)) throw damagedColumn(key, "bytes");
   return value;

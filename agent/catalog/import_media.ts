@@ -2,14 +2,14 @@
 // adoption of a media file after a crash, and a new catalog for an old vault all come here, so
 // that the new one is the same.
 //
-// A path that occurs twice in a media file (a file that changed while it was read was sent again)
-// keeps its last member.
+// The rows of an incremental backup belong to the generation of its parent, which must be the last
+// of it: changes are counted from there. What the media do not mention stays as it is.
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { MediaLabel, MediaReader } from "../media/mod.ts";
-import { numberOf, splitPath, toColumns } from "./entry_row.ts";
-import { MAX_DIRECTORY_CACHE } from "./limits.ts";
+import { numberOf } from "./entry_row.ts";
+import { RowImport } from "./row_import.ts";
 import { inTransaction } from "./schema.ts";
 
 export interface ImportOptions {
@@ -17,9 +17,18 @@ export interface ImportOptions {
   readonly number: number;
 }
 
+/** Where a backup belongs. */
+interface Place extends ImportOptions {
+  readonly source: number;
+  readonly generation: number;
+  /** Number of the parent, null for a full backup. */
+  readonly parent: number | null;
+}
+
 /**
  * Imports one media file; afterwards its backup is published.
- * @throws AgentError `damaged` (nothing is imported)
+ * @throws AgentError `damaged` (also when the parent is not there), `busy` when another backup
+ * builds on the same parent; nothing is imported
  */
 export function importMedia(
   database: DatabaseSync,
@@ -28,8 +37,19 @@ export function importMedia(
 ): void {
   inTransaction(database, () => {
     const source = sourceId(database, media.label);
-    insertBackup(database, media, { source, number: options.number });
-    const rows = insertRows(database, media, options);
+    const { number } = options;
+    // A full backup starts its own generation, which closes every row of its source.
+    const line = findLine(database, media.label, source) ?? { generation: number, parent: null };
+    insertBackup(database, media, { source, number, ...line });
+    const into = new RowImport(database, { source, number, generation: line.generation });
+    let rows = 0;
+    for (let group = 0; group < media.groupCount; group++) {
+      for (const page of media.groupPages(group)) {
+        for (const row of page.rows) into.row(row);
+        for (const note of page.notes) into.note(note);
+        rows += page.rows.length;
+      }
+    }
     if (rows !== media.trailer.rows) {
       throw new AgentError(
         "damaged",
@@ -40,11 +60,49 @@ export function importMedia(
   });
 }
 
-/** The key of a source: the same client, kind, database, path set and excludes. */
-function sourceId(database: DatabaseSync, label: MediaLabel): number {
+/** The generation that an incremental backup goes on with; null for a full one. */
+function findLine(
+  database: DatabaseSync,
+  label: MediaLabel,
+  source: number,
+): { readonly generation: number; readonly parent: number } | null {
+  const parent = label.needs.at(-1);
+  if (parent === undefined) return null;
+  const found = database.prepare(
+    "SELECT number, source, generation FROM backups WHERE backup = ?",
+  ).get(parent);
+  if (found === undefined || numberOf(found, "source") !== source) {
+    throw new AgentError(
+      "damaged",
+      `Cannot import backup "${label.backup}": its parent "${parent}" is not in the catalog, ` +
+        "need it",
+      { hint: "Put the parent's media file back and run `agent catalog rebuild`." },
+    );
+  }
+  const generation = numberOf(found, "generation");
+  const last = database.prepare(
+    "SELECT MAX(number) AS last FROM backups WHERE generation = ?",
+  ).get(generation) ?? {};
+  if (numberOf(last, "last") !== numberOf(found, "number")) {
+    throw new AgentError(
+      "busy",
+      `Cannot publish backup "${label.backup}": another one was published on top of "${parent}"`,
+      { hint: "Run the backup again." },
+    );
+  }
+  return { generation, parent: numberOf(found, "number") };
+}
+
+/** What the same client, kind, database, path set and excludes have in common. */
+export function sourceKey(label: Omit<MediaLabel, "backup" | "level" | "needs" | "startedMs">) {
   const paths = JSON.stringify([...label.paths].sort());
   const exclude = JSON.stringify([...label.exclude].sort());
   const key = JSON.stringify([label.client, label.kind, label.database, paths, exclude]);
+  return { key, paths, exclude };
+}
+
+function sourceId(database: DatabaseSync, label: MediaLabel): number {
+  const { key, paths, exclude } = sourceKey(label);
   const found = database.prepare("SELECT id FROM sources WHERE key = ?").get(key);
   if (found !== undefined) return numberOf(found, "id");
   const insert = database.prepare(
@@ -54,21 +112,17 @@ function sourceId(database: DatabaseSync, label: MediaLabel): number {
   return Number(insert.run(key, client, kind, label.database, paths, exclude).lastInsertRowid);
 }
 
-function insertBackup(
-  database: DatabaseSync,
-  media: MediaReader,
-  place: { readonly source: number; readonly number: number },
-): void {
+function insertBackup(database: DatabaseSync, media: MediaReader, place: Place): void {
   const { label, trailer } = media;
   database.prepare(`
-    INSERT INTO backups (number, backup, source, generation, started_ms, status, files, bytes,
-      seconds, network_bytes, storage_bytes, fallback, skipped_count, skipped, media_bytes)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).run(
+    INSERT INTO backups (number, backup, source, generation, parent, started_ms, status, files,
+      bytes, seconds, network_bytes, storage_bytes, fallback, skipped_count, skipped, media_bytes)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).run(
     place.number,
     label.backup,
     place.source,
-    // A full backup starts its own generation, which closes every row of its source.
-    place.number,
+    place.generation,
+    place.parent,
     label.startedMs,
     trailer.status,
     trailer.files,
@@ -81,51 +135,4 @@ function insertBackup(
     JSON.stringify(trailer.skipped),
     media.sizeBytes,
   );
-}
-
-/** @returns how many rows the media hold */
-function insertRows(database: DatabaseSync, media: MediaReader, options: ImportOptions): number {
-  const insert = database.prepare(`
-    INSERT OR REPLACE INTO entries (generation, directory, name, first, "end", type, mode, uid,
-      gid, size, mtime_s, mtime_n, ctime_s, ctime_n, inode, target, rdev, media, tar_offset,
-      tar_bytes)
-    VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const directories = new DirectoryIds(database);
-  const { number } = options;
-  let count = 0;
-  for (let group = 0; group < media.groupCount; group++) {
-    for (const row of media.groupRows(group)) {
-      const { parent, name } = splitPath(row.entry.path);
-      insert.run(number, directories.id(parent), name, number, ...toColumns(row, number));
-      count++;
-    }
-  }
-  return count;
-}
-
-/** Ids of parent paths, remembered: a walk comes back to the same few directories all the time. */
-class DirectoryIds {
-  readonly #select: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #known = new Map<string, number>();
-  // Windows-1252 as the web defines it maps every byte to its own character: a key without loss.
-  readonly #decoder = new TextDecoder("latin1");
-
-  constructor(database: DatabaseSync) {
-    this.#select = database.prepare("SELECT id FROM directories WHERE path = ?");
-    this.#insert = database.prepare("INSERT INTO directories (path) VALUES (?)");
-  }
-
-  id(path: Uint8Array): number {
-    const key = this.#decoder.decode(path);
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const row = this.#select.get(path);
-    const id = row === undefined
-      ? Number(this.#insert.run(path).lastInsertRowid)
-      : numberOf(row, "id");
-    if (this.#known.size >= MAX_DIRECTORY_CACHE) this.#known.clear();
-    this.#known.set(key, id);
-    return id;
-  }
 }

@@ -17,3 +17,6 @@ export const MAX_LISTED = 1_000_000;
 
 /** Backups that an error names when a prefix fits several. */
 export const MAX_NAMED = 5;
+
+/** Rows that one transaction of an expiry removes: others wait for less than a second. */
+export const EXPIRY_STEP_ROWS = 20_000;

@@ -4,6 +4,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { ListedEntry } from "../control/daemon.ts";
 import type { Entry } from "../entry.ts";
+import { walkKey } from "../walk_order.ts";
 import { ENTRY_COLUMNS, fromColumns, splitPath } from "./entry_row.ts";
 import { MAX_LISTED } from "./limits.ts";
 
@@ -11,6 +12,8 @@ import { MAX_LISTED } from "./limits.ts";
 export interface Seen {
   readonly number: number;
   readonly generation: number;
+  /** Id of its source. */
+  readonly source: number;
 }
 
 /** Which rows of a generation a backup sees; parameters: generation, number, number. */
@@ -27,8 +30,8 @@ const UTF8 = new TextEncoder();
 export function listPath(database: DatabaseSync, backup: Seen, path: string): ListedEntry[] {
   const bytes = UTF8.encode(normalize(path));
   const children = select(database, backup, {
-    where: "d.path = ? ORDER BY e.name",
-    parameters: [bytes],
+    where: "d.source = ? AND d.key = ? ORDER BY e.name",
+    parameters: [backup.source, walkKey(bytes)],
   });
   if (children.length > 0) return children;
   const itself = listItself(database, backup, bytes);
@@ -59,8 +62,11 @@ function listItself(
   path: Uint8Array,
 ): ListedEntry | null {
   const { parent, name } = splitPath(path);
-  const where = { where: "d.path = ? AND e.name = ?", parameters: [parent, name] };
-  return select(database, backup, where)[0] ?? null;
+  const filter = {
+    where: "d.source = ? AND d.key = ? AND e.name = ?",
+    parameters: [backup.source, walkKey(parent), name],
+  };
+  return select(database, backup, filter)[0] ?? null;
 }
 
 function select(
@@ -81,7 +87,7 @@ function normalize(path: string): string {
   return short === "" ? "/" : short;
 }
 
-function toListed(entry: Entry): ListedEntry {
+export function toListed(entry: Entry): ListedEntry {
   const path = new TextDecoder().decode(entry.path);
   const exact = UTF8.encode(path);
   const lossy = exact.length !== entry.path.length ||

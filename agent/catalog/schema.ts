@@ -2,31 +2,37 @@
 //
 //   sources      what is backed up: (client, kind, database, sorted paths, sorted excludes)
 //   backups      one row per published backup; `number` is the order of publication, 1, 2, 3, …
-//   directories  every path that is a parent, once
+//   directories  every path of a source that is a parent, once, as its key in the order of a walk
 //   entries      one row per path and interval of backups in which nothing about it changed
 //
 // Intervals. A full backup starts a generation, named by its number; each later incremental one
 // belongs to the generation of its parent. A row is seen by backup b of its generation when
 // first <= b and (end is null or end > b). Unchanged files write nothing; a full backup closes all
-// rows of its source by starting a new generation, so old generations are never scanned.
+// rows of its source by starting a new generation, so old generations are never scanned. The
+// backups of a generation are a line: each builds on the one before it.
 //
 // Invariants:
-//  1. A backup and all its rows appear in one transaction: what is here is published.
+//  1. A backup and all its rows appear in one transaction: what is here is published, or was and
+//     is `expired`: then it is there for the sake of others that see rows of its media file.
 //  2. `media` and the tar columns say which media file holds the member; for a hard link that is a
 //     member without data, and `target` names the one that has it.
-//  3. Everything can be made again from the media files (Vault.open), identically.
+//  3. Everything can be made again from the media files, identically; so a catalog of an older
+//     version is not converted but emptied, and the vault reads its media again.
 //
 // Paths, names and targets are BLOBs: names need not be UTF-8. Times are split into seconds and
 // nanoseconds so that every one that a file system knows fits and reads as a plain number. The
 // parent of "/" is the empty path. The primary key orders a directory's children, so that a
-// listing is one range scan.
+// listing is one range scan, and the directories' keys (walk_order.ts) make a backup in the order
+// of a walk one scan of both, and a subtree one range.
 
 import { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
 import { BUSY_TIMEOUT_MS, JOURNAL_KEEP_BYTES, PAGE_CACHE_KIB } from "./limits.ts";
 import { catalogError } from "./sqlite_error.ts";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 3;
+
+const TABLES = ["entries", "directories", "backups", "sources"] as const;
 
 const SCHEMA = `
   CREATE TABLE sources (
@@ -43,6 +49,9 @@ const SCHEMA = `
     backup TEXT NOT NULL UNIQUE,
     source INTEGER NOT NULL REFERENCES sources (id),
     generation INTEGER NOT NULL,
+    parent INTEGER,
+    expired INTEGER NOT NULL DEFAULT 0,
+    pinned INTEGER NOT NULL DEFAULT 0,
     started_ms INTEGER NOT NULL,
     status TEXT NOT NULL,
     files INTEGER NOT NULL,
@@ -57,7 +66,9 @@ const SCHEMA = `
   ) STRICT;
   CREATE TABLE directories (
     id INTEGER PRIMARY KEY,
-    path BLOB NOT NULL UNIQUE
+    source INTEGER NOT NULL REFERENCES sources (id),
+    key BLOB NOT NULL,
+    UNIQUE (source, key)
   ) STRICT;
   CREATE TABLE entries (
     generation INTEGER NOT NULL,
@@ -80,6 +91,7 @@ const SCHEMA = `
     media INTEGER NOT NULL,
     tar_offset INTEGER NOT NULL,
     tar_bytes INTEGER NOT NULL,
+    unsettled INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (generation, directory, name, first)
   ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};
@@ -121,7 +133,10 @@ function prepareSchema(database: DatabaseSync, path: string): void {
   if (version === SCHEMA_VERSION) return;
   inTransaction(database, () => {
     // Another connection may have created the tables while this one waited for the lock.
-    if (readVersion(database) === 0) database.exec(SCHEMA);
+    const found = readVersion(database);
+    if (found === SCHEMA_VERSION) return;
+    if (found > 0) database.exec(TABLES.map((table) => `DROP TABLE ${table};`).join(""));
+    database.exec(SCHEMA);
   });
 }
 

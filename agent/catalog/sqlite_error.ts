@@ -12,9 +12,8 @@ interface Kind {
   readonly hint: string;
 }
 
-/** The vault takes up every media file that its catalog does not know, when it is opened. */
 export const REBUILD_HINT =
-  "Stop the server, move `catalog.sqlite*` out of the vault, start it: it reads the media again.";
+  "Run `agent catalog rebuild`: it makes the catalog again from the media.";
 const SPACE = "Free space on the file system of the vault.";
 const RIGHTS = "Make the vault directory writable for the user that runs the server.";
 

@@ -17,10 +17,13 @@ import {
 import { arrayFault } from "./commands/array_fault.ts";
 import { backupDatabase, backupFilesystem } from "./commands/backup.ts";
 import { backups, ls, show } from "./commands/backups.ts";
+import { catalogRebuild } from "./commands/catalog.ts";
 import { configCheck } from "./commands/config_check.ts";
+import { diff, find } from "./commands/find.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
+import { expire, pin } from "./commands/retention.ts";
 import { role } from "./commands/role.ts";
 import { stgFormat, stgStatus } from "./commands/stg.ts";
 import { stgBench } from "./commands/stg_bench.ts";
@@ -50,8 +53,13 @@ export const COMMANDS: readonly Command[] = [
   backups,
   show,
   ls,
+  find,
+  diff,
   restore,
   verify,
+  pin,
+  expire,
+  catalogRebuild,
   status,
   jobs,
   job,
@@ -63,10 +71,6 @@ export const COMMANDS: readonly Command[] = [
 
 /** Commands of the contract that this version does not have. */
 export const LATER_COMMANDS: readonly string[] = [
-  "find",
-  "diff",
-  "expire",
-  "catalog rebuild",
   "wal push",
   "wal get",
 ];
@@ -74,5 +78,4 @@ export const LATER_COMMANDS: readonly string[] = [
 /** Options of the contract that this version does not have, by command. */
 export const LATER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   restore: ["to-time", "to-lsn", "to-name"],
-  verify: ["subset"],
 };

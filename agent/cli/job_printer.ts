@@ -4,10 +4,11 @@
 // results only. With --json progress and the summary are on standard output, errors and warnings
 // on standard error.
 
-import type { JobEventBody, Progress, Summary, Warning } from "../control/mod.ts";
+import type { ExpiryItemView, JobEventBody, Progress, Summary, Warning } from "../control/mod.ts";
 import { MAX_SHOWN_WARNINGS, PLAIN_PROGRESS_SECONDS } from "./limits.ts";
 import { type Output, printable } from "./output.ts";
 import { progressBar, progressText } from "./progress_line.ts";
+import { renderExpiry } from "./render_expiry.ts";
 import { renderSummary } from "./render_job.ts";
 
 const CLEAR_LINE = "\r\x1b[K";
@@ -20,6 +21,7 @@ export class JobPrinter {
   #lastSeconds = 0;
   #warnings = 0;
   #cancelled = false;
+  readonly #expiry: ExpiryItemView[] = [];
 
   constructor(out: Output, json: boolean) {
     this.#out = out;
@@ -27,6 +29,10 @@ export class JobPrinter {
   }
 
   print(body: JobEventBody): void {
+    if (this.#json && body.type === "expiry") {
+      for (const item of body.items) this.#out.write(1, `${JSON.stringify(item)}\n`);
+      return;
+    }
     if (this.#json) {
       const stream = body.type === "progress" || body.type === "summary" ? 1 : 2;
       this.#out.write(stream, `${JSON.stringify(body)}\n`);
@@ -37,6 +43,9 @@ export class JobPrinter {
         return this.#progress(body);
       case "warning":
         return this.#warning(body);
+      case "expiry":
+        this.#expiry.push(...body.items);
+        return;
       case "error":
         if (body.code === "cancelled") this.#cancelled = true;
         return this.note(this.#out.paint(2).red(errorText(body.message, body.hint)));
@@ -48,6 +57,11 @@ export class JobPrinter {
   }
 
   #summary(summary: Summary): string {
+    const plan = this.#expiry.length === 0 ? "" : renderExpiry(this.#expiry, this.#out.paint(1));
+    return plan + this.#ending(summary);
+  }
+
+  #ending(summary: Summary): string {
     const state = this.#cancelled ? "cancelled" : summary.status;
     return renderSummary(summary, this.#out.paint(1), state);
   }

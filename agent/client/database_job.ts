@@ -83,7 +83,8 @@ async function backUp(
     signal: session.signal,
   });
   const totals = { totalFiles: 1, totalBytes: spool.sizeBytes() };
-  return await sendBackup(session, producer, { link, warnings: new WarningQueue(), totals });
+  const warnings = new WarningQueue();
+  return await sendBackup(session, producer, { link, warnings, totals, parent: null });
 }
 
 interface RestoreRequest {

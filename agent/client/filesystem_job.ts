@@ -22,6 +22,7 @@ import {
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
+import { ParentInbox } from "./parent_inbox.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { StorageAcceptance } from "./storage_acceptance.ts";
 
@@ -113,18 +114,24 @@ async function backUp(
   { task, request }: Asked<"backup-filesystem">,
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
-  const { paths, exclude } = request;
+  const { paths, exclude, incremental } = request;
   const warnings = new WarningQueue();
-  const totals = scanFilesystem({ files, paths, exclude, clock, limitMs: SCAN_LIMIT_MS });
+  // How much has changed is known only at the end.
+  const totals = incremental
+    ? { totalFiles: null, totalBytes: null }
+    : scanFilesystem({ files, paths, exclude, clock, limitMs: SCAN_LIMIT_MS });
+  const parent = incremental ? new ParentInbox(link) : null;
   const producer = produceFilesystem({
     files,
     paths,
     exclude,
     level: task.compressionLevel,
+    parent: parent ?? undefined,
+    clock,
     onWarning: warnings.add,
     signal: session.signal,
   });
-  return await sendBackup(session, producer, { link, warnings, totals });
+  return await sendBackup(session, producer, { link, warnings, totals, parent });
 }
 
 async function restore(

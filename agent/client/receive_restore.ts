@@ -82,7 +82,7 @@ async function feedAll(
       announced = readDocument(session, message.document) ?? announced;
       continue;
     }
-    if (message.kind === "data") {
+    if (message.kind !== "restore") {
       throw new AgentError("reset", "Cannot go on with the restore: found a backup's record");
     }
     consumer.feed(message.record);

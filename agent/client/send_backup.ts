@@ -10,11 +10,14 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import type { ParentInbox } from "./parent_inbox.ts";
 
 export interface SendBackupOptions {
   readonly link: JobLink;
   /** Warnings that the producer has collected since the last call. */
   readonly warnings: WarningQueue;
+  /** Where the producer takes the parent's rows from; null for a full backup. */
+  readonly parent: ParentInbox | null;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
 }
 
@@ -54,10 +57,10 @@ export async function sendBackup(
   producer: Producer,
   options: SendBackupOptions,
 ): Promise<WorkerResult> {
-  const { link, totals } = options;
+  const { link, totals, parent } = options;
   try {
     const { backup, status, files, bytes } = await sendForResult(
-      { clock: session.runtime.clock, result: awaitResult(session, link) },
+      { clock: session.runtime.clock, result: awaitResult(session, link, parent) },
       async (signal) => {
         await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
         await sendRecords(session, producer, { ...options, signal });
@@ -74,28 +77,41 @@ async function sendRecords(
   producer: Producer,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { link, warnings, totals, signal } = options;
+  const { link, warnings, totals, signal, parent } = options;
   let records = 0;
   let files = 0;
   let bytes = 0;
-  for (const record of producer) {
+  let step = producer.next();
+  for (; step.done !== true; step = producer.next()) {
     if (signal.aborted) return;
     session.throwIfCancelled();
-    await link.sendData(record, { signal });
-    records += 1;
-    files += record.rowCount;
-    bytes += record.contentBytes;
+    const record = step.value;
+    if (record === null) await parent?.ready(signal);
+    else {
+      await link.sendData(record, { signal });
+      records += 1;
+      files += record.rowCount;
+      bytes += record.contentBytes;
+    }
     session.progress({ phase: "reading", files, bytes, ...totals });
     await warnings.sendAll(link);
     await session.runtime.clock.yield();
   }
   await warnings.sendAll(link);
-  await link.send({ type: "end", records, warnings: warnings.sent });
+  await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
 }
 
-async function awaitResult(session: WorkerSession, link: JobLink): Promise<Result> {
+async function awaitResult(
+  session: WorkerSession,
+  link: JobLink,
+  parent: ParentInbox | null,
+): Promise<Result> {
   while (true) {
     const message = await link.receive();
+    if (message.kind === "parent" && parent !== null) {
+      parent.add(message.chunk);
+      continue;
+    }
     if (message.kind !== "document") break;
     const { document } = message;
     if (document.type === "result") return document;

@@ -49,6 +49,30 @@ export interface ClientEntry {
   readonly waitMs: number;
   /** Network connections of a job (Fig. 4). */
   readonly connections: 1 | 2;
+  /** How often a backup of the client's files is full; null: only when asked for. */
+  readonly fullEvery: FullEvery | null;
+}
+
+/** After so much time, or as every n-th. */
+export type FullEvery =
+  | { readonly kind: "time"; readonly ms: number }
+  | { readonly kind: "count"; readonly count: number };
+
+/** How many backups of each source are kept; 0 is a rule that is not used. */
+export interface Retention {
+  readonly last: number;
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+  readonly withinMs: number;
+}
+
+/** The retention of each client's backups; null keeps everything. */
+export interface RetentionConfig {
+  /** Of clients without one of their own, and of those that are configured no more. */
+  readonly general: Retention | null;
+  readonly clients: readonly { readonly client: string; readonly retention: Retention | null }[];
 }
 
 export type DatabaseEntry =
@@ -85,6 +109,7 @@ export interface ServerConfig extends CommonConfig {
   readonly role: "server";
   readonly vault: string;
   readonly clients: readonly ClientEntry[];
+  readonly retention: RetentionConfig;
 }
 
 export interface ClientConfig extends CommonConfig {

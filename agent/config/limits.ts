@@ -51,3 +51,17 @@ assert(
   DEFAULT_DEAD_TIME_MS >= DEFAULT_HEARTBEAT_MS * MIN_HEARTBEATS_PER_DEAD_TIME,
   "the default dead time spans enough heartbeats",
 );
+
+/** Time between full backups of a client, in ms: an hour to ten years. */
+export const MIN_FULL_EVERY_MS = 3_600_000;
+export const MAX_FULL_EVERY_MS = 10 * 365 * 86_400_000;
+
+/** Backups of a client of which one is full: a chain stays short enough to restore by hand. */
+export const MAX_FULL_EVERY_COUNT = 10_000;
+
+/** Backups or periods that one rule of a retention keeps: a backup an hour for ten years. */
+export const MAX_KEEP_COUNT = 100_000;
+
+/** Time that `keep_within` reaches back, in ms: an hour to a century. */
+export const MIN_KEEP_WITHIN_MS = 3_600_000;
+export const MAX_KEEP_WITHIN_MS = 100 * 365 * 86_400_000;

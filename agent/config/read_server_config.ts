@@ -5,6 +5,7 @@ import { checkClients, checkOwnPorts } from "./cross_check.ts";
 import { MAX_CLIENTS } from "./limits.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
+import { retentionSchema } from "./retention_schema.ts";
 import { clientEntrySchema, type ClientPart, SERVER_KEYS } from "./server_schema.ts";
 import { isName, pathSchema } from "./shared_schema.ts";
 import { checkPeerAddresses } from "./tls_check.ts";
@@ -15,6 +16,7 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
   const shared = readSharedConfig(reader, file, 1);
   const vault = reader.read(["vault"], pathSchema);
   const clients = reader.readMap(["clients"], clientEntrySchema, MAX_CLIENTS);
+  const retention = reader.read(["retention"], retentionSchema.optional());
   checkClients(reader, clients, shared.stgParts);
   checkPeerAddresses(reader, clients.parts);
   refuseBadNames(reader, clients.parts);
@@ -38,6 +40,12 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
     stgs: shared.stgs,
     vault: resolveBeside(file, vault),
     clients: clients.parts.map(clientEntry),
+    retention: {
+      general: retention ?? null,
+      clients: clients.parts.flatMap(({ key, value }) =>
+        value.retention === undefined ? [] : [{ client: key, retention: value.retention }]
+      ),
+    },
   };
 }
 
@@ -63,5 +71,6 @@ function clientEntry({ key, value }: ReadPart<ClientPart>): ClientEntry {
     channel: value.channel,
     waitMs: value.wait,
     connections: value.connections,
+    fullEvery: value.full_every ?? null,
   };
 }

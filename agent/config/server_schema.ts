@@ -1,8 +1,17 @@
 // Schemas of the keys that only a server's configuration has.
 
 import { z } from "zod";
-import { section } from "./issue_text.ts";
-import { DEFAULT_WAIT_MS, MAX_WAIT_MS } from "./limits.ts";
+import type { FullEvery } from "./config.ts";
+import { refuse, section, showValue } from "./issue_text.ts";
+import {
+  DEFAULT_WAIT_MS,
+  MAX_FULL_EVERY_COUNT,
+  MAX_FULL_EVERY_MS,
+  MAX_WAIT_MS,
+  MIN_FULL_EVERY_MS,
+} from "./limits.ts";
+import { parseDuration } from "./quantity.ts";
+import { retentionSchema } from "./retention_schema.ts";
 import {
   addressSchema,
   connectionsSchema,
@@ -20,7 +29,30 @@ export const SERVER_KEYS = [
   "stgs",
   "vault",
   "clients",
+  "retention",
 ] as const;
+
+/** A duration or a count, told apart by the unit: `30d`, or 7 for every seventh backup. */
+const fullEverySchema = z.union([z.string(), z.number()], {
+  error: () => "need a duration or a count",
+}).transform((value, context): FullEvery => {
+  if (typeof value === "number") {
+    if (Number.isInteger(value) && value >= 1 && value <= MAX_FULL_EVERY_COUNT) {
+      return { kind: "count", count: value };
+    }
+  } else {
+    const ms = parseDuration(value);
+    if (ms !== null && ms >= MIN_FULL_EVERY_MS && ms <= MAX_FULL_EVERY_MS) {
+      return { kind: "time", ms };
+    }
+  }
+  refuse(
+    context,
+    `found ${showValue(value)}, need a duration of 1h to 3650d, or 1 to ${MAX_FULL_EVERY_COUNT}`,
+    "Write 30d for one full backup a month, or 7 for every seventh backup.",
+  );
+  return z.NEVER;
+});
 
 export const clientEntrySchema = section({
   address: addressSchema,
@@ -29,6 +61,8 @@ export const clientEntrySchema = section({
   channel: z.enum(["prefer-storage", "storage-only", "network-only"]).default("prefer-storage"),
   wait: durationSchema({ minMs: 0, maxMs: MAX_WAIT_MS }).default(DEFAULT_WAIT_MS),
   connections: connectionsSchema,
+  full_every: fullEverySchema.optional(),
+  retention: retentionSchema.optional(),
 });
 
 export type ClientPart = z.output<typeof clientEntrySchema>;

@@ -18,7 +18,12 @@ import { eventStream } from "./event_stream.ts";
 import { MAX_REQUEST_BYTES } from "./limits.ts";
 import { DaemonMetrics } from "./metrics.ts";
 import { problemOf } from "./problem.ts";
-import { jobRequestSchema, pathQuerySchema, sinceSchema } from "./request_schema.ts";
+import {
+  findQuerySchema,
+  jobRequestSchema,
+  pathQuerySchema,
+  sinceSchema,
+} from "./request_schema.ts";
 import * as views from "./view_schema.ts";
 
 export interface ControlAppOptions {
@@ -41,6 +46,8 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   addProbes(app, daemon, options);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
+  addSearches(app, daemon);
+  addPins(app, daemon);
   addValidation(app, daemon);
   app.get(
     "/openapi.json",
@@ -167,6 +174,36 @@ function addReadings(app: Hono, daemon: Daemon): void {
       const path = context.req.valid("query").path ?? null;
       return context.json(daemon.list(context.req.param("id"), path));
     },
+  );
+}
+
+function addSearches(app: Hono, daemon: Daemon): void {
+  app.get(
+    "/v1/entries",
+    answers("What `glob` matches in any backup", z.array(views.foundEntrySchema)),
+    validator("query", findQuerySchema, refuseInvalid),
+    async (context) => context.json(await daemon.find(context.req.valid("query").glob)),
+  );
+  app.get(
+    "/v1/backups/:id/changes/:to",
+    answers("What changed from one backup to another", z.array(views.changedEntrySchema)),
+    async (context) => {
+      const { id, to } = context.req.param();
+      return context.json(await daemon.diff(id, to));
+    },
+  );
+}
+
+function addPins(app: Hono, daemon: Daemon): void {
+  app.post(
+    "/v1/backups/:id/pin",
+    answers("Keeps a backup for ever", views.backupDetailSchema),
+    (context) => context.json(daemon.pin(context.req.param("id"), true)),
+  );
+  app.delete(
+    "/v1/backups/:id/pin",
+    answers("Lets retention decide about a backup again", views.backupDetailSchema),
+    (context) => context.json(daemon.pin(context.req.param("id"), false)),
   );
 }
 

@@ -17,6 +17,9 @@ export type JobKind =
   | "restore-filesystem"
   | "restore-database"
   | "verify"
+  /** Makes the catalog again from the media. */
+  | "rebuild-catalog"
+  | "expire"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
   | "validate";
 
@@ -79,7 +82,33 @@ export interface JobError extends ErrorRecord {
   readonly job: string;
 }
 
-export type JobEventBody = Progress | Warning | JobError | Summary;
+/** What an expiry does, or would do, with one backup. */
+export interface ExpiryItemView {
+  readonly type: "item";
+  readonly backup: string;
+  readonly client: string;
+  readonly kind: string;
+  readonly database: string | null;
+  readonly time: string;
+  readonly status: "ok" | "incomplete";
+  /** "held" expired before; its media file stayed, because of others or of a crash. */
+  readonly action: "keep" | "expire" | "held";
+  /** The rules that keep it, or why it goes, or what still needs its media. */
+  readonly why: readonly string[];
+  /** Bytes of media that are freed. */
+  readonly frees: number;
+  /** Bytes of media of an expired backup that stay, because others need them. */
+  readonly holds: number;
+}
+
+/** A part of the plan of an expiry. */
+export interface ExpiryPart {
+  readonly type: "expiry";
+  readonly job: string;
+  readonly items: readonly ExpiryItemView[];
+}
+
+export type JobEventBody = Progress | Warning | ExpiryPart | JobError | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -114,7 +143,15 @@ export type JobRequest =
     readonly database: string;
     readonly target: string | null;
   }
-  | { readonly kind: "verify"; readonly backups: readonly string[]; readonly data: boolean };
+  | {
+    readonly kind: "verify";
+    readonly backups: readonly string[];
+    readonly data: boolean;
+    /** The n-th of m parts; all m together look at everything once. */
+    readonly subset: { readonly part: number; readonly of: number } | null;
+  }
+  | { readonly kind: "rebuild-catalog" }
+  | { readonly kind: "expire"; readonly dryRun: boolean };
 
 export interface JobView {
   readonly job: string;
@@ -136,7 +173,12 @@ export interface BackupView {
   /** Name of the database, null for file systems. */
   readonly database: string | null;
   readonly time: string;
+  /** An incremental backup holds what changed since its parent; it presents the whole tree. */
+  readonly level: "full" | "incremental";
   readonly status: "ok" | "incomplete";
+  /** Pinned backups never expire. */
+  readonly pinned: boolean;
+  /** What its own media hold. */
   readonly files: number;
   readonly bytes: number;
   readonly channels: ChannelBytes;
@@ -144,6 +186,8 @@ export interface BackupView {
 }
 
 export interface BackupDetail extends BackupView {
+  /** The backup that an incremental one builds on. */
+  readonly parent: string | null;
   readonly paths: readonly string[];
   readonly exclude: readonly string[];
   readonly seconds: number;
@@ -167,6 +211,35 @@ export interface ListedEntry {
   /** RFC 3339 with nanoseconds, UTC. */
   readonly mtime: string;
   readonly target: string | null;
+}
+
+/** One line of `find`: a state of a path, and the first and last backup that have it. */
+export interface FoundEntry extends ListedEntry {
+  readonly client: string;
+  readonly first: string;
+  readonly last: string;
+}
+
+export type ChangeReason =
+  | "type"
+  | "size"
+  | "mtime"
+  | "mode"
+  | "owner"
+  | "target"
+  | "device"
+  | "inode"
+  | "ctime";
+
+/** One line of `diff`. */
+export interface ChangedEntry {
+  readonly change: "added" | "removed" | "changed";
+  readonly path: string;
+  readonly pathBase64: string | null;
+  readonly type: string;
+  readonly bytes: number;
+  /** How it changed; none of what was added or removed. */
+  readonly reasons: readonly ChangeReason[];
 }
 
 export interface StgView {
@@ -286,12 +359,18 @@ export interface Daemon {
   stgs(): readonly StgView[];
   /** The emulated arrays that its groups lie on and that are attached now. */
   arrays(): readonly ArrayView[];
-  /** Sets every channel to a client up and gives it up again. Server only, as the four below. */
+  /** Sets every channel to a client up and gives it up again. Server only, as all below. */
   validate(client: string): Promise<ValidationView>;
   /** Newest last. */
   backups(): readonly BackupView[];
   /** Unique prefixes, `latest`, `latest:CLIENT`, `latest:DATABASE`. */
   backup(reference: string): BackupDetail;
+  /** Keeps a backup for ever, or lets retention decide again. Server only. */
+  pin(reference: string, pinned: boolean): BackupDetail;
   /** Immediate children of `path`, or the object itself; without a path the roots. */
   list(reference: string, path: string | null): readonly ListedEntry[];
+  /** What a glob matches in any backup. */
+  find(glob: string): Promise<readonly FoundEntry[]>;
+  /** What changed from one backup to another. */
+  diff(before: string, after: string): Promise<readonly ChangedEntry[]>;
 }

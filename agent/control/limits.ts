@@ -24,3 +24,6 @@ export const MIN_TOKEN_CHARACTERS = 16;
 export const MAX_SOCKET_PATH_BYTES = 107;
 /** Milliseconds that an HTTP connection may stay open without a request. */
 export const KEEP_ALIVE_MS = 5_000;
+
+/** Parts that a verification is cut into: one a day for ten years. */
+export const MAX_SUBSETS = 3650;

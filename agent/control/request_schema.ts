@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { section } from "../config/mod.ts";
 import type { JobRequest } from "./daemon.ts";
-import { MAX_REQUEST_ITEMS, MAX_TEXT_CHARACTERS } from "./limits.ts";
+import { MAX_REQUEST_ITEMS, MAX_SUBSETS, MAX_TEXT_CHARACTERS } from "./limits.ts";
 
 const text = z.string().min(1).max(MAX_TEXT_CHARACTERS);
 const texts = z.array(text).max(MAX_REQUEST_ITEMS);
@@ -37,11 +37,18 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     kind: z.literal("verify"),
     backups: texts.default([]),
     data: z.boolean().default(false),
+    subset: section({ part: z.int().min(1), of: z.int().min(1).max(MAX_SUBSETS) })
+      .refine(({ part, of }) => part <= of, "need a part of at most `of`")
+      .nullable().default(null),
   }),
+  section({ kind: z.literal("rebuild-catalog") }),
+  section({ kind: z.literal("expire"), dryRun: z.boolean().default(false) }),
 ]);
 
 export const sinceSchema = z.object({
   since: z.coerce.number().int().min(0).optional(),
 });
+
+export const findQuerySchema = z.object({ glob: text });
 
 export const pathQuerySchema = z.object({ path: text.optional() });

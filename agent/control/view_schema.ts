@@ -8,6 +8,8 @@ import type { ArrayView } from "./array_view.ts";
 import type {
   BackupDetail,
   BackupView,
+  ChangedEntry,
+  FoundEntry,
   JobEventBody,
   JobView,
   ListedEntry,
@@ -75,9 +77,28 @@ const jobErrorSchema = z.looseObject({
   hint: z.string().optional(),
 });
 
+const expiryPartSchema = z.looseObject({
+  type: z.literal("expiry"),
+  job: z.string(),
+  items: z.array(z.looseObject({
+    type: z.literal("item"),
+    backup: z.string(),
+    client: z.string(),
+    kind: z.string(),
+    database: z.string().nullable(),
+    time: z.string(),
+    status: z.enum(["ok", "incomplete"]),
+    action: z.enum(["keep", "expire", "held"]),
+    why: z.array(z.string()),
+    frees: count,
+    holds: count,
+  })),
+});
+
 export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   progressSchema,
   warningSchema,
+  expiryPartSchema,
   jobErrorSchema,
   summarySchema,
 ]);
@@ -90,6 +111,8 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
     "restore-filesystem",
     "restore-database",
     "verify",
+    "rebuild-catalog",
+    "expire",
     "validate",
   ]),
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
@@ -116,7 +139,9 @@ const backupShape = {
   kind: z.enum(["filesystem", "postgresql", "sqlite", "command"]),
   database: z.string().nullable(),
   time: z.string(),
+  level: z.enum(["full", "incremental"]),
   status: z.enum(["ok", "incomplete"]),
+  pinned: z.boolean(),
   files: count,
   bytes: count,
   channels,
@@ -127,6 +152,7 @@ export const backupViewSchema: z.ZodType<BackupView> = z.looseObject(backupShape
 
 export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
   ...backupShape,
+  parent: z.string().nullable(),
   paths: z.array(z.string()),
   exclude: z.array(z.string()),
   seconds: count,
@@ -135,7 +161,7 @@ export const backupDetailSchema: z.ZodType<BackupDetail> = z.looseObject({
   skipped: z.array(z.looseObject({ path: z.string(), reason: z.string() })),
 });
 
-export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
+const listedShape = {
   path: z.string(),
   pathBase64: z.string().nullable(),
   type: z.string(),
@@ -145,6 +171,26 @@ export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject({
   bytes: count,
   mtime: z.string(),
   target: z.string().nullable(),
+};
+
+export const listedEntrySchema: z.ZodType<ListedEntry> = z.looseObject(listedShape);
+
+export const foundEntrySchema: z.ZodType<FoundEntry> = z.looseObject({
+  ...listedShape,
+  client: z.string(),
+  first: z.string(),
+  last: z.string(),
+});
+
+export const changedEntrySchema: z.ZodType<ChangedEntry> = z.looseObject({
+  change: z.enum(["added", "removed", "changed"]),
+  path: z.string(),
+  pathBase64: z.string().nullable(),
+  type: z.string(),
+  bytes: count,
+  reasons: z.array(
+    z.enum(["type", "size", "mtime", "mode", "owner", "target", "device", "inode", "ctime"]),
+  ),
 });
 
 export const stgViewSchema: z.ZodType<StgView> = z.looseObject({

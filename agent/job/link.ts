@@ -25,7 +25,7 @@ import {
   type WaitOptions,
   withDeadline,
 } from "../../transport/mod.ts";
-import type { DataRecord, RestoreRecord } from "../record.ts";
+import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
 import {
   CURSOR_BYTES,
   CURSOR_RECORDS,
@@ -39,7 +39,9 @@ import type { LinkDocument } from "./link_document.ts";
 import {
   dataRecordBytes,
   encodeDataRecord,
+  encodeParentChunk,
   encodeRestoreRecord,
+  parentChunkBytes,
   restoreRecordBytes,
 } from "./link_frame.ts";
 import { LinkInbox } from "./link_inbox.ts";
@@ -77,6 +79,8 @@ export class JobLink {
   #received = 0;
   #untoldRecords = 0;
   #untoldBytes = 0;
+  /** The parent chunk that was asked for and is not here. */
+  #wanted: number | null = null;
 
   constructor(conns: LinkConns, options: LinkOptions) {
     const lane = (conn: Conn) =>
@@ -106,6 +110,10 @@ export class JobLink {
       ended: this.#ended,
       isCut,
       received,
+      onFallback: (fallback) => {
+        options.onFallback(fallback);
+        this.#askAgain();
+      },
     });
     if ("reason" in conn) this.#lane.lose(conn);
     if (data !== null) this.#open.add(data);
@@ -170,6 +178,19 @@ export class JobLink {
   sendRestore(record: RestoreRecord, options: WaitOptions = {}): Promise<void> {
     const fill = (into: Uint8Array) => encodeRestoreRecord(record, into);
     return this.#sendRecord({ totalBytes: restoreRecordBytes(record), fill }, options);
+  }
+
+  /** Answers a `parent-wanted`, on the channel of the records. */
+  async sendParent(chunk: ParentChunk): Promise<void> {
+    const fill = (into: Uint8Array) => encodeParentChunk(chunk, into);
+    const message = { totalBytes: parentChunkBytes(chunk), fill };
+    await (this.#lane?.sendOnce(message) ?? this.#control.send(message, this.#options));
+  }
+
+  /** Asks for rows of the parent, again when the storage channel dies with them. */
+  async wantParent(index: number): Promise<void> {
+    this.#wanted = index;
+    await this.send({ type: "parent-wanted", index });
   }
 
   /**
@@ -244,6 +265,12 @@ export class JobLink {
     return this.#lane?.take(document) ?? false;
   }
 
+  #askAgain(): void {
+    if (this.#wanted === null) return;
+    // A control connection that fails is noticed where it is read.
+    this.wantParent(this.#wanted).catch(() => {});
+  }
+
   async #watchOn(watch: NetworkWatch): Promise<void> {
     for (;;) {
       try {
@@ -274,6 +301,10 @@ export class JobLink {
   #count(message: LinkMessage): void {
     if (message.kind === "document") {
       if (message.document.type === "cursor") this.#lane?.acknowledge(message.document.received);
+      return;
+    }
+    if (message.kind === "parent") {
+      if (message.chunk.index === this.#wanted) this.#wanted = null;
       return;
     }
     const { sequence, frame } = message.record;

@@ -17,12 +17,13 @@ import {
   type WaitOptions,
   writeAll,
 } from "../../transport/mod.ts";
-import type { DataRecord, RestoreRecord } from "../record.ts";
+import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
 import { LINK_DOCUMENT_BYTES_MAX } from "./limits.ts";
 import { decodeDocument, encodeDocument, type LinkDocument } from "./link_document.ts";
 import {
   decodeDataRecord,
   decodeHeader,
+  decodeParentChunk,
   decodeRestoreRecord,
   encodeAcknowledgement,
   encodeHeader,
@@ -33,7 +34,8 @@ import {
 export type LinkMessage =
   | { readonly kind: "document"; readonly document: LinkDocument }
   | { readonly kind: "data"; readonly record: DataRecord }
-  | { readonly kind: "restore"; readonly record: RestoreRecord };
+  | { readonly kind: "restore"; readonly record: RestoreRecord }
+  | { readonly kind: "parent"; readonly chunk: ParentChunk };
 
 /** A message to be sent: its size, and what writes it into a buffer of that size. */
 export interface Outgoing {
@@ -182,5 +184,6 @@ export class LinkConn implements MessageLane {
 function decodeMessage(kind: LinkKind, payload: Uint8Array): LinkMessage {
   if (kind === "data") return { kind, record: decodeDataRecord(payload) };
   if (kind === "restore") return { kind, record: decodeRestoreRecord(payload) };
+  if (kind === "parent") return { kind, chunk: decodeParentChunk(payload) };
   return { kind, document: decodeDocument(payload) };
 }

@@ -46,7 +46,11 @@ const document = z.discriminatedUnion("type", [
     ...channel,
     paths: z.array(path).min(1),
     exclude: z.array(path),
+    /** True: only what differs from the parent, whose rows the client asks for. */
+    incremental: z.boolean().default(false),
   }),
+  // Client to server: send these rows of the parent.
+  z.object({ type: z.literal("parent-wanted"), index: count }),
   // Server to client: write the records that follow below `target`.
   z.object({
     type: z.literal("restore-filesystem"),
@@ -103,7 +107,13 @@ const document = z.discriminatedUnion("type", [
   // Both, on each network connection: the job succeeded here, and nothing follows.
   z.object({ type: z.literal("bye") }),
   // No more of them follow; the last ones may still be on their way on another connection.
-  z.object({ type: z.literal("end"), records: count, warnings: count.optional() }),
+  z.object({
+    type: z.literal("end"),
+    records: count,
+    warnings: count.optional(),
+    /** What the sender counts, where that is not what the records hold. */
+    totals: z.object({ files: count, bytes: count }).optional(),
+  }),
   // From the receiver of records: how many are here, and how many of them safe on disk.
   z.object({ type: z.literal("cursor"), received: count, synced: count.nullable() }),
   // From the sender of records: the storage channel is lost, where shall it go on?

@@ -1,27 +1,30 @@
 // Messages of a job's link as bytes. Little-endian.
 //
-//   message:  0 kind u32 (1 document, 2 data record, 3 restore record) | 4 length u32 | payload
+//   message:  0 kind u32 (1 document, 2 data record, 3 restore record, 5 parent chunk)
+//             | 4 length u32 | payload
 //   acknowledgement: 0 kind u32 (4) | 4 count u32 of messages that came so far, no payload
 //   document: UTF-8 JSON of a LinkDocument (link_document.ts checks it)
 //   data record:    0 sequence u32 | 4 tar bytes u32 | 8 rows u32 | 12 frame bytes u32
 //                   | 16 content bytes u64 | 24 frame | rows
 //   restore record: 0 sequence u32 | 4 tar bytes u32 | 8 pieces u32 | 12 frame bytes u32
 //                   | 16 pieces {offset u32, length u32} | frame
+//   parent chunk:   0 index u32 | 4 row bytes u32 | frame
 //
 // Lengths come from the peer: each is checked against the message before it is used. The frames
 // carry their own checksums; STP frames and TLS protect the way.
 
 import { AgentError } from "../../transport/mod.ts";
-import type { DataRecord, Piece, RestoreRecord } from "../record.ts";
+import type { DataRecord, ParentChunk, Piece, RestoreRecord } from "../record.ts";
 import { FRAME_TAR_BYTES_MAX, LINK_DOCUMENT_BYTES_MAX, LINK_MESSAGE_BYTES_MAX } from "./limits.ts";
 
 export const HEADER_BYTES = 8;
 const DATA_HEAD_BYTES = 24;
 const RESTORE_HEAD_BYTES = 16;
+const PARENT_HEAD_BYTES = 8;
 const PIECE_BYTES = 8;
 
-export type LinkKind = "document" | "data" | "restore";
-const KINDS: Readonly<Record<LinkKind, number>> = { document: 1, data: 2, restore: 3 };
+export type LinkKind = "document" | "data" | "restore" | "parent";
+const KINDS: Readonly<Record<LinkKind, number>> = { document: 1, data: 2, restore: 3, parent: 5 };
 const ACKNOWLEDGEMENT = 4;
 
 /** Size of a data record as a message, header included. */
@@ -60,8 +63,8 @@ export function decodeHeader(bytes: Uint8Array): Header {
   const value = view.getUint32(0, true);
   const length = view.getUint32(4, true);
   if (value === ACKNOWLEDGEMENT) return { kind: "acknowledgement", count: length };
-  const kind = value === 1 ? "document" : value === 2 ? "data" : value === 3 ? "restore" : null;
-  if (kind === null) throw damaged(`message kind ${value}`, "1 to 4");
+  const kind = (Object.keys(KINDS) as LinkKind[]).find((name) => KINDS[name] === value);
+  if (kind === undefined) throw damaged(`message kind ${value}`, "1 to 5");
   const max = kind === "document" ? LINK_DOCUMENT_BYTES_MAX : LINK_MESSAGE_BYTES_MAX;
   if (length > max) throw damaged(`a message of ${length} bytes`, `at most ${max}`);
   return { kind, length };
@@ -138,6 +141,28 @@ export function decodeRestoreRecord(payload: Uint8Array): RestoreRecord {
   }
   const frame = payload.subarray(frameStart);
   return { sequence: view.getUint32(0, true), tarBytes: recordTarBytes, pieces, frame };
+}
+
+/** Size of a parent chunk as a message, header included. */
+export function parentChunkBytes(chunk: ParentChunk): number {
+  return HEADER_BYTES + PARENT_HEAD_BYTES + chunk.frame.length;
+}
+
+/** Writes the whole message into `into`, which has `parentChunkBytes(chunk)` bytes. */
+export function encodeParentChunk(chunk: ParentChunk, into: Uint8Array): void {
+  encodeHeader("parent", into.length - HEADER_BYTES, into);
+  const view = new DataView(into.buffer, into.byteOffset + HEADER_BYTES, PARENT_HEAD_BYTES);
+  view.setUint32(0, chunk.index, true);
+  view.setUint32(4, chunk.rowBytes, true);
+  into.set(chunk.frame, HEADER_BYTES + PARENT_HEAD_BYTES);
+}
+
+/** The chunk's frame is a view of `payload`. @throws AgentError `damaged` */
+export function decodeParentChunk(payload: Uint8Array): ParentChunk {
+  if (payload.length < PARENT_HEAD_BYTES) throw damaged("a short parent chunk", "its whole head");
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const frame = payload.subarray(PARENT_HEAD_BYTES);
+  return { index: view.getUint32(0, true), rowBytes: view.getUint32(4, true), frame };
 }
 
 function tarBytes(value: number): number {

@@ -107,6 +107,16 @@ export class StorageLane {
     await orCancelled(this.#resent.promise, signal); // It is among those that are sent again.
   }
 
+  /** Sends what the peer asks for again when it does not come, on whichever channel. */
+  async sendOnce(message: Outgoing): Promise<void> {
+    if (this.data === null) return await this.#parts.control.send(message, this.#parts);
+    try {
+      await orCancelled(this.data.send(message, { signal: this.#signal }), this.#dropped.signal);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
   /** The receiver has this many records. @throws AgentError `damaged` */
   acknowledge(received: number): void {
     if (this.#state !== "over" && this.#window.acknowledge(received)) this.#change.notify();

@@ -16,8 +16,15 @@ import type {
   StgMessage,
   StpTiming,
 } from "../../transport/mod.ts";
-import type { ClientEntry, DatabaseEntry, TlsConfig } from "../config/mod.ts";
-import type { ChannelBytes, ChannelReport, JobKind, Progress, Warning } from "../control/daemon.ts";
+import type { ClientEntry, DatabaseEntry, RetentionConfig, TlsConfig } from "../config/mod.ts";
+import type {
+  ChannelBytes,
+  ChannelReport,
+  ExpiryPart,
+  JobKind,
+  Progress,
+  Warning,
+} from "../control/daemon.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -61,6 +68,8 @@ export interface ServerFilesystemTask extends TaskBase {
       readonly backup: string;
       readonly paths: readonly string[];
       readonly exclude: readonly string[];
+      /** Asked for a full backup. */
+      readonly full: boolean;
     }
     | {
       readonly type: "restore";
@@ -87,6 +96,23 @@ export interface ServerVerifyTask extends TaskBase {
   readonly vault: string;
   readonly backups: readonly string[];
   readonly data: boolean;
+  /** The n-th of m parts, null for everything. */
+  readonly subset: { readonly part: number; readonly of: number } | null;
+}
+
+/** Makes the catalog again from the media. */
+export interface ServerRebuildTask extends TaskBase {
+  readonly kind: "server-rebuild";
+  readonly vault: string;
+}
+
+/** Expires backups by the retention of the configuration. */
+export interface ServerExpireTask extends TaskBase {
+  readonly kind: "server-expire";
+  readonly vault: string;
+  readonly retention: RetentionConfig;
+  /** Only says what it would do. */
+  readonly dryRun: boolean;
 }
 
 /** Looks whether the channels to a client work; moves nothing. */
@@ -122,6 +148,8 @@ export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerRebuildTask
+  | ServerExpireTask
   | ServerValidateTask
   | ClientFilesystemTask
   | ClientDatabaseTask;
@@ -186,7 +214,7 @@ export type FromWorker =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
-  | { readonly type: "report"; readonly body: Progress | Warning }
+  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart }
   | { readonly type: "validation"; readonly validation: Validation }
   | {
     readonly type: "end";

@@ -18,7 +18,13 @@ import {
   type Runtime,
   type Side,
 } from "../../transport/mod.ts";
-import type { ChannelBytes, JobKind, Warning } from "../control/daemon.ts";
+import type {
+  ChannelBytes,
+  ExpiryItemView,
+  ExpiryPart,
+  JobKind,
+  Warning,
+} from "../control/daemon.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
 import type { FromWorker, RelayedConnection, Validation, WorkerTask } from "./worker_protocol.ts";
@@ -182,6 +188,12 @@ export class WorkerSession implements AsyncDisposable {
 
   warn(warning: Pick<Warning, "code" | "message" | "path">): void {
     const body: Warning = { type: "warning", job: this.identity.job, ...warning };
+    this.#post({ type: "report", body });
+  }
+
+  /** A part of the plan of an expiry. */
+  planned(items: readonly ExpiryItemView[]): void {
+    const body: ExpiryPart = { type: "expiry", job: this.identity.job, items };
     this.#post({ type: "report", body });
   }
 

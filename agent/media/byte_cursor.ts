@@ -55,6 +55,11 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
+  /** Forgets what was written and keeps the buffer. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** A copy of what was written. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);

@@ -3,7 +3,7 @@
 //
 //   offset  bytes  field                guards against
 //        0      4  magic "LFIR"         foreign bytes
-//        4      4  version (1)          a later format
+//        4      4  version (1, or 2 with notes)   a later format
 //        8      4  count of rows        a lost tail
 //       12      4  bytes of the body    a lost tail
 //       16      4  CRC-32 of [0, 16) followed by the body: bit errors
@@ -14,12 +14,15 @@
 // the target (length, bytes) of links, major and minor of devices, then the member's distance from
 // the end of the member before (signed) and its length.
 //
+// Version 2 goes on with notes: their count, then of each its kind (index in NOTES) and its path,
+// front-coded like those of the rows.
+//
 // Invariants: decode(encode(rows)) equals rows; any other bytes decode to an error, never to rows
 // that break the limits; paths are absolute and hold no NUL.
 
 import { assert } from "../../transport/ground/assert.ts";
 import { crc32 } from "../../transport/ground/crc32.ts";
-import type { Entry, EntryType, IndexRow } from "../entry.ts";
+import type { Entry, EntryType, IndexNote, IndexPage, IndexRow } from "../entry.ts";
 import { MAX_PATH_BYTES } from "../tar/limits.ts";
 import { ByteReader, ByteWriter } from "./byte_cursor.ts";
 
@@ -31,6 +34,7 @@ const MAX_INDEX_PATH_BYTES = 128 * 1024 * 1024;
 
 const MAGIC = 0x5249464c; // "LFIR" read as little-endian
 const VERSION = 1;
+const VERSION_NOTES = 2;
 const HEADER_BYTES = 20;
 const NS_PER_SECOND = 1_000_000_000n;
 const MAX_U32 = 0xffff_ffff;
@@ -47,9 +51,16 @@ const TYPES: readonly EntryType[] = [
   "block",
 ];
 
+/** The position is the code on disk: append only. */
+const NOTES: readonly IndexNote["kind"][] = ["deleted", "unsettled"];
+
 /** Encodes rows in the order given (front coding gains when that is the walk's). */
-export function encodeIndexRows(rows: readonly IndexRow[]): Uint8Array<ArrayBuffer> {
+export function encodeIndexRows(
+  rows: readonly IndexRow[],
+  notes: readonly IndexNote[] = [],
+): Uint8Array<ArrayBuffer> {
   assert(rows.length <= MAX_INDEX_ROWS, `${rows.length} rows are within the limit`);
+  assert(notes.length <= MAX_INDEX_ROWS, `${notes.length} notes are within the limit`);
   const writer = new ByteWriter();
   writer.raw(new Uint8Array(HEADER_BYTES));
   let previousPath: Uint8Array = EMPTY;
@@ -61,10 +72,16 @@ export function encodeIndexRows(rows: readonly IndexRow[]): Uint8Array<ArrayBuff
     previousPath = row.entry.path;
     previousEnd = row.tarOffset + row.tarBytes;
   }
+  if (notes.length > 0) writer.varint(notes.length);
+  for (const { kind, path } of notes) {
+    writer.varint(NOTES.indexOf(kind));
+    writePath(writer, path, previousPath);
+    previousPath = path;
+  }
   const bytes = writer.finish();
   const header = new DataView(bytes.buffer, 0, HEADER_BYTES);
   header.setUint32(0, MAGIC, true);
-  header.setUint32(4, VERSION, true);
+  header.setUint32(4, notes.length > 0 ? VERSION_NOTES : VERSION, true);
   header.setUint32(8, rows.length, true);
   header.setUint32(12, bytes.length - HEADER_BYTES, true);
   header.setUint32(16, checksum(bytes), true);
@@ -72,12 +89,12 @@ export function encodeIndexRows(rows: readonly IndexRow[]): Uint8Array<ArrayBuff
 }
 
 /**
- * Decodes what `encodeIndexRows` made; the rows own their bytes.
+ * Decodes what `encodeIndexRows` made; the rows and notes own their bytes.
  * @throws AgentError `damaged` for anything else
  */
-export function decodeIndexRows(bytes: Uint8Array): IndexRow[] {
+export function decodeIndexRows(bytes: Uint8Array): IndexPage {
   const reader = new ByteReader(bytes, "index rows", HEADER_BYTES);
-  const count = readHeader(bytes, reader);
+  const { count, hasNotes } = readHeader(bytes, reader);
   const rows: IndexRow[] = [];
   let previousPath: Uint8Array = EMPTY;
   let previousEnd = 0;
@@ -98,22 +115,47 @@ export function decodeIndexRows(bytes: Uint8Array): IndexRow[] {
     previousPath = entry.path;
     previousEnd = tarOffset + tarBytes;
   }
+  const notes = hasNotes ? readNotes(reader, previousPath) : [];
   if (reader.left > 0) throw reader.damaged(`${reader.left} bytes after the last row, need none`);
-  return rows;
+  return { rows, notes };
+}
+
+function readNotes(reader: ByteReader, lastPath: Uint8Array): IndexNote[] {
+  const count = reader.varint("count of notes", MAX_INDEX_ROWS);
+  const notes: IndexNote[] = [];
+  let previousPath = lastPath;
+  let pathBytes = 0;
+  for (let index = 0; index < count; index++) {
+    const kind = NOTES[reader.varint("note", NOTES.length - 1)];
+    assert(kind !== undefined, "the kind of note was checked");
+    const path = readPath(reader, previousPath);
+    pathBytes += path.length;
+    if (pathBytes > MAX_INDEX_PATH_BYTES) {
+      throw reader.damaged(`more than ${MAX_INDEX_PATH_BYTES} bytes of paths, need fewer`);
+    }
+    notes.push({ kind, path });
+    previousPath = path;
+  }
+  return notes;
 }
 
 function checksum(bytes: Uint8Array): number {
   return crc32(bytes.subarray(HEADER_BYTES), crc32(bytes.subarray(0, 16)));
 }
 
-function readHeader(bytes: Uint8Array, reader: ByteReader): number {
+function readHeader(
+  bytes: Uint8Array,
+  reader: ByteReader,
+): { readonly count: number; readonly hasNotes: boolean } {
   if (bytes.length < HEADER_BYTES) {
     throw reader.damaged(`${bytes.length} bytes, need at least ${HEADER_BYTES}`);
   }
   const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   if (header.getUint32(0, true) !== MAGIC) throw reader.damaged("another magic, need LFIR");
   const version = header.getUint32(4, true);
-  if (version !== VERSION) throw reader.damaged(`version ${version}, need ${VERSION}`);
+  if (version !== VERSION && version !== VERSION_NOTES) {
+    throw reader.damaged(`version ${version}, need ${VERSION} or ${VERSION_NOTES}`);
+  }
   const bodyBytes = header.getUint32(12, true);
   if (bodyBytes !== bytes.length - HEADER_BYTES) {
     throw reader.damaged(`${bytes.length - HEADER_BYTES} body bytes, need ${bodyBytes}`);
@@ -122,15 +164,12 @@ function readHeader(bytes: Uint8Array, reader: ByteReader): number {
   if (sum !== checksum(bytes)) throw reader.damaged(`checksum ${checksum(bytes)}, need ${sum}`);
   const count = header.getUint32(8, true);
   if (count > MAX_INDEX_ROWS) throw reader.damaged(`${count} rows, need at most ${MAX_INDEX_ROWS}`);
-  return count;
+  return { count, hasNotes: version === VERSION_NOTES };
 }
 
 function writeEntry(writer: ByteWriter, entry: Entry, previousPath: Uint8Array): void {
-  const shared = sharedPrefix(previousPath, entry.path);
   writer.varint(TYPES.indexOf(entry.type));
-  writer.varint(shared);
-  writer.varint(entry.path.length - shared);
-  writer.raw(entry.path.subarray(shared));
+  writePath(writer, entry.path, previousPath);
   writer.varint(entry.mode);
   writer.varint(entry.uid);
   writer.varint(entry.gid);
@@ -170,6 +209,13 @@ function readEntry(reader: ByteReader, previousPath: Uint8Array): Entry {
   return { path, type, mode, uid, gid, sizeBytes, mtimeNs, ctimeNs, inode, target, rdev };
 }
 
+function writePath(writer: ByteWriter, path: Uint8Array, previousPath: Uint8Array): void {
+  const shared = sharedPrefix(previousPath, path);
+  writer.varint(shared);
+  writer.varint(path.length - shared);
+  writer.raw(path.subarray(shared));
+}
+
 function readPath(reader: ByteReader, previousPath: Uint8Array): Uint8Array {
   const shared = reader.varint("shared path length", previousPath.length);
   const length = reader.varint("path suffix length", MAX_PATH_BYTES - shared);
@@ -181,14 +227,16 @@ function readPath(reader: ByteReader, previousPath: Uint8Array): Uint8Array {
   return path;
 }
 
-function writeTime(writer: ByteWriter, timeNs: bigint): void {
+/** Writes a time as signed seconds and nanoseconds. */
+export function writeTime(writer: ByteWriter, timeNs: bigint): void {
   let seconds = timeNs / NS_PER_SECOND;
   if (timeNs < seconds * NS_PER_SECOND) seconds -= 1n;
   writer.signed(seconds);
   writer.varint(Number(timeNs - seconds * NS_PER_SECOND));
 }
 
-function readTime(reader: ByteReader, what: string): bigint {
+/** Reads what `writeTime` wrote. @throws AgentError `damaged` */
+export function readTime(reader: ByteReader, what: string): bigint {
   const seconds = reader.signed(what);
   return seconds * NS_PER_SECOND + BigInt(reader.varint(`${what} nanoseconds`, 999_999_999));
 }

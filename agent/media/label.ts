@@ -3,8 +3,10 @@
 // that the catalog can be made again.
 //
 //   prose and commands, then an empty line, then the facts in this order:
-//     format: 1
+//     format: 2 (1 is read too: full backups only)
 //     backup, client, kind, level: plain text
+//     needs: ids of the backups that an incremental one builds on, the full one first and the
+//       parent last, one line each; when there are very many, the full one and the last ones
 //     database: JSON string or null
 //     path, exclude: JSON strings, one line each, any number
 //     started: RFC 3339 with milliseconds, UTC
@@ -13,10 +15,11 @@
 // Pure: no I/O.
 
 import { crc32 } from "../../transport/ground/crc32.ts";
-import { MAX_LABEL_BYTES } from "./limits.ts";
+import { MAX_LABEL_BYTES, MAX_NEEDS_LISTED } from "./limits.ts";
 import { damagedFrame, decodeSkippable, encodeSkippable } from "./skippable_frame.ts";
 
-const FORMAT = "1";
+const FORMAT = "2";
+const FORMATS: readonly string[] = ["1", FORMAT];
 
 export type BackupKind = "filesystem" | "postgresql" | "sqlite" | "command";
 
@@ -30,7 +33,9 @@ export interface MediaLabel {
   readonly kind: BackupKind;
   /** Name of the database; null for file systems. */
   readonly database: string | null;
-  readonly level: "full";
+  readonly level: "full" | "incremental";
+  /** What an incremental backup builds on: the full backup first, the parent last. */
+  readonly needs: readonly string[];
   readonly paths: readonly string[];
   readonly exclude: readonly string[];
   /** Milliseconds since 1970, UTC. */
@@ -45,12 +50,15 @@ export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
     `client: ${label.client}`,
     `kind: ${label.kind}`,
     `level: ${label.level}`,
+    ...listedNeeds(label).map((backup) => `needs: ${backup}`),
     `database: ${JSON.stringify(label.database)}`,
     ...label.paths.map((path) => `path: ${JSON.stringify(path)}`),
     ...label.exclude.map((glob) => `exclude: ${JSON.stringify(glob)}`),
     `started: ${new Date(label.startedMs).toISOString()}`,
   ];
-  const text = `${prose(label.backup)}\n${facts.join("\n")}\n`;
+  const text = `${label.level === "full" ? prose(label.backup) : incrementalProse(label)}\n${
+    facts.join("\n")
+  }\n`;
   const body = new TextEncoder().encode(text);
   const check = crc32(body).toString(16).padStart(8, "0");
   return encodeSkippable("label", new TextEncoder().encode(`${text}check: ${check}\n`));
@@ -66,6 +74,33 @@ function prose(backup: string): string {
   Restore one file or directory (its path without the leading "/"):
     zstd -dc ${file} | ${unpack} PATH
   List it:    zstd -dc ${file} | tar -tvf -
+  Check it:   zstd -t ${file}
+`;
+}
+
+/** Of a long chain the full backup and the last ones; each of these names the ones before it. */
+function listedNeeds({ needs }: MediaLabel): readonly string[] {
+  if (needs.length <= MAX_NEEDS_LISTED) return needs;
+  return [...needs.slice(0, 1), ...needs.slice(1 - MAX_NEEDS_LISTED)];
+}
+
+function incrementalProse(label: MediaLabel): string {
+  const file = `${label.backup}.tar.zst`;
+  const listed = listedNeeds(label);
+  const missing = label.needs.length - listed.length;
+  const gap = missing === 0 ? "" : `
+  The list leaves out ${missing} backups after the first; the label of the second one names them.
+`;
+  return `This is an incremental backup: a POSIX pax tar archive in zstd frames with what changed
+since the backup before it, deletions included. zstd and GNU tar restore it after the full backup
+and every incremental one in between, which are the lines "needs" below, oldest first.
+
+  Restore everything below the current directory, which is empty at first (as root):
+    for b in ${[...listed, label.backup].join(" ")}; do
+      zstd -dc $b.tar.zst | tar --listed-incremental=/dev/null --xattrs --xattrs-include='*' \\
+        --acls --numeric-owner -xpf - || break
+    done
+${gap}  List it:    zstd -dc ${file} | tar -tvf -
   Check it:   zstd -t ${file}
 `;
 }
@@ -88,10 +123,19 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     }
     return value;
   };
-  if (one("format") !== FORMAT) throw damagedFrame("label", `format ${one("format")}`, FORMAT);
+  if (!FORMATS.includes(one("format"))) {
+    throw damagedFrame("label", `format ${one("format")}`, FORMATS.join(" or "));
+  }
   const kind = KINDS.find((name) => name === one("kind"));
   if (kind === undefined) throw damagedFrame("label", `kind ${one("kind")}`, KINDS.join(", "));
-  if (one("level") !== "full") throw damagedFrame("label", `level ${one("level")}`, "full");
+  const level = one("level");
+  if (level !== "full" && level !== "incremental") {
+    throw damagedFrame("label", `level ${level}`, "full or incremental");
+  }
+  const needs = (facts.get("needs") ?? []).map(checkBackupId);
+  if ((level === "full") !== (needs.length === 0)) {
+    throw damagedFrame("label", `${needs.length} backups that it needs`, `those of ${level}`);
+  }
   const startedMs = Date.parse(one("started"));
   if (!Number.isFinite(startedMs)) throw damagedFrame("label", one("started"), "a time");
   const database = one("database");
@@ -99,7 +143,8 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     backup: checkBackupId(one("backup")),
     client: one("client"),
     kind,
-    level: "full",
+    level,
+    needs,
     database: database === "null" ? null : readText(database),
     paths: (facts.get("path") ?? []).map(readText),
     exclude: (facts.get("exclude") ?? []).map(readText),

@@ -23,6 +23,9 @@ export const MAX_GROUP_INDEX_BYTES = GROUP_ROWS_BYTES + MAX_FRAME_ROWS_BYTES + 6
 /** Label text in bytes: 1000 paths and excludes of 4 KiB. */
 export const MAX_LABEL_BYTES = 4 * 1024 * 1024;
 
+/** Backups that the label of an incremental one names; ids are some 40 bytes. */
+export const MAX_NEEDS_LISTED = 1000;
+
 /** Trailer payload in bytes: the list of skipped paths is the large part. */
 export const MAX_TRAILER_BYTES = 16 * 1024 * 1024;
 

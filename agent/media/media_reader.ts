@@ -8,7 +8,7 @@ import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
-import type { IndexRow } from "../entry.ts";
+import type { IndexPage, IndexRow } from "../entry.ts";
 import { decodeGroupIndex } from "./group_index.ts";
 import type { GroupIndex } from "./group_index.ts";
 import { decodeIndexRows } from "./index_rows.ts";
@@ -158,10 +158,16 @@ export class MediaReader {
 
   /** The rows of one group. @throws AgentError `damaged` */
   *groupRows(group: number): Generator<IndexRow> {
+    for (const { rows } of this.groupPages(group)) yield* rows;
+  }
+
+  /** The rows and notes of one group, frame by frame. @throws AgentError `damaged` */
+  *groupPages(group: number): Generator<IndexPage> {
     const index = this.readGroup(group);
     let tarOffset = index.tarOffset;
     for (const frame of index.frames) {
-      const rows = decodeIndexRows(frame.rows);
+      const page = decodeIndexRows(frame.rows);
+      const { rows } = page;
       if (rows.length !== frame.rowCount) {
         throw damagedFrame("index", `${rows.length} rows`, `${frame.rowCount}`);
       }
@@ -170,8 +176,8 @@ export class MediaReader {
         if (!inside || row.tarOffset + row.tarBytes > this.tarBytes) {
           throw damagedFrame("index", `a member at ${row.tarOffset}`, "one inside its frame");
         }
-        yield row;
       }
+      yield page;
       tarOffset += frame.tarBytes;
     }
   }

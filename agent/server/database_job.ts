@@ -49,12 +49,14 @@ export async function runServerDatabase(
     return await receiveBackup(session, {
       link,
       vault: task.vault,
+      parent: null,
       label: {
         backup: task.newBackup,
         client: client.name,
         kind: request.kind,
         database: request.database,
         level: "full",
+        needs: [],
         paths: [request.path],
         exclude: [],
         startedMs: session.runtime.clock.wallMs(),

@@ -1,4 +1,7 @@
 // A file-system job on the server's worker thread: Fig. 4 and Fig. 4A, then a backup or a restore.
+//
+// A backup builds on the latest one of its source, if there is one and none but a full one is
+// wanted: then the client asks for that one's rows and sends what differs.
 
 import { assert } from "../../transport/mod.ts";
 import {
@@ -10,9 +13,10 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { VaultReader } from "../vault/mod.ts";
+import { chooseParent, VaultReader } from "../vault/mod.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
+import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, sendRestore } from "./send_restore.ts";
 
@@ -25,8 +29,8 @@ export async function runServerFilesystem(
   const { action, client } = task;
   // What can be refused without the client is refused before it is bothered.
   const place = { directory: task.vault, files: session.runtime.files };
-  using reader = action.type === "restore" ? VaultReader.open(place) : null;
-  const planned = action.type === "restore" && reader !== null
+  using reader = VaultReader.open(place);
+  const planned = action.type === "restore"
     ? { reader, plan: reader.planRestore(action.backup, action.include) }
     : null;
   const group = groupOf(task.stg, "server");
@@ -37,7 +41,7 @@ export async function runServerFilesystem(
   session.running(action.type === "backup" ? "backup-filesystem" : "restore-filesystem");
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
-    if (action.type === "backup") return await backup(session, task, action, opened);
+    if (action.type === "backup") return await backup(session, task, action, { ...opened, reader });
     assert(planned !== null, "a restore is planned before it starts");
     const { plan } = planned;
     session.setBackup(action.backup);
@@ -61,11 +65,16 @@ async function backup(
   session: WorkerSession,
   task: ServerFilesystemTask,
   action: Extract<ServerFilesystemTask["action"], { type: "backup" }>,
-  opened: OpenedLink,
+  opened: OpenedLink & { readonly reader: VaultReader },
 ): Promise<WorkerResult> {
-  const { paths, exclude } = action;
-  const { link, channel, fallback, mayFallBack } = opened;
+  const { paths, exclude, full } = action;
+  const { link, channel, fallback, mayFallBack, reader } = opened;
   session.setBackup(action.backup);
+  const { name: client, fullEvery } = task.client;
+  const startedMs = session.runtime.clock.wallMs();
+  const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, exclude });
+  const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
+  using source = parent === null ? null : new ParentSource(reader, parent.backup);
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,
@@ -73,20 +82,23 @@ async function backup(
     mayFallBack,
     paths: [...paths],
     exclude: [...exclude],
+    incremental: parent !== null,
   };
   await link.send(message);
   return await receiveBackup(session, {
     link,
     vault: task.vault,
+    parent: source,
     label: {
       backup: action.backup,
-      client: task.client.name,
+      client,
       kind: "filesystem",
       database: null,
-      level: "full",
+      level: parent === null ? "full" : "incremental",
+      needs: parent === null ? [] : chain.map((one) => one.backup),
       paths,
       exclude,
-      startedMs: session.runtime.clock.wallMs(),
+      startedMs,
     },
   });
 }

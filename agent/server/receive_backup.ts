@@ -13,11 +13,14 @@ import {
 import type { MediaLabel, Skipped } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
 import { type BackupWriter, VaultWriter } from "../vault/mod.ts";
+import type { ParentSource } from "./parent_source.ts";
 
 export interface ReceiveBackupOptions {
   readonly link: JobLink;
   readonly vault: string;
   readonly label: MediaLabel;
+  /** Rows of the parent of an incremental backup. */
+  readonly parent: ParentSource | null;
 }
 
 /**
@@ -33,7 +36,7 @@ export async function receiveBackup(
   const startMs = clock.monotonicMs();
   using vault = VaultWriter.open({ directory: options.vault, files });
   using writer = vault.begin(options.label);
-  const receipt = new Receipt(session, options.link, writer);
+  const receipt = new Receipt(session, { ...options, writer });
   await receipt.receiveAll();
   session.throwIfCancelled();
   session.committing();
@@ -72,6 +75,7 @@ class Receipt {
   readonly #session: WorkerSession;
   readonly #link: JobLink;
   readonly #writer: BackupWriter;
+  readonly #parent: ParentSource | null;
   #records = 0;
   #warnings = 0;
   /** Counts of records and warnings that the client sent; null until it says so. */
@@ -83,10 +87,14 @@ class Receipt {
   skippedCount = 0;
   readonly skipped: Skipped[] = [];
 
-  constructor(session: WorkerSession, link: JobLink, writer: BackupWriter) {
+  constructor(
+    session: WorkerSession,
+    parts: ReceiveBackupOptions & { readonly writer: BackupWriter },
+  ) {
     this.#session = session;
-    this.#link = link;
-    this.#writer = writer;
+    this.#link = parts.link;
+    this.#writer = parts.writer;
+    this.#parent = parts.parent;
     this.#totals = { totalFiles: null, totalBytes: null };
   }
 
@@ -95,9 +103,13 @@ class Receipt {
       const message = await this.#link.receive();
       this.#session.throwIfCancelled();
       if (message.kind === "data") await this.#take(message.record);
-      else if (message.kind === "document") this.#read(message.document);
+      else if (message.kind === "document") await this.#read(message.document);
       else throw new AgentError("reset", "Cannot go on with the backup: found a restore record");
     }
+    const { totals } = this.#announced ?? {};
+    if (totals === undefined) return;
+    this.files = totals.files;
+    this.bytes = totals.bytes;
   }
 
   /** Records, warnings and the end come on up to three connections, in any order. */
@@ -107,6 +119,7 @@ class Receipt {
   }
 
   async #take(record: DataRecord): Promise<void> {
+    if (this.#parent !== null && !this.#parent.isAsked) throw fullOnly();
     this.#writer.append(record);
     this.#records += 1;
     this.files += record.rowCount;
@@ -120,9 +133,11 @@ class Receipt {
     await this.#link.acknowledge(this.#writer.syncedSequence + 1);
   }
 
-  #read(document: LinkDocument): void {
+  async #read(document: LinkDocument): Promise<void> {
     if (document.type === "end") this.#announced = document;
-    else if (document.type === "progress") {
+    else if (document.type === "parent-wanted" && this.#parent !== null) {
+      await this.#link.sendParent(this.#parent.chunk(document.index));
+    } else if (document.type === "progress") {
       const { totalFiles, totalBytes } = document;
       this.#totals = { totalFiles, totalBytes };
     } else if (document.type === "warning") this.#warn(document);
@@ -145,6 +160,14 @@ class Receipt {
     }
     this.#session.warn({ code, message, path });
   }
+}
+
+function fullOnly(): AgentError {
+  return new AgentError(
+    "mismatch",
+    "Cannot make an incremental backup: the client sends everything, need what changed",
+    { hint: "Install this release on the client, or back up with `--full`." },
+  );
 }
 
 /** The path as text; bytes that are no UTF-8 become replacement characters. */

@@ -14,10 +14,13 @@ import {
   TOKEN_BYTES,
   withDeadline,
 } from "../../transport/mod.ts";
+import { normalizeSourcePaths } from "../application/mod.ts";
 import type { ClientEntry, ServerConfig } from "../config/mod.ts";
 import type {
   BackupDetail,
   BackupView,
+  ChangedEntry,
+  FoundEntry,
   JobRequest,
   JobView,
   ListedEntry,
@@ -73,8 +76,15 @@ export class ServerDaemon extends DaemonBase {
     }
   }
 
+  protected override get trouble(): AgentError | null {
+    return this.#vault.trouble;
+  }
+
   startJob(request: JobRequest): JobView {
+    if (request.kind === "rebuild-catalog") return this.#startRebuild(request);
+    this.#vault.requireSound();
     if (request.kind === "verify") return this.#startVerify(request);
+    if (request.kind === "expire") return this.#startExpire(request);
     if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
       return this.#startFilesystem(request);
     }
@@ -90,14 +100,27 @@ export class ServerDaemon extends DaemonBase {
   }
 
   override backup(reference: string): BackupDetail {
-    const { paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault.backup(
-      reference,
-    );
-    return { ...toView(rest), paths, exclude, seconds, mediaBytes, media, skipped };
+    const { parent, paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault
+      .backup(reference);
+    return { ...toView(rest), parent, paths, exclude, seconds, mediaBytes, media, skipped };
+  }
+
+  override pin(reference: string, pinned: boolean): BackupDetail {
+    const { backup } = this.#vault.pin(reference, pinned);
+    this.parts.log("info", `backup "${backup}" is ${pinned ? "pinned" : "pinned no more"}`);
+    return this.backup(backup);
   }
 
   override list(reference: string, path: string | null): readonly ListedEntry[] {
     return this.#vault.list(reference, path);
+  }
+
+  override find(glob: string): Promise<readonly FoundEntry[]> {
+    return this.#collect(this.#vault.find(glob));
+  }
+
+  override diff(before: string, after: string): Promise<readonly ChangedEntry[]> {
+    return this.#collect(this.#vault.diff(before, after));
   }
 
   override async validate(name: string): Promise<ValidationView> {
@@ -182,6 +205,7 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #admit(hello: Hello): void {
+    this.#vault.requireSound();
     this.#client(hello.name);
     if (!this.runner.board.has(hello.job)) return;
     throw new AgentError("auth", `Cannot start job "${hello.job}": there is one of that name`);
@@ -210,15 +234,18 @@ export class ServerDaemon extends DaemonBase {
 
   #action(
     request: FilesystemRequest,
-    backup: string,
+    restored: string,
     client: ClientEntry,
   ): ServerFilesystemTask["action"] {
     if (request.kind === "restore-filesystem") {
       const { target, include, overwrite } = request;
-      return { type: "restore", backup, target, include, overwrite };
+      return { type: "restore", backup: restored, target, include, overwrite };
     }
-    const { paths, exclude } = request;
-    return { type: "backup", backup: this.#vault.newBackupId(client.name), paths, exclude };
+    const { exclude, full } = request;
+    // The paths as the client walks them: they name the source.
+    const paths = normalizeSourcePaths(request.paths);
+    const backup = this.#vault.newBackupId(client.name);
+    return { type: "backup", backup, paths, exclude, full };
   }
 
   #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
@@ -232,6 +259,60 @@ export class ServerDaemon extends DaemonBase {
       vault: this.#config.vault,
       backups,
       data: request.data,
+      subset: request.subset,
+    }, () => Promise.resolve());
+    return job.view();
+  }
+
+  #startRebuild(request: JobRequest): JobView {
+    const running = this.runner.board.running();
+    if (running.length > 0) {
+      throw new AgentError(
+        "busy",
+        `Cannot rebuild the catalog: ${running.length} jobs run, need none`,
+        { hint: "Wait for their end, or cancel them." },
+      );
+    }
+    const job = this.runner.create({
+      id: null,
+      kind: "rebuild-catalog",
+      client: null,
+      request,
+    });
+    const { id } = job.start;
+    this.#vault.giveUpCatalog(() => this.runner.board.running().some((one) => one.start.id === id));
+    const identity = {
+      name: this.#config.name,
+      job: id,
+      token: this.#newToken(),
+      connections: 1,
+    } as const;
+    const { vault } = this.#config;
+    const task = { kind: "server-rebuild", identity, steps: [], vault } as const;
+    this.runner.run(job, task, () => Promise.resolve());
+    return job.view();
+  }
+
+  /** All that a search yields; other work goes on in between. */
+  async #collect<T>(search: Generator<T | null>): Promise<T[]> {
+    const found: T[] = [];
+    for (const one of search) {
+      if (one !== null) found.push(one);
+      else await this.parts.runtime.clock.yield();
+    }
+    return found;
+  }
+
+  #startExpire(request: Extract<JobRequest, { kind: "expire" }>): JobView {
+    const job = this.runner.create({ id: null, kind: "expire", client: null, request });
+    const { name, vault, retention } = this.#config;
+    this.runner.run(job, {
+      kind: "server-expire",
+      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
+      steps: [],
+      vault,
+      retention,
+      dryRun: request.dryRun,
     }, () => Promise.resolve());
     return job.view();
   }
@@ -287,19 +368,10 @@ export class ServerDaemon extends DaemonBase {
 
 /** The part of a catalog entry that listings show. */
 function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, status, files, bytes, channels, fallback } = backup;
-  return {
-    backup: backup.backup,
-    client,
-    kind,
-    database,
-    time,
-    status,
-    files,
-    bytes,
-    channels,
-    fallback,
-  };
+  const { client, kind, database, time, level, status, pinned } = backup;
+  const { files, bytes, channels, fallback } = backup;
+  const kept = { client, kind, database, time, level, status, pinned };
+  return { backup: backup.backup, ...kept, files, bytes, channels, fallback };
 }
 
 function wrongKind(backup: BackupView): AgentError {

@@ -16,10 +16,17 @@ export const MAX_XATTR_BYTES = 16 * 1024 * 1024;
 const XATTR_RECORDS_BYTES = 4 * 1024 * 1024;
 
 /**
- * Longest body of one pax header in bytes: a path, a link target, extended attributes and their
- * records fit, and a peer cannot make us hold more.
+ * Names of one directory as GNU.dumpdir in bytes: some millions. A directory with more is stored
+ * without it, so that GNU tar alone does not see what was deleted from it.
  */
-export const MAX_PAX_BYTES = 4 * MAX_PATH_BYTES + MAX_XATTR_BYTES + XATTR_RECORDS_BYTES;
+export const MAX_DUMPDIR_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Longest body of one pax header in bytes: a path, a link target, extended attributes, the names of
+ * a directory and their records fit, and a peer cannot make us hold more.
+ */
+export const MAX_PAX_BYTES = MAX_DUMPDIR_BYTES + 4 * MAX_PATH_BYTES + MAX_XATTR_BYTES +
+  XATTR_RECORDS_BYTES;
 
 /** Longest key of a record in bytes: the name of an attribute has 255, each written as three. */
 export const MAX_PAX_KEY_BYTES = 1024;

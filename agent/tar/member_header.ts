@@ -36,6 +36,17 @@ export interface MemberExtra {
   readonly sparse: SparseMap | null;
   /** At most MAX_XATTR_BYTES as records. */
   readonly xattrs: readonly Xattr[];
+  /** The names of a directory (dumpdir.ts), for GNU tar to remove all others. */
+  readonly dumpdir?: Uint8Array | undefined;
+}
+
+/** A header that means nothing: what a frame holds that carries notes alone. */
+export function encodeFiller(): Uint8Array {
+  const records = [encodePaxRecord("comment", "notes")];
+  const bytes = records.reduce((sum, record) => sum + record.length, 0);
+  const filler = new Uint8Array(BLOCK_BYTES + bytes + paddingBytes(bytes));
+  writePaxHeader(filler, records, bytes, "g");
+  return filler;
 }
 
 /** Bytes that make `count` a multiple of 512. */
@@ -59,7 +70,7 @@ export function memberName(path: Uint8Array, type: EntryType): Uint8Array {
  * content (the file's bytes, or those of its extents) follows, then `paddingBytes` of zeros.
  */
 export function encodeMemberHeader(entry: Entry, extra: Partial<MemberExtra> = {}): Uint8Array {
-  const { sparse = null, xattrs = [] } = extra;
+  const { sparse = null, xattrs = [], dumpdir } = extra;
   const name = memberName(entry.path, entry.type);
   const linkname = linkName(entry);
   const map = sparse === null ? EMPTY : encodeSparseMap(sparse, entry.sizeBytes);
@@ -68,6 +79,7 @@ export function encodeMemberHeader(entry: Entry, extra: Partial<MemberExtra> = {
   const pax = [
     ...paxRecords(entry, { name, linkname, size, sparse: sparse !== null }),
     ...encodeXattrRecords(xattrs),
+    ...(dumpdir === undefined ? [] : [encodePaxRecord("GNU.dumpdir", dumpdir)]),
   ];
   const paxBytes = pax.reduce((sum, record) => sum + record.length, 0);
   const paxBlocks = paxBytes === 0 ? 0 : BLOCK_BYTES + paxBytes + paddingBytes(paxBytes);
@@ -119,7 +131,12 @@ function paxRecords(entry: Entry, fields: Fields): Uint8Array[] {
   return records;
 }
 
-function writePaxHeader(into: Uint8Array, records: Uint8Array[], bytes: number): void {
+function writePaxHeader(
+  into: Uint8Array,
+  records: Uint8Array[],
+  bytes: number,
+  typeflag: "x" | "g" = "x",
+): void {
   writeHeaderBlock(into, 0, {
     name: PAX_NAME,
     mode: 0o644,
@@ -127,7 +144,7 @@ function writePaxHeader(into: Uint8Array, records: Uint8Array[], bytes: number):
     gid: 0,
     size: bytes,
     mtimeSeconds: 0,
-    typeflag: "x",
+    typeflag,
     linkname: EMPTY,
     major: 0,
     minor: 0,

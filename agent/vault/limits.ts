@@ -15,6 +15,15 @@ export const MAX_SELECTION_CACHE = 16_384;
 /** Hard-link sets whose data lies outside a selection: their names are kept in memory. */
 export const MAX_REDIRECTS = 100_000;
 
+/** Entries that `agent find` lists: beyond that nobody reads on. */
+export const MAX_FOUND = 100_000;
+
+/** Differences that `agent diff` lists. */
+export const MAX_DIFFERENCES = 1_000_000;
+
+/** Rows of the catalog between two moments for the daemon's other work, a few ms. */
+export const STEP_ROWS = 512;
+
 /** Findings that one verification lists; further ones are only counted. */
 export const MAX_FINDINGS = 1000;
 
@@ -26,3 +35,12 @@ export const VERIFY_STEP = 16;
 
 /** A file system with less free bytes is full for SQLite, which grows its files by 32 KiB. */
 export const FULL_BELOW_BYTES = 256 * 1024;
+
+/**
+ * Bytes of the spare file that is given up on a full disk: the index of SQLite's log (32 KiB) and
+ * the few pages that marking some thousand backups as expired changes, many times over.
+ */
+export const RESERVE_BYTES = 1024 * 1024;
+
+/** Free bytes below which the spare file is not made: it would be a good part of what is left. */
+export const RESERVE_FREE_BYTES = 8 * RESERVE_BYTES;

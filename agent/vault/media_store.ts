@@ -3,26 +3,39 @@
 //
 //   media/<backup>.partial    being written; worthless after a crash
 //   media/<backup>.tar.zst    complete and durable: it gets this name after its fsync only
+//   media/<backup>.expired, .pinned   marks (backup_marks.ts)
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { MediaReader } from "../media/mod.ts";
+import { BackupMarks, isThere } from "./backup_marks.ts";
 import { vaultError } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
 const SUFFIX = ".tar.zst";
 const PARTIAL = ".partial";
 
+/** Ids of backups by what files they have. */
+export interface MediaListing {
+  /** The media file has its final name. */
+  readonly complete: string[];
+  readonly partial: string[];
+  readonly expired: string[];
+  readonly pinned: string[];
+}
+
 export class MediaStore {
   readonly #files: Files;
   readonly #directory: string;
   readonly #place: VaultPlace;
+  readonly marks: BackupMarks;
 
   constructor(place: VaultPlace) {
     this.#place = place;
     this.#files = place.files;
     this.#directory = `${place.directory}/media`;
+    this.marks = new BackupMarks(place.files, this.#directory);
   }
 
   path(backup: string): string {
@@ -38,15 +51,20 @@ export class MediaStore {
     makeDirectory(this.#files, this.#directory);
   }
 
-  /** Ids of the backups whose files have their final name, and of partial ones. */
-  list(): { readonly complete: string[]; readonly partial: string[] } {
+  /** What there is. @throws SystemError */
+  list(): MediaListing {
     const descriptor = this.#openDirectory();
     try {
       const names = this.#files.list(descriptor)
         .map((entry) => new TextDecoder().decode(entry.name)).sort();
       const stems = (suffix: string) =>
         names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length));
-      return { complete: stems(SUFFIX), partial: stems(PARTIAL) };
+      return {
+        complete: stems(SUFFIX),
+        partial: stems(PARTIAL),
+        expired: stems(".expired"),
+        pinned: stems(".pinned"),
+      };
     } finally {
       this.#files.close(descriptor);
     }
@@ -71,6 +89,11 @@ export class MediaStore {
     }
   }
 
+  /** Is the finished file of a backup there? @throws SystemError */
+  hasMedia(backup: string): boolean {
+    return isThere(this.#files, this.path(backup));
+  }
+
   /** Gives a durable partial file its final name, durably. @throws SystemError */
   rename(backup: string): void {
     this.#files.rename(AT_CWD, this.partialPath(backup), AT_CWD, this.path(backup));
@@ -84,6 +107,22 @@ export class MediaStore {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
     }
+  }
+
+  /**
+   * Removes the final file of an expired backup, if it is there.
+   * @returns false when a job is reading it
+   * @throws SystemError
+   */
+  removeMedia(backup: string): boolean {
+    return this.marks.ifUnused(backup, () => {
+      try {
+        this.#files.unlink(AT_CWD, this.path(backup));
+      } catch (error) {
+        if (!(error instanceof SystemError && error.errno === "ENOENT")) throw error;
+      }
+      return true;
+    }) ?? false;
   }
 
   /** @throws SystemError */

@@ -3,7 +3,9 @@
 //   vault/lock              locked by the daemon for as long as it lives; dies with it
 //   vault/publish.lock      locked while one job publishes
 //   vault/catalog.sqlite    what is published (-wal and -shm beside it)
-//   vault/media/            the media files (media_store.ts)
+//   vault/expire.lock       locked while one job expires backups
+//   vault/reserve           space that is given up when the disk is full (reserve.ts)
+//   vault/media/            the media files (media_store.ts) and marks beside them
 //
 // What `open` finds after a crash, and what becomes of it:
 //  - a partial media file was never finished: it is removed;
@@ -11,19 +13,29 @@
 //    cut off: it is adopted, that is, published now. When it does not read as a finished file it
 //    is none of ours or damaged: it is left alone and reported, for a backup is never deleted
 //    because it cannot be read. Without a catalog this makes the same one again, from the media;
-//  - the catalog itself rolls back what was not committed.
+//  - the catalog itself rolls back what was not committed;
+//  - marks of expired and pinned backups that the catalog does not have are brought into it, and of
+//    expired backups whose media file is gone the rows are removed (vault_expirer.ts).
+// A catalog that is damaged leaves the vault open but useless until it was made again from the
+// media: every call throws why (`requireSound`), as while it is being made.
 //
 // The main thread owns the Vault; jobs write by VaultWriter and read by VaultReader.
 
+import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
 import type { Clock, Random } from "../../transport/runtime/runtime.ts";
 import { Catalog } from "../catalog/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
-import type { ListedEntry } from "../control/daemon.ts";
+import type { ChangedEntry, FoundEntry, ListedEntry } from "../control/daemon.ts";
+import { applyMarks } from "./apply_marks.ts";
 import { backupId, ID_RANDOM_BYTES } from "./backup_id.ts";
+import { adoptMedia } from "./adopt_media.ts";
+import { diffBackups } from "./diff_backups.ts";
+import { findEntries } from "./find_entries.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
-import { withVaultErrors } from "./vault_error.ts";
+import { Reserve } from "./reserve.ts";
+import { hasExpired, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
 export interface VaultOptions extends VaultPlace {
@@ -35,34 +47,35 @@ export interface VaultOptions extends VaultPlace {
 export interface VaultRecovery {
   readonly removedPartial: readonly string[];
   readonly adopted: readonly string[];
-  /** Media files that are not in the catalog and could not be read. */
+  /** Media files that are not in the catalog: they, or what they build on, cannot be read. */
   readonly unreadable: readonly { readonly backup: string; readonly error: AgentError }[];
 }
+
+const NOTHING: VaultRecovery = { removedPartial: [], adopted: [], unreadable: [] };
 
 export class Vault {
   readonly #options: VaultOptions;
   readonly #lock: number;
-  readonly #catalog: Catalog;
+  readonly #store: MediaStore;
+  #catalog: Catalog | null = null;
+  #trouble: AgentError | null = null;
+  /** While the catalog is made again: does that still go on? */
+  #isRebuilding: (() => boolean) | null = null;
   #closed = false;
   readonly recovery: VaultRecovery;
 
   private constructor(options: VaultOptions, lock: number) {
     this.#options = options;
     this.#lock = lock;
-    const store = new MediaStore(options);
-    store.create();
-    this.#catalog = Catalog.open(`${options.directory}/catalog.sqlite`);
-    try {
-      this.recovery = recover(store, this.#catalog);
-    } catch (error) {
-      this.#catalog.close();
-      throw error;
-    }
+    this.#store = new MediaStore(options);
+    this.#store.create();
+    this.recovery = this.#open((catalog) => recover(this.#store, catalog)) ?? NOTHING;
+    new Reserve(options).restore(options.random);
   }
 
   /**
    * Takes the vault for this process, creates what is missing and cleans up after a crash.
-   * @throws AgentError `busy` (another daemon has it) | `no_space` | `failed` | `damaged`
+   * @throws AgentError `busy` (another daemon has it) | `no_space` | `failed`
    */
   static open(options: VaultOptions): Vault {
     const { files, directory } = options;
@@ -83,6 +96,32 @@ export class Vault {
     });
   }
 
+  /** Why the vault cannot be used, null when it can. */
+  get trouble(): AgentError | null {
+    if (this.#isRebuilding?.() === false) this.#endRebuild();
+    return this.#trouble;
+  }
+
+  /** @throws AgentError `damaged` | `busy` when the catalog cannot be used */
+  requireSound(): void {
+    if (this.trouble !== null) throw this.trouble;
+  }
+
+  /**
+   * Gives the catalog up to a job that makes it again.
+   * @param isRunning says whether that job goes on; the catalog is opened again after it
+   */
+  giveUpCatalog(isRunning: () => boolean): void {
+    this.#catalog?.close();
+    this.#catalog = null;
+    this.#isRebuilding = isRunning;
+    this.#trouble = new AgentError(
+      "busy",
+      "Cannot use the vault: its catalog is being made again from the media, need it whole",
+      { hint: "Wait for the end of the job; `agent jobs` shows it." },
+    );
+  }
+
   /** An id for a backup of `client` that begins now. */
   newBackupId(client: string): string {
     const { clock, random } = this.#options;
@@ -91,7 +130,7 @@ export class Vault {
 
   /** Published backups, newest last. */
   backups(): CatalogBackup[] {
-    return this.#catalog.backups();
+    return this.#use((catalog) => catalog.backups());
   }
 
   /**
@@ -99,7 +138,7 @@ export class Vault {
    * @throws AgentError `not_found`
    */
   backup(reference: string): CatalogBackup {
-    return this.#catalog.backup(reference);
+    return this.#use((catalog) => catalog.backup(reference));
   }
 
   /**
@@ -107,59 +146,109 @@ export class Vault {
    * @throws AgentError `not_found`
    */
   list(reference: string, path: string | null): ListedEntry[] {
-    return this.#catalog.list(reference, path);
+    return this.#use((catalog) => catalog.list(reference, path));
+  }
+
+  /** What matches a glob in any backup; null lets others run. @throws AgentError `failed` */
+  find(glob: string): Generator<FoundEntry | null> {
+    return this.#use((catalog) => findEntries(catalog, glob));
+  }
+
+  /** How two backups differ; null lets others run. @throws AgentError `not_found` */
+  diff(before: string, after: string): Generator<ChangedEntry | null> {
+    return this.#use((catalog) =>
+      diffBackups(catalog, { before: catalog.backup(before), after: catalog.backup(after) })
+    );
+  }
+
+  /**
+   * Keeps a backup for ever, or lets retention decide about it again. Durable when it returns.
+   * @throws AgentError `not_found` | `no_space` | `failed`
+   */
+  pin(reference: string, pinned: boolean): CatalogBackup {
+    const doing = `pin backup "${reference}"`;
+    const { marks } = this.#store;
+    return withVaultErrors(doing, this.#options, () =>
+      this.#use((catalog) => {
+        const { backup } = catalog.backup(reference);
+        using held = marks.hold(backup);
+        if (held === null) throw hasExpired(backup);
+        if (pinned) marks.set(backup, "pinned");
+        else marks.remove(backup, "pinned");
+        this.#store.sync();
+        catalog.setPinned(backup, pinned);
+        return catalog.backup(backup);
+      }));
   }
 
   /** Gives the vault back. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#catalog.close();
+    this.#catalog?.close();
     this.#options.files.close(this.#lock);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
+
+  #endRebuild(): void {
+    this.#isRebuilding = null;
+    this.#trouble = null;
+    this.#open((catalog) => catalog.backups());
+  }
+
+  /** Opens the catalog and uses it; a damaged one is this vault's trouble from then on. */
+  #open<T>(body: (catalog: Catalog) => T): T | null {
+    let catalog: Catalog | null = null;
+    try {
+      catalog = openCatalog(this.#options);
+      const result = body(catalog);
+      this.#catalog = catalog;
+      return result;
+    } catch (error) {
+      catalog?.close();
+      if (!(error instanceof AgentError) || error.code !== "damaged") throw error;
+      this.#trouble = error;
+      return null;
+    }
+  }
+
+  #use<T>(body: (catalog: Catalog) => T): T {
+    this.requireSound();
+    assert(this.#catalog !== null, "a vault without trouble has its catalog");
+    try {
+      return body(this.#catalog);
+    } catch (error) {
+      if (error instanceof AgentError && error.code === "damaged") this.#trouble = error;
+      throw error;
+    }
+  }
+}
+
+/** On a full disk with the space of the reserve: SQLite needs some to open. */
+function openCatalog(place: VaultPlace): Catalog {
+  const path = `${place.directory}/catalog.sqlite`;
+  return new Reserve(place).use(
+    () => withVaultErrors("open catalog", place, () => Catalog.open(path)),
+    (error) => error instanceof AgentError && error.code === "no_space",
+  );
 }
 
 function recover(store: MediaStore, catalog: Catalog): VaultRecovery {
   const { complete, partial } = store.list();
   for (const backup of partial) store.removePartial(backup);
-  const known = new Set(catalog.backups().map((one) => one.backup));
-  const orphans: { backup: string; number: number }[] = [];
-  const unreadable: { backup: string; error: AgentError }[] = [];
-  for (const backup of complete.filter((one) => !known.has(one))) {
-    attempt(backup, () => {
-      using media = store.open(backup);
-      if (media.label.backup !== backup) throw misnamed(backup, media.label.backup);
-      orphans.push({ backup, number: media.trailer.number });
-    });
-  }
+  const known = new Set(catalog.withExpired().map((one) => one.backup));
   const adopted: string[] = [];
-  for (const { backup } of orphans.sort((a, b) => a.number - b.number)) {
-    attempt(backup, () => {
-      using media = store.open(backup);
-      catalog.import(media);
-      adopted.push(backup);
-    });
+  const unreadable: { backup: string; error: AgentError }[] = [];
+  const unknown = complete.filter((one) => !known.has(one));
+  for (const { backup, error } of adoptMedia(store, catalog, unknown)) {
+    if (error === null) adopted.push(backup);
+    else unreadable.push({ backup, error });
   }
+  applyMarks(store, catalog);
   return { removedPartial: partial, adopted, unreadable };
-
-  function attempt(backup: string, body: () => void): void {
-    try {
-      body();
-    } catch (error) {
-      if (!(error instanceof AgentError && error.code === "damaged")) throw error;
-      unreadable.push({ backup, error });
-    }
-  }
-}
-
-function misnamed(file: string, label: string): AgentError {
-  return new AgentError("damaged", `Cannot adopt media "${file}": its label says "${label}"`, {
-    hint: "Give the file the name that its label says.",
-  });
 }
 
 function taken(directory: string): AgentError {

@@ -48,3 +48,10 @@ export function withVaultErrors<T>(doing: string, place: VaultPlace, body: () =>
     throw vaultError(error, doing, place);
   }
 }
+
+/** The error of who finds a backup in the catalog, and beside it the mark of an expiry. */
+export function hasExpired(backup: string): AgentError {
+  return new AgentError("not_found", `Cannot use backup "${backup}": it has just expired`, {
+    hint: "Run `agent backups` to see what there is.",
+  });
+}

@@ -3,21 +3,37 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { Catalog, REBUILD_HINT } from "../catalog/mod.ts";
-import type { CatalogBackup } from "../catalog/mod.ts";
+import type { CatalogBackup, CatalogRow, SourceName } from "../catalog/mod.ts";
+import { splitPath } from "../catalog/mod.ts";
+import type { Entry } from "../entry.ts";
 import type { MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
+import { compareWalkOrder } from "../walk_order.ts";
 import { MediaStore } from "./media_store.ts";
 import { planRestore } from "./restore_plan.ts";
 import type { RestorePlan } from "./restore_plan.ts";
 import { readRestoreRecords } from "./restore_records.ts";
-import { withVaultErrors } from "./vault_error.ts";
+import { hasExpired, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 import { verifyBackup } from "./verify.ts";
-import type { VerifyEvent, VerifyReport } from "./verify.ts";
+import type { VerifyEvent, VerifyOptions, VerifyReport } from "./verify.ts";
+
+/** A row and where a walk finds it. */
+export type ParentRowAt = Entry & {
+  readonly directory: Uint8Array;
+  readonly name: Uint8Array;
+  readonly unsettled: boolean;
+};
+
+function placed(row: CatalogRow, directory: Uint8Array, name: Uint8Array): ParentRowAt {
+  return { ...row.entry, directory, name, unsettled: row.unsettled };
+}
 
 export class VaultReader {
   readonly #store: MediaStore;
   readonly #catalog: Catalog;
+  /** Backups that must not expire while they are read. */
+  readonly #held = new DisposableStack();
 
   private constructor(store: MediaStore, catalog: Catalog) {
     this.#store = store;
@@ -45,11 +61,12 @@ export class VaultReader {
   }
 
   /**
-   * Plans a restore of what the globs match; without globs of everything.
+   * Plans a restore of what the globs match; without globs of everything. The backup is held until
+   * the reader is closed: it does not expire meanwhile.
    * @throws AgentError `not_found` | `failed` (a glob matches nothing) | `usage`
    */
   planRestore(reference: string, include: readonly string[]): RestorePlan {
-    const backup = this.#catalog.backup(reference);
+    const backup = this.#hold(reference);
     const catalog = this.#catalog;
     const source = {
       rows: () => catalog.rows(backup),
@@ -59,21 +76,77 @@ export class VaultReader {
     return planRestore(source, include);
   }
 
+  /**
+   * The latest backup of a source and those that it builds on, the full one first; none when the
+   * source was never backed up. The latest one is held until the reader is closed.
+   */
+  chainOf(source: SourceName): CatalogBackup[] {
+    const latest = this.#catalog.latestOf(source);
+    return latest === null ? [] : this.#catalog.chain(this.#hold(latest.backup));
+  }
+
+  /**
+   * The rows that a backup sees, as the client of an incremental one needs them: the source's
+   * paths under the directory "", then everything below them by directory, in the order of a walk.
+   */
+  *parentRows(reference: string): Generator<ParentRowAt> {
+    const backup = this.#catalog.backup(reference);
+    const roots = backup.paths.map((path) => new TextEncoder().encode(path))
+      .sort(compareWalkOrder);
+    for (const root of roots) {
+      const row = this.#catalog.row(backup, root);
+      if (row !== null) yield placed(row, new Uint8Array(0), root);
+    }
+    for (const root of roots) {
+      for (const row of this.#catalog.rowsBelow(backup, root)) {
+        const { parent, name } = splitPath(row.entry.path);
+        yield placed(row, parent, name);
+      }
+    }
+  }
+
   /** The records of a plan, one frame in memory at a time. @throws AgentError `damaged` */
   restoreRecords(plan: RestorePlan): Generator<RestoreRecord> {
     return readRestoreRecords(plan, (media) => this.#openMedia(media));
   }
 
-  /** Verifies one backup. @throws AgentError `not_found` */
-  verify(
+  /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */
+  mediaOf(reference: string): string[] {
+    const numbers = this.#catalog.mediaOf(this.#catalog.backup(reference));
+    return this.#catalog.withExpired().filter((one) => numbers.includes(one.number))
+      .map((one) => one.backup);
+  }
+
+  /** Ids of all backups with a media file: also of expired ones, while others need theirs. */
+  everyMedia(): string[] {
+    return this.#catalog.withExpired().map(({ backup }) => backup);
+  }
+
+  /**
+   * Verifies one backup, or by its id what others need of an expired one. Its media file stays
+   * meanwhile.
+   * @throws AgentError `not_found`
+   */
+  *verify(
     reference: string,
-    options: { readonly data: boolean },
+    options: VerifyOptions,
   ): Generator<VerifyEvent, VerifyReport> {
+    const named = this.#withExpired(reference);
+    using _held = this.#store.marks.holdMedia(named.backup);
+    // As it is now that nobody can remove its media file any more.
+    const backup = this.#withExpired(named.backup);
+    if (backup.expired && !this.#store.hasMedia(backup.backup)) throw hasExpired(backup.backup);
     const parts = { catalog: this.#catalog, store: this.#store };
-    return verifyBackup(parts, this.#catalog.backup(reference), options);
+    return yield* verifyBackup(parts, backup, options);
+  }
+
+  #withExpired(reference: string): CatalogBackup {
+    return this.#catalog.withExpired().find((one) => one.backup === reference) ??
+      this.#catalog.backup(reference);
   }
 
   close(): void {
+    this.#held.dispose();
     this.#catalog.close();
   }
 
@@ -81,8 +154,17 @@ export class VaultReader {
     this.close();
   }
 
+  /** @throws AgentError `not_found`, also when the backup has just expired */
+  #hold(reference: string): CatalogBackup {
+    const backup = this.#catalog.backup(reference);
+    const held = this.#store.marks.hold(backup.backup);
+    if (held === null) throw hasExpired(backup.backup);
+    this.#held.use(held);
+    return backup;
+  }
+
   #openMedia(media: number): MediaReader {
-    const backup = this.#catalog.backups().find((one) => one.number === media);
+    const backup = this.#catalog.withExpired().find((one) => one.number === media);
     if (backup === undefined) {
       throw new AgentError(
         "damaged",

@@ -46,11 +46,24 @@ export interface VerifyParts {
   readonly store: MediaStore;
 }
 
-/** Verifies one backup; `data` also reads every byte of its media file. */
+/** The n-th of m parts: its own share of the media files and of their frames. */
+export interface Subset {
+  readonly part: number;
+  readonly of: number;
+}
+
+export interface VerifyOptions {
+  /** Also decompresses every frame. */
+  readonly data: boolean;
+  /** Null looks at everything. */
+  readonly subset: Subset | null;
+}
+
+/** Verifies the media file of one backup; `data` also reads every byte of it. */
 export function* verifyBackup(
   parts: VerifyParts,
   backup: CatalogBackup,
-  options: { readonly data: boolean },
+  options: VerifyOptions,
 ): Generator<VerifyEvent, VerifyReport> {
   const findings: Finding[] = [];
   let findingCount = 0;
@@ -84,7 +97,7 @@ export function verifyError(reports: readonly VerifyReport[]): AgentError | null
 function* examine(
   parts: VerifyParts,
   backup: CatalogBackup,
-  options: { readonly data: boolean },
+  options: VerifyOptions,
 ): Generator<VerifyEvent> {
   const find = (what: string, rows: Iterable<CatalogRow>) => finding(backup, what, rows);
   let media: MediaReader;
@@ -95,11 +108,13 @@ function* examine(
     return;
   }
   try {
-    for (const what of compareHeads(media, backup)) yield find(what, []);
-    for (const { what, row } of compareRows(media, parts.catalog, backup)) {
-      yield find(what, row === null ? [] : [row]);
+    if (isInSubset(options.subset, backup.number)) {
+      for (const what of compareHeads(media, backup)) yield find(what, []);
+      for (const { what, row } of compareRows(media, parts.catalog, backup)) {
+        yield find(what, row === null ? [] : [row]);
+      }
     }
-    yield* examineFrames(media, { ...parts, backup, data: options.data });
+    yield* examineFrames(media, { ...parts, backup, ...options });
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     yield find(describe(error), []);
@@ -121,7 +136,12 @@ function* compareHeads(media: MediaReader, backup: CatalogBackup): Generator<str
   }
 }
 
-type FrameJob = VerifyParts & { readonly backup: CatalogBackup; readonly data: boolean };
+type FrameJob = VerifyParts & VerifyOptions & { readonly backup: CatalogBackup };
+
+/** Parts take turns, from one media file to the next and from one frame to the next. */
+function isInSubset(subset: Subset | null, number: number): boolean {
+  return subset === null || number % subset.of === subset.part - 1;
+}
 
 function* examineFrames(media: MediaReader, job: FrameJob): Generator<VerifyEvent> {
   const contents = job.data ? new Contents(media) : null;
@@ -129,8 +149,9 @@ function* examineFrames(media: MediaReader, job: FrameJob): Generator<VerifyEven
     const place = media.frames[sequence];
     if (place === undefined) continue;
     try {
-      if (contents === null) media.checkFrameHeader(sequence);
-      for (const at of contents?.read(sequence, place) ?? []) {
+      const wanted = isInSubset(job.subset, job.backup.number + sequence);
+      if (contents === null && wanted) media.checkFrameHeader(sequence);
+      for (const at of contents?.read(sequence, place, wanted) ?? []) {
         const what = `no tar header at ${at} in frame ${sequence}`;
         yield finding(job.backup, what, overlapping(job, at, at + 1));
       }
@@ -167,10 +188,11 @@ class Contents {
   }
 
   /**
+   * @param wanted false only goes on to the next frame
    * @returns tar offsets at which a header should stand and does not
    * @throws AgentError `damaged` when the frame as a whole is
    */
-  read(sequence: number, place: FramePlace): number[] {
+  read(sequence: number, place: FramePlace, wanted: boolean): number[] {
     const offsets: number[] = [];
     const end = place.tarOffset + place.tarBytes;
     while (this.#nextOffset.done !== true && this.#nextOffset.value < end) {
@@ -178,6 +200,7 @@ class Contents {
       this.#nextOffset = this.#offsets.next();
     }
     const checksum = this.#checksums.next().value ?? null;
+    if (!wanted) return [];
     const frame = this.#media.readFrame(sequence);
     if (checksum !== null && crc32(frame) !== checksum) {
       const message = `Cannot vouch for frame "${sequence}": another CRC-32, need the index's`;

@@ -39,7 +39,7 @@ export function* compareRows(
           }
           next = known.next();
         } else if (!isSuperseded(catalog, backup, row)) {
-          const missing = { ...row, media: backup.number };
+          const missing = { ...row, media: backup.number, unsettled: false };
           yield { what: "the media file has a row that the catalog has not", row: missing };
         }
       }

@@ -67,6 +67,9 @@ function silentDaemon(): Daemon {
     validate: never,
     backups: () => [],
     backup: never,
+    pin: never,
     list: never,
+    find: never,
+    diff: never,
   };
 }

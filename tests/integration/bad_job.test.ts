@@ -3,7 +3,18 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import type { BackupDetail, BackupView } from "../../agent/control/daemon.ts";
 import { Bed, type BedOptions } from "./bed.ts";
 import { makeRandomFiles } from "./odd_tree.ts";
@@ -203,6 +214,39 @@ describe("bad input to jobs", () => {
       rmSync(`${vault}/filler`);
       rmSync(bed.path("large", "r2"));
       expect((await backup(bed, bed.path("large"))).code).toBe(0);
+      expect((await bed.json("server", "verify", "--data")).code).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  (canMount ? test : test.skip)(
+    "a vault without a free byte: expire works and makes room for the next backup",
+    async () => {
+      const bed = await make({ moreClients: "retention: { keep_last: 1 }\n" });
+      mkdirSync(bed.path("vault"));
+      const server = await bed.start("server", {
+        wrapper: withSmallDisk(bed.path("vault"), "24m"),
+      });
+      await bed.start("client");
+      const vault = `/proc/${server.pid}/root${bed.path("vault")}`;
+      await makeRandomFiles(bed.path("data"), { count: 1, bytes: 5_000_000 });
+      for (let made = 0; made < 2; made++) {
+        const options = ["--client", "web01", "--full", bed.path("data")];
+        expect((await bed.json("server", "backup", "filesystem", ...options)).code).toBe(0);
+      }
+      const filler = openSync(`${vault}/filler`, "w");
+      try {
+        const page = new Uint8Array(4096);
+        while (statfsSync(vault).bavail > 0) writeSync(filler, page);
+      } finally {
+        closeSync(filler);
+      }
+      expect((await backup(bed, bed.path("data"))).code).toBe(14);
+      const expired = await bed.json("server", "expire");
+      expect([expired.code, expired.error]).toEqual([0, null]);
+      expect(expired.lines.map(({ action }) => action)).toEqual(["expire", "keep", undefined]);
+      expect((await bed.json("server", "backups")).lines.length).toBe(1);
+      expect((await backup(bed, bed.path("data"))).code).toBe(0);
       expect((await bed.json("server", "verify", "--data")).code).toBe(0);
     },
     TIMEOUT_MS,

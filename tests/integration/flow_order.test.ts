@@ -146,6 +146,7 @@ function entryOf(port: number, change: Partial<ClientEntry> = {}): ClientEntry {
     channel: "prefer-storage",
     waitMs: 0,
     connections: 2,
+    fullEvery: null,
     ...change,
   };
 }
@@ -167,7 +168,7 @@ function serverSession(bed: FlowBed, client: ClientEntry): WorkerSession {
       client,
       stg: { unusable: "down", detail: "the test hands the group in" },
       vault: "",
-      action: { type: "backup", backup: "b", paths: ["/"], exclude: [] },
+      action: { type: "backup", backup: "b", paths: ["/"], exclude: [], full: true },
     },
   });
 }

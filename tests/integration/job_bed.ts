@@ -106,6 +106,7 @@ export class JobBed implements AsyncDisposable {
       channel: this.#options.channel ?? "prefer-storage",
       waitMs: 0,
       connections: 2,
+      fullEvery: null,
     };
     const server = this.#session(0, {
       kind: "server-filesystem",

@@ -36,7 +36,7 @@ function cutAfter(bed: JobBed, host: Host, frames: number): void {
 
 function backup(bed: JobBed) {
   const paths = [bed.path("data")];
-  return bed.run({ type: "backup", backup: BACKUP, paths, exclude: [] });
+  return bed.run({ type: "backup", backup: BACKUP, paths, exclude: [], full: true });
 }
 
 function restore(bed: JobBed) {
@@ -53,7 +53,7 @@ function restore(bed: JobBed) {
 /** Findings of `verify --data`. */
 function findings(bed: JobBed): string {
   using reader = VaultReader.open({ directory: bed.path("vault"), files: runtime.files });
-  const verification = reader.verify(BACKUP, { data: true });
+  const verification = reader.verify(BACKUP, { data: true, subset: null });
   let step = verification.next();
   while (!step.done) step = verification.next();
   return verifyError([step.value])?.message ?? "none";

@@ -50,6 +50,10 @@ describe("storage sockets, simulated", () => {
     await simulateStp(4400705, { only: ["kill_worker", "lost", "duplicate"] });
   });
 
+  test("write no slot after the end that a paused host finds when it goes on", async () => {
+    await simulateStp(91001195);
+  });
+
   test("deliver everything when nothing fails", { timeout: 120_000 }, async () => {
     expect(await runAll(range(BASE, PER_CLASS), { only: [] })).toBeGreaterThan(0);
   });

@@ -111,8 +111,11 @@ export interface Files {
   statDescriptor(descriptor: number): FileStat;
   /** Entries in the order of the kernel, without "." and "..". */
   list(descriptor: number): DirectoryEntry[];
-  /** The names alone, for directories of any size; a name's bytes are valid within the call. */
-  visitNames(descriptor: number, visit: (name: Uint8Array) => void): void;
+  /**
+   * Names and types one by one, for directories of any size; a name's bytes are valid within the
+   * call. File systems that do not tell types in their directories say "unknown".
+   */
+  visitNames(descriptor: number, visit: (name: Uint8Array, type: FileType) => void): void;
   readLink(directory: number, path: PathBytes): Uint8Array;
   makeDirectory(directory: number, path: PathBytes, mode: number): void;
   symlink(target: PathBytes, directory: number, path: PathBytes): void;

@@ -8,7 +8,7 @@
 
 import { assert } from "../ground/assert.ts";
 import { EAGAIN, EINTR, ENXIO, EPERM, errnoName } from "./errno.ts";
-import type { DirectoryEntry, Files, FileStat, OpenFlags, PathBytes } from "./files.ts";
+import type { DirectoryEntry, Files, FileStat, FileType, OpenFlags, PathBytes } from "./files.ts";
 import { SystemError } from "./files.ts";
 import type { Architecture, Libc } from "./libc.ts";
 import { LibcXattrs } from "./libc_xattrs.ts";
@@ -18,6 +18,7 @@ import {
   decodeDirents,
   decodeStatfs,
   decodeStatx,
+  direntType,
   encodeDevice,
   encodeTimes,
   STATFS_BYTES,
@@ -175,15 +176,15 @@ export class LibcFiles implements Files {
     }
   }
 
-  visitNames(descriptor: number, visit: (name: Uint8Array) => void): void {
+  visitNames(descriptor: number, visit: (name: Uint8Array, type: FileType) => void): void {
     this.#seek(descriptor, 0, SEEK_SET);
     const bytes = this.#directory;
     for (;;) {
       const count = this.#libc.getdents64(descriptor, bytes, DIRECTORY_BUFFER_BYTES);
       if (count < 0) throw this.#failure("getdents64", descriptor);
       if (count === 0) return;
-      visitDirents(bytes, this.#directoryView, count, (start, end) => {
-        visit(bytes.subarray(start, end));
+      visitDirents(bytes, this.#directoryView, count, (start, end, type) => {
+        visit(bytes.subarray(start, end), direntType(type));
       });
     }
   }

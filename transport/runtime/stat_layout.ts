@@ -81,8 +81,13 @@ export function decodeDirents(
   into: DirectoryEntry[],
 ): void {
   visitDirents(bytes, view, count, (start, end, type) => {
-    into.push({ name: bytes.slice(start, end), type: TYPES[type] ?? "unknown" });
+    into.push({ name: bytes.slice(start, end), type: direntType(type) });
   });
+}
+
+/** The type byte of a directory entry. */
+export function direntType(type: number): FileType {
+  return TYPES[type] ?? "unknown";
 }
 
 /** Calls `visit` with the place of each name in a getdents64 result, without "." and "..". */

@@ -118,8 +118,10 @@ export class FrameSender {
   #writeAgain(seq: number): void {
     const link = this.#link;
     const entry = this.#entryOf(seq);
-    // Another write of the frame that is under way carries the same bytes.
-    const due = link.failure === null && seq >= link.send.ackedFrames &&
+    const { phase } = link.state;
+    // The connection may have ended while our host was looked at. Another write of the frame that
+    // is under way carries the same bytes.
+    const due = (phase === "open" || phase === "closing") && seq >= link.send.ackedFrames &&
       (entry.slot === INLINE_SLOT || this.#writer.isFree(seq, entry.slot));
     if (!due) return;
     link.own.block.sentAgain++;

@@ -52,13 +52,13 @@ export class DirectoryStack {
   }
 
   /** Opens and lists a directory and makes it the innermost. @throws SystemError */
-  push(directory: number, name: PathBytes, path: Uint8Array): void {
+  push(directory: number, name: PathBytes, path: Uint8Array): NameList {
     const flags = { access: "read", directory: true, noFollow: true, noAtime: true } as const;
     const descriptor = this.#files.open(directory, name, flags);
+    const names = new NameList();
     try {
       const identity = this.#identity(descriptor);
-      const names = new NameList();
-      this.#files.visitNames(descriptor, (name) => names.add(name));
+      this.#files.visitNames(descriptor, (name, type) => names.add(name, type));
       names.sort();
       this.#levels.push({ path, names, identity, next: 0, descriptor });
     } catch (error) {
@@ -67,6 +67,7 @@ export class DirectoryStack {
     }
     const outer = this.#levels[this.#levels.length - 1 - this.#maxOpen];
     if (outer !== undefined) this.#release(outer);
+    return names;
   }
 
   /**

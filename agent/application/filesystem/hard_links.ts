@@ -5,8 +5,15 @@
 import type { FileStat } from "../../../transport/runtime/files.ts";
 import { MAX_LINKED_FILES } from "../limits.ts";
 
-interface Known {
+/** The name that carries the data of a file with several names. */
+export interface FirstName {
   readonly path: Uint8Array;
+  /** True when this backup stores its data, false when an older one has it. */
+  readonly isStored: boolean;
+}
+
+interface Known {
+  readonly first: FirstName;
   namesLeft: number;
 }
 
@@ -18,20 +25,20 @@ export class HardLinks {
     this.#limit = limit;
   }
 
-  /** The name that carries the data of this file, when it was stored before. */
-  firstName(stat: FileStat): Uint8Array | null {
+  /** The name that carries the data of this file, when it was seen before. */
+  firstName(stat: FileStat): FirstName | null {
     if (stat.linkCount < 2 || stat.type === "directory") return null;
     const key = keyOf(stat);
     const known = this.#known.get(key);
     if (known === undefined) return null;
     if (--known.namesLeft === 0) this.#known.delete(key);
-    return known.path;
+    return known.first;
   }
 
-  /** Remembers that `path` was stored with its data. */
-  stored(stat: FileStat, path: Uint8Array): void {
+  /** Remembers that `path` carries the data of this file. */
+  add(stat: FileStat, first: FirstName): void {
     if (stat.linkCount < 2 || stat.type === "directory" || this.#known.size >= this.#limit) return;
-    this.#known.set(keyOf(stat), { path, namesLeft: stat.linkCount - 1 });
+    this.#known.set(keyOf(stat), { first, namesLeft: stat.linkCount - 1 });
   }
 }
 

@@ -1,30 +1,34 @@
 // The producer of a file-system backup: the walk's visits as members of a tar stream in frames.
 //
-// Small files (their member fits a frame) are read into the frame and looked at again before they
-// count; a file that changed meanwhile is read again, up to MAX_READ_TRIES. Larger ones are
-// streamed at the size they had when they were opened. Memory: one frame, whatever the tree.
+// With a parent only what changed since becomes a member: size, mtime, ctime, inode or type
+// differ, or the parent noted it as unsettled. Unchanged files are neither opened nor read. What
+// the parent has and the walk does not find is noted as deleted, and the directory it was in is
+// stored with all its names for GNU tar. A hard link is stored again when its first name is, and
+// a directory, after its content, when something in it was: GNU tar changes its time on the way,
+// and a restore completes it only then. So the media of a directory are never older than its
+// content's.
+// Memory: one frame, the names of the directories on one path, and the parent's rows of the same.
 
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { Files, FileStat } from "../../../transport/runtime/files.ts";
-import type { Entry, Xattr } from "../../entry.ts";
+import type { Clock } from "../../../transport/runtime/runtime.ts";
+import type { Entry, IndexNote, Xattr } from "../../entry.ts";
 import type { DataRecord } from "../../record.ts";
 import type { ApplicationWarning, Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
 import { FrameAssembler } from "../frame_assembler.ts";
-import { MAX_READ_TRIES } from "../limits.ts";
-import {
-  endStream,
-  fillMember,
-  findSparseMap,
-  planMember,
-  streamMember,
-} from "../member_stream.ts";
+import { BREATHE_ENTRIES, SETTLED_AFTER_MS } from "../limits.ts";
+import { addNote, endStream, planMember, streamMember } from "../member_stream.ts";
+import { encodeDumpdir } from "./dumpdir.ts";
 import { compileExclude } from "./exclude.ts";
-import { HardLinks } from "./hard_links.ts";
-import { readXattrs } from "./read_xattrs.ts";
-import { normalizeSourcePaths } from "./source_paths.ts";
-import { walk, warnOf } from "./walk.ts";
-import type { Visit } from "./walk.ts";
+import { type FirstName, HardLinks } from "./hard_links.ts";
+import { ParentComparison } from "./parent_comparison.ts";
+import type { ParentRow } from "./parent_rows.ts";
+import { type ParentFeed, ParentTree } from "./parent_tree.ts";
+import { readXattrs, warnMissed } from "./read_xattrs.ts";
+import { compareBytes, normalizeSourcePaths } from "./source_paths.ts";
+import { storeFile } from "./store_file.ts";
+import { joinPath, type Visit, walk, warnOf } from "./walk.ts";
 
 export interface ProduceFilesystemOptions {
   readonly files: Files;
@@ -34,6 +38,10 @@ export interface ProduceFilesystemOptions {
   readonly exclude: readonly string[];
   /** zstd level. */
   readonly level: number;
+  /** The rows of the parent of an incremental backup; none for a full one. */
+  readonly parent?: ParentFeed | undefined;
+  /** Says how old a change is; without it none counts as recent. */
+  readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /** Tar bytes of a frame; 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
   readonly onWarning: (warning: ApplicationWarning) => void;
@@ -43,157 +51,186 @@ export interface ProduceFilesystemOptions {
 }
 
 /**
- * Produces the records of a full backup.
- * @throws AgentError `usage` | `not_found` before the first record, `cancelled` by the signal
+ * Produces the records of a backup.
+ * @throws AgentError `usage` | `not_found` before the first record, `cancelled` by the signal,
+ * `damaged` for rows of the parent that cannot be
  */
 export function* produceFilesystem(options: ProduceFilesystemOptions): Producer {
-  const frames = new FrameAssembler(options);
-  const links = new HardLinks();
+  const excluded = compileExclude(options.exclude);
+  const store = new Store(options, excluded);
   const visits = walk({
     files: options.files,
     paths: normalizeSourcePaths(options.paths),
-    excluded: compileExclude(options.exclude),
+    excluded,
     onWarning: options.onWarning,
     maxOpenDirectories: options.maxOpenDirectories,
   });
+  let count = 0;
   for (const visit of visits) {
     if (options.signal?.aborted) throw new AgentError("cancelled", "Cannot go on: cancelled");
-    const first = links.firstName(visit.stat);
-    if (first !== null) {
-      const entry = toEntry(visit.path, visit.stat, null);
-      yield* storePlain(frames, options.files, {
-        ...entry,
-        type: "hardlink",
-        sizeBytes: 0,
-        target: first,
-        rdev: null,
-      }, []);
-    } else if (yield* storeVisit(frames, options, visit)) {
-      links.stored(visit.stat, visit.path);
-    }
+    yield* store.visit(visit);
+    if (++count % BREATHE_ENTRIES === 0) yield null;
   }
-  yield* endStream(frames);
-  return frames.totals;
+  yield* store.finish();
+  return store.frames.totals;
 }
 
-/** @returns true when the object was stored with its data */
-function* storeVisit(
-  frames: FrameAssembler,
-  options: ProduceFilesystemOptions,
-  visit: Visit,
-): Generator<DataRecord, boolean, void> {
-  const { files } = options;
-  if (visit.stat.type === "file" && visit.stat.sizeBytes > 0) {
-    return yield* storeFile(frames, options, visit);
-  }
-  let target: Uint8Array | null = null;
-  try {
-    if (visit.stat.type === "symlink") target = files.readLink(visit.directory, visit.name);
-  } catch (error) {
-    warnOf(options.onWarning, visit.path, error);
-    return false;
-  }
-  const { xattrs, missed } = readXattrs(files, visit);
-  yield* storePlain(frames, files, toEntry(visit.path, visit.stat, target), xattrs);
-  warnMissed(options.onWarning, visit.path, missed);
-  return true;
+type Steps<Result = void> = Generator<DataRecord | null, Result, void>;
+
+/** What a visit is compared with. */
+interface Before {
+  readonly row: ParentRow | null;
+  /** True when names of the parent are gone from the directory. */
+  readonly lostNames: boolean;
 }
 
-/** Stores an entry without content. */
-function* storePlain(
-  frames: FrameAssembler,
-  files: Files,
-  entry: Entry,
-  xattrs: readonly Xattr[],
-): Generator<DataRecord, void, void> {
-  const plan = planMember(entry, { sparse: null, xattrs });
-  if (plan.tarBytes > frames.room && !frames.isEmpty) yield frames.cut();
-  // No descriptor: there is no content to read.
-  yield* streamMember(frames, files, -1, plan);
+/** A directory that the walk is inside of. */
+interface Open {
+  readonly path: Uint8Array;
+  readonly stat: FileStat;
+  /** Its attributes, when it was not stored: what is stored in it may ask for it yet. */
+  readonly again: readonly Xattr[] | null;
+  hasStored: boolean;
 }
 
-function* storeFile(
-  frames: FrameAssembler,
-  options: ProduceFilesystemOptions,
-  visit: Visit,
-): Generator<DataRecord, boolean, void> {
-  const { files } = options;
-  const flags = { access: "read", noFollow: true, noAtime: true } as const;
-  let descriptor = -1;
-  try {
-    descriptor = files.open(visit.directory, visit.name, flags);
-    return yield* storeOpenFile(frames, options, visit, descriptor);
-  } catch (error) {
-    warnOf(options.onWarning, visit.path, error);
-    return false;
-  } finally {
-    if (descriptor >= 0) files.close(descriptor);
+class Store {
+  readonly frames: FrameAssembler;
+  readonly #options: ProduceFilesystemOptions;
+  readonly #excluded: (path: Uint8Array) => boolean;
+  readonly #links = new HardLinks();
+  readonly #comparison: ParentComparison | null;
+  readonly #open: Open[] = [];
+
+  constructor(options: ProduceFilesystemOptions, excluded: (path: Uint8Array) => boolean) {
+    this.frames = new FrameAssembler(options);
+    this.#options = options;
+    this.#excluded = excluded;
+    const { parent } = options;
+    this.#comparison = parent === undefined ? null : new ParentComparison(new ParentTree(parent));
   }
-}
 
-function* storeOpenFile(
-  frames: FrameAssembler,
-  options: ProduceFilesystemOptions,
-  visit: Visit,
-  descriptor: number,
-): Generator<DataRecord, boolean, void> {
-  const { files, onWarning } = options;
-  const path = visit.path;
-  let stat = visit.stat;
-  for (let tries = 1;; tries++) {
-    if (stat.type !== "file") {
-      onWarning({ code: "vanished", path, message: `it became a ${stat.type}` });
+  *visit(visit: Visit): Steps {
+    while (this.#open.length > visit.depth) yield* this.#leave();
+    const isStored = yield* this.#take(visit);
+    const around = this.#open.at(-1);
+    if (isStored && around !== undefined) around.hasStored = true;
+    if (visit.stat.type !== "directory") return;
+    // Its descriptor may be gone when it turns out that it is to be stored again.
+    const again = isStored || this.#comparison === null ? null : this.#attributesOf(visit);
+    this.#open.push({ path: visit.path, stat: visit.stat, again, hasStored: false });
+  }
+
+  /** @returns true when a member was stored */
+  *#take(visit: Visit): Steps<boolean> {
+    const lookedMs = this.#options.clock?.wallMs() ?? Infinity;
+    const before = this.#comparison === null ? null : yield* this.#compare(visit, this.#comparison);
+    const first = this.#links.firstName(visit.stat);
+    if (before !== null && isUnchanged(visit.stat, before, first)) {
+      if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: false });
       return false;
     }
-    const { xattrs, missed } = readXattrs(files, descriptor);
-    const sparse = findSparseMap(files, descriptor, stat);
-    const plan = planMember(toEntry(path, stat, null), { sparse, xattrs });
-    const small = plan.tarBytes <= frames.frameBytes;
-    let complete: boolean;
-    if (small) {
-      if (plan.tarBytes > frames.room) yield frames.cut();
-      complete = fillMember(files, descriptor, frames.window, plan);
-    } else {
-      complete = yield* streamMember(frames, files, descriptor, plan);
+    const stored = first === null
+      ? yield* this.#storeVisit(visit)
+      : yield* this.#storeLink(visit, first);
+    if (stored === null) return false;
+    if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
+    const isRecent = lookedMs - Number(visit.stat.ctimeNs / 1_000_000n) < SETTLED_AFTER_MS;
+    if (stored === "unsettled" || isRecent) {
+      yield* addNote(this.frames, { kind: "unsettled", path: visit.path });
     }
-    const after = files.statDescriptor(descriptor);
-    const same = complete && isSame(stat, after);
-    if (small && !same && tries < MAX_READ_TRIES) {
-      stat = after;
-      continue;
-    }
-    if (small) {
-      frames.addRow(plan.entry, plan.tarBytes);
-      frames.advance(plan.tarBytes, plan.contentBytes);
-    }
-    warnMissed(onWarning, path, missed);
-    if (!same) warnChanged(onWarning, path, { stat, after, complete });
     return true;
+  }
+
+  *#leave(): Steps {
+    const left = this.#open.pop();
+    if (left === undefined || left.again === null || !left.hasStored) return;
+    yield* this.#storePlain(toEntry(left.path, left.stat, null), left.again);
+    const around = this.#open.at(-1);
+    if (around !== undefined) around.hasStored = true;
+  }
+
+  *finish(): Steps {
+    while (this.#open.length > 0) yield* this.#leave();
+    if (this.#comparison !== null) yield* this.#noteAll(this.#comparison.finish());
+    yield* endStream(this.frames);
+  }
+
+  *#compare(visit: Visit, comparison: ParentComparison): Steps<Before> {
+    const row = yield* this.#noteAll(comparison.visit(visit));
+    if (visit.stat.type !== "directory") return { row, lostNames: false };
+    return { row, lostNames: yield* this.#noteAll(comparison.enter(visit)) };
+  }
+
+  *#noteAll<Result>(notes: Generator<IndexNote | null, Result, void>): Steps<Result> {
+    for (;;) {
+      const step = notes.next();
+      if (step.done === true) return step.value;
+      if (step.value === null) yield null;
+      else yield* addNote(this.frames, step.value);
+    }
+  }
+
+  *#storeVisit(visit: Visit): Steps<"settled" | "unsettled" | null> {
+    const { stat, path, directory, name } = visit;
+    const { files, onWarning } = this.#options;
+    if (stat.type === "file" && stat.sizeBytes > 0) {
+      return yield* storeFile(this.frames, this.#options, visit);
+    }
+    let target: Uint8Array | null = null;
+    try {
+      if (stat.type === "symlink") target = files.readLink(directory, name);
+    } catch (error) {
+      warnOf(onWarning, path, error);
+      return null;
+    }
+    const names = this.#comparison === null ? null : visit.names;
+    const dumpdir = names === null
+      ? undefined
+      : encodeDumpdir(names, (name) => this.#excluded(joinPath(path, name)));
+    yield* this.#storePlain(toEntry(path, stat, target), this.#attributesOf(visit), dumpdir);
+    return "settled";
+  }
+
+  #attributesOf(visit: Visit): readonly Xattr[] {
+    const { xattrs, missed } = readXattrs(this.#options.files, visit);
+    warnMissed(this.#options.onWarning, visit.path, missed);
+    return xattrs;
+  }
+
+  *#storeLink(visit: Visit, first: FirstName): Steps<"settled"> {
+    const entry = toEntry(visit.path, visit.stat, null);
+    yield* this.#storePlain({
+      ...entry,
+      type: "hardlink",
+      sizeBytes: 0,
+      target: first.path,
+      rdev: null,
+    }, []);
+    return "settled";
+  }
+
+  /** Stores an entry without content. */
+  *#storePlain(entry: Entry, xattrs: readonly Xattr[], dumpdir?: Uint8Array): Steps {
+    const { frames } = this;
+    const plan = planMember(entry, { sparse: null, xattrs, dumpdir });
+    if (plan.tarBytes > frames.room && !frames.isEmpty) yield frames.cut();
+    // No descriptor: there is no content to read.
+    yield* streamMember(frames, this.#options.files, -1, plan);
   }
 }
 
-function warnMissed(
-  onWarning: (warning: ApplicationWarning) => void,
-  path: Uint8Array,
-  missed: string | null,
-): void {
-  if (missed === null) return;
-  onWarning({ code: "unread_xattr", path, message: `not stored: ${missed}` });
-}
-
-function warnChanged(
-  onWarning: (warning: ApplicationWarning) => void,
-  path: Uint8Array,
-  seen: { readonly stat: FileStat; readonly after: FileStat; readonly complete: boolean },
-): void {
-  const before = seen.stat.sizeBytes;
-  const grown = seen.complete && seen.after.sizeBytes > before &&
-    seen.after.inode === seen.stat.inode;
-  const message = `it had ${before} bytes and has ${seen.after.sizeBytes} now`;
-  onWarning({ code: grown ? "grown" : "changed", path, message });
-}
-
-function isSame(a: FileStat, b: FileStat): boolean {
-  return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.mtimeNs === b.mtimeNs &&
-    a.ctimeNs === b.ctimeNs && a.type === b.type;
+function isUnchanged(
+  stat: FileStat,
+  { row, lostNames }: Before,
+  first: FirstName | null,
+): boolean {
+  if (row === null || row.unsettled || lostNames) return false;
+  const same = row.inode === stat.inode && row.mtimeNs === stat.mtimeNs &&
+    row.ctimeNs === stat.ctimeNs;
+  if (!same) return false;
+  if (first !== null) {
+    return row.type === "hardlink" && !first.isStored && row.target !== null &&
+      compareBytes(row.target, first.path) === 0;
+  }
+  return row.type === stat.type && (stat.type !== "file" || row.sizeBytes === stat.sizeBytes);
 }

@@ -4,6 +4,7 @@ import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files, XattrSubject } from "../../../transport/runtime/files.ts";
 import type { Xattr } from "../../entry.ts";
 import { MAX_XATTR_BYTES } from "../../tar/mod.ts";
+import type { ApplicationWarning } from "../application.ts";
 import { nameSome } from "../name_some.ts";
 
 export interface ReadXattrs {
@@ -41,4 +42,14 @@ export function readXattrs(files: Files, subject: XattrSubject): ReadXattrs {
     missed.push(`${totalBytes} bytes in all, need at most ${MAX_XATTR_BYTES}`);
   }
   return { xattrs, missed: missed.length === 0 ? null : nameSome(missed) };
+}
+
+/** Names what `readXattrs` missed of an object that is stored. */
+export function warnMissed(
+  onWarning: (warning: ApplicationWarning) => void,
+  path: Uint8Array,
+  missed: string | null,
+): void {
+  if (missed === null) return;
+  onWarning({ code: "unread_xattr", path, message: `not stored: ${missed}` });
 }

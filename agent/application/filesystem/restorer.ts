@@ -138,8 +138,10 @@ export class FilesystemRestorer implements Consumer {
     xattrs: readonly Xattr[],
     components: readonly Uint8Array[],
   ): void {
-    const keep = this.#options.overwrite === "never" && this.#isThere(components);
+    const isOurs = this.#tree.name(components);
+    const keep = this.#options.overwrite === "never" && !isOurs && this.#isThere(components);
     this.#enter(components, false);
+    this.#tree.name(components);
     this.#restoredFiles++;
     if (keep) return;
     this.#tree.setFinish((descriptor) =>

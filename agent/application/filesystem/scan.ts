@@ -42,7 +42,7 @@ export function scanFilesystem(options: ScanOptions): ScanTotals {
     totalFiles++;
     if (stat.type === "file" && links.firstName(stat) === null) {
       totalBytes += Math.min(stat.sizeBytes, stat.blocks512 * 512 || stat.sizeBytes);
-      links.stored(stat, path);
+      links.add(stat, { path, isStored: true });
     }
     const look = totalFiles % SCAN_CHECK_ENTRIES === 0;
     if (look && options.clock.monotonicMs() > endMs) return { totalFiles: null, totalBytes: null };

@@ -1,6 +1,7 @@
-// The paths that a backup is of: absolute, normal, sorted by their bytes, none inside another.
+// The paths that a backup is of: absolute, normal, in the order of a walk, none inside another.
 
 import { AgentError } from "../../../transport/ground/error.ts";
+import { compareWalkOrder } from "../../walk_order.ts";
 
 const encoder = new TextEncoder();
 
@@ -16,10 +17,10 @@ export function normalizeSourcePaths(paths: readonly string[]): string[] {
   }
   const normal = [...new Set(paths.map(normalizePath))];
   const kept = normal.filter((path) => !normal.some((other) => isInside(path, other)));
-  return kept.sort((a, b) => compareBytes(encoder.encode(a), encoder.encode(b)));
+  return kept.sort((a, b) => compareWalkOrder(encoder.encode(a), encoder.encode(b)));
 }
 
-/** Order of raw bytes, shorter first: the order of every walk. */
+/** Order of raw bytes, shorter first: that of the names of a directory. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
   for (let index = 0; index < shared; index++) {

@@ -3,7 +3,9 @@
 // Invariants: every component is opened in the directory before it, without following links, so
 // that nothing outside the target is ever reached; a directory gets its own owner, times and mode
 // when the restore leaves it, after everything inside; a directory that only a redirected file
-// enters keeps the times it has.
+// enters keeps the times it has. The members of an incremental backup lie in several media, which
+// the restore goes over one after the other: a directory whose own entry comes after some of its
+// content is closed to others until then.
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -42,6 +44,9 @@ export class TargetTree {
   readonly #files: Files;
   readonly #levels: Level[] = [];
   readonly #maxOpen: number;
+  /** Directories that were made and whose own entry did not come yet, by path. */
+  readonly #unnamed = new Map<string, readonly Uint8Array[]>();
+  readonly #decoder = new TextDecoder("latin1");
 
   /** Opens the target, and makes it (and its parents) when it is not there. */
   constructor(files: Files, target: string, maxOpen = MAX_OPEN_DIRECTORIES) {
@@ -69,14 +74,21 @@ export class TargetTree {
       shared++;
     }
     while (this.#levels.length > shared + 1) this.#leave();
-    for (const component of components.slice(shared)) {
+    for (let depth = shared; depth < components.length; depth++) {
+      const component = components[depth] as Uint8Array;
       const { descriptor, made } = this.#openOrMake(this.#descriptor, component, options);
       this.#push(descriptor, component);
-      // Closed to others while it is filled; the directory's own entry replaces this.
-      if (made) this.setFinish((open) => this.#files.changeMode(open, ".", PARENT_MODE));
-      else if (options.keepTimes) this.#keepTimes(descriptor);
+      if (made) {
+        const path = components.slice(0, depth + 1).map((one) => one.slice());
+        this.#unnamed.set(this.#keyOf(path), path);
+      } else if (options.keepTimes) this.#keepTimes(descriptor);
     }
     return this.#descriptor;
+  }
+
+  /** The entry of a directory came. @returns true when the restore had made it before that */
+  name(components: readonly Uint8Array[]): boolean {
+    return this.#unnamed.delete(this.#keyOf(components));
   }
 
   /**
@@ -113,6 +125,16 @@ export class TargetTree {
 
   /** Completes and closes all directories; after a failure call it again for those left. */
   finish(): void {
+    while (this.#levels.length > 1) this.#leave();
+    for (const [key, path] of this.#unnamed) {
+      this.#unnamed.delete(key); // Also when it fails: the next call is for the others.
+      const descriptor = this.openPath(path);
+      try {
+        this.#files.changeMode(descriptor, ".", PARENT_MODE);
+      } finally {
+        this.#files.close(descriptor);
+      }
+    }
     while (this.#levels.length > 0) this.#leave();
   }
 
@@ -141,6 +163,10 @@ export class TargetTree {
   #keepTimes(descriptor: number): void {
     const { atimeNs, mtimeNs } = this.#files.statDescriptor(descriptor);
     this.setFinish((open) => this.#files.setTimes(open, ".", atimeNs, mtimeNs));
+  }
+
+  #keyOf(components: readonly Uint8Array[]): string {
+    return components.map((one) => this.#decoder.decode(one)).join("/");
   }
 
   #push(descriptor: number, name: Uint8Array): void {

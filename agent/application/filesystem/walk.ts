@@ -11,6 +11,7 @@ import type { Files, FileStat, PathBytes } from "../../../transport/runtime/file
 import { MAX_PATH_BYTES } from "../../tar/mod.ts";
 import type { ApplicationWarning, WarningCode } from "../application.ts";
 import { DirectoryStack } from "./directory_stack.ts";
+import type { NameList } from "./name_list.ts";
 
 const SLASH = 0x2f;
 
@@ -21,7 +22,13 @@ export interface Visit {
   /** Full path. */
   readonly path: Uint8Array;
   readonly stat: FileStat;
+  /** Directories around it that the walk has entered: 0 for the source's paths. */
+  readonly depth: number;
+  /** What a directory holds, listed after the look at it; null when it cannot be listed. */
+  readonly names: NameList | null;
 }
+
+type Look = Omit<Visit, "depth" | "names">;
 
 export interface WalkOptions {
   readonly files: Files;
@@ -51,8 +58,7 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
     for (const root of options.paths) {
       const first = look(options, AT_CWD, root, encoder.encode(root));
       if (first === null) continue;
-      yield first;
-      descend(stack, first, onWarning);
+      yield { ...first, depth: 0, names: descend(stack, first, onWarning) };
       while (stack.depth > 0) {
         const name = stack.nextName();
         if (name === null) {
@@ -64,8 +70,8 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
         if (options.excluded(path)) continue;
         const visit = look(options, stack.descriptor, name, path);
         if (visit === null) continue;
-        yield visit;
-        descend(stack, visit, onWarning);
+        const depth = stack.depth;
+        yield { ...visit, depth, names: descend(stack, visit, onWarning) };
       }
     }
   } finally {
@@ -101,7 +107,7 @@ function look(
   directory: number,
   name: PathBytes,
   path: Uint8Array,
-): Visit | null {
+): Look | null {
   if (path.length > MAX_PATH_BYTES - 2) {
     warn(
       options.onWarning,
@@ -123,14 +129,15 @@ function look(
 
 function descend(
   stack: DirectoryStack,
-  visit: Visit,
+  visit: Look,
   onWarning: (warning: ApplicationWarning) => void,
-): void {
-  if (visit.stat.type !== "directory") return;
+): NameList | null {
+  if (visit.stat.type !== "directory") return null;
   try {
-    stack.push(visit.directory, visit.name, visit.path);
+    return stack.push(visit.directory, visit.name, visit.path);
   } catch (error) {
     warnOf(onWarning, visit.path, error);
+    return null;
   }
 }
 

@@ -11,7 +11,7 @@ import { type ArgumentSpec, type Command, DAEMON_OPTIONS } from "../command.ts";
 import { renderBackup, renderBackups, renderEntries } from "../render_backup.ts";
 import { printItems, printValue } from "../print_value.ts";
 
-const BACKUP: ArgumentSpec = {
+export const BACKUP: ArgumentSpec = {
   name: "B",
   help: "A backup: its name or a unique beginning, latest, latest:CLIENT, latest:DATABASE",
   required: true,

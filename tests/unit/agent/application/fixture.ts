@@ -58,10 +58,10 @@ export function collect(producer: Producer): Produced {
   for (;;) {
     const next = producer.next();
     if (next.done === true) {
-      const rows = records.flatMap((record) => decodeIndexRows(record.rows));
+      const rows = records.flatMap((record) => decodeIndexRows(record.rows).rows);
       return { records, rows, ...next.value };
     }
-    records.push(next.value);
+    if (next.value !== null) records.push(next.value);
   }
 }
 

@@ -105,7 +105,7 @@ describe("Catalog", () => {
       using media = new MediaReader(files, `${folder}/m`);
       catalog.import(media);
       const found = [...catalog.rowsInTarOrder(catalog.backup("latest"))];
-      expect(found).toEqual(rowsOf(entries).map((row) => ({ ...row, media: 1 })));
+      expect(found).toEqual(rowsOf(entries).map((row) => ({ ...row, media: 1, unsettled: false })));
       expect(catalog.list("latest", "/").length).toBe(5);
       expect(catalog.list("latest", "/1960")[0]?.mtime).toBe("1960-06-29T18:39:59.999999999Z");
       expect(catalog.list("latest", "/2500")[0]?.mtime).toBe("2500-01-01T00:00:00.000000001Z");
@@ -120,7 +120,7 @@ describe("Catalog", () => {
       const lying = Object.create(media, {
         trailer: { value: { ...media.trailer, rows: 2 } },
         groupCount: { value: 1 },
-        groupRows: { value: () => media.groupRows(0) },
+        groupPages: { value: () => media.groupPages(0) },
         label: { value: media.label },
         sizeBytes: { value: media.sizeBytes },
       }) as MediaReader;

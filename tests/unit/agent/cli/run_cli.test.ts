@@ -41,9 +41,10 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["restore latest --target d --overwrite alway", 2, 'Did you mean "always"?'],
   ["restore latest --database app --include x", 2, "Cannot use option --include"],
   ["restore latest --target d --to-time now", 2, "not part of this version"],
-  ["verify --subset 1/2", 2, "not part of this version"],
+  ["verify --subset 3/2", 2, "need N/M with N from 1 to M"],
+  ["find /none/here", 1, "no backup has it"],
+  ["diff latest", 2, "found too few arguments, need B2"],
   ["validate nobody", 10, 'Cannot find client "nobody"'],
-  ["catalog rebuild", 2, "not part of this version"],
   ["--role sever", 2, 'Did you mean "server"?'],
   ["--config x", 2, "--role"],
   ["array create a --volumes 0 --size 1M", 2, "a whole number from 1 to 256"],
@@ -123,8 +124,53 @@ describe("runCli() starts jobs", () => {
         overwrite: "refuse",
       },
       { kind: "restore-database", backup: "latest:app", database: "app", target: null },
-      { kind: "verify", backups: ["b1", "b2"], data: true },
+      { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
     ]);
+  });
+
+  test("expire prints its plan as a table, or an item a line, before the summary", async () => {
+    const item = {
+      type: "item",
+      client: "web01",
+      kind: "filesystem",
+      database: null,
+      time: "2026-01-01T00:00:00.000Z",
+      status: "ok",
+    } as const;
+    bed.daemon.script = (daemon, job) => {
+      const first = { ...item, backup: "b1", frees: 2048, holds: 0 };
+      const second = { ...item, backup: "b2", frees: 0, holds: 0 };
+      const gone = { ...first, action: "expire", why: ["no rule keeps it"] } as const;
+      const kept = { ...second, action: "keep", why: ["last 1", "newest"] } as const;
+      daemon.emit(job, { type: "expiry", job, items: [gone] });
+      daemon.emit(job, { type: "expiry", job, items: [kept] });
+      daemon.end(job, "ok");
+    };
+    const ran = await bed.run("expire", "--dry-run");
+    expect(ran.stdout.split("\n").slice(0, 4)).toEqual([
+      "BACKUP  CLIENT  TIME                      ACTION     FREES  HOLDS  WHY",
+      "b1      web01   2026-01-01T00:00:00.000Z  expire  2.00 KiB         no rule keeps it",
+      "b2      web01   2026-01-01T00:00:00.000Z  keep                     last 1, newest",
+      "1 backup of 2 expire, 2.00 KiB freed",
+    ]);
+    const json = await bed.run("expire", "--json");
+    const lines = json.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    expect(lines.map(({ type, backup }) => [type, backup])).toEqual([
+      ["item", "b1"],
+      ["item", "b2"],
+      ["summary", "20260101-000000-ab"],
+    ]);
+    expect(bed.daemon.requests.slice(-2)).toEqual([
+      { kind: "expire", dryRun: true },
+      { kind: "expire", dryRun: false },
+    ]);
+  });
+
+  test("pin and pin --remove show the backup", async () => {
+    const pinned = await bed.run("pin", "latest", "--json");
+    expect([pinned.code, JSON.parse(pinned.stdout).pinned]).toEqual([0, true]);
+    const free = await bed.run("pin", "latest", "--remove");
+    expect(free.stdout).toMatch(/^pinned: +no$/m);
   });
 
   test("exit 3 when incomplete, and the warning is shown", async () => {

@@ -69,7 +69,23 @@ describe("loadConfig", () => {
         channel: "prefer-storage",
         waitMs: 5000,
         connections: 2,
+        fullEvery: null,
       }],
+      retention: { general: null, clients: [] },
+    });
+  });
+
+  test("loadServerConfig() reads general rules and those of a client, which replace them", () => {
+    const text = SERVER.replace("connections: 2", "connections: 2, retention: { keep_last: 3 }") +
+      "  db01: { address: 127.0.0.1, port: 7540, stg: stg0, retention: forever }\n" +
+      "retention: { keep_daily: 7, keep_within: 30d }\n";
+    const none = { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, withinMs: 0 };
+    expect(requireConfig(loadServerConfig(text, { file: FILE })).retention).toEqual({
+      general: { ...none, daily: 7, withinMs: 30 * 86_400_000 },
+      clients: [
+        { client: "web01", retention: { ...none, last: 3 } },
+        { client: "db01", retention: null },
+      ],
     });
   });
 
@@ -138,7 +154,7 @@ describe("loadConfig", () => {
       .replace("channel: prefer-storage", "channel: prefer-storge");
     expect(problems(text)).toEqual([
       'F:1:1: nmae: unknown key "nmae", need one of name, network, control, control_token, tls, ' +
-      'stgs, vault, clients\n  hint: Did you mean "name"?',
+      'stgs, vault, clients, retention\n  hint: Did you mean "name"?',
       "F:1:1: name: missing, need a text\n  hint: Add the key.",
       "F:2:37: network.port: found 74300, need at most 65535",
       'F:5:25: stgs[0].host: found "one", need a number',
@@ -231,6 +247,20 @@ const SERVER_CASES: readonly (readonly [string, string, string, readonly string[
   ]],
   ["client's WKP + 1 out of range", "port: 7530", "port: 65535", [
     "F:8:38: clients.web01.port: found 65535, need at most 65534",
+  ]],
+  ["unknown rule", "vault: vault", "vault: vault\nretention: { keep_last: 3, keep_dayly: 7 }", [
+    'F:7:28: retention.keep_dayly: unknown key "keep_dayly", need one of keep_last, keep_daily, ' +
+    'keep_weekly, keep_monthly, keep_yearly, keep_within\n  hint: Did you mean "keep_daily"?',
+  ]],
+  ["bad rules", "vault: vault", "vault: vault\nretention: { keep_last: 0, keep_within: 3 }", [
+    "F:7:25: retention.keep_last: found 0, need at least 1",
+    "F:7:41: retention.keep_within: found 3, need a duration of 1h to 36500d\n  hint: Write 30d",
+  ]],
+  ["no rule", "vault: vault", "vault: vault\nretention: {}", [
+    "F:7:12: retention: found no rule, need at least one\n  hint: Add for example keep_daily: 7",
+  ]],
+  ["no rules of a client", "connections: 2", "connections: 2, retention: never", [
+    'F:9:39: clients.web01.retention: found "never", need keep_… rules or forever',
   ]],
   ["client's bad name", "web01:", "../x:", ['F:8:3: clients.../x: found the name "../x"']],
 ];

@@ -94,7 +94,7 @@ describe("createControlApp", () => {
       self.emit(job, progressOf(job, 1));
       self.end(job, "ok");
     };
-    daemon.startJob({ kind: "verify", backups: [], data: false });
+    daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
     const all = await (await app.request("/v1/jobs/j1/events")).text();
     expect(all.match(/^id: \d+$/gm)).toEqual(["id: 1", "id: 2"]);
     expect(all).toContain("event: progress\n");
@@ -113,7 +113,7 @@ describe("createControlApp", () => {
     };
     const { app, daemon } = bed({ clock: quick });
     daemon.script = () => {};
-    daemon.startJob({ kind: "verify", backups: [], data: false });
+    daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
     const reader = (await app.request("/v1/jobs/j1/events")).body?.getReader();
     const first = await reader?.read();
     expect(new TextDecoder().decode(first?.value)).toBe(": still here\n\n");
@@ -122,7 +122,7 @@ describe("createControlApp", () => {
 
   test("GET backups, entries, stgs, trace, status and the page answer", async () => {
     const { app, daemon } = bed();
-    daemon.startJob({ kind: "verify", backups: [], data: false });
+    daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
     expect((await (await app.request("/v1/backups")).json()).length).toBe(1);
     expect((await (await app.request("/v1/backups/latest")).json()).media).toContain(".tar.zst");
     const entries = await app.request("/v1/backups/latest/entries?path=%2Fsrv%2Fx");
@@ -151,7 +151,7 @@ describe("createControlApp", () => {
 
   test("GET /metrics counts each job's fallback once, by its reason", async () => {
     const { app, daemon } = bed();
-    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false });
+    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
     const fallback = "client_volume_failed";
     const view = { ...daemon.job(job), summary: { ...summaryOf(job), fallback } as const };
     daemon.jobs = () => [view];
@@ -194,7 +194,7 @@ describe("createControlApp", () => {
 
   test("GET /metrics counts bytes once however often it is read", async () => {
     const { app, daemon } = bed();
-    daemon.startJob({ kind: "verify", backups: [], data: false });
+    daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
     await app.request("/metrics");
     const answer = await app.request("/metrics");
     expect(answer.headers.get("content-type")).toContain("text/plain");

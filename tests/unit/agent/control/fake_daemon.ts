@@ -5,7 +5,9 @@ import type {
   ArrayDeviceMap,
   ArrayView,
   BackupDetail,
+  ChangedEntry,
   Daemon,
+  FoundEntry,
   JobEvent,
   JobEventBody,
   JobRequest,
@@ -165,7 +167,10 @@ export const BACKUP: BackupDetail = {
   kind: "filesystem",
   database: null,
   time: "2026-01-01T00:00:00Z",
+  level: "full",
+  parent: null,
   status: "ok",
+  pinned: false,
   files: 3,
   bytes: 4096,
   channels: CHANNELS,
@@ -351,8 +356,35 @@ export class FakeDaemon implements Daemon {
     });
   }
 
+  pin(reference: string, pinned: boolean): BackupDetail {
+    return { ...this.backup(reference), pinned };
+  }
+
   list(_reference: string, path: string | null): readonly ListedEntry[] {
     return [{ ...ENTRY, path: path ?? ENTRY.path }];
+  }
+
+  find(glob: string): Promise<readonly FoundEntry[]> {
+    if (glob.startsWith("/none")) {
+      return Promise.reject(new AgentError("failed", `Cannot find "${glob}": no backup has it`));
+    }
+    const { backup } = BACKUP;
+    return Promise.resolve([{
+      ...ENTRY,
+      path: glob,
+      client: "web01",
+      first: backup,
+      last: backup,
+    }]);
+  }
+
+  diff(before: string, after: string): Promise<readonly ChangedEntry[]> {
+    const common = { pathBase64: null, type: "file", bytes: 1 };
+    return Promise.resolve([
+      { ...common, change: "added", path: `/new in ${after}`, reasons: [] },
+      { ...common, change: "removed", path: `/only in ${before}`, reasons: [] },
+      { ...common, change: "changed", path: "/both", reasons: ["size", "mtime"] },
+    ]);
   }
 
   #find(id: string): FakeJob {

@@ -82,7 +82,7 @@ describe("serveControl on a Unix socket", () => {
     const daemon = new FakeDaemon();
     daemon.script = (self, job) => self.emit(job, progressOf(job, 1));
     const client = await serve(daemon);
-    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false });
+    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
     const events = client.events(job, { since: 0 });
     expect((await events.next()).value?.id).toBe(1);
     const next = codeOf(events.next());

@@ -17,6 +17,7 @@ const TASK: ServerVerifyTask = {
   vault: "/vault",
   backups: [],
   data: false,
+  subset: null,
 };
 const END: FromWorker = {
   type: "end",

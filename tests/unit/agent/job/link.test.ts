@@ -14,6 +14,7 @@ const ERROR = { code: "no_space", message: "Cannot write: the vault is full" } a
 /** What a message is, short enough to compare lists of them; copies nothing that may change. */
 function show(message: LinkMessage): string {
   if (message.kind === "document") return message.document.type;
+  if (message.kind === "parent") return `parent ${message.chunk.index}`;
   return `${message.kind} ${message.record.sequence} ${message.record.frame.length}`;
 }
 

@@ -68,7 +68,7 @@ async function receive(link: JobLink): Promise<{ sizes: number[]; warnings: stri
     if (message.kind === "document") {
       if (message.document.type === "end") end = message.document.records;
       if (message.document.type === "warning") warnings.push(message.document.code);
-    } else {
+    } else if (message.kind === "data") {
       const { frame, sequence } = message.record;
       expect(frame).toEqual(frameOf(sequence, frame.length));
       sizes.push(frame.length);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Entry, EntryType, IndexRow } from "../../../../agent/entry.ts";
+import type { Entry, EntryType, IndexNote, IndexRow } from "../../../../agent/entry.ts";
 import { decodeIndexRows, encodeIndexRows } from "../../../../agent/media/index_rows.ts";
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -47,17 +47,24 @@ const rows: fc.Arbitrary<IndexRow[]> = fc.array(
   }),
   { maxLength: 20 },
 );
+const notes: fc.Arbitrary<IndexNote[]> = fc.array(
+  fc.record({ kind: fc.constantFrom<IndexNote["kind"]>("deleted", "unsettled"), path: name }),
+  { maxLength: 10 },
+);
 
 describe("index rows", () => {
-  test("decodeIndexRows() gives the rows back when encodeIndexRows() made the bytes", () => {
-    fc.assert(fc.property(rows, (given) => {
-      expect(decodeIndexRows(encodeIndexRows(given))).toEqual(given);
+  test("decodeIndexRows() gives rows and notes back when encodeIndexRows() made the bytes", () => {
+    fc.assert(fc.property(rows, notes, (given, beside) => {
+      expect(decodeIndexRows(encodeIndexRows(given, beside))).toEqual({
+        rows: given,
+        notes: beside,
+      });
     }));
   });
 
   test("decodeIndexRows() throws damaged when any bit is flipped", () => {
-    fc.assert(fc.property(rows, fc.nat(), (given, seed) => {
-      const bytes = encodeIndexRows(given);
+    fc.assert(fc.property(rows, notes, fc.nat(), (given, beside, seed) => {
+      const bytes = encodeIndexRows(given, beside);
       const bit = seed % (bytes.length * 8);
       bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       expect(() => decodeIndexRows(bytes)).toThrow("Cannot read index rows");
@@ -65,8 +72,8 @@ describe("index rows", () => {
   });
 
   test("decodeIndexRows() throws damaged when bytes are missing or too many", () => {
-    fc.assert(fc.property(rows, fc.nat(), (given, seed) => {
-      const bytes = encodeIndexRows(given);
+    fc.assert(fc.property(rows, notes, fc.nat(), (given, beside, seed) => {
+      const bytes = encodeIndexRows(given, beside);
       const short = bytes.subarray(0, seed % bytes.length);
       expect(() => decodeIndexRows(short)).toThrow("Cannot read index rows");
       const long = new Uint8Array(bytes.length + 1);

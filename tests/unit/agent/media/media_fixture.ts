@@ -106,6 +106,7 @@ export function makeLabel(fields: Partial<MediaLabel> = {}): MediaLabel {
     kind: "filesystem",
     database: null,
     level: "full",
+    needs: [],
     paths: ["/srv"],
     exclude: [],
     startedMs: Date.UTC(2026, 10, 22, 17, 15, 0, 123),

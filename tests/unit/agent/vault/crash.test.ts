@@ -1,13 +1,12 @@
 // A publication is cut off at every call that changes something; the vault then opens to the state
 // before or after, the earlier backup verifies, and the next backup works without any manual step.
 
-import { spawnSync } from "node:child_process";
-import process from "node:process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import { Vault, VaultReader } from "../../../../agent/vault/mod.ts";
 import { clock, files, random, withFolder } from "../media/media_fixture.ts";
 import { codeOf, Crash, failingFiles, openVault, publish } from "./vault_fixture.ts";
+import { withSmallDisk } from "./small_disk.ts";
 
 const OLD = { label: { backup: "old" } };
 const NEW = { label: { backup: "new" } };
@@ -24,7 +23,7 @@ function soundBackups(folder: string): string[] {
   using reader = VaultReader.open({ directory: folder, files });
   const ids = vault.backups().map(({ backup }) => backup);
   for (const id of ids) {
-    const findings = [...reader.verify(id, { data: true })].filter(({ type }) =>
+    const findings = [...reader.verify(id, { data: true, subset: null })].filter(({ type }) =>
       type === "finding"
     );
     expect(findings).toEqual([]);
@@ -32,30 +31,6 @@ function soundBackups(folder: string): string[] {
   expect(vault.recovery.unreadable).toEqual([]);
   expect(readdirSync(`${folder}/media`).sort()).toEqual(ids.map((id) => `${id}.tar.zst`).sort());
   return ids;
-}
-
-/** A file system of its own; `fill` leaves so many bytes free and returns what empties it again. */
-async function withSmallDisk(
-  size: string,
-  body: (place: string, fill: (leaveBytes: number) => () => void) => void,
-): Promise<void> {
-  await withFolder((folder) => {
-    const place = `${folder}/small`;
-    mkdirSync(place);
-    if (spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", place]).status !== 0) {
-      process.stderr.write("SKIPPED: this machine does not permit to mount a tmpfs\n");
-      return;
-    }
-    try {
-      body(place, (leaveBytes) => {
-        const { freeBytes } = files.fileSystem(place);
-        writeFileSync(`${place}/filler`, new Uint8Array(freeBytes - leaveBytes).fill(1));
-        return () => rmSync(`${place}/filler`);
-      });
-    } finally {
-      spawnSync("umount", ["-l", place]);
-    }
-  });
 }
 
 describe("publish()", () => {

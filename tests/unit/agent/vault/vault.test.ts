@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { VaultWriter } from "../../../../agent/vault/mod.ts";
+import { rebuildCatalog, VaultWriter } from "../../../../agent/vault/mod.ts";
 import { backupId } from "../../../../agent/vault/backup_id.ts";
 import { files, makeArchive, makeLabel, withFolder } from "../media/media_fixture.ts";
 import { codeOf, openVault, publish } from "./vault_fixture.ts";
@@ -79,12 +79,31 @@ describe("Vault", () => {
     });
   });
 
-  test("open() fails as damaged when the catalog is", async () => {
+  test("rebuildCatalog() makes a damaged catalog whole, and until then every call says so", async () => {
     await withFolder((folder) => {
       openVault(folder).close();
+      publish(folder);
+      publish(folder, { label: { backup: "b2", client: "db01" } });
+      const before = readListing(folder);
       rmSync(`${folder}/catalog.sqlite-wal`, { force: true });
       writeFileSync(`${folder}/catalog.sqlite`, "x".repeat(8192));
-      expect(codeOf(() => openVault(folder))).toBe("damaged");
+      using vault = openVault(folder);
+      expect(vault.trouble?.code).toBe("damaged");
+      expect(codeOf(() => vault.backups())).toBe("damaged");
+      let running = true;
+      vault.giveUpCatalog(() => running);
+      expect(codeOf(() => vault.backups())).toBe("busy");
+      copyFileSync(`${folder}/media/b2.tar.zst`, `${folder}/media/other.tar.zst`);
+      const steps = [...rebuildCatalog({ directory: folder, files })];
+      expect(steps.map(({ adoption }) => [adoption.backup, adoption.error?.code ?? null])).toEqual([
+        ["other", "damaged"],
+        ["20261122T171500Z-web01-x7k2", null],
+        ["b2", null],
+      ]);
+      running = false;
+      expect(vault.backups().map(({ backup }) => backup).at(-1)).toBe("b2");
+      vault.close();
+      expect(readListing(folder)).toBe(before);
     });
   });
 

@@ -20,7 +20,7 @@ import { openVault, publish } from "./vault_fixture.ts";
 
 function verify(folder: string, data: boolean): VerifyReport {
   using reader = VaultReader.open({ directory: folder, files });
-  const run = reader.verify("latest", { data });
+  const run = reader.verify("latest", { data, subset: null });
   for (;;) {
     const step = run.next();
     if (step.done === true) return step.value;
@@ -41,7 +41,7 @@ describe("verify()", () => {
       for (const data of [false, true]) {
         expect(verify(folder, data)).toMatchObject({ findings: [], findingCount: 0 });
         using reader = VaultReader.open({ directory: folder, files });
-        const last = [...reader.verify("latest", { data })].at(-1);
+        const last = [...reader.verify("latest", { data, subset: null })].at(-1);
         expect(last?.type === "progress" && last.frames === last.totalFrames).toBe(true);
       }
       expect(verifyError([verify(folder, true)])).toBe(null);

@@ -1,0 +1,127 @@
+// What is known of a backup besides its media file: empty files beside it, so that the vault's
+// directory alone says it, without the catalog and without any space.
+//
+//   media/<backup>.expired   it is listed no more, also after the catalog is made again; its media
+//                            file is there while others need it, and the mark outlives the file
+//                            until the catalog has forgotten it, too
+//   media/<backup>.pinned    it never expires
+//
+// And who may set them when: a job that reads a backup or builds on it holds it by a shared lock on
+// its media file, an expiry claims it by an exclusive one. Both die with their process.
+
+import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
+import type { Files } from "../../transport/runtime/files.ts";
+
+export type Mark = "expired" | "pinned";
+
+export type Claim = "expired" | "in use" | "pinned";
+
+export class BackupMarks {
+  readonly #files: Files;
+  readonly #directory: string;
+
+  constructor(files: Files, mediaDirectory: string) {
+    this.#files = files;
+    this.#directory = mediaDirectory;
+  }
+
+  has(backup: string, mark: Mark): boolean {
+    return isThere(this.#files, this.#path(backup, mark));
+  }
+
+  /** Sets a mark, not yet durably. @throws SystemError */
+  set(backup: string, mark: Mark): void {
+    const flags = { access: "write", create: true, mode: 0o600 } as const;
+    this.#files.close(this.#files.open(AT_CWD, this.#path(backup, mark), flags));
+  }
+
+  /** Removes a mark if it is there, not yet durably. @throws SystemError */
+  remove(backup: string, mark: Mark): void {
+    try {
+      this.#files.unlink(AT_CWD, this.#path(backup, mark));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /**
+   * Keeps a backup from expiring until the result is disposed of. A media file that is lost cannot
+   * be held, but does not expire for that.
+   * @returns null when the backup has expired
+   */
+  hold(backup: string): Disposable | null {
+    const held = this.holdMedia(backup);
+    if (!this.has(backup, "expired")) return held;
+    held[Symbol.dispose]();
+    return null;
+  }
+
+  /** Keeps a media file from being removed, also that of an expired backup. */
+  holdMedia(backup: string): Disposable {
+    const descriptor = this.#openMedia(backup, "read");
+    const close = () => {
+      if (descriptor !== null) this.#files.close(descriptor);
+    };
+    try {
+      // An expiry has it for a moment only.
+      if (descriptor !== null) this.#files.lock(descriptor, "shared", { wait: true });
+    } catch (error) {
+      close();
+      throw error;
+    }
+    return { [Symbol.dispose]: close };
+  }
+
+  /**
+   * Marks a backup as expired, unless a job holds it or somebody has just pinned it.
+   * @param dryRun only finds out
+   * @throws SystemError
+   */
+  claim(backup: string, options: { readonly dryRun: boolean }): Claim {
+    return this.ifUnused(backup, (): Claim => {
+      if (this.has(backup, "pinned")) return "pinned";
+      if (!options.dryRun) this.set(backup, "expired");
+      return "expired";
+    }) ?? "in use";
+  }
+
+  /** Runs `body` while nobody holds the media file. @returns null, without it, if somebody does */
+  ifUnused<T>(backup: string, body: () => T): T | null {
+    const descriptor = this.#openMedia(backup, "read-write");
+    try {
+      const unused = descriptor === null ||
+        this.#files.lock(descriptor, "exclusive", { wait: false });
+      return unused ? body() : null;
+    } finally {
+      if (descriptor !== null) this.#files.close(descriptor);
+    }
+  }
+
+  #openMedia(backup: string, access: "read" | "read-write"): number | null {
+    try {
+      return this.#files.open(AT_CWD, `${this.#directory}/${backup}.tar.zst`, { access });
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  #path(backup: string, mark: Mark): string {
+    return `${this.#directory}/${backup}.${mark}`;
+  }
+}
+
+/** @throws SystemError */
+export function isThere(files: Files, path: string): boolean {
+  try {
+    files.stat(AT_CWD, path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof SystemError && error.errno === "ENOENT";
+}

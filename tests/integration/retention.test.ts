@@ -1,0 +1,94 @@
+// Retention between real processes: the rules of the configuration, pins, the plan and what becomes
+// of it, beside a server that is killed.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { appendFileSync, existsSync, readdirSync } from "node:fs";
+import type { BackupView } from "../../agent/control/daemon.ts";
+import { Bed } from "./bed.ts";
+import { differences, makeRandomFiles } from "./odd_tree.ts";
+
+const TIMEOUT_MS = 180_000;
+
+describe("retention", () => {
+  let bed: Bed;
+  let tree: string;
+  const made: string[] = [];
+
+  beforeAll(async () => {
+    bed = await Bed.make({ moreClients: "retention: { keep_last: 2 }\n" });
+    await Promise.all([bed.start("server"), bed.start("client")]);
+    tree = bed.path("tree");
+    await makeRandomFiles(tree, { count: 2, bytes: 50_000 });
+    for (const full of [true, false, true, false]) {
+      appendFileSync(`${tree}/log`, "one more line\n");
+      const level = full ? ["--full"] : [];
+      const made1 = await bed.job(
+        "server",
+        "backup",
+        "filesystem",
+        "--client",
+        "web01",
+        ...level,
+        tree,
+      );
+      made.push(made1.backup ?? "");
+    }
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await bed?.[Symbol.asyncDispose]();
+  });
+
+  const listed = async () => {
+    const { lines } = await bed.json("server", "backups");
+    return (lines as unknown[] as BackupView[]).map((one) =>
+      `${made.indexOf(one.backup)}${one.pinned ? " pinned" : ""}`
+    );
+  };
+
+  test("pin keeps a backup, is shown, and survives a kill of the server", async () => {
+    const pinned = await bed.json("server", "pin", made[1] ?? "");
+    expect([pinned.code, pinned.lines[0]?.["pinned"]]).toEqual([0, true]);
+    await bed.stop("server", "SIGKILL");
+    await bed.start("server");
+    expect(await listed()).toEqual(["0", "1 pinned", "2", "3"]);
+    expect((await bed.json("server", "pin", "nothing")).code).toBe(10);
+    expect((await bed.json("client", "pin", made[1] ?? "")).code).toBe(2);
+    expect((await bed.json("client", "expire")).code).toBe(2);
+  }, TIMEOUT_MS);
+
+  test("expire --dry-run says what expire does, which does it", async () => {
+    const planned = await bed.json("server", "expire", "--dry-run");
+    expect(planned.code).toBe(0);
+    expect(planned.lines.map(({ action, why }) => [action, why])).toEqual([
+      ["expire", ["no rule keeps it", `data needed by ${made[1]}`]],
+      ["keep", ["pinned"]],
+      ["keep", ["last 2"]],
+      ["keep", ["last 2", "newest", "newest complete"]],
+      [undefined, undefined],
+    ]);
+    expect(planned.summary).toMatchObject({ type: "summary", status: "ok", backup: null });
+    expect(Object.keys(planned.summary ?? {}).length).toBe(9);
+    expect(await listed()).toEqual(["0", "1 pinned", "2", "3"]);
+    const done = await bed.json("server", "expire");
+    expect(done.lines.slice(0, -1)).toEqual(planned.lines.slice(0, -1));
+    expect(await listed()).toEqual(["1 pinned", "2", "3"]);
+    expect(existsSync(bed.path("vault", "media", `${made[0]}.tar.zst`))).toBe(true);
+    const target = bed.path("restored");
+    await bed.job("server", "restore", made[3] ?? "", "--target", target);
+    expect(await differences(tree, `${target}${tree}`)).toEqual([]);
+    expect((await bed.json("server", "verify", "--data")).code).toBe(0);
+  }, TIMEOUT_MS);
+
+  test("catalog rebuild brings nothing back; without the pin the rest goes", async () => {
+    expect((await bed.json("server", "catalog", "rebuild")).code).toBe(0);
+    expect(await listed()).toEqual(["1 pinned", "2", "3"]);
+    expect((await bed.json("server", "pin", made[1] ?? "", "--remove")).code).toBe(0);
+    const done = await bed.run(["expire"], "server");
+    expect(done.code).toBe(0);
+    expect(done.stdout).toContain("1 backup of 4 expire");
+    expect(await listed()).toEqual(["2", "3"]);
+    expect(readdirSync(bed.path("vault", "media")).sort())
+      .toEqual([`${made[2]}.tar.zst`, `${made[3]}.tar.zst`].sort());
+  }, TIMEOUT_MS);
+});

@@ -50,7 +50,7 @@ export function checkBoard(
 function checkState({ layout, words }: MemoryBoard, report: Report): void {
   for (let at = 0; at < RECORD_BYTES; at += 4) {
     const value = words.state(at);
-    const free = STATE_WORDS.has(at) && at !== STATE.power;
+    const free = STATE_WORDS.has(at) && at !== STATE.power && at !== STATE.damageTrack;
     if (free || value === 0 || (at === STATE.power && value === POWER_OFF)) continue;
     report(`word ${value} at ${layout.stateOffset + at} of the state, need 0`);
   }

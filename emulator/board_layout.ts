@@ -54,6 +54,14 @@ export const STATE = {
   /** Slot at which the next search for one to give up starts. */
   hand: 32,
   repairs: 36,
+  /**
+   * A change of damaged records that also changes their device's count, while it is made: track + 1
+   * (0 when there is none), device, and what bitmap and count are after it.
+   */
+  damageTrack: 40,
+  damageDevice: 44,
+  damageRecords: 48,
+  damageCount: 52,
   /** POWER_OFF once the board was switched off: it serves nobody any more. */
   power: 60,
   /** The counters, 64 bits each (low word first); see BOARD_COUNTERS. */

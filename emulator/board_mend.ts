@@ -109,6 +109,7 @@ function wipeState({ words }: MemoryBoard): void {
   for (let at = 0; at < RECORD_BYTES; at += 4) {
     if (!STATE_WORDS.has(at) && words.state(at) !== 0) words.setState(at, 0);
   }
+  words.setState(STATE.damageTrack, 0);
   // Not switched off, or nobody could have taken the lock: a word that was hit.
   if (words.state(STATE.power) !== POWER_OFF) words.setState(STATE.power, 0);
 }

@@ -10,6 +10,7 @@ import { ALL_RECORDS, type Cache } from "./cache.ts";
 
 /** Rebuilds everything that is derived from the slot headers. */
 export function repairBoard(words: BoardWords, cache: Cache): void {
+  cache.index.finishDamaged();
   cache.index.clear();
   words.setState(STATE.freeHead, 0);
   words.setState(STATE.freeCount, 0);

@@ -88,11 +88,29 @@ export class CacheIndex {
     return this.#words.load(this.#trackEntry(track) + TRACK_DAMAGED);
   }
 
+  /** Bitmap and count change together, also when the process is killed in between (repair). */
   setDamaged(track: number, device: number, records: number): void {
-    const before = this.damaged(track);
-    this.#words.store(this.#trackEntry(track) + TRACK_DAMAGED, records);
-    const delta = (records === 0 ? 0 : 1) - (before === 0 ? 0 : 1);
-    if (delta !== 0) this.#words.add(this.#deviceEntry(device) + DEVICE_DAMAGED, delta);
+    const words = this.#words;
+    const delta = (records === 0 ? 0 : 1) - (this.damaged(track) === 0 ? 0 : 1);
+    if (delta === 0) return words.store(this.#trackEntry(track) + TRACK_DAMAGED, records);
+    words.setState(STATE.damageDevice, device);
+    words.setState(STATE.damageRecords, records);
+    words.setState(STATE.damageCount, this.deviceCounts(device).damaged + delta);
+    words.setState(STATE.damageTrack, track + 1);
+    this.finishDamaged();
+  }
+
+  /** Completes a change of damaged records that was begun, if there is one. */
+  finishDamaged(): void {
+    const words = this.#words;
+    const track = words.state(STATE.damageTrack) - 1;
+    const device = words.state(STATE.damageDevice);
+    if (track >= 0 && track < this.#layout.tracks && device < this.#layout.devices) {
+      const records = words.state(STATE.damageRecords);
+      words.store(this.#trackEntry(track) + TRACK_DAMAGED, records);
+      words.store(this.#deviceEntry(device) + DEVICE_DAMAGED, words.state(STATE.damageCount));
+    }
+    words.setState(STATE.damageTrack, 0);
   }
 
   /** The first write-pending track at or after `from`, or -1: looks at counts before tracks. */

@@ -2,7 +2,13 @@
 // sound, with every write that completed. Seeded.
 
 import { describe, expect, test } from "bun:test";
-import { attachArray, type AttachedArray, checkArray, createArray } from "../../../emulator/mod.ts";
+import {
+  attachArray,
+  type AttachedArray,
+  checkArray,
+  createArray,
+  failPower,
+} from "../../../emulator/mod.ts";
 import { Killed, KillSwitch, mortalParts } from "./mortal_parts.ts";
 import { seededRandom, type TemporaryArray, temporaryArray } from "./temporary_array.ts";
 
@@ -86,6 +92,49 @@ describe("array whose process ends between two stores", () => {
       }
       expect(kills).toBeGreaterThan(ROUNDS / 4);
     } finally {
+      observer.close();
+      await place.dispose();
+    }
+  });
+
+  test("a lost record is counted as long as it is marked, wherever its rewrite ends", async () => {
+    const place = await temporaryArray();
+    const options = { volumes: 1, volumeBytes: BYTES, boards: 1, cacheBytes: 3 * 65536 };
+    createArray(place.path, { ...options, memory: "memory" }, place.parts);
+    const observer = attachArray(place.path, { hostName: "observer" }, place.parts);
+    const record = new Uint8Array(RECORD);
+    let other: AttachedArray | null = null;
+    try {
+      let kills = 0;
+      for (let stores = 1;; stores++) {
+        (other ?? observer).volume("v0").write(0, record);
+        failPower(place.path, place.parts);
+        other?.close();
+        other = attachArray(place.path, { hostName: "other" }, place.parts);
+        const kill = new KillSwitch();
+        const host = attachArray(
+          place.path,
+          { hostName: "mortal" },
+          mortalParts(place.parts, kill),
+        );
+        kill.storesLeft = stores;
+        let ended = false;
+        try {
+          host.volume("v0").write(0, record);
+        } catch (error) {
+          if (!(error instanceof Killed)) throw error;
+          ended = true;
+        }
+        kill.storesLeft = Infinity;
+        host.close();
+        const wrong = checkArray(place.path, place.parts).filter(({ lost }) => lost === undefined);
+        expect(wrong).toEqual([]);
+        if (!ended) break;
+        kills++;
+      }
+      expect(kills).toBeGreaterThan(10);
+    } finally {
+      other?.close();
       observer.close();
       await place.dispose();
     }

@@ -1,8 +1,9 @@
 // The steps of the gate as data: what each runs, under which name it can be asked for.
 //
 // Invariants:
-//  1. Every test folder runs under Deno and under Bun; the integration tests once more against the
-//     compiled binary, after it was built.
+//  1. Every test folder runs under Deno and under Bun; the integration tests, which start the program
+//     as processes, against the sources under Deno and against the compiled binary (which is Bun's
+//     where Deno's base binary is not to be had).
 //  2. Permission flags come from scripts/toolchain: the same for tests, sources and archive.
 
 import { existsSync, readdirSync } from "node:fs";
@@ -32,7 +33,7 @@ export interface StepOptions {
 }
 
 /** Folders of tests/, bottom up; integration comes last and by itself. */
-const FOLDERS = ["unit", "golden", "contract", "simulation", "regression"] as const;
+const FOLDERS = ["unit", "golden", "contract", "simulation", "regression", "jobs"] as const;
 
 /** Bytes that each conformance suite streams: the full amount, and a quick one. */
 const FULL_BYTES = 1024 ** 3;
@@ -75,23 +76,22 @@ export function allSteps(options: StepOptions): readonly Step[] {
     hasTests(join(root, "tests", folder))
       ? [testStep(folder, "deno", options), testStep(folder, "bun", options)]
       : [];
-  const steps = [
+  const onSources = testStep("integration", "deno", options);
+  return [
     check("fmt", [deno, "fmt", "--check"]),
     check("lint", [deno, "lint", "--quiet"]),
     check("types", [deno, "check", "--quiet", ...typed]),
     check("structure", [deno, "run", ...permissions, "--no-check", "scripts/check_structure.ts"]),
     ...FOLDERS.flatMap(runs),
-    ...runs("integration"),
+    onSources,
     { ...check("build", ["scripts/build"]), groups: ["e2e"] },
+    {
+      ...onSources,
+      name: "integration-binary",
+      groups: ["e2e"],
+      env: { ...onSources.env, AGENT_BINARY: join(root, "dist/agent") },
+    },
   ];
-  const onSource = steps.find((step) => step.name === "integration-deno");
-  if (onSource === undefined) return steps;
-  return [...steps, {
-    ...onSource,
-    name: "integration-binary",
-    groups: ["e2e"],
-    env: { ...onSource.env, AGENT_BINARY: join(root, "dist/agent") },
-  }];
 }
 
 /** The steps that `names` select, all when there are none; null with an unknown name. */

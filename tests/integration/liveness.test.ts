@@ -177,7 +177,9 @@ function untilUp(bed: Bed, side: string, before: number): Promise<true> {
 /** Stops a daemon at a moment at which it holds no board of the array. */
 async function stopBetweenLocks(bed: Bed, side: string): Promise<void> {
   const { memory } = JSON.parse(readFileSync(bed.path("array", "array.json"), "utf8"));
-  const boards = readdirSync(memory).map((name) => statSync(`${memory}/${name}`).ino);
+  // Beside the boards lie the rows of attached hosts, which are locked all the time.
+  const boards = readdirSync(memory).filter((name) => name.startsWith("board"))
+    .map((name) => statSync(`${memory}/${name}`).ino);
   const daemon = bed.daemon(side);
   for (let attempt = 0; attempt < 200; attempt++) {
     daemon.kill("SIGSTOP");

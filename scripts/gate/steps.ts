@@ -1,9 +1,9 @@
 // The steps of the gate as data: what each runs, under which name it can be asked for.
 //
 // Invariants:
-//  1. Every test folder runs under Deno and under Bun; the integration tests, which start the program
-//     as processes, against the sources under Deno and against the compiled binary (which is Bun's
-//     where Deno's base binary is not to be had).
+//  1. Every test folder runs under Deno and under Bun; the integration tests, which start the
+//     program as processes, against the sources under Deno and against the compiled binary (which
+//     is Bun's where Deno's base binary is not to be had).
 //  2. Permission flags come from scripts/toolchain: the same for tests, sources and archive.
 
 import { existsSync, readdirSync } from "node:fs";

@@ -42,7 +42,7 @@ async function watchLan(two: TwoHostStage, call: Call): Promise<LanRow> {
 }
 
 function fileBackup(what: string, side: Side, path: string): Call {
-  const args = ["backup", "filesystem", "--client", CLIENT, path];
+  const args = ["backup", "filesystem", "--full", "--client", CLIENT, path];
   return { what, side, kind: "backup-filesystem", args };
 }
 

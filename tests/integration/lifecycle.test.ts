@@ -20,7 +20,7 @@ describe("lifecycle", () => {
   });
 
   /** Both daemons, and data whose backup takes a second or so. */
-  async function startWithData(count = 40): Promise<Bed> {
+  async function startWithData(count = 20): Promise<Bed> {
     bed = await Bed.started();
     await makeRandomFiles(bed.path("data"), { count, bytes: 8 * MIB });
     return bed;
@@ -105,7 +105,7 @@ describe("lifecycle", () => {
     const shown = await bed.json("server", "show", backup);
     expect(shown.lines[0]).toMatchObject({ backup, client: "web01", paths: [bed.path("data")] });
     const { lines } = await bed.json("server", "ls", backup, bed.path("data"));
-    expect(lines.length).toBe(40);
+    expect(lines.length).toBe(20);
     expect(lines[0]).toMatchObject({ type: "file", bytes: 8 * MIB });
     expect((await bed.json("server", "verify", "--data", backup)).code).toBe(0);
     const ladder = await bed.run(["trace", job], "server");

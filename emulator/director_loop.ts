@@ -9,7 +9,7 @@ import type { Clock } from "../transport/runtime/runtime.ts";
 import { STATE } from "./board_layout.ts";
 import type { DiskDirector } from "./disk_director.ts";
 import type { FileLock } from "./file_lock.ts";
-import { DIRECTOR_TICK_MS } from "./limits.ts";
+import { DIRECTOR_TICK_MS, STANDBY_TICK_MS } from "./limits.ts";
 import type { MemoryBoard } from "./memory_board.ts";
 
 export interface DirectorLoopParts {
@@ -29,8 +29,9 @@ export async function runDirectorLoop(
 ): Promise<void> {
   try {
     while (!options.signal.aborted) {
-      if (parts.lock.tryTake("exclusive")) await tryPass(parts, options.signal);
-      await sleep(parts.clock, options.signal);
+      const active = parts.lock.tryTake("exclusive");
+      if (active) await tryPass(parts, options.signal);
+      await sleep(parts.clock, active ? DIRECTOR_TICK_MS : STANDBY_TICK_MS, options.signal);
     }
   } finally {
     parts.lock.close();
@@ -70,9 +71,9 @@ async function passBoard(
   }
 }
 
-async function sleep(clock: Clock, signal: AbortSignal): Promise<void> {
+async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await clock.sleep(DIRECTOR_TICK_MS, { signal });
+    await clock.sleep(ms, { signal });
   } catch (error) {
     if (!signal.aborted) throw error;
   }

@@ -68,6 +68,8 @@ export const PUBLISH_REQUESTS = 64;
 
 /** The disk director wakes this often, milliseconds: an idle one costs well below 0.1 % CPU. */
 export const DIRECTOR_TICK_MS = 500;
+/** One that stands by looks this often whether the active one is gone, milliseconds. */
+export const STANDBY_TICK_MS = 2000;
 /** Ticks since its last write after which a track is destaged (2 s: rings rewrite sooner). */
 export const DESTAGE_IDLE_TICKS = 4;
 /** Ticks after which a track is destaged although it is still being rewritten (30 s). */

@@ -1,9 +1,10 @@
-// The gate's main program: runs the selected steps one after the other, all of them also after a
-// failure, and ends with the line `N passed, N failed`. See scripts/test.
+// The gate's main program: runs the selected steps, those of a row side by side and the rows one
+// after the other, all of them also after a failure, and ends with the line `N passed, N failed`.
+// See scripts/test.
 
 import { watchLeftovers } from "./gate/leftovers.ts";
-import { killRunningStep, runStep, type StepResult } from "./gate/run_step.ts";
-import { allSteps, selectSteps } from "./gate/steps.ts";
+import { killRunningSteps, runStep, type StepResult } from "./gate/run_step.ts";
+import { allSteps, rowsOf, selectSteps, type Step } from "./gate/steps.ts";
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
@@ -42,25 +43,30 @@ if ("unknown" in selected) {
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, () => {
-    killRunningStep();
+    killRunningSteps();
     Deno.exit(signal === "SIGINT" ? 130 : 143);
   });
 }
 
-const results: StepResult[] = [];
-for (const step of selected) {
-  print(`\n== ${step.name}`);
+/** Runs the steps of a row at once; what they left behind counts for the last one. */
+async function runRow(row: readonly Step[]): Promise<readonly StepResult[]> {
+  const title = row.map(({ name }) => name).join(", ");
+  print(`\n== ${title}`);
   const leftovers = watchLeftovers();
-  let result = await runStep(step, { root, strict });
+  const results = await Promise.all(row.map((step) => runStep(step, { root, strict })));
   const left = leftovers();
-  if (left.length > 0) {
-    print(`Left behind by ${step.name}:\n  ${left.join("\n  ")}`);
-    // Elsewhere they may be those of an agent that runs on the same machine.
-    if (strict) result = { ...result, failed: result.failed + 1 };
-  }
-  results.push(result);
-  print(`-- ${step.name}: ${result.failed === 0 ? "ok" : "FAILED"}`);
+  // Elsewhere they may be those of an agent that runs on the same machine.
+  const counted = strict && left.length > 0 ? 1 : 0;
+  if (left.length > 0) print(`Left behind by ${title}:\n  ${left.join("\n  ")}`);
+  return results.map((result, index) => {
+    const failed = result.failed + (index === results.length - 1 ? counted : 0);
+    print(`-- ${result.name}: ${failed === 0 ? "ok" : "FAILED"}`);
+    return { ...result, failed };
+  });
 }
+
+const results: StepResult[] = [];
+for (const row of rowsOf(selected)) results.push(...await runRow(row));
 printTable(results);
 const sum = (key: "passed" | "failed"): number =>
   results.reduce((total, result) => total + result[key], 0);

@@ -9,21 +9,24 @@ import { countJunit, type Counts, settleCounts } from "./junit_counts.ts";
 import type { Step } from "./steps.ts";
 
 /** Milliseconds a step may take: the whole gate has 30 minutes. */
-const STEP_TIMEOUT_MS = 15 * 60_000;
+const STEP_TIMEOUT_MS = 20 * 60_000;
 
 export interface StepResult extends Counts {
   readonly name: string;
   readonly seconds: number;
 }
 
-/** Process group of the running step; 0 between steps. */
-let running = 0;
+/** Process groups of the running steps. */
+const running = new Set<number>();
 
-/** Ends the running step and everything that it started. */
-export function killRunningStep(): void {
-  if (running === 0) return;
+/** Ends the running steps and everything that they started. */
+export function killRunningSteps(): void {
+  for (const group of running) killGroup(group);
+}
+
+function killGroup(group: number): void {
   try {
-    process.kill(-running, "SIGKILL");
+    process.kill(-group, "SIGKILL");
   } catch {
     // It ended by itself in this moment.
   }
@@ -61,16 +64,20 @@ function runProcess(
       stdio: ["ignore", output, output],
       detached: true,
     });
-    running = child.pid ?? 0;
+    const group = child.pid;
+    const end = (): void => {
+      if (group !== undefined) killGroup(group);
+    };
+    if (group !== undefined) running.add(group);
     const timer = setTimeout(() => {
       process.stderr.write(`Step took longer than ${STEP_TIMEOUT_MS / 60_000} minutes: ended.\n`);
-      killRunningStep();
+      end();
     }, STEP_TIMEOUT_MS);
     const finish = (code: number): void => {
       clearTimeout(timer);
       // What a test left behind must not disturb the next step.
-      killRunningStep();
-      running = 0;
+      end();
+      if (group !== undefined) running.delete(group);
       resolve(code);
     };
     child.on("error", () => finish(127));

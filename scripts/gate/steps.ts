@@ -5,6 +5,8 @@
 //     program as processes, against the sources under Deno and against the compiled binary (which
 //     is Bun's where Deno's base binary is not to be had).
 //  2. Permission flags come from scripts/toolchain: the same for tests, sources and archive.
+//  3. Steps of one row run side by side: most tests wait most of the time. What judges by figures
+//     of the whole machine, or needs both cores for itself, has a row of its own.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +15,8 @@ export interface Step {
   readonly name: string;
   /** Names that select this step besides its own. */
   readonly groups: readonly string[];
+  /** Steps that follow each other with the same row run side by side. */
+  readonly row: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** How to count: by the runner's report, or the step itself is one check. */
@@ -34,6 +38,12 @@ export interface StepOptions {
 
 /** Folders of tests/, bottom up; integration comes last and by itself. */
 const FOLDERS = ["unit", "golden", "contract", "simulation", "regression", "jobs"] as const;
+
+/** Both ends of the conformance suites spin: two of them on two cores would only wait longer. */
+const ALONE: readonly string[] = ["contract"];
+
+/** Tests of what the documentation promises in figures of time: nothing runs beside them. */
+const FIGURES = "integration/figures.test.ts";
 
 /** Bytes that each conformance suite streams: the full amount, and a quick one. */
 const FULL_BYTES = 1024 ** 3;
@@ -57,7 +67,8 @@ function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions)
   const given = options.conformanceBytes;
   return {
     name: `${folder}-${runtime}`,
-    groups: [folder, runtime, ...folder === "integration" ? ["e2e"] : []],
+    groups: [folder, runtime],
+    row: ALONE.includes(folder) ? `${folder}-${runtime}` : folder,
     command,
     env: { CONFORMANCE_BYTES: given ?? String(full ? FULL_BYTES : QUICK_BYTES) },
     report: `${runtime}-junit`,
@@ -65,7 +76,36 @@ function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions)
 }
 
 function check(name: string, command: readonly string[]): Step {
-  return { name, groups: ["static"], command, env: {}, report: "exit-code" };
+  const groups = ["static"];
+  return { name, groups, row: "static", command, env: {}, report: "exit-code" };
+}
+
+/** The program as processes: the sources under Deno, then the binary; figures last and alone. */
+function integrationSteps(options: StepOptions): readonly Step[] {
+  const { root, deno, permissions } = options;
+  const AGENT_BINARY = join(root, "dist/agent");
+  const step = (subject: "deno" | "binary", figures: boolean): Step => {
+    const tests = figures
+      ? [`tests/${FIGURES}`]
+      : [`--ignore=tests/${FIGURES}`, "tests/integration"];
+    const name = `${figures ? "figures" : "integration"}-${subject}`;
+    return {
+      name,
+      groups: ["integration", "e2e", ...subject === "deno" ? ["deno"] : []],
+      row: figures ? name : "integration",
+      command: [deno, "test", ...permissions, "--no-check", ...tests],
+      env: subject === "binary" ? { AGENT_BINARY } : {},
+      report: "deno-junit",
+    };
+  };
+  const build = { ...check("build", ["scripts/build"]), groups: ["e2e"], row: "build" };
+  return [
+    build,
+    step("deno", false),
+    step("binary", false),
+    step("deno", true),
+    step("binary", true),
+  ];
 }
 
 /** All steps in the order in which they run: the quick ones first. */
@@ -76,22 +116,25 @@ export function allSteps(options: StepOptions): readonly Step[] {
     hasTests(join(root, "tests", folder))
       ? [testStep(folder, "deno", options), testStep(folder, "bun", options)]
       : [];
-  const onSources = testStep("integration", "deno", options);
   return [
     check("fmt", [deno, "fmt", "--check"]),
     check("lint", [deno, "lint", "--quiet"]),
     check("types", [deno, "check", "--quiet", ...typed]),
     check("structure", [deno, "run", ...permissions, "--no-check", "scripts/check_structure.ts"]),
     ...FOLDERS.flatMap(runs),
-    onSources,
-    { ...check("build", ["scripts/build"]), groups: ["e2e"] },
-    {
-      ...onSources,
-      name: "integration-binary",
-      groups: ["e2e"],
-      env: { ...onSources.env, AGENT_BINARY: join(root, "dist/agent") },
-    },
+    ...integrationSteps(options),
   ];
+}
+
+/** The steps by rows, in their order. */
+export function rowsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const rows: Step[][] = [];
+  for (const step of steps) {
+    const last = rows.at(-1);
+    if (last?.[0]?.row === step.row) last.push(step);
+    else rows.push([step]);
+  }
+  return rows;
 }
 
 /** The steps that `names` select, all when there are none; null with an unknown name. */

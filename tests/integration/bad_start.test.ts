@@ -123,7 +123,8 @@ clients:
     ],
     ["not formatted", async (bed) => {
       await bed.expectOk("array", "remove", bed.path("array"));
-      await bed.makeArray("array", "64MiB");
+      const shape = ["--volumes", "2", "--size", "64MiB", "--cache", "16MiB"];
+      await bed.expectOk("array", "create", bed.path("array"), ...shape);
     }, /format/],
   ];
   for (const [what, spoil, named] of spoilings) {

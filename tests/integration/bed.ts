@@ -6,12 +6,13 @@
 //     a test failed half-way.
 //  2. Every wait has a deadline; a daemon that does not come up fails with what it printed.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JobView, StatusView, Summary } from "../../agent/control/daemon.ts";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { clientYaml, type ConfigOptions, type Ports, serverYaml } from "./bed_config.ts";
+import { formatBedGroup, makeBedArray, removeBedArray } from "./bed_storage.ts";
 import { callControl } from "./control_call.ts";
 import { until, within } from "./deadline.ts";
 import { Program, type ProgramResult, runProgram } from "./program.ts";
@@ -64,7 +65,7 @@ export class Bed implements AsyncDisposable {
       bed.ports = { server: await freePorts(2), client: await freePorts(2) };
       bed.write("server.yaml", serverYaml(bed.ports, options));
       bed.write("client.yaml", clientYaml(bed.ports, options));
-      await bed.expectOk("stg", "format", "stg0", "--config", bed.path("server.yaml"));
+      await formatBedGroup(bed.path("server.yaml"));
     } catch (error) {
       await bed[Symbol.asyncDispose]();
       throw error;
@@ -94,8 +95,7 @@ export class Bed implements AsyncDisposable {
 
   async makeArray(name: string, size: string): Promise<void> {
     this.#arrays.push(this.path(name));
-    const shape = ["--volumes", "2", "--size", size, "--cache", "16MiB"];
-    await this.expectOk("array", "create", this.path(name), ...shape);
+    await makeBedArray(this.path(name), size);
   }
 
   /** Starts a daemon from NAME.yaml and waits until it answers on NAME.sock. */
@@ -203,22 +203,8 @@ export class Bed implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const daemon of this.#daemons.values()) await daemon[Symbol.asyncDispose]();
-    for (const array of this.#arrays) await this.#removeArray(array);
+    for (const array of this.#arrays) await removeBedArray(array);
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** By the program; what it leaves of the memory after damage is removed by its name. */
-  async #removeArray(array: string): Promise<void> {
-    let memory = "";
-    try {
-      memory = JSON.parse(readFileSync(join(array, "array.json"), "utf8")).memory;
-    } catch {
-      return; // It was never made, or the test removed it.
-    }
-    await this.run(["array", "remove", array]);
-    if (memory.startsWith("/dev/shm/agent-array-")) {
-      rmSync(memory, { recursive: true, force: true });
-    }
   }
 }
 

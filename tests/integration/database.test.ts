@@ -13,7 +13,7 @@ import { tcpConnections } from "./tcp_connections.ts";
 const TIMEOUT_MS = 120_000;
 
 /** Large enough that a test can look while the data moves. */
-const BULK_MIB = 256;
+const BULK_MIB = 128;
 const MIB = 1024 * 1024;
 
 /** A database job may send this much over the network: the set-up of its connection. */

@@ -14,7 +14,7 @@ import { canHaveTwoHosts, titleOf, TwoHosts } from "./two_hosts_bed.ts";
 const TIMEOUT_MS = 180_000;
 const MIB = 1024 * 1024;
 /** So much that the cut comes in the middle. */
-const FILES = { count: 20, bytes: 16 * MIB };
+const FILES = { count: 12, bytes: 16 * MIB };
 const MIDDLE_BYTES = 16 * MIB;
 /** Milliseconds: the silence that counts as a cut, and a busy machine. */
 const CUT_MS = NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS + 5_000;

@@ -23,7 +23,7 @@ const DEAD_MS = 2500;
 const NOTICE_MS = DEAD_MS + 9500;
 /** Milliseconds until a group is up again: pauses between tries, and the outwaiting of its own id. */
 const REJOIN_MS = 20_000;
-const FILES = { count: 20, bytes: 16 * MIB };
+const FILES = { count: 12, bytes: 16 * MIB };
 const ENDED = ["ok", "incomplete", "failed", "cancelled"];
 
 describe("a process that is stopped for longer than the dead time", () => {

@@ -14,7 +14,7 @@ const TIMEOUT_MS = 120_000;
 const REJOIN_MS = 30_000;
 const MIB = 1024 * 1024;
 /** Long enough that the power can fail in the middle of a backup. */
-const LARGE = { count: 20, bytes: 16 * MIB };
+const LARGE = { count: 12, bytes: 16 * MIB };
 const SMALL = { count: 8, bytes: 4 * MIB };
 type Tree = typeof LARGE;
 

@@ -18,7 +18,7 @@ const TIMEOUT_MS = 120_000;
 const MIB = 1024 * 1024;
 const LUN_BYTES = 128 * MIB;
 /** Long enough that a test can act in the middle, which is where, in bytes of progress. */
-const FILES = { count: 20, bytes: 16 * MIB };
+const FILES = { count: 12, bytes: 16 * MIB };
 const MIDDLE_BYTES = 16 * MIB;
 /** Milliseconds in which a database job must end: the dead time and a little work. */
 const END_MS = 2500 + 5000;

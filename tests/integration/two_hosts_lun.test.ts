@@ -12,7 +12,7 @@ const TIMEOUT_MS = 120_000;
 const MIB = 1024 * 1024;
 
 /** Long enough that a test can act in the middle, which is where, in bytes of progress. */
-const FILES = { count: 40, bytes: 16 * MIB };
+const FILES = { count: 24, bytes: 16 * MIB };
 const MIDDLE_BYTES = 16 * MIB;
 
 /** Milliseconds until both hosts must show that the group is down: more than the dead time. */

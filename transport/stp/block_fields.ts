@@ -22,6 +22,8 @@ export type RecordState =
   | "damaged"; // ours, checksum wrong: torn, or damaged
 
 const TWO_POW_32 = 0x1_0000_0000;
+/** Of each byte: idle daemons read some uuids in every beat. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -60,8 +62,12 @@ export function readUuid(from: Uint8Array, offset: number): string {
 /** 16 bytes as lower-case hexadecimal with the usual dashes. */
 export function formatUuid(bytes: Uint8Array): string {
   assert(bytes.length === 16, "a uuid is 16 bytes");
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  let text = "";
+  for (let at = 0; at < 16; at++) {
+    if (at === 4 || at === 6 || at === 8 || at === 10) text += "-";
+    text += HEX[bytes[at] ?? 0];
+  }
+  return text;
 }
 
 /** Writes {length u32, bytes}; a text that is too long is cut at a character. */

@@ -10,6 +10,8 @@
 //     take it after the whole of it (host_claim.ts).
 //  4. A process that was stopped may go on when its beat is less late than `lateBeatMs`; later it
 //     loses the id before it writes anything.
+//  5. An idle process is woken once for all volumes of a beat, and memory is not asked for in each:
+//     both are most of what an idle daemon costs.
 
 import { AgentError } from "../ground/error.ts";
 import type { Volume } from "../volume.ts";
@@ -17,6 +19,7 @@ import type { HostBlock } from "./host_block.ts";
 import { type HostTable, readHostTable, readWholeHostBlock, writeHostBlock } from "./host_table.ts";
 import type { HostsObserver } from "./hosts_observer.ts";
 import { LATE_WRITES_MAX } from "./limits.ts";
+import { hostTableBytes } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { lateBeatMs } from "./stp_timing.ts";
 
@@ -28,6 +31,8 @@ export class Heartbeat {
   readonly #lostHandlers = new Set<(error: AgentError) => void>();
   readonly #tables: (HostTable | null)[];
   #loops: readonly Promise<void>[] = [];
+  /** Origin of the beats. */
+  #startMs = 0;
   #lost: AgentError | null = null;
   /** Start of the last beat that completed, on any volume. */
   #beatMs: number;
@@ -52,6 +57,7 @@ export class Heartbeat {
   }
 
   start(): void {
+    this.#startMs = this.#medium.clock.monotonicMs();
     const beats = this.#medium.volumes.map((volume, index) => this.#beat(volume, index));
     this.#loops = [...beats, this.#watch()];
   }
@@ -74,10 +80,11 @@ export class Heartbeat {
 
   /** The loop of one volume, until the end or loss. */
   async #beat(volume: Volume, index: number): Promise<void> {
+    const table = volume.allocate(hostTableBytes(this.#medium.identity.layout));
     let lateWrites = 0;
-    for (let heartbeat = this.#block.heartbeat + 1; await this.#sleeps(); heartbeat++) {
+    for (let heartbeat = this.#block.heartbeat + 1; await this.#sleepsToBeat(); heartbeat++) {
       try {
-        const found = await this.#look(volume, index);
+        const found = await this.#look(volume, index, table);
         const foreign = found !== null && found.claim !== this.#block.claim;
         lateWrites = foreign ? lateWrites + 1 : 0;
         if (foreign && (isNewer(found, this.#block) || lateWrites > LATE_WRITES_MAX)) {
@@ -96,11 +103,11 @@ export class Heartbeat {
     }
   }
 
-  /** Reads what the volume says of all hosts. @returns our own block */
-  async #look(volume: Volume, index: number): Promise<HostBlock | null> {
+  /** Reads what the volume says of all hosts, by way of `into`. @returns our own block */
+  async #look(volume: Volume, index: number, into: Uint8Array): Promise<HostBlock | null> {
     const { identity, clock } = this.#medium;
     const { hostId } = this.#block;
-    const table = await readHostTable(identity, volume);
+    const table = await readHostTable(identity, volume, into);
     this.#tables[index] = table;
     this.#observer.observe(this.#tables, clock.monotonicMs());
     return table.get(hostId) ?? await readWholeHostBlock(identity, volume, { hostId, clock });
@@ -110,12 +117,15 @@ export class Heartbeat {
   async #watch(): Promise<void> {
     const { clock, timing } = this.#medium;
     for (;;) {
-      const startMs = clock.monotonicMs();
-      if (!await this.#sleeps(timing.heartbeatMs / 2)) return;
+      // Beats that go on put it off: an idle process is not woken for it.
+      const restMs = this.#beatMs + timing.deadMs / 2 - clock.monotonicMs();
+      const pauseMs = Math.max(restMs, timing.heartbeatMs / 2);
+      const dueMs = clock.monotonicMs() + pauseMs;
+      if (!await this.#sleeps(pauseMs)) return;
       const nowMs = clock.monotonicMs();
       if (this.#loseWhenLate(nowMs)) return;
       // Our own process stood still: the beats are due now as well, they go first.
-      if (nowMs - startMs > timing.deadMs / 4) continue;
+      if (nowMs - dueMs > timing.deadMs / 4) continue;
       const silentMs = nowMs - this.#beatMs;
       if (silentMs < timing.deadMs / 2) continue;
       return this.#lose(`no heartbeat for ${Math.round(silentMs)} ms`, this.#trouble);
@@ -129,8 +139,17 @@ export class Heartbeat {
     return true;
   }
 
+  /** Waits for the next beat, the same moment for all volumes. @returns false when the loops end */
+  #sleepsToBeat(): Promise<boolean> {
+    const { clock, timing: { heartbeatMs } } = this.#medium;
+    const sinceMs = clock.monotonicMs() - this.#startMs;
+    // A volume that was slow leaves a beat out and comes back into step.
+    const beats = Math.floor(sinceMs / heartbeatMs + 0.5) + 1;
+    return this.#sleeps(beats * heartbeatMs - sinceMs);
+  }
+
   /** @returns false when the loops end */
-  async #sleeps(ms = this.#medium.timing.heartbeatMs): Promise<boolean> {
+  async #sleeps(ms: number): Promise<boolean> {
     const { signal } = this.#stopping;
     try {
       await this.#medium.clock.sleep(ms, { signal });

@@ -16,10 +16,16 @@ import { writeVolume } from "./volume_io.ts";
 /** Host id -> its block; an id without a readable block is missing. */
 export type HostTable = ReadonlyMap<number, HostBlock>;
 
-/** Reads the whole table of one volume. @throws AgentError `volume` */
-export async function readHostTable(identity: StgIdentity, volume: Volume): Promise<HostTable> {
+/**
+ * Reads the whole table of one volume, by way of `bytes`: who reads it again and again keeps them.
+ * @throws AgentError `volume`
+ */
+export async function readHostTable(
+  identity: StgIdentity,
+  volume: Volume,
+  bytes: Uint8Array = new Uint8Array(hostTableBytes(identity.layout)),
+): Promise<HostTable> {
   const { layout } = identity;
-  const bytes = new Uint8Array(hostTableBytes(layout));
   await readBlocks(volume, hostBlockOffset(layout, 1), bytes);
   const table = new Map<number, HostBlock>();
   for (let hostId = 1; hostId <= layout.maxHosts; hostId++) {

@@ -9,6 +9,7 @@
 import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import type { ProcessTable } from "../runtime/process_table.ts";
+import { ControlArea } from "./control_area.ts";
 import { ControlBlock, controlBlockImage } from "./control_block.ts";
 import { EndpointEnding, maySettleLate } from "./endpoint_ending.ts";
 import {
@@ -46,6 +47,8 @@ export class StgMember implements AsyncDisposable {
   readonly #leases: LeaseBook;
   readonly #observer: HostsObserver;
   readonly #heart: Heartbeat;
+  /** Of the status, by host: an idle daemon looks every few seconds. */
+  readonly #areas = new Map<number, ControlArea>();
   /** Endpoint -> the end of what its last worker left open. */
   readonly #endings = new Map<number, EndpointEnding>();
   #closed: Promise<void> | null = null;
@@ -125,9 +128,9 @@ export class StgMember implements AsyncDisposable {
     return this.#leases.quarantined(this.#medium.clock.monotonicMs());
   }
 
-  /** @throws AgentError `volume` */
+  /** One at a time. @throws AgentError `volume` */
   async status(): Promise<StgStatus> {
-    return await assembleStatus({ ...this.#medium, hosts: this.hosts() });
+    return await assembleStatus(this.#medium, this.hosts(), this.#areas);
   }
 
   /** Stops beating and gives the id back. Idempotent; does not throw. */

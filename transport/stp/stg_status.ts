@@ -10,7 +10,7 @@ import { type ControlBlock, sameEndpoint } from "./control_block.ts";
 import { HostsObserver, type HostStatus } from "./hosts_observer.ts";
 import { readHostTable } from "./host_table.ts";
 import { STATUS_WATCH_MS_MAX } from "./limits.ts";
-import { type StgIdentity, stgMedium } from "./stg_medium.ts";
+import { type StgIdentity, type StgMedium, stgMedium } from "./stg_medium.ts";
 import { type StpTiming, stpTiming, watchWindowMs } from "./stp_timing.ts";
 
 /** How many times which kind of error was found, and healed. */
@@ -108,23 +108,27 @@ export async function readStgStatus(
 ): Promise<StgStatus> {
   const limitMs = Math.min(STATUS_WATCH_MS_MAX, timing.deadMs + timing.heartbeatMs);
   const hosts = await watchHosts({ identity, volumes, clock, timing, limitMs });
-  return await assembleStatus({ identity, volumes, clock, hosts });
-}
-
-/** Adds what the control blocks say to `hosts`. @throws AgentError `volume` */
-export async function assembleStatus(options: {
-  readonly identity: StgIdentity;
-  readonly volumes: readonly Volume[];
-  readonly clock: Clock;
-  readonly hosts: readonly HostStatus[];
-}): Promise<StgStatus> {
-  const { identity, volumes, clock, hosts } = options;
   // Reading needs no randomness; asking for some would be our own bug.
   const random = { bytes: (count: number) => new Uint8Array(count) };
-  const medium = stgMedium({ identity, volumes, clock, random });
+  return await assembleStatus(stgMedium({ identity, volumes, clock, random }), hosts, new Map());
+}
+
+/**
+ * Adds what the control blocks say to `hosts`.
+ * @param areas by host, made here: who asks again and again keeps them, and asks one at a time
+ * @throws AgentError `volume`
+ */
+export async function assembleStatus(
+  medium: StgMedium,
+  hosts: readonly HostStatus[],
+  areas: Map<number, ControlArea>,
+): Promise<StgStatus> {
+  const { identity, volumes } = medium;
   const blocks = new Map<number, readonly ControlBlock[]>();
   for (const { host, generation } of hosts) {
-    blocks.set(host, await new ControlArea(medium).read(host, generation));
+    const area = areas.get(host) ?? new ControlArea(medium);
+    areas.set(host, area);
+    blocks.set(host, await area.read(host, generation));
   }
   const total = identity.layout.endpointsPerHost;
   const all = hosts.filter((host) => host.attached).flatMap(({ host }) => blocks.get(host) ?? []);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import { allSteps, selectSteps, type Step } from "../../../scripts/gate/steps.ts";
+import { allSteps, rowsOf, selectSteps, type Step } from "../../../scripts/gate/steps.ts";
 
 const root = fileURLToPath(import.meta.resolve("../../../")).replace(/\/$/, "");
 const tools = { root, deno: "deno", bun: "bun", permissions: ["-A"] };
@@ -21,6 +21,12 @@ describe("selectSteps()", () => {
     expect(names(selectSteps(steps, ["unit-bun", "static"])))
       .toEqual(["fmt", "lint", "types", "structure", "unit-bun"]);
   });
+  test("runs the whole of tests/integration, on the sources and on the binary", () => {
+    const subjects = (name: string) => ["deno", "binary"].map((subject) => `${name}-${subject}`);
+    const expected = [...subjects("integration"), ...subjects("figures")];
+    expect(names(selectSteps(steps, ["integration"]))).toEqual(expected);
+    expect(names(selectSteps(steps, ["e2e"]))).toEqual(["build", ...expected]);
+  });
   test("names what it does not know", () => {
     expect(names(selectSteps(steps, ["unit", "nothing"]))).toEqual(["unknown nothing"]);
   });
@@ -34,5 +40,22 @@ describe("allSteps()", () => {
         .map((step) => step.env["CONFORMANCE_BYTES"]);
     expect(bytes(true)).toEqual([String(1024 ** 3)]);
     expect(bytes(false)).toEqual([String(16 * 1024 ** 2)]);
+  });
+});
+
+describe("rowsOf()", () => {
+  const rows = rowsOf(steps).map((row) => row.map(({ name }) => name));
+  test("puts both runtimes of a folder, and sources and binary, side by side", () => {
+    expect(rows).toContainEqual(["unit-deno", "unit-bun"]);
+    expect(rows).toContainEqual(["integration-deno", "integration-binary"]);
+    expect(rows.flat()).toEqual(steps.map(({ name }) => name));
+  });
+  test("lets nothing run beside what judges figures, or makes what others run", () => {
+    const alone = ["contract-deno", "contract-bun", "build", "figures-deno", "figures-binary"];
+    for (const name of alone) expect(rows).toContainEqual([name]);
+  });
+  test("keeps rows apart that a selection brings together", () => {
+    const selected = selectSteps(steps, ["unit-bun", "jobs-bun"]);
+    expect("unknown" in selected ? [] : rowsOf(selected).length).toBe(2);
   });
 });

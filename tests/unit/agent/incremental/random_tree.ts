@@ -2,7 +2,6 @@
 
 import {
   chmodSync,
-  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -68,7 +67,8 @@ export class RandomTree {
     const directories = [this.root, ...this.all((path) => lstatSync(path).isDirectory())];
     const directory = directories[this.random.below(directories.length)] ?? this.root;
     const path = `${directory}/${this.random.pick(NAMES)}${this.random.below(4)}`;
-    return existsSync(path) ? null : path;
+    // A link to nowhere is there as well.
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined ? path : null;
   }
 
   file(): string | null {

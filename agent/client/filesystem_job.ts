@@ -19,6 +19,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { selectionOf } from "../source_selection.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
@@ -114,17 +115,18 @@ async function backUp(
   { task, request }: Asked<"backup-filesystem">,
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
-  const { paths, exclude, incremental } = request;
+  const { paths, incremental } = request;
+  const selection = selectionOf(request);
   const warnings = new WarningQueue();
   // How much has changed is known only at the end.
   const totals = incremental
     ? { totalFiles: null, totalBytes: null }
-    : scanFilesystem({ files, paths, exclude, clock, limitMs: SCAN_LIMIT_MS });
+    : scanFilesystem({ files, paths, ...selection, clock, limitMs: SCAN_LIMIT_MS });
   const parent = incremental ? new ParentInbox(link) : null;
   const producer = produceFilesystem({
     files,
     paths,
-    exclude,
+    ...selection,
     level: task.compressionLevel,
     parent: parent ?? undefined,
     clock,

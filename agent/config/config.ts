@@ -4,6 +4,8 @@
 // milliseconds. Groups, clients and databases are lists with unique names (find by `name`), not
 // objects, so that no name can collide with what every object inherits.
 
+import type { SourceSelection } from "../source_selection.ts";
+
 /** Where a daemon's control endpoint listens, or where the command line finds it. */
 export type ControlAddress =
   | { readonly kind: "unix"; readonly path: string }
@@ -49,6 +51,8 @@ export interface ClientEntry {
   readonly waitMs: number;
   /** Network connections of a job (Fig. 4). */
   readonly connections: 1 | 2;
+  /** What every backup of the client's files leaves out. */
+  readonly selection: SourceSelection;
   /** How often a backup of the client's files is full; null: only when asked for. */
   readonly fullEvery: FullEvery | null;
 }

@@ -12,6 +12,10 @@ export const MAX_NAME_BYTES = 64;
 export const MAX_ADDRESS_BYTES = 253;
 /** Bytes of a path: Linux PATH_MAX without the closing NUL. */
 export const MAX_PATH_BYTES = 4095;
+/** Bytes of a file's name: Linux NAME_MAX. */
+export const MAX_FILE_NAME_BYTES = 255;
+/** Rules of what the backups of a client leave out: each is held against each name. */
+export const MAX_EXCLUDE_RULES = 1_000;
 /** Bytes of a Unix socket's path: sun_path of sockaddr_un holds 108 with the closing NUL. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 /** Storage transport groups of one host; each costs heartbeats and a poll. */

@@ -25,6 +25,7 @@ import type {
   Progress,
   Warning,
 } from "../control/daemon.ts";
+import type { SourceSelection } from "../source_selection.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -62,12 +63,11 @@ export interface ServerFilesystemTask extends TaskBase {
   readonly stg: StgAccess;
   readonly vault: string;
   readonly action:
-    | {
+    | SourceSelection & {
       readonly type: "backup";
       /** Id of the backup to make. */
       readonly backup: string;
       readonly paths: readonly string[];
-      readonly exclude: readonly string[];
       /** Asked for a full backup. */
       readonly full: boolean;
     }

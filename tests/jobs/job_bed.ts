@@ -39,6 +39,7 @@ import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG4, FIG4A, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
 import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_bed.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
 const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
@@ -106,6 +107,7 @@ export class JobBed implements AsyncDisposable {
       channel: this.#options.channel ?? "prefer-storage",
       waitMs: 0,
       connections: 2,
+      selection: EVERYTHING,
       fullEvery: null,
     };
     const server = this.#session(0, {

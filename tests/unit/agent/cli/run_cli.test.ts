@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { progressOf } from "../control/fake_daemon.ts";
 import { CliBed } from "./cli_bed.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 let bed: CliBed;
 
@@ -93,6 +94,7 @@ describe("runCli() starts jobs", () => {
       client: "web01",
       paths: ["/y", join(bed.directory, "rel")],
       full: false,
+      ...EVERYTHING,
       exclude: ["/a/*", "/b"],
     }]);
     const last = JSON.parse(ran.stdout.trimEnd().split("\n").at(-1) ?? "");

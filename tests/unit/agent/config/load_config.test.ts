@@ -10,6 +10,7 @@ import {
   requireConfig,
 } from "../../../../agent/config/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 const SERVER = `name: vault01
 network: { listen: 127.0.0.1, port: 7430 }
@@ -69,6 +70,7 @@ describe("loadConfig", () => {
         channel: "prefer-storage",
         waitMs: 5000,
         connections: 2,
+        selection: EVERYTHING,
         fullEvery: null,
       }],
       retention: { general: null, clients: [] },

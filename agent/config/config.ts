@@ -97,6 +97,20 @@ export type DatabaseEntry =
     readonly restore: readonly string[];
   };
 
+/** A program that the client runs before or after each backup. */
+export interface HookConfig {
+  /** The program and its arguments: no shell reads them. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  /** What its failure is to the job. */
+  readonly onFailure: "fail" | "warn";
+}
+
+export interface HooksConfig {
+  readonly pre: HookConfig | null;
+  readonly post: HookConfig | null;
+}
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -129,6 +143,7 @@ export interface ClientConfig extends CommonConfig {
   /** Directory for database snapshots while they are being backed up. */
   readonly spool: string;
   readonly compression: { readonly level: number };
+  readonly hooks: HooksConfig;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
 }

@@ -8,6 +8,8 @@ export type {
   ControlAddress,
   DatabaseEntry,
   FullEvery,
+  HookConfig,
+  HooksConfig,
   NetworkConfig,
   Retention,
   RetentionConfig,

@@ -16,7 +16,13 @@ import type {
   StgMessage,
   StpTiming,
 } from "../../transport/mod.ts";
-import type { ClientEntry, DatabaseEntry, RetentionConfig, TlsConfig } from "../config/mod.ts";
+import type {
+  ClientEntry,
+  DatabaseEntry,
+  HooksConfig,
+  RetentionConfig,
+  TlsConfig,
+} from "../config/mod.ts";
 import type {
   ChannelBytes,
   ChannelReport,
@@ -128,6 +134,7 @@ export interface ClientFilesystemTask extends TaskBase {
   readonly mayRejoin: boolean;
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
+  readonly hooks: HooksConfig;
   readonly allowRestore: boolean;
 }
 
@@ -135,6 +142,7 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly kind: "client-database";
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
+  readonly hooks: HooksConfig;
   readonly server: Address;
   readonly listen: Address;
   readonly spool: string;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
 import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
-import type { ClientEntry } from "../../agent/config/mod.ts";
+import type { ClientEntry, HooksConfig } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
   type FromWorker,
@@ -52,12 +52,15 @@ export interface JobOutcome {
   readonly channels: { readonly network: number; readonly storage: number };
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
+  /** Codes and messages of its warnings. */
+  readonly warnings: readonly string[];
   readonly steps: readonly FlowStep[];
 }
 
 export interface JobBedOptions {
   readonly channel?: ClientEntry["channel"];
   readonly volumeCount?: number;
+  readonly hooks?: HooksConfig;
   /** The client's medium proof; the server's is the real one. */
   readonly clientProof?: Prove;
 }
@@ -68,6 +71,7 @@ export class JobBed implements AsyncDisposable {
   /** The network from the server to the client. */
   network: Network = runtime.network;
   readonly #options: JobBedOptions;
+  #sessions: readonly WorkerSession[] = [];
 
   private constructor(stp: MemoryBed, options: JobBedOptions) {
     this.stp = stp;
@@ -94,6 +98,11 @@ export class JobBed implements AsyncDisposable {
       crypto.getRandomValues(content.subarray(at, Math.min(at + slice, bytes)));
     }
     writeFileSync(this.path(name), content);
+  }
+
+  /** Cancels the job that runs, as that side's daemon does. */
+  cancel(side: "server" | "client"): void {
+    this.#sessions[side === "server" ? 0 : 1]?.cancel();
   }
 
   /** Runs one job on both sides. */
@@ -126,10 +135,12 @@ export class JobBed implements AsyncDisposable {
       mayRejoin: true,
       stgs: { stg0: this.#access(1) },
       compressionLevel: 1,
+      hooks: this.#options.hooks ?? { pre: null, post: null },
       allowRestore: true,
     };
     const far = this.#session(1, task);
     ports.serve(far.session);
+    this.#sessions = [server.session, far.session];
     return await Promise.all([
       server.end(() => runServerFilesystem(server.session, server.task, proveMedium)),
       far.end(() =>
@@ -166,6 +177,7 @@ class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
   readonly #network: string[] = [];
+  readonly #warnings: string[] = [];
   readonly #steps: FlowStep[] = [];
 
   constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
@@ -173,6 +185,9 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = mechanisms;
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
+      if (message.type === "report" && message.body.type === "warning") {
+        this.#warnings.push(`${message.body.code}: ${message.body.message}`);
+      }
       if (message.type === "steps") this.#steps.push(...message.steps);
     };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
@@ -190,7 +205,8 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;
-    return { result, error, fallback, channels, network: this.#network, steps: this.#steps };
+    const said = { network: this.#network, warnings: this.#warnings, steps: this.#steps };
+    return { result, error, fallback, channels, ...said };
   }
 }
 

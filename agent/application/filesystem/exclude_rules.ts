@@ -124,8 +124,6 @@ function parseRule(text: Characters): Rule {
   const parts = components.map((component): Part =>
     isStars(component) ? "directories" : NamePattern.parse(component)
   );
-  // What is inside, and not the directory itself.
-  if (parts.at(-1) === "directories") parts.push(NamePattern.parse([STAR]));
   return { negated, directoryOnly, pattern: parts };
 }
 
@@ -153,7 +151,10 @@ function isMatch({ pattern, directoryOnly }: Rule, subject: RuleSubject): boolea
   return isPathMatch(pattern, path, from);
 }
 
-/** As the match of a name, one level up: components for characters, `**` for `*`. */
+/**
+ * As the match of a name, one level up: components for characters, `**` for `*`; but `**` at the
+ * end is all inside, and not the directory itself.
+ */
 function isPathMatch(
   parts: readonly Part[],
   path: readonly Characters[],

@@ -25,7 +25,7 @@ function expectTree(
   level: "full" | "incremental",
   expected: readonly string[],
 ): void {
-  const { backup } = bed.backUp(SELECTION);
+  const { backup } = bed.backUp({ ...SELECTION, settled: true });
   expect(backup.level).toBe(level);
   using restored = bed.restore(backup.backup);
   expect(names(restored.path)).toEqual([...expected]);

@@ -117,7 +117,7 @@ export interface ChildProcess {
 export interface ChildProcessOptions {
   /** Told each line of its standard output. */
   readonly onLine: (line: string) => void;
-  /** Told its standard error as it comes, and why it could not be started; without it, it is ours. */
+  /** Told its standard error, and why it could not be started; without it, its errors are ours. */
   readonly onErrorText?: (text: string) => void;
   /** Variables beside those of ours. */
   readonly environment?: Readonly<Record<string, string>>;

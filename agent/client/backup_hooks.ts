@@ -60,7 +60,8 @@ export class BackupHooks {
     try {
       result = await body();
     } catch (error) {
-      await this.#after(this.#session.signal.aborted ? "cancelled" : "failed");
+      const isCancelled = error instanceof AgentError && error.code === "cancelled";
+      await this.#after(isCancelled ? "cancelled" : "failed");
       throw error;
     }
     const isWhole = await this.#after(result.status);

@@ -131,8 +131,11 @@ describe("hooks", () => {
       expect([server.result, client.result]).toEqual([null, null]);
       expect(published(bed)).toEqual([]);
       expectGone(bed);
-      const status = side === "client" ? "cancelled" : "failed";
-      expect(said(bed, "post").at(-1)).toBe(`STATUS=${status}`);
+      // A client that is slow to hear of the server's end learns no reason.
+      const statuses = side === "client" ? ["cancelled"] : ["cancelled", "failed"];
+      expect(statuses.map((status) => `STATUS=${status}`)).toContain(
+        said(bed, "post").at(-1) ?? "",
+      );
     }, LIMIT_MS);
   }
 });

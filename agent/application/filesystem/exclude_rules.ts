@@ -60,13 +60,13 @@ export class ExcludeRules {
     const bad: BadRule[] = [];
     for (const rule of rules) {
       try {
-        good.unshift(parseRule(charactersOf(rule)));
+        good.push(parseRule(charactersOf(rule)));
       } catch (error) {
         if (!(error instanceof PatternProblem)) throw error;
         bad.push({ rule: new TextDecoder().decode(rule), found: error.message });
       }
     }
-    this.#rules = good;
+    this.#rules = good.reverse();
     this.bad = bad;
   }
 

@@ -94,6 +94,8 @@ export class NamePattern {
   /** Only the last star ever needs another try: what came before it matched at its earliest. */
   matches(name: Characters): boolean {
     const tokens = this.#tokens;
+    // Most names are told apart by their ends.
+    if (isOther(tokens[0], name[0]) || isOther(tokens.at(-1), name.at(-1))) return false;
     let token = 0;
     let at = 0;
     let afterStar = -1;
@@ -114,6 +116,10 @@ export class NamePattern {
     if (tokens[token] === "star") token++;
     return token === tokens.length;
   }
+}
+
+function isOther(wanted: Token | undefined, character: number | undefined): boolean {
+  return typeof wanted === "number" && wanted !== character;
 }
 
 function isOne(wanted: Exclude<Token, "star">, character: number): boolean {

@@ -93,10 +93,10 @@ describe("hooks", () => {
     writeFileSync(other.path("data"), "data");
     const [server, client] = await backUp(bed);
     expect([server.error, client.result?.status, published(bed)]).toEqual([null, "ok", [4]]);
-    expect(client.warnings).toEqual(['hook: hook "post" ("sh") failed: it ended with 4']);
+    expect(client.warnings).toEqual(['hook hook "post" ("sh") failed: it ended with 4']);
     for (const outcome of await backUp(other)) {
       expect([outcome.error, outcome.result?.status]).toEqual([null, "ok"]);
-      expect(outcome.warnings.join()).toMatch(/^hook: .*no\/such\/program.*ended with 127/);
+      expect(outcome.warnings.join()).toMatch(/^hook .*no\/such\/program.*ended with 127/);
     }
   }, LIMIT_MS);
 

@@ -52,9 +52,9 @@ export interface JobOutcome {
   readonly channels: { readonly network: number; readonly storage: number };
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
-  /** Codes and messages of its warnings. */
-  readonly warnings: readonly string[];
   readonly steps: readonly FlowStep[];
+  /** Code, and path or message. */
+  readonly warnings: readonly string[];
 }
 
 export interface JobBedOptions {
@@ -177,18 +177,18 @@ class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
   readonly #network: string[] = [];
-  readonly #warnings: string[] = [];
   readonly #steps: FlowStep[] = [];
+  readonly #warnings: string[] = [];
 
   constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
     this.task = task;
     const { network, storage } = mechanisms;
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
-      if (message.type === "report" && message.body.type === "warning") {
-        this.#warnings.push(`${message.body.code}: ${message.body.message}`);
-      }
       if (message.type === "steps") this.#steps.push(...message.steps);
+      if (message.type === "report" && message.body.type === "warning") {
+        this.#warnings.push(`${message.body.code} ${message.body.path ?? message.body.message}`);
+      }
     };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
   }
@@ -205,8 +205,8 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;
-    const said = { network: this.#network, warnings: this.#warnings, steps: this.#steps };
-    return { result, error, fallback, channels, ...said };
+    const told = { network: this.#network, steps: this.#steps, warnings: this.#warnings };
+    return { result, error, fallback, channels, ...told };
   }
 }
 

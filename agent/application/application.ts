@@ -14,6 +14,7 @@ export type WarningCode =
   | "grown" // backup: only got longer; stored at the size it had
   | "socket" // backup: sockets are not stored, as in tar
   | "too_long" // backup: the path is longer than the limit
+  | "bad_ignore_file" // backup: it, or a rule in it, leaves out nothing, for it cannot be used
   | "unread_xattr" // backup: extended attributes that could not be read, all else is stored
   | "owner" // restore: this and the next five: all else is restored, but not
   | "mode"
@@ -33,7 +34,7 @@ export interface ApplicationWarning {
 
 /** True when the warning makes the backup or the restore incomplete (exit 3). */
 export function makesIncomplete(code: WarningCode): boolean {
-  return code !== "vanished" && code !== "grown" && code !== "socket";
+  return !["vanished", "grown", "socket", "bad_ignore_file"].includes(code);
 }
 
 export interface Totals {

@@ -59,6 +59,9 @@ export const MAX_LINKED_FILES = 500_000;
 /** Extended attributes that one warning names: an object may have thousands. */
 export const MAX_NAMED_XATTRS = 20;
 
+/** Bytes of an ignore file: thousands of rules, each of which is held against each name below. */
+export const MAX_IGNORE_FILE_BYTES = 64 * 1024;
+
 /** Nested directories of one path: what MAX_PATH_BYTES can hold with one-byte names. */
 export const MAX_DEPTH = 32_768;
 

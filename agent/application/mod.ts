@@ -3,7 +3,8 @@
 export { makesIncomplete } from "./application.ts";
 export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from "./application.ts";
 export { MAX_FRAME_BYTES, MAX_PARENT_CHUNK_BYTES } from "./limits.ts";
-export { compileExclude } from "./filesystem/exclude.ts";
+export { compileRules } from "./filesystem/directory_scope.ts";
+export { ruleLines } from "./filesystem/exclude_rules.ts";
 export { encodeParentRows } from "./filesystem/parent_rows.ts";
 export type { PlacedRow } from "./filesystem/parent_rows.ts";
 export type { ParentFeed } from "./filesystem/parent_tree.ts";

@@ -7,6 +7,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { BackupDetail } from "../control/daemon.ts";
 import type { ListedEntry } from "../control/daemon.ts";
 import type { IndexRow } from "../entry.ts";
+import { selectionOf, type SourceSelection } from "../source_selection.ts";
 import { walkKey, walkRange } from "../walk_order.ts";
 import type { BackupKind, MediaReader, Skipped } from "../media/mod.ts";
 import {
@@ -30,7 +31,7 @@ export interface CatalogBackup extends BackupDetail {
   readonly number: number;
   /** Number of the full backup that its rows belong to. */
   readonly generation: number;
-  /** Id of its source: what the same client, kind, paths and excludes have in common. */
+  /** Id of its source: what the same client, kind, paths and selection have in common. */
   readonly source: number;
   readonly skippedCount: number;
   /** Expired: it is listed no more, and there only because others need what its media hold. */
@@ -52,16 +53,15 @@ export interface Version {
 }
 
 /** Names a source: what makes backups build on one another. */
-export interface SourceName {
+export interface SourceName extends SourceSelection {
   readonly client: string;
   readonly kind: BackupKind;
   readonly database: string | null;
   readonly paths: readonly string[];
-  readonly exclude: readonly string[];
 }
 
-const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude,
-    p.backup AS parent_backup
+const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude, s.exclude_caches,
+    s.one_file_system, s.exclude_larger_than, s.ignore_file, p.backup AS parent_backup
   FROM backups b JOIN sources s ON s.id = b.source LEFT JOIN backups p ON p.number = b.parent
   ORDER BY b.number`;
 /** The range of all directories' keys. */
@@ -287,8 +287,9 @@ function seenBy(backup: CatalogBackup): [number, number, number] {
 }
 
 /** The source of a backup. */
-export function sourceOf({ client, kind, database, paths, exclude }: CatalogBackup): SourceName {
-  return { client, kind, database, paths, exclude };
+export function sourceOf(backup: CatalogBackup): SourceName {
+  const { client, kind, database, paths } = backup;
+  return { client, kind, database, paths, ...selectionOf(backup) };
 }
 
 function toRow(columns: Columns): CatalogRow {
@@ -317,6 +318,12 @@ function toBackup(columns: Columns): CatalogBackup {
     fallback: nullableText(columns, "fallback"),
     paths: readTexts(textOf(columns, "paths")),
     exclude: readTexts(textOf(columns, "exclude")),
+    excludeCaches: numberOf(columns, "exclude_caches") === 1,
+    oneFileSystem: numberOf(columns, "one_file_system") === 1,
+    excludeLargerThan: columns["exclude_larger_than"] === null
+      ? null
+      : numberOf(columns, "exclude_larger_than"),
+    ignoreFile: nullableText(columns, "ignore_file"),
     seconds: numberOf(columns, "seconds"),
     mediaBytes: numberOf(columns, "media_bytes"),
     media: `media/${backup}.tar.zst`,

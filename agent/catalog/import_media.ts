@@ -8,6 +8,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { MediaLabel, MediaReader } from "../media/mod.ts";
+import { canonicalSelection } from "../source_selection.ts";
 import { numberOf } from "./entry_row.ts";
 import { RowImport } from "./row_import.ts";
 import { inTransaction } from "./schema.ts";
@@ -93,23 +94,36 @@ function findLine(
   return { generation, parent: numberOf(found, "number") };
 }
 
-/** What the same client, kind, database, path set and excludes have in common. */
+/** What the same client, kind, database, path set and selection have in common. */
 export function sourceKey(label: Omit<MediaLabel, "backup" | "level" | "needs" | "startedMs">) {
+  const { client, kind, database } = label;
   const paths = JSON.stringify([...label.paths].sort());
-  const exclude = JSON.stringify([...label.exclude].sort());
-  const key = JSON.stringify([label.client, label.kind, label.database, paths, exclude]);
-  return { key, paths, exclude };
+  const { exclude, ...rest } = canonicalSelection(label);
+  const selection = { exclude: JSON.stringify(exclude), ...rest };
+  const key = JSON.stringify([client, kind, database, paths, ...Object.values(selection)]);
+  return { key, paths, selection };
 }
 
 function sourceId(database: DatabaseSync, label: MediaLabel): number {
-  const { key, paths, exclude } = sourceKey(label);
+  const { key, paths, selection } = sourceKey(label);
   const found = database.prepare("SELECT id FROM sources WHERE key = ?").get(key);
   if (found !== undefined) return numberOf(found, "id");
-  const insert = database.prepare(
-    "INSERT INTO sources (key, client, kind, database, paths, exclude) VALUES (?, ?, ?, ?, ?, ?)",
+  const insert = database.prepare(`
+    INSERT INTO sources (key, client, kind, database, paths, exclude, exclude_caches,
+      one_file_system, exclude_larger_than, ignore_file) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const inserted = insert.run(
+    key,
+    label.client,
+    label.kind,
+    label.database,
+    paths,
+    selection.exclude,
+    Number(selection.excludeCaches),
+    Number(selection.oneFileSystem),
+    selection.excludeLargerThan,
+    selection.ignoreFile,
   );
-  const { client, kind } = label;
-  return Number(insert.run(key, client, kind, label.database, paths, exclude).lastInsertRowid);
+  return Number(inserted.lastInsertRowid);
 }
 
 function insertBackup(database: DatabaseSync, media: MediaReader, place: Place): void {

@@ -1,6 +1,6 @@
 // The catalog's tables, and how a connection to them is opened.
 //
-//   sources      what is backed up: (client, kind, database, sorted paths, sorted excludes)
+//   sources      what is backed up: (client, kind, database, sorted paths, selection)
 //   backups      one row per published backup; `number` is the order of publication, 1, 2, 3, …
 //   directories  every path of a source that is a parent, once, as its key in the order of a walk
 //   entries      one row per path and interval of backups in which nothing about it changed
@@ -30,7 +30,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { BUSY_TIMEOUT_MS, JOURNAL_KEEP_BYTES, PAGE_CACHE_KIB } from "./limits.ts";
 import { catalogError } from "./sqlite_error.ts";
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 const TABLES = ["entries", "directories", "backups", "sources"] as const;
 
@@ -42,7 +42,11 @@ const SCHEMA = `
     kind TEXT NOT NULL,
     database TEXT,
     paths TEXT NOT NULL,
-    exclude TEXT NOT NULL
+    exclude TEXT NOT NULL,
+    exclude_caches INTEGER NOT NULL,
+    one_file_system INTEGER NOT NULL,
+    exclude_larger_than INTEGER,
+    ignore_file TEXT
   ) STRICT;
   CREATE TABLE backups (
     number INTEGER PRIMARY KEY,

@@ -18,3 +18,6 @@ export const MAX_LADDER_COLUMNS = 160;
 export const MAX_ARRAY_VOLUMES = 256;
 /** Memory boards of one array that `array create` takes. */
 export const MAX_ARRAY_BOARDS = 64;
+
+/** Bytes of a file of exclude patterns: thousands of them. */
+export const MAX_RULES_FILE_BYTES = 1024 * 1024;

@@ -2,6 +2,7 @@
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { BackupDetail, BackupView, ListedEntry, StatusView } from "../control/mod.ts";
+import type { SourceSelection } from "../source_selection.ts";
 import { type Paint, printable } from "./output.ts";
 import { paintState } from "./render_job.ts";
 import { renderStg } from "./render_stg.ts";
@@ -50,7 +51,7 @@ export function renderBackup(backup: BackupDetail, paint: Paint): string {
     ["status", paintState(backup.status, paint)],
     ["pinned", backup.pinned ? "yes" : "no"],
     ["paths", backup.paths.map(printable).join(", ")],
-    ["exclude", backup.exclude.length === 0 ? "-" : backup.exclude.map(printable).join(", ")],
+    ["exclude", selectionText(backup)],
     ["files", String(backup.files)],
     ["bytes", formatSize(backup.bytes)],
     ["took", formatSeconds(backup.seconds)],
@@ -63,6 +64,19 @@ export function renderBackup(backup: BackupDetail, paint: Paint): string {
     `  ${printable(path)}: ${printable(reason)}\n`
   );
   return renderFields(fields) + (skipped.length === 0 ? "" : `skipped:\n${skipped.join("")}`);
+}
+
+/** The rules, and the other options as they are asked for. */
+function selectionText(selection: SourceSelection): string {
+  const { exclude, excludeLargerThan, ignoreFile } = selection;
+  const parts = [
+    ...exclude.map(printable),
+    ...selection.excludeCaches ? ["--exclude-caches"] : [],
+    ...selection.oneFileSystem ? ["--one-file-system"] : [],
+    ...excludeLargerThan === null ? [] : [`--exclude-larger-than ${excludeLargerThan}`],
+    ...ignoreFile === null ? [] : [`--ignore-file ${printable(ignoreFile)}`],
+  ];
+  return parts.length === 0 ? "-" : parts.join(", ");
 }
 
 function kindText(backup: BackupView): string {

@@ -138,6 +138,7 @@ export class ClientDaemon extends DaemonBase {
       mayRejoin: session.version >= REJOIN_VERSION,
       stgs,
       compressionLevel: this.#config.compression.level,
+      hooks: this.#config.hooks,
       allowRestore: this.#config.allowRestore,
     }, async () => {
       this.#setups.leave(hello);
@@ -189,7 +190,7 @@ export class ClientDaemon extends DaemonBase {
     action: ClientDatabaseTask["action"],
   ): JobView {
     const database = this.#database(name);
-    const { server, network, spool, compression } = this.#config;
+    const { server, network, spool, compression, hooks } = this.#config;
     const job = this.runner.create({
       id: null,
       kind: request.kind,
@@ -204,6 +205,7 @@ export class ClientDaemon extends DaemonBase {
       steps: [],
       stgs,
       compressionLevel: compression.level,
+      hooks,
       server: { family: "AF_INET", address: server.address, port: server.port },
       listen: { family: "AF_INET", address: network.listen, port: 0 },
       spool,

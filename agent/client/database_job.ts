@@ -22,6 +22,7 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
+import { BackupHooks } from "./backup_hooks.ts";
 import { receiveRestore } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SpoolFile } from "./spool_file.ts";
@@ -50,41 +51,55 @@ export async function runClientDatabase(
     signal: session.signal,
     clock: session.runtime.clock,
   });
-  return await finishLink(session, link, async () => {
-    await link.send(session.ownSteps());
-    if (task.action.type === "backup") return await backUp(session, link, { task, database });
-    const { backup, target } = task.action;
-    return await restore(session, link, { database, backup, target });
-  });
+  const hooks = new BackupHooks(session, task.hooks);
+  return await hooks.around(() =>
+    finishLink(session, link, async () => {
+      await link.send(session.ownSteps());
+      if (task.action.type === "backup") {
+        return await backUp(session, link, { task, database, hooks });
+      }
+      const { backup, target } = task.action;
+      return await restore(session, link, { database, backup, target });
+    })
+  );
+}
+
+interface BackUpParts {
+  readonly task: ClientDatabaseTask;
+  readonly database: Sqlite;
+  readonly hooks: BackupHooks;
 }
 
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, database }: { task: ClientDatabaseTask; database: Sqlite },
+  { task, database, hooks }: BackUpParts,
 ): Promise<WorkerResult> {
   const { files } = session.runtime;
   const source = database.path;
   const { name, job } = session.identity;
   using spool = new SpoolFile(files, { directory: task.spool, client: name, job });
-  snapshotSqlite({ source, spool: spool.path, files });
   await link.send({
     type: "backup-database",
     database: database.name,
     kind: "sqlite",
     path: source,
   });
-  await expect(session, link, "started");
-  const producer = produceSqlite({
-    source,
-    spool: spool.path,
-    files,
-    level: task.compressionLevel,
-    signal: session.signal,
-  });
-  const totals = { totalFiles: 1, totalBytes: spool.sizeBytes() };
+  const { backup } = await expect(session, link, "started");
   const warnings = new WarningQueue();
-  return await sendBackup(session, producer, { link, warnings, totals, parent: null });
+  const prepare = async (signal: AbortSignal) => {
+    await hooks.before({ kind: "sqlite", backup, database: database.name }, { signal, warnings });
+    snapshotSqlite({ source, spool: spool.path, files });
+    const producer = produceSqlite({
+      source,
+      spool: spool.path,
+      files,
+      level: task.compressionLevel,
+      signal: session.signal,
+    });
+    return { producer, totals: { totalFiles: 1, totalBytes: spool.sizeBytes() } };
+  };
+  return await sendBackup(session, { link, warnings, parent: null, prepare });
 }
 
 interface RestoreRequest {

@@ -19,6 +19,8 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { selectionOf } from "../source_selection.ts";
+import { BackupHooks } from "./backup_hooks.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
@@ -45,20 +47,25 @@ export async function runClientFilesystem(
     { signal: session.signal, clock: session.runtime.clock, numbered: task.mayRejoin },
   );
   link.watchNetwork();
-  return await finishLink(session, link, async () => {
-    const request = await receiveRequest(session, link);
-    if (request.type === "validate") {
-      return await answerValidation(session, { link, storage, server: request.storage });
-    }
-    if (request.channel === "network") storage.abandon();
-    else await attachStorage(session, { link, request, storage });
-    if (request.fallback !== null) session.fellBack(request.fallback);
-    session.running(request.type);
-    outliveCuts(session, link, [control, errors]);
-    await link.send(session.ownSteps());
-    if (request.type === "backup-filesystem") return await backUp(session, link, { task, request });
-    return await restore(session, link, { task, request });
-  });
+  const hooks = new BackupHooks(session, task.hooks);
+  return await hooks.around(() =>
+    finishLink(session, link, async () => {
+      const request = await receiveRequest(session, link);
+      if (request.type === "validate") {
+        return await answerValidation(session, { link, storage, server: request.storage });
+      }
+      if (request.channel === "network") storage.abandon();
+      else await attachStorage(session, { link, request, storage });
+      if (request.fallback !== null) session.fellBack(request.fallback);
+      session.running(request.type);
+      outliveCuts(session, link, [control, errors]);
+      await link.send(session.ownSteps());
+      if (request.type === "backup-filesystem") {
+        return await backUp(session, link, { task, request, hooks });
+      }
+      return await restore(session, link, { task, request });
+    })
+  );
 }
 
 interface Attachment {
@@ -111,27 +118,33 @@ interface Asked<R extends Request["type"]> {
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, request }: Asked<"backup-filesystem">,
+  { task, request, hooks }: Asked<"backup-filesystem"> & { readonly hooks: BackupHooks },
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
-  const { paths, exclude, incremental } = request;
+  const { paths, incremental } = request;
+  const selection = selectionOf(request);
   const warnings = new WarningQueue();
-  // How much has changed is known only at the end.
-  const totals = incremental
-    ? { totalFiles: null, totalBytes: null }
-    : scanFilesystem({ files, paths, exclude, clock, limitMs: SCAN_LIMIT_MS });
   const parent = incremental ? new ParentInbox(link) : null;
-  const producer = produceFilesystem({
-    files,
-    paths,
-    exclude,
-    level: task.compressionLevel,
-    parent: parent ?? undefined,
-    clock,
-    onWarning: warnings.add,
-    signal: session.signal,
-  });
-  return await sendBackup(session, producer, { link, warnings, totals, parent });
+  const prepare = async (signal: AbortSignal) => {
+    const { backup } = request;
+    await hooks.before({ kind: "filesystem", backup, database: null }, { signal, warnings });
+    // How much has changed is known only at the end.
+    const totals = incremental
+      ? { totalFiles: null, totalBytes: null }
+      : scanFilesystem({ files, paths, ...selection, clock, limitMs: SCAN_LIMIT_MS });
+    const producer = produceFilesystem({
+      files,
+      paths,
+      ...selection,
+      level: task.compressionLevel,
+      parent: parent ?? undefined,
+      clock,
+      onWarning: warnings.add,
+      signal: session.signal,
+    });
+    return { producer, totals };
+  };
+  return await sendBackup(session, { link, warnings, parent, prepare });
 }
 
 async function restore(

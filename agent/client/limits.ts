@@ -3,5 +3,11 @@
 /** A storage set-up whose job has not come in this time never will: the flows run in parallel. */
 export const SETUP_WAIT_MS = 15_000;
 
+/** A hook that is to end gets this long before it is killed, in ms: less than a cancelled job. */
+export const HOOK_GRACE_MS = 1_000;
+
+/** Characters of what a hook says on standard error that a message keeps: the last ones. */
+export const HOOK_TEXT_MAX = 2_000;
+
 /** Storage set-ups that wait for their jobs; the jobs that may run at once are fewer. */
 export const SETUP_WAIT_MAX = 32;

@@ -18,12 +18,20 @@ export interface SendBackupOptions {
   readonly warnings: WarningQueue;
   /** Where the producer takes the parent's rows from; null for a full backup. */
   readonly parent: ParentInbox | null;
+  /** Makes ready what is to be sent; ends early by its signal. */
+  readonly prepare: (signal: AbortSignal) => Promise<PreparedBackup>;
+}
+
+export interface PreparedBackup {
+  readonly producer: Producer;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
 }
 
+type QueuedWarning = Omit<Extract<LinkDocument, { type: "warning" }>, "type">;
+
 /** Warnings on their way to the server: the producer is synchronous, sending is not. */
 export class WarningQueue {
-  #warnings: ApplicationWarning[] = [];
+  #warnings: QueuedWarning[] = [];
   #sent = 0;
 
   /** Warnings that the peer has been sent: it waits for as many. */
@@ -31,16 +39,21 @@ export class WarningQueue {
     return this.#sent;
   }
 
-  readonly add = (warning: ApplicationWarning): void => {
-    this.#warnings.push(warning);
+  readonly add = ({ code, message, path }: ApplicationWarning): void => {
+    const incomplete = makesIncomplete(code);
+    this.#warnings.push({ code, message, path: path.toBase64(), incomplete });
   };
+
+  /** Of what has no path, and leaves nothing out. */
+  addPlain(code: string, message: string): void {
+    this.#warnings.push({ code, message, path: null, incomplete: false });
+  }
 
   async sendAll(link: JobLink): Promise<void> {
     const warnings = this.#warnings;
     this.#warnings = [];
-    for (const { code, message, path } of warnings) {
-      const incomplete = makesIncomplete(code);
-      await link.send({ type: "warning", code, message, path: path.toBase64(), incomplete });
+    for (const warning of warnings) {
+      await link.send({ type: "warning", ...warning });
       this.#sent += 1;
     }
   }
@@ -49,35 +62,35 @@ export class WarningQueue {
 type Result = Extract<LinkDocument, { type: "result" }>;
 
 /**
- * Sends everything that `producer` makes.
+ * Sends everything that the prepared producer makes.
  * @throws AgentError what the producer or the server reports, `reset`, `cancelled`
  */
 export async function sendBackup(
   session: WorkerSession,
-  producer: Producer,
   options: SendBackupOptions,
 ): Promise<WorkerResult> {
-  const { link, totals, parent } = options;
-  try {
-    const { backup, status, files, bytes } = await sendForResult(
-      { clock: session.runtime.clock, result: awaitResult(session, link, parent) },
-      async (signal) => {
-        await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
-        await sendRecords(session, producer, { ...options, signal });
-      },
-    );
-    return { backup, status, files, bytes };
-  } finally {
-    producer.return({ files: 0, bytes: 0 });
-  }
+  const { link, parent } = options;
+  const { backup, status, files, bytes } = await sendForResult(
+    { clock: session.runtime.clock, result: awaitResult(session, link, parent) },
+    async (signal) => {
+      const prepared = await options.prepare(AbortSignal.any([signal, session.signal]));
+      try {
+        await sendRecords(session, prepared, { ...options, signal });
+      } finally {
+        prepared.producer.return({ files: 0, bytes: 0 });
+      }
+    },
+  );
+  return { backup, status, files, bytes };
 }
 
 async function sendRecords(
   session: WorkerSession,
-  producer: Producer,
+  { producer, totals }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { link, warnings, totals, signal, parent } = options;
+  const { link, warnings, signal, parent } = options;
+  await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
   let records = 0;
   let files = 0;
   let bytes = 0;

@@ -6,6 +6,7 @@ import * as limits from "./limits.ts";
 import {
   addressSchema,
   connectionsSchema,
+  durationSchema,
   nameSchema,
   pathSchema,
   portSchema,
@@ -22,6 +23,7 @@ export const CLIENT_KEYS = [
   "databases",
   "spool",
   "compression",
+  "hooks",
   "allow_restore",
 ] as const;
 
@@ -49,9 +51,31 @@ export const databaseEntrySchema = z.discriminatedUnion("kind", [
   section({ kind: z.literal("command"), backup: commandSchema, restore: commandSchema }),
 ]);
 
+const timeoutSchema = durationSchema({
+  minMs: limits.MIN_HOOK_TIMEOUT_MS,
+  maxMs: limits.MAX_HOOK_TIMEOUT_MS,
+}).default(limits.DEFAULT_HOOK_TIMEOUT_MS);
+
+const failureSchema = z.enum(["fail", "warn"]);
+
+export const hooksSchema = section({
+  pre: section({
+    command: commandSchema,
+    timeout: timeoutSchema,
+    on_failure: failureSchema.default("fail"),
+  }).optional(),
+  // What is published stays published, so that a warning is what is left by default.
+  post: section({
+    command: commandSchema,
+    timeout: timeoutSchema,
+    on_failure: failureSchema.default("warn"),
+  }).optional(),
+});
+
 export const compressionSchema = section({
   level: z.int().min(limits.MIN_COMPRESSION_LEVEL).max(limits.MAX_COMPRESSION_LEVEL)
     .default(limits.DEFAULT_COMPRESSION_LEVEL),
 });
 
+export type HooksPart = z.output<typeof hooksSchema>;
 export type DatabasePart = z.output<typeof databaseEntrySchema>;

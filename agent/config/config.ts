@@ -4,6 +4,8 @@
 // milliseconds. Groups, clients and databases are lists with unique names (find by `name`), not
 // objects, so that no name can collide with what every object inherits.
 
+import type { SourceSelection } from "../source_selection.ts";
+
 /** Where a daemon's control endpoint listens, or where the command line finds it. */
 export type ControlAddress =
   | { readonly kind: "unix"; readonly path: string }
@@ -49,6 +51,8 @@ export interface ClientEntry {
   readonly waitMs: number;
   /** Network connections of a job (Fig. 4). */
   readonly connections: 1 | 2;
+  /** What every backup of the client's files leaves out. */
+  readonly selection: SourceSelection;
   /** How often a backup of the client's files is full; null: only when asked for. */
   readonly fullEvery: FullEvery | null;
 }
@@ -93,6 +97,20 @@ export type DatabaseEntry =
     readonly restore: readonly string[];
   };
 
+/** A program that the client runs before or after each backup. */
+export interface HookConfig {
+  /** The program and its arguments: no shell reads them. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  /** What its failure is to the job. */
+  readonly onFailure: "fail" | "warn";
+}
+
+export interface HooksConfig {
+  readonly pre: HookConfig | null;
+  readonly post: HookConfig | null;
+}
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -125,6 +143,7 @@ export interface ClientConfig extends CommonConfig {
   /** Directory for database snapshots while they are being backed up. */
   readonly spool: string;
   readonly compression: { readonly level: number };
+  readonly hooks: HooksConfig;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
 }

@@ -12,6 +12,10 @@ export const MAX_NAME_BYTES = 64;
 export const MAX_ADDRESS_BYTES = 253;
 /** Bytes of a path: Linux PATH_MAX without the closing NUL. */
 export const MAX_PATH_BYTES = 4095;
+/** Bytes of a file's name: Linux NAME_MAX. */
+export const MAX_FILE_NAME_BYTES = 255;
+/** Rules of what the backups of a client leave out: each is held against each name. */
+export const MAX_EXCLUDE_RULES = 1_000;
 /** Bytes of a Unix socket's path: sun_path of sockaddr_un holds 108 with the closing NUL. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 /** Storage transport groups of one host; each costs heartbeats and a poll. */
@@ -24,7 +28,7 @@ export const MAX_HOST_ID = 64;
 export const MAX_CLIENTS = 10_000;
 /** Databases of one client. */
 export const MAX_DATABASES = 1_000;
-/** Words of a command that backs up or restores a database. */
+/** Words of a command that backs up or restores a database, or of a hook. */
 export const MAX_COMMAND_WORDS = 256;
 /** Characters of one such word: Linux limits one argument to 128 KiB. */
 export const MAX_COMMAND_WORD_BYTES = 128 * 1024 - 1;
@@ -32,6 +36,10 @@ export const MAX_COMMAND_WORD_BYTES = 128 * 1024 - 1;
 export const MIN_DYNAMIC_PORT = 1024;
 /** Ports of a dynamic range: a database job needs one, several jobs run at once. */
 export const MIN_DYNAMIC_PORTS = 16;
+/** Milliseconds that a hook may take; a dump of a database takes hours. */
+export const MIN_HOOK_TIMEOUT_MS = 100;
+export const DEFAULT_HOOK_TIMEOUT_MS = 300_000;
+export const MAX_HOOK_TIMEOUT_MS = 86_400_000;
 /** Milliseconds to wait for the storage channel before the fallback. */
 export const DEFAULT_WAIT_MS = 5_000;
 export const MAX_WAIT_MS = 600_000;

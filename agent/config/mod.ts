@@ -8,6 +8,8 @@ export type {
   ControlAddress,
   DatabaseEntry,
   FullEvery,
+  HookConfig,
+  HooksConfig,
   NetworkConfig,
   Retention,
   RetentionConfig,
@@ -24,6 +26,6 @@ export {
 export { closestName } from "./closest_name.ts";
 export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";
 export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
-export { isName, parseControlAddress } from "./shared_schema.ts";
+export { fileNameSchema, isName, parseControlAddress } from "./shared_schema.ts";
 export { isLoopback } from "./tls_check.ts";
 export { describeIssue, section } from "./issue_text.ts";

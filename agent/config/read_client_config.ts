@@ -7,9 +7,11 @@ import {
   databaseEntrySchema,
   type DatabasePart,
   DEFAULT_SPOOL,
+  type HooksPart,
+  hooksSchema,
   serverEntrySchema,
 } from "./client_schema.ts";
-import type { ClientConfig, DatabaseEntry } from "./config.ts";
+import type { ClientConfig, DatabaseEntry, HookConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
 import { checkPeerAddresses, checkServerName } from "./tls_check.ts";
 import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES } from "./limits.ts";
@@ -29,6 +31,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     ["compression"],
     compressionSchema.default({ level: DEFAULT_COMPRESSION_LEVEL }),
   );
+  const hooks = reader.read(["hooks"], hooksSchema.default({}));
   const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
   refuseBadNames(reader, databases.parts);
   const { name, network, control } = shared;
@@ -45,7 +48,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
-  if (allowRestore === undefined) return undefined;
+  if (allowRestore === undefined || hooks === undefined) return undefined;
   return {
     role: "client",
     file,
@@ -59,8 +62,17 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     databases: databases.parts.map((part) => databaseEntry(part, file)),
     spool: resolveBeside(file, spool),
     compression,
+    hooks: { pre: hookOf(hooks.pre, file), post: hookOf(hooks.post, file) },
     allowRestore,
   };
+}
+
+/** A program with a "/" is a path beside the file; another one is looked for as a shell does. */
+function hookOf(hook: HooksPart["pre"], file: string): HookConfig | null {
+  if (hook === undefined) return null;
+  const [program = "", ...rest] = hook.command;
+  const command = [program.includes("/") ? resolveBeside(file, program) : program, ...rest];
+  return { command, timeoutMs: hook.timeout, onFailure: hook.on_failure };
 }
 
 function databaseEntry({ key, value }: ReadPart<DatabasePart>, file: string): DatabaseEntry {

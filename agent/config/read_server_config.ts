@@ -71,6 +71,13 @@ function clientEntry({ key, value }: ReadPart<ClientPart>): ClientEntry {
     channel: value.channel,
     waitMs: value.wait,
     connections: value.connections,
+    selection: {
+      exclude: value.exclude,
+      excludeCaches: value.exclude_caches,
+      oneFileSystem: value.one_file_system,
+      excludeLargerThan: value.exclude_larger_than,
+      ignoreFile: value.ignore_file,
+    },
     fullEvery: value.full_every ?? null,
   };
 }

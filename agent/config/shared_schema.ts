@@ -48,6 +48,15 @@ export const pathSchema = z.string().min(1).max(limits.MAX_PATH_BYTES).transform
   },
 );
 
+/** One name within a directory. */
+export const fileNameSchema = z.string().min(1).max(limits.MAX_FILE_NAME_BYTES).transform(
+  (text, context) => {
+    if (!/[/\0]/.test(text) && text !== "." && text !== "..") return text;
+    refuse(context, `found ${showValue(text)}, need a name`, "Leave out the directory.");
+    return z.NEVER;
+  },
+);
+
 /** A duration in `minMs..maxMs` as milliseconds. */
 export function durationSchema(range: { readonly minMs: number; readonly maxMs: number }) {
   return z.union([z.string(), z.number()], {

@@ -8,6 +8,7 @@ import type { ArrayView } from "./array_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
+import type { SourceSelection } from "../source_selection.ts";
 
 export type Role = "server" | "client";
 
@@ -125,8 +126,7 @@ export type JobRequest =
     readonly client: string;
     readonly paths: readonly string[];
     readonly full: boolean;
-    readonly exclude: readonly string[];
-  }
+  } & SourceSelection
   | { readonly kind: "backup-database"; readonly database: string }
   | {
     readonly kind: "restore-filesystem";
@@ -166,13 +166,15 @@ export interface JobView {
   readonly summary: Summary | null;
 }
 
-export interface BackupView {
+export interface BackupView extends SourceSelection {
   readonly backup: string;
   readonly client: string;
   readonly kind: "filesystem" | "postgresql" | "sqlite" | "command";
   /** Name of the database, null for file systems. */
   readonly database: string | null;
   readonly time: string;
+  /** Of a database where it is; of files what was asked for, with the selection beside it. */
+  readonly paths: readonly string[];
   /** An incremental backup holds what changed since its parent; it presents the whole tree. */
   readonly level: "full" | "incremental";
   readonly status: "ok" | "incomplete";
@@ -188,8 +190,6 @@ export interface BackupView {
 export interface BackupDetail extends BackupView {
   /** The backup that an incremental one builds on. */
   readonly parent: string | null;
-  readonly paths: readonly string[];
-  readonly exclude: readonly string[];
   readonly seconds: number;
   readonly mediaBytes: number;
   /** File name within the vault. */

@@ -3,7 +3,7 @@
 // Pure. Strict: an unknown key in a job request is refused, it might be an option that matters.
 
 import { z } from "zod";
-import { section } from "../config/mod.ts";
+import { fileNameSchema, section } from "../config/mod.ts";
 import type { JobRequest } from "./daemon.ts";
 import { MAX_REQUEST_ITEMS, MAX_SUBSETS, MAX_TEXT_CHARACTERS } from "./limits.ts";
 
@@ -17,6 +17,10 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     paths: texts.min(1),
     full: z.boolean().default(false),
     exclude: texts.default([]),
+    excludeCaches: z.boolean().default(false),
+    oneFileSystem: z.boolean().default(false),
+    excludeLargerThan: z.int().min(1).nullable().default(null),
+    ignoreFile: fileNameSchema.nullable().default(null),
   }),
   section({ kind: z.literal("backup-database"), database: text }),
   section({

@@ -46,6 +46,13 @@ const document = z.discriminatedUnion("type", [
     ...channel,
     paths: z.array(path).min(1),
     exclude: z.array(path),
+    // A client of an earlier version knows nothing of these: see SELECTION_VERSION.
+    excludeCaches: z.boolean().default(false),
+    oneFileSystem: z.boolean().default(false),
+    excludeLargerThan: count.nullable().default(null),
+    ignoreFile: path.nullable().default(null),
+    /** Id of the backup; an earlier version does not say. */
+    backup: path.nullable().default(null),
     /** True: only what differs from the parent, whose rows the client asks for. */
     incremental: z.boolean().default(false),
   }),

@@ -16,7 +16,13 @@ import type {
   StgMessage,
   StpTiming,
 } from "../../transport/mod.ts";
-import type { ClientEntry, DatabaseEntry, RetentionConfig, TlsConfig } from "../config/mod.ts";
+import type {
+  ClientEntry,
+  DatabaseEntry,
+  HooksConfig,
+  RetentionConfig,
+  TlsConfig,
+} from "../config/mod.ts";
 import type {
   ChannelBytes,
   ChannelReport,
@@ -25,6 +31,7 @@ import type {
   Progress,
   Warning,
 } from "../control/daemon.ts";
+import type { SourceSelection } from "../source_selection.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -62,12 +69,11 @@ export interface ServerFilesystemTask extends TaskBase {
   readonly stg: StgAccess;
   readonly vault: string;
   readonly action:
-    | {
+    | SourceSelection & {
       readonly type: "backup";
       /** Id of the backup to make. */
       readonly backup: string;
       readonly paths: readonly string[];
-      readonly exclude: readonly string[];
       /** Asked for a full backup. */
       readonly full: boolean;
     }
@@ -128,6 +134,7 @@ export interface ClientFilesystemTask extends TaskBase {
   readonly mayRejoin: boolean;
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
+  readonly hooks: HooksConfig;
   readonly allowRestore: boolean;
 }
 
@@ -135,6 +142,7 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly kind: "client-database";
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
+  readonly hooks: HooksConfig;
   readonly server: Address;
   readonly listen: Address;
   readonly spool: string;

@@ -8,13 +8,16 @@
 //     needs: ids of the backups that an incremental one builds on, the full one first and the
 //       parent last, one line each; when there are very many, the full one and the last ones
 //     database: JSON string or null
-//     path, exclude: JSON strings, one line each, any number
+//     path, exclude: JSON strings, one line each, any number; the rules of exclude in their order
+//     exclude-caches: yes, one-file-system: yes, exclude-larger-than: bytes, ignore-file: JSON
+//       string: the rest of the selection (source_selection.ts), each only when it is set
 //     started: RFC 3339 with milliseconds, UTC
 //     check: CRC-32 of everything before this line, 8 hexadecimal digits
 //
 // Pure: no I/O.
 
 import { crc32 } from "../../transport/ground/crc32.ts";
+import type { SourceSelection } from "../source_selection.ts";
 import { MAX_LABEL_BYTES, MAX_NEEDS_LISTED } from "./limits.ts";
 import { damagedFrame, decodeSkippable, encodeSkippable } from "./skippable_frame.ts";
 
@@ -26,7 +29,7 @@ export type BackupKind = "filesystem" | "postgresql" | "sqlite" | "command";
 const KINDS: readonly BackupKind[] = ["filesystem", "postgresql", "sqlite", "command"];
 
 /** What is known of a backup when it begins. */
-export interface MediaLabel {
+export interface MediaLabel extends SourceSelection {
   /** Id of the backup and stem of its file: only A-Z a-z 0-9 . _ - */
   readonly backup: string;
   readonly client: string;
@@ -37,7 +40,6 @@ export interface MediaLabel {
   /** What an incremental backup builds on: the full backup first, the parent last. */
   readonly needs: readonly string[];
   readonly paths: readonly string[];
-  readonly exclude: readonly string[];
   /** Milliseconds since 1970, UTC. */
   readonly startedMs: number;
 }
@@ -53,7 +55,7 @@ export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
     ...listedNeeds(label).map((backup) => `needs: ${backup}`),
     `database: ${JSON.stringify(label.database)}`,
     ...label.paths.map((path) => `path: ${JSON.stringify(path)}`),
-    ...label.exclude.map((glob) => `exclude: ${JSON.stringify(glob)}`),
+    ...selectionFacts(label),
     `started: ${new Date(label.startedMs).toISOString()}`,
   ];
   const text = `${label.level === "full" ? prose(label.backup) : incrementalProse(label)}\n${
@@ -62,6 +64,32 @@ export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(text);
   const check = crc32(body).toString(16).padStart(8, "0");
   return encodeSkippable("label", new TextEncoder().encode(`${text}check: ${check}\n`));
+}
+
+function selectionFacts(selection: SourceSelection): string[] {
+  const { exclude, excludeLargerThan, ignoreFile } = selection;
+  return [
+    ...exclude.map((rule) => `exclude: ${JSON.stringify(rule)}`),
+    ...selection.excludeCaches ? ["exclude-caches: yes"] : [],
+    ...selection.oneFileSystem ? ["one-file-system: yes"] : [],
+    ...excludeLargerThan === null ? [] : [`exclude-larger-than: ${excludeLargerThan}`],
+    ...ignoreFile === null ? [] : [`ignore-file: ${JSON.stringify(ignoreFile)}`],
+  ];
+}
+
+function readSelection(facts: ReadonlyMap<string, readonly string[]>): SourceSelection {
+  const [bytes] = facts.get("exclude-larger-than") ?? [];
+  const [ignoreFile] = facts.get("ignore-file") ?? [];
+  if (bytes !== undefined && !/^\d{1,15}$/.test(bytes)) {
+    throw damagedFrame("label", `exclude-larger-than ${bytes}`, "a count of bytes");
+  }
+  return {
+    exclude: (facts.get("exclude") ?? []).map(readText),
+    excludeCaches: facts.has("exclude-caches"),
+    oneFileSystem: facts.has("one-file-system"),
+    excludeLargerThan: bytes === undefined ? null : Number(bytes),
+    ignoreFile: ignoreFile === undefined ? null : readText(ignoreFile),
+  };
 }
 
 function prose(backup: string): string {
@@ -147,7 +175,7 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     needs,
     database: database === "null" ? null : readText(database),
     paths: (facts.get("path") ?? []).map(readText),
-    exclude: (facts.get("exclude") ?? []).map(readText),
+    ...readSelection(facts),
     startedMs,
   };
 }

@@ -12,6 +12,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { EVERYTHING } from "../source_selection.ts";
 import { VaultReader } from "../vault/mod.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { sendRestore } from "./send_restore.ts";
@@ -58,7 +59,7 @@ export async function runServerDatabase(
         level: "full",
         needs: [],
         paths: [request.path],
-        exclude: [],
+        ...EVERYTHING,
         startedMs: session.runtime.clock.wallMs(),
       },
     });

@@ -3,7 +3,7 @@
 // A backup builds on the latest one of its source, if there is one and none but a full one is
 // wanted: then the client asks for that one's rows and sends what differs.
 
-import { assert } from "../../transport/mod.ts";
+import { AgentError, assert, SELECTION_VERSION } from "../../transport/mod.ts";
 import {
   finishLink,
   groupOf,
@@ -14,6 +14,7 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { chooseParent, VaultReader } from "../vault/mod.ts";
+import { isEverything, selectionOf, type SourceSelection } from "../source_selection.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { ParentSource } from "./parent_source.ts";
@@ -67,12 +68,14 @@ async function backup(
   action: Extract<ServerFilesystemTask["action"], { type: "backup" }>,
   opened: OpenedLink & { readonly reader: VaultReader },
 ): Promise<WorkerResult> {
-  const { paths, exclude, full } = action;
-  const { link, channel, fallback, mayFallBack, reader } = opened;
+  const { paths, full } = action;
+  const { link, network, channel, fallback, mayFallBack, reader } = opened;
+  const selection = selectionOf(action);
+  requireUnderstood(selection, network.version, task.client.name);
   session.setBackup(action.backup);
   const { name: client, fullEvery } = task.client;
   const startedMs = session.runtime.clock.wallMs();
-  const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, exclude });
+  const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, ...selection });
   const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
   using source = parent === null ? null : new ParentSource(reader, parent.backup);
   const message: LinkDocument = {
@@ -80,8 +83,10 @@ async function backup(
     channel,
     fallback,
     mayFallBack,
+    backup: action.backup,
     paths: [...paths],
-    exclude: [...exclude],
+    ...selection,
+    exclude: [...selection.exclude],
     incremental: parent !== null,
   };
   await link.send(message);
@@ -97,8 +102,19 @@ async function backup(
       level: parent === null ? "full" : "incremental",
       needs: parent === null ? [] : chain.map((one) => one.backup),
       paths,
-      exclude,
+      ...selection,
       startedMs,
     },
   });
+}
+
+/** @throws AgentError `mismatch` when the client would leave out something else */
+function requireUnderstood(selection: SourceSelection, version: number, client: string): void {
+  if (version >= SELECTION_VERSION || isEverything(selection)) return;
+  throw new AgentError(
+    "mismatch",
+    `Cannot back up "${client}": its agent speaks version ${version} of the job protocol, need ` +
+      `${SELECTION_VERSION} for what is to be left out`,
+    { hint: "Install this release on the client, or back up without rules." },
+  );
 }

@@ -14,7 +14,7 @@ import {
   TOKEN_BYTES,
   withDeadline,
 } from "../../transport/mod.ts";
-import { normalizeSourcePaths } from "../application/mod.ts";
+import { compileRules, normalizeSourcePaths } from "../application/mod.ts";
 import type { ClientEntry, ServerConfig } from "../config/mod.ts";
 import type {
   BackupDetail,
@@ -29,6 +29,7 @@ import type {
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import { type DaemonParts, VERSION } from "../daemon_parts.ts";
 import type { Job, ServerFilesystemTask, StgAccess } from "../job/mod.ts";
+import { joinSelections, selectionOf } from "../source_selection.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
@@ -100,9 +101,8 @@ export class ServerDaemon extends DaemonBase {
   }
 
   override backup(reference: string): BackupDetail {
-    const { parent, paths, exclude, seconds, mediaBytes, media, skipped, ...rest } = this.#vault
-      .backup(reference);
-    return { ...toView(rest), parent, paths, exclude, seconds, mediaBytes, media, skipped };
+    const { parent, seconds, mediaBytes, media, skipped, ...rest } = this.#vault.backup(reference);
+    return { ...toView(rest), parent, seconds, mediaBytes, media, skipped };
   }
 
   override pin(reference: string, pinned: boolean): BackupDetail {
@@ -241,11 +241,13 @@ export class ServerDaemon extends DaemonBase {
       const { target, include, overwrite } = request;
       return { type: "restore", backup: restored, target, include, overwrite };
     }
-    const { exclude, full } = request;
+    const selection = joinSelections(client.selection, request);
+    // A rule that cannot be is refused before the client is bothered.
+    compileRules(selection.exclude);
     // The paths as the client walks them: they name the source.
     const paths = normalizeSourcePaths(request.paths);
     const backup = this.#vault.newBackupId(client.name);
-    return { type: "backup", backup, paths, exclude, full };
+    return { type: "backup", backup, paths, full: request.full, ...selection };
   }
 
   #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
@@ -368,10 +370,11 @@ export class ServerDaemon extends DaemonBase {
 
 /** The part of a catalog entry that listings show. */
 function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, level, status, pinned } = backup;
+  const { client, kind, database, time, paths, level, status, pinned } = backup;
   const { files, bytes, channels, fallback } = backup;
-  const kept = { client, kind, database, time, level, status, pinned };
-  return { backup: backup.backup, ...kept, files, bytes, channels, fallback };
+  const source = { client, kind, database, time, paths, ...selectionOf(backup) };
+  const outcome = { level, status, pinned, files, bytes, channels, fallback };
+  return { backup: backup.backup, ...source, ...outcome };
 }
 
 function wrongKind(backup: BackupView): AgentError {

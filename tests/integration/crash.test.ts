@@ -12,6 +12,7 @@ import { callControl } from "./control_call.ts";
 import { pause, until } from "./deadline.ts";
 import { makeRandomFiles } from "./odd_tree.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 const TIMEOUT_MS = 120_000;
 const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? "6");
@@ -77,7 +78,7 @@ describe("killing a process in the middle of a job", () => {
         client: "web01",
         paths: [bed.path("data")],
         full: false,
-        exclude: [],
+        ...EVERYTHING,
       },
       {
         kind: "restore-filesystem",

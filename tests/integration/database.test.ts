@@ -2,7 +2,7 @@
 // to it: what comes back is one consistent state, and no TCP connection carries any of it.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import type { BackupView, JobView, TraceStep } from "../../agent/control/daemon.ts";
 import { Bed } from "./bed.ts";
 import { makeRandomFiles } from "./odd_tree.ts";
@@ -19,6 +19,12 @@ const MIB = 1024 * 1024;
 /** A database job may send this much over the network: the set-up of its connection. */
 const NETWORK_BYTES_MAX = 64 * 1024;
 
+/** Each writes a line into a file of the bed. */
+const HOOKS = ["pre", "post"].reduce((keys, hook) => {
+  const say = 'echo "$AGENT_HOOK $AGENT_KIND $AGENT_DATABASE $AGENT_STATUS" >> hooks';
+  return `${keys}  ${hook}: { command: [sh, -c, '${say}'] }\n`;
+}, "hooks:\n");
+
 describe("database backup and restore", () => {
   let bed: Bed;
   let writer: Started | null = null;
@@ -26,7 +32,7 @@ describe("database backup and restore", () => {
   let backup: string;
 
   beforeAll(async () => {
-    bed = await Bed.started();
+    bed = await Bed.started({ clientKeys: HOOKS });
     makeDatabase(bed.path("app.db"), BULK_MIB);
     writer = new Started(scriptCommand("tests/integration/sqlite_writer.ts", bed.path("app.db")));
     await writer.waitFor(/writing/);
@@ -126,6 +132,12 @@ describe("database backup and restore", () => {
       expect(existsSync(bed.path(`app.db${side}`))).toBe(false);
     }
   }, TIMEOUT_MS);
+
+  test("the client's hooks ran around each backup, and around no restore", () => {
+    const said = readFileSync(bed.path("hooks"), "utf8").trimEnd().split("\n");
+    const filesystem = ["pre filesystem  running", "post filesystem  ok"];
+    expect(said).toEqual(["pre sqlite app running", "post sqlite app ok", ...filesystem]);
+  });
 
   test("the catalog tells databases from files, and the wrong door is refused", async () => {
     const { lines } = await bed.json("server", "backups");

@@ -6,6 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { MediaReader } from "../../agent/media/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { JobBed } from "./job_bed.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 const MIB = 1024 * 1024;
 const BACKUP = "web01-20260101T000000Z-aaaaaa";
@@ -16,7 +17,7 @@ describe("a restore from damaged media", () => {
     mkdirSync(bed.path("data"));
     for (const name of ["a", "b", "c"]) bed.writeFile(`data/${name}`, 3 * MIB);
     const paths = [bed.path("data")];
-    await bed.run({ type: "backup", backup: BACKUP, paths, exclude: [], full: true });
+    await bed.run({ type: "backup", backup: BACKUP, paths, ...EVERYTHING, full: true });
     const path = bed.path("vault", "media", `${BACKUP}.tar.zst`);
     using media = new MediaReader(runtime.files, path);
     // Half way into "b": it begins in sound frames.

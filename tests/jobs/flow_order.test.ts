@@ -30,6 +30,7 @@ import {
   outOfOrder,
   runtime,
 } from "../unit/transport/flow/flow_bed.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** Which way the server of these tests moves records. */
 const RECEIVING = { direction: "receive" } as const;
@@ -146,6 +147,7 @@ function entryOf(port: number, change: Partial<ClientEntry> = {}): ClientEntry {
     channel: "prefer-storage",
     waitMs: 0,
     connections: 2,
+    selection: EVERYTHING,
     fullEvery: null,
     ...change,
   };
@@ -168,7 +170,7 @@ function serverSession(bed: FlowBed, client: ClientEntry): WorkerSession {
       client,
       stg: { unusable: "down", detail: "the test hands the group in" },
       vault: "",
-      action: { type: "backup", backup: "b", paths: ["/"], exclude: [], full: true },
+      action: { type: "backup", backup: "b", paths: ["/"], ...EVERYTHING, full: true },
     },
   });
 }

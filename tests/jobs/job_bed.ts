@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
 import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
-import type { ClientEntry } from "../../agent/config/mod.ts";
+import type { ClientEntry, HooksConfig } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
   type FromWorker,
@@ -39,6 +39,7 @@ import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG4, FIG4A, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
 import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_bed.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
 const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
@@ -52,13 +53,14 @@ export interface JobOutcome {
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
   readonly steps: readonly FlowStep[];
-  /** Code and path. */
+  /** Code, and path or message. */
   readonly warnings: readonly string[];
 }
 
 export interface JobBedOptions {
   readonly channel?: ClientEntry["channel"];
   readonly volumeCount?: number;
+  readonly hooks?: HooksConfig;
   /** The client's medium proof; the server's is the real one. */
   readonly clientProof?: Prove;
 }
@@ -69,6 +71,7 @@ export class JobBed implements AsyncDisposable {
   /** The network from the server to the client. */
   network: Network = runtime.network;
   readonly #options: JobBedOptions;
+  #sessions: readonly WorkerSession[] = [];
 
   private constructor(stp: MemoryBed, options: JobBedOptions) {
     this.stp = stp;
@@ -97,6 +100,11 @@ export class JobBed implements AsyncDisposable {
     writeFileSync(this.path(name), content);
   }
 
+  /** Cancels the job that runs, as that side's daemon does. */
+  cancel(side: "server" | "client"): void {
+    this.#sessions[side === "server" ? 0 : 1]?.cancel();
+  }
+
   /** Runs one job on both sides. */
   async run(action: ServerFilesystemTask["action"]): Promise<readonly [JobOutcome, JobOutcome]> {
     await using ports = await ClientPorts.open();
@@ -108,6 +116,7 @@ export class JobBed implements AsyncDisposable {
       channel: this.#options.channel ?? "prefer-storage",
       waitMs: 0,
       connections: 2,
+      selection: EVERYTHING,
       fullEvery: null,
     };
     const server = this.#session(0, {
@@ -126,10 +135,12 @@ export class JobBed implements AsyncDisposable {
       mayRejoin: true,
       stgs: { stg0: this.#access(1) },
       compressionLevel: 1,
+      hooks: this.#options.hooks ?? { pre: null, post: null },
       allowRestore: true,
     };
     const far = this.#session(1, task);
     ports.serve(far.session);
+    this.#sessions = [server.session, far.session];
     return await Promise.all([
       server.end(() => runServerFilesystem(server.session, server.task, proveMedium)),
       far.end(() =>
@@ -176,7 +187,7 @@ class RunningJob<T extends WorkerTask> {
       if (message.type === "network") this.#network.push(message.message);
       if (message.type === "steps") this.#steps.push(...message.steps);
       if (message.type === "report" && message.body.type === "warning") {
-        this.#warnings.push(`${message.body.code} ${message.body.path ?? ""}`);
+        this.#warnings.push(`${message.body.code} ${message.body.path ?? message.body.message}`);
       }
     };
     this.session = new WorkerSession({ runtime, task, network, storage, post });

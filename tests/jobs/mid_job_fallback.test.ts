@@ -10,6 +10,7 @@ import { proveMedium } from "../../transport/stp/mod.ts";
 import { VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { JobBed, type JobBedOptions, type JobOutcome } from "./job_bed.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 24 * MIB;
@@ -36,7 +37,7 @@ function cutAfter(bed: JobBed, host: Host, frames: number): void {
 
 function backup(bed: JobBed) {
   const paths = [bed.path("data")];
-  return bed.run({ type: "backup", backup: BACKUP, paths, exclude: [], full: true });
+  return bed.run({ type: "backup", backup: BACKUP, paths, ...EVERYTHING, full: true });
 }
 
 function restore(bed: JobBed) {

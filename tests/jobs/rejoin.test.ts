@@ -11,6 +11,7 @@ import { SeededRandom } from "../simulation/seeded_random.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { CutNetwork } from "./cut_network.ts";
 import { JobBed, type JobBedOptions, type JobOutcome } from "./job_bed.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 24 * MIB;
@@ -33,7 +34,7 @@ function backup(bed: JobBed) {
     type: "backup",
     backup: BACKUP,
     paths: [bed.path("data")],
-    exclude: [],
+    ...EVERYTHING,
     full: false,
   });
 }

@@ -1,16 +1,21 @@
 // Processes that this one starts, the same code on both runtimes, and the end of our own input.
 //
-// Invariants: `ended` settles exactly once, also when the program cannot be started (127). Lines
-// arrive before `ended`. The child's standard error is ours; its standard input is a pipe that
-// ends when we do, so a child that watches it never outlives us by accident.
+// Invariants: `ended` settles exactly once, also when the program cannot be started (127). What it
+// said arrives before, unless others that it started hold its output for longer than DRAIN_MS. The
+// child's standard error is ours, if nobody wants it; its standard input is a pipe that ends when
+// we do, so a child that watches it never outlives us by accident.
 
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { assert } from "../ground/assert.ts";
 import type { ChildProcess, ChildProcessOptions } from "./runtime.ts";
 
 /** Exit code of a program that could not be started, as shells give it. */
 const CANNOT_START = 127;
+
+/** Time for the rest of its output once a program has ended, in ms. */
+const DRAIN_MS = 1_000;
 
 /** What shells add to the number of the signal that ended a program. */
 const BY_SIGNAL = 128;
@@ -18,30 +23,52 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9
 
 export function startChildProcess(
   command: readonly string[],
-  { onLine }: ChildProcessOptions,
+  { onLine, onErrorText, environment, isGroup = false }: ChildProcessOptions,
 ): ChildProcess {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout });
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", onErrorText === undefined ? "inherit" : "pipe"],
+    env: { ...process.env, ...environment },
+    detached: isGroup,
+  });
+  const { stdin, stdout, stderr } = child;
+  assert(stdin !== null && stdout !== null, "they are pipes");
+  const lines = createInterface({ input: stdout });
   lines.on("line", onLine);
-  const drained = new Promise<void>((resolve) => lines.on("close", () => resolve()));
+  const outputs = [new Promise<void>((resolve) => lines.on("close", () => resolve()))];
+  if (stderr !== null && onErrorText !== undefined) {
+    stderr.setEncoding("utf8");
+    stderr.on("data", onErrorText);
+    outputs.push(new Promise<void>((resolve) => stderr.on("close", () => resolve())));
+  }
   // A child that is gone breaks the pipe; its end tells the same.
-  child.stdin.on("error", () => {});
+  stdin.on("error", () => {});
   const ended = new Promise<number>((resolve) => {
-    child.on("error", () => resolve(CANNOT_START));
+    child.on("error", (error) => {
+      onErrorText?.(error.message);
+      resolve(CANNOT_START);
+    });
     child.on("exit", (code, signal) => {
-      const number = BY_SIGNAL + (SIGNAL_NUMBERS[signal ?? ""] ?? 0);
-      void drained.then(() => resolve(code ?? number));
+      const end = () => resolve(code ?? BY_SIGNAL + (SIGNAL_NUMBERS[signal ?? ""] ?? 0));
+      const timer = setTimeout(() => {
+        stdout.destroy();
+        stderr?.destroy();
+        end();
+      }, DRAIN_MS);
+      void Promise.all(outputs).then(() => {
+        clearTimeout(timer);
+        end();
+      });
     });
   });
   return {
     ended,
-    endInput: () => void child.stdin.end(),
+    endInput: () => void stdin.end(),
     kill: (signal) => {
       // By its number: under Deno `child.kill` tells the signal as the end, whatever comes.
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
       try {
-        process.kill(child.pid, signal);
+        process.kill(isGroup ? -child.pid : child.pid, signal);
       } catch {
         // It ended in this moment.
       }

@@ -105,7 +105,7 @@ export interface Thread {
   terminate(): void | Promise<void>;
 }
 
-/** A process that this one started. Its standard error is ours. */
+/** A process that this one started. */
 export interface ChildProcess {
   /** Exit code: 127 when it could not be started, 128 and the signal's number after a signal. */
   readonly ended: Promise<number>;
@@ -117,6 +117,12 @@ export interface ChildProcess {
 export interface ChildProcessOptions {
   /** Told each line of its standard output. */
   readonly onLine: (line: string) => void;
+  /** Told its standard error, and why it could not be started; without it, its errors are ours. */
+  readonly onErrorText?: (text: string) => void;
+  /** Variables beside those of ours. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** True: a signal goes to it and to whatever it started. */
+  readonly isGroup?: boolean;
 }
 
 /** The process around us: arguments, signals, exit, standard streams. */

@@ -1,18 +1,27 @@
-// The directories that a walk is inside of, each with its sorted names and, for the innermost
-// ones, an open descriptor.
+// The directories that a walk is inside of, each with the sorted names that are taken of it and,
+// for the innermost ones, an open descriptor.
 //
 // Invariants: at most MAX_OPEN_DIRECTORIES descriptors are open; a level that lost its descriptor
 // gets it back by ".." from the level below, and only if that is the same directory still.
 
 import { assert } from "../../../transport/ground/assert.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
-import type { Files, PathBytes } from "../../../transport/runtime/files.ts";
+import type { Files, FileStat, PathBytes } from "../../../transport/runtime/files.ts";
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
+import type { DirectoryScope } from "./directory_scope.ts";
 import { NameList } from "./name_list.ts";
+
+/** A directory and how it is reached. */
+interface Reached {
+  readonly directory: number;
+  readonly name: PathBytes;
+  readonly path: Uint8Array;
+}
 
 interface Level {
   readonly path: Uint8Array;
   readonly names: NameList;
+  readonly scope: DirectoryScope;
   readonly identity: string;
   next: number;
   descriptor: number | null;
@@ -38,6 +47,11 @@ export class DirectoryStack {
     return this.#top.path;
   }
 
+  /** What holds in the innermost directory. */
+  get scope(): DirectoryScope {
+    return this.#top.scope;
+  }
+
   /** Descriptor of the innermost directory. */
   get descriptor(): number {
     const descriptor = this.#top.descriptor;
@@ -51,16 +65,18 @@ export class DirectoryStack {
     return top.names.at(top.next++);
   }
 
-  /** Opens and lists a directory and makes it the innermost. @throws SystemError */
-  push(directory: number, name: PathBytes, path: Uint8Array): NameList {
+  /** Opens and lists a directory in `around` and makes it the innermost. @throws SystemError */
+  push({ directory, name, path }: Reached, around: DirectoryScope): NameList {
     const flags = { access: "read", directory: true, noFollow: true, noAtime: true } as const;
     const descriptor = this.#files.open(directory, name, flags);
     const names = new NameList();
     try {
-      const identity = this.#identity(descriptor);
+      const stat = this.#files.statDescriptor(descriptor);
       this.#files.visitNames(descriptor, (name, type) => names.add(name, type));
       names.sort();
-      this.#levels.push({ path, names, identity, next: 0, descriptor });
+      const scope = around.enter({ path, descriptor, stat, names });
+      const identity = identityOf(stat);
+      this.#levels.push({ path, names, scope, identity, next: 0, descriptor });
     } catch (error) {
       this.#files.close(descriptor);
       throw error;
@@ -82,7 +98,8 @@ export class DirectoryStack {
       if (top === undefined || top.descriptor !== null) return null;
       assert(left.descriptor !== null, "the innermost directory is open");
       top.descriptor = this.#files.open(left.descriptor, "..", { access: "read", directory: true });
-      if (this.#identity(top.descriptor) === top.identity) return null;
+      const stat = this.#files.statDescriptor(top.descriptor);
+      if (identityOf(stat) === top.identity) return null;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
     } finally {
@@ -106,13 +123,12 @@ export class DirectoryStack {
     return top;
   }
 
-  #identity(descriptor: number): string {
-    const stat = this.#files.statDescriptor(descriptor);
-    return `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
-  }
-
   #release(level: Level): void {
     if (level.descriptor !== null) this.#files.close(level.descriptor);
     level.descriptor = null;
   }
+}
+
+function identityOf({ deviceMajor, deviceMinor, inode }: FileStat): string {
+  return `${deviceMajor}:${deviceMinor}:${inode}`;
 }

@@ -12,17 +12,14 @@ const DIRECTORY = 0x44;
 const OTHER = 0x59;
 const EITHER = 0x4e;
 
-/** The names but for those left out, undefined when they are more than a header takes. */
-export function encodeDumpdir(
-  names: NameList,
-  isLeftOut: (name: Uint8Array) => boolean,
-): Uint8Array | undefined {
+/** The names, undefined when they are more than a header takes. */
+export function encodeDumpdir(names: NameList): Uint8Array | undefined {
   let bytes = new Uint8Array(4096);
   let fill = 0;
   for (let at = 0; at < names.length; at++) {
     const name = names.at(at);
     const type = names.typeAt(at);
-    if (name === null || type === "socket" || isLeftOut(name)) continue;
+    if (name === null || type === "socket") continue;
     const end = fill + name.length + 2;
     if (end >= MAX_DUMPDIR_BYTES) return undefined;
     if (end >= bytes.length) {

@@ -5,6 +5,7 @@
 
 import { assert } from "../../../transport/ground/assert.ts";
 import type { FileType } from "../../../transport/runtime/files.ts";
+import { compareBytes } from "./source_paths.ts";
 
 /** Bytes of the first buffer: most directories never need another. */
 const FIRST_BYTES = 1024;
@@ -64,6 +65,34 @@ export class NameList {
     for (let index = 0; index < this.#count; index += 1) order[index] = index;
     order.sort((a, b) => this.#compare(a, b));
     this.#order = order;
+  }
+
+  /** Keeps only some names of the sorted list. */
+  retain(isKept: (name: Uint8Array, type: FileType) => boolean): void {
+    assert(this.#order !== null, "the list was sorted");
+    let kept = 0;
+    for (let position = 0; position < this.#count; position += 1) {
+      const name = this.at(position);
+      if (name === null || !isKept(name, this.typeAt(position))) continue;
+      this.#order[kept] = this.#order[position] as number;
+      kept += 1;
+    }
+    this.#order = this.#order.subarray(0, kept);
+    this.#count = kept;
+  }
+
+  /** True when the sorted list has the name. */
+  has(name: Uint8Array): boolean {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const order = compareBytes(this.at(middle) ?? name, name);
+      if (order === 0) return true;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return false;
   }
 
   /** A copy of the name at a position of the sorted list, null behind the last. */

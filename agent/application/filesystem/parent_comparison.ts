@@ -7,7 +7,8 @@
 import type { IndexNote } from "../../entry.ts";
 import type { ParentGroup, ParentTree } from "./parent_tree.ts";
 import type { ParentRow } from "./parent_rows.ts";
-import { joinPath, type Visit } from "./walk.ts";
+import { joinPath } from "./source_paths.ts";
+import type { Visit } from "./walk.ts";
 
 interface Level {
   readonly path: Uint8Array;
@@ -42,7 +43,7 @@ export class ParentComparison {
     return level.group.take(name);
   }
 
-  /** Enters the visited directory. @returns true when names of the parent are gone from it */
+  /** Enters the visited directory. @returns true when names of the parent are taken no more */
   *enter(visit: Visit): Steps<boolean> {
     const group = yield* this.#tree.group(visit.path);
     this.#levels.push({ path: visit.path, group });

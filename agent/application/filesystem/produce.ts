@@ -2,7 +2,7 @@
 //
 // With a parent only what changed since becomes a member: size, mtime, ctime, inode or type
 // differ, or the parent noted it as unsettled. Unchanged files are neither opened nor read. What
-// the parent has and the walk does not find is noted as deleted, and the directory it was in is
+// the parent has and the walk does not take is noted as deleted, and the directory it was in is
 // stored with all its names for GNU tar. A hard link is stored again when its first name is, and
 // a directory, after its content, when something in it was: GNU tar changes its time on the way,
 // and a restore completes it only then. So the media of a directory are never older than its
@@ -14,13 +14,13 @@ import type { Files, FileStat } from "../../../transport/runtime/files.ts";
 import type { Clock } from "../../../transport/runtime/runtime.ts";
 import type { Entry, IndexNote, Xattr } from "../../entry.ts";
 import type { DataRecord } from "../../record.ts";
+import type { SourceSelection } from "../../source_selection.ts";
 import type { ApplicationWarning, Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
 import { FrameAssembler } from "../frame_assembler.ts";
 import { BREATHE_ENTRIES, SETTLED_AFTER_MS } from "../limits.ts";
 import { addNote, endStream, planMember, streamMember } from "../member_stream.ts";
 import { encodeDumpdir } from "./dumpdir.ts";
-import { compileExclude } from "./exclude.ts";
 import { type FirstName, HardLinks } from "./hard_links.ts";
 import { ParentComparison } from "./parent_comparison.ts";
 import type { ParentRow } from "./parent_rows.ts";
@@ -28,14 +28,12 @@ import { type ParentFeed, ParentTree } from "./parent_tree.ts";
 import { readXattrs, warnMissed } from "./read_xattrs.ts";
 import { compareBytes, normalizeSourcePaths } from "./source_paths.ts";
 import { storeFile } from "./store_file.ts";
-import { joinPath, type Visit, walk, warnOf } from "./walk.ts";
+import { type Visit, walk, warnOf } from "./walk.ts";
 
-export interface ProduceFilesystemOptions {
+export interface ProduceFilesystemOptions extends SourceSelection {
   readonly files: Files;
   /** Absolute paths. */
   readonly paths: readonly string[];
-  /** Globs for the full path. */
-  readonly exclude: readonly string[];
   /** zstd level. */
   readonly level: number;
   /** The rows of the parent of an incremental backup; none for a full one. */
@@ -56,12 +54,11 @@ export interface ProduceFilesystemOptions {
  * `damaged` for rows of the parent that cannot be
  */
 export function* produceFilesystem(options: ProduceFilesystemOptions): Producer {
-  const excluded = compileExclude(options.exclude);
-  const store = new Store(options, excluded);
+  const store = new Store(options);
   const visits = walk({
     files: options.files,
     paths: normalizeSourcePaths(options.paths),
-    excluded,
+    selection: options,
     onWarning: options.onWarning,
     maxOpenDirectories: options.maxOpenDirectories,
   });
@@ -96,15 +93,13 @@ interface Open {
 class Store {
   readonly frames: FrameAssembler;
   readonly #options: ProduceFilesystemOptions;
-  readonly #excluded: (path: Uint8Array) => boolean;
   readonly #links = new HardLinks();
   readonly #comparison: ParentComparison | null;
   readonly #open: Open[] = [];
 
-  constructor(options: ProduceFilesystemOptions, excluded: (path: Uint8Array) => boolean) {
+  constructor(options: ProduceFilesystemOptions) {
     this.frames = new FrameAssembler(options);
     this.#options = options;
-    this.#excluded = excluded;
     const { parent } = options;
     this.#comparison = parent === undefined ? null : new ParentComparison(new ParentTree(parent));
   }
@@ -184,9 +179,7 @@ class Store {
       return null;
     }
     const names = this.#comparison === null ? null : visit.names;
-    const dumpdir = names === null
-      ? undefined
-      : encodeDumpdir(names, (name) => this.#excluded(joinPath(path, name)));
+    const dumpdir = names === null ? undefined : encodeDumpdir(names);
     yield* this.#storePlain(toEntry(path, stat, target), this.#attributesOf(visit), dumpdir);
     return "settled";
   }

@@ -2,16 +2,15 @@
 
 import type { Clock } from "../../../transport/runtime/runtime.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
+import type { SourceSelection } from "../../source_selection.ts";
 import { SCAN_CHECK_ENTRIES } from "../limits.ts";
-import { compileExclude } from "./exclude.ts";
 import { HardLinks } from "./hard_links.ts";
 import { normalizeSourcePaths } from "./source_paths.ts";
 import { walk } from "./walk.ts";
 
-export interface ScanOptions {
+export interface ScanOptions extends SourceSelection {
   readonly files: Files;
   readonly paths: readonly string[];
-  readonly exclude: readonly string[];
   readonly clock: Pick<Clock, "monotonicMs">;
   /** Milliseconds after which the count is given up. */
   readonly limitMs: number;
@@ -35,7 +34,7 @@ export function scanFilesystem(options: ScanOptions): ScanTotals {
   const visits = walk({
     files: options.files,
     paths: normalizeSourcePaths(options.paths),
-    excluded: compileExclude(options.exclude),
+    selection: options,
     onWarning: () => {},
   });
   for (const { path, stat } of visits) {

@@ -3,6 +3,8 @@
 import { AgentError } from "../../../transport/ground/error.ts";
 import { compareWalkOrder } from "../../walk_order.ts";
 
+const SLASH = 0x2f;
+
 const encoder = new TextEncoder();
 
 /**
@@ -28,6 +30,16 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
     if (difference !== 0) return difference;
   }
   return a.length - b.length;
+}
+
+/** `name` below `path`. */
+export function joinPath(path: Uint8Array, name: Uint8Array): Uint8Array {
+  const prefix = path.length === 1 ? 0 : path.length;
+  const joined = new Uint8Array(prefix + 1 + name.length);
+  joined.set(path.subarray(0, prefix));
+  joined[prefix] = SLASH;
+  joined.set(name, prefix + 1);
+  return joined;
 }
 
 function normalizePath(path: string): string {

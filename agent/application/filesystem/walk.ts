@@ -10,10 +10,11 @@ import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
 import type { Files, FileStat, PathBytes } from "../../../transport/runtime/files.ts";
 import { MAX_PATH_BYTES } from "../../tar/mod.ts";
 import type { ApplicationWarning, WarningCode } from "../application.ts";
+import type { SourceSelection } from "../../source_selection.ts";
+import { compileRules, DirectoryScope } from "./directory_scope.ts";
 import { DirectoryStack } from "./directory_stack.ts";
 import type { NameList } from "./name_list.ts";
-
-const SLASH = 0x2f;
+import { joinPath } from "./source_paths.ts";
 
 /** One object of the source. `directory` and `name` reach it until the next step of the walk. */
 export interface Visit {
@@ -24,7 +25,7 @@ export interface Visit {
   readonly stat: FileStat;
   /** Directories around it that the walk has entered: 0 for the source's paths. */
   readonly depth: number;
-  /** What a directory holds, listed after the look at it; null when it cannot be listed. */
+  /** What is taken of a directory, listed after the look at it; null when it cannot be listed. */
   readonly names: NameList | null;
 }
 
@@ -34,7 +35,7 @@ export interface WalkOptions {
   readonly files: Files;
   /** Canonical (source_paths.ts). The paths themselves are visited, their parents are not. */
   readonly paths: readonly string[];
-  readonly excluded: (path: Uint8Array) => boolean;
+  readonly selection: SourceSelection;
   readonly onWarning: (warning: ApplicationWarning) => void;
   /** For tests: descriptors held at once. */
   readonly maxOpenDirectories?: number | undefined;
@@ -47,18 +48,21 @@ function failureCode(error: SystemError): WarningCode {
 
 /**
  * Visits everything below the paths. Sockets are warned about and left out.
- * @throws AgentError `not_found` when a path does not exist, before the first visit
+ * @throws AgentError `not_found` when a path does not exist, `usage` for a rule that cannot be,
+ * before the first visit
  */
 export function* walk(options: WalkOptions): Generator<Visit, void, void> {
   const { files, onWarning } = options;
   for (const path of options.paths) requirePath(files, path);
+  const rules = compileRules(options.selection.exclude);
   const stack = new DirectoryStack(files, options.maxOpenDirectories);
   const encoder = new TextEncoder();
   try {
     for (const root of options.paths) {
+      const around = DirectoryScope.around(root, { ...options, rules });
       const first = look(options, AT_CWD, root, encoder.encode(root));
       if (first === null) continue;
-      yield { ...first, depth: 0, names: descend(stack, first, onWarning) };
+      yield { ...first, depth: 0, names: descend(stack, first, { around, onWarning }) };
       while (stack.depth > 0) {
         const name = stack.nextName();
         if (name === null) {
@@ -67,26 +71,16 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
           continue;
         }
         const path = joinPath(stack.path, name);
-        if (options.excluded(path)) continue;
         const visit = look(options, stack.descriptor, name, path);
         if (visit === null) continue;
-        const depth = stack.depth;
-        yield { ...visit, depth, names: descend(stack, visit, onWarning) };
+        const { depth, scope } = stack;
+        const names = descend(stack, visit, { around: scope, onWarning });
+        yield { ...visit, depth, names };
       }
     }
   } finally {
     stack.close();
   }
-}
-
-/** `name` below `path`. */
-export function joinPath(path: Uint8Array, name: Uint8Array): Uint8Array {
-  const prefix = path.length === 1 ? 0 : path.length;
-  const joined = new Uint8Array(prefix + 1 + name.length);
-  joined.set(path.subarray(0, prefix));
-  joined[prefix] = SLASH;
-  joined.set(name, prefix + 1);
-  return joined;
 }
 
 function requirePath(files: Files, path: string): void {
@@ -130,11 +124,11 @@ function look(
 function descend(
   stack: DirectoryStack,
   visit: Look,
-  onWarning: (warning: ApplicationWarning) => void,
+  { around, onWarning }: Pick<WalkOptions, "onWarning"> & { readonly around: DirectoryScope },
 ): NameList | null {
   if (visit.stat.type !== "directory") return null;
   try {
-    return stack.push(visit.directory, visit.name, visit.path);
+    return stack.push(visit, around);
   } catch (error) {
     warnOf(onWarning, visit.path, error);
     return null;

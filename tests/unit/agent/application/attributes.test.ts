@@ -30,6 +30,7 @@ import {
   warningLog,
   withFaults,
 } from "./fixture.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const ACCESS = "system.posix_acl_access";
@@ -64,7 +65,7 @@ function attributesOf(path: string): string[] {
 }
 
 function produce(log = warningLog(), from: Files = files) {
-  const options = { paths: [source], exclude: [], level: 1, frameBytes: 64 * 1024 };
+  const options = { paths: [source], ...EVERYTHING, level: 1, frameBytes: 64 * 1024 };
   return collect(produceFilesystem({ ...options, files: from, onWarning: log.onWarning }));
 }
 

@@ -31,6 +31,7 @@ import {
   warningLog,
   withFaults,
 } from "./fixture.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 let folder = "";
 let source = "";
@@ -42,7 +43,7 @@ beforeEach(() => {
 afterEach(() => removeFolder(folder));
 
 function produce(log: ReturnType<typeof warningLog>, from: Files = files, exclude: string[] = []) {
-  const options = { paths: [source], exclude, level: 1, frameBytes: 64 * 1024 };
+  const options = { paths: [source], ...EVERYTHING, exclude, level: 1, frameBytes: 64 * 1024 };
   return collect(produceFilesystem({ ...options, files: from, onWarning: log.onWarning }));
 }
 
@@ -160,7 +161,7 @@ describe("produceFilesystem()", () => {
       produceFilesystem({
         files,
         paths: [source, path],
-        exclude: [],
+        ...EVERYTHING,
         level: 1,
         onWarning: () => {},
       })
@@ -182,7 +183,7 @@ describe("produceFilesystem()", () => {
   test("scanFilesystem() counts as the producer does, and gives up at the limit", () => {
     shell(source, "mkdir d; head -c 5000 /dev/urandom > d/x; ln d/x y; ln -s x z");
     const made = produce(warningLog());
-    const options = { files, paths: [source], exclude: [], clock, limitMs: 60_000 };
+    const options = { files, paths: [source], ...EVERYTHING, clock, limitMs: 60_000 };
     expect(scanFilesystem(options)).toEqual({ totalFiles: made.files, totalBytes: made.bytes });
     shell(source, "touch {1..100}");
     expect(scanFilesystem({ ...options, limitMs: -1 })).toEqual({

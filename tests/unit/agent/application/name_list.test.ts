@@ -25,6 +25,22 @@ describe("NameList", () => {
     }));
   });
 
+  test("retain() keeps some in their order, and has() knows which", () => {
+    const name = fc.uint8Array({ minLength: 1, maxLength: 3 });
+    const names = fc.uniqueArray(name, { comparator: (a, b) => compareBytes(a, b) === 0 });
+    fc.assert(fc.property(names, fc.integer({ min: 0, max: 255 }), (all, least) => {
+      const list = new NameList();
+      for (const one of all) list.add(one, (one[0] ?? 0) % 2 === 0 ? "file" : "directory");
+      list.sort();
+      const isKept = (one: Uint8Array) => (one[0] ?? 0) >= least;
+      list.retain((one, type) => isKept(one) && type === "file");
+      const kept = all.filter((one) => isKept(one) && (one[0] ?? 0) % 2 === 0).sort(compareBytes);
+      expect(kept.map((_, position) => list.at(position))).toEqual(kept);
+      expect([list.length, list.at(kept.length)]).toEqual([kept.length, null]);
+      for (const one of all) expect(list.has(one)).toBe(kept.includes(one));
+    }));
+  });
+
   test("at() gives a copy that later reads do not change", () => {
     const list = new NameList();
     list.add(new Uint8Array([1, 2]));

@@ -16,6 +16,7 @@ import {
   toMedia,
   warningLog,
 } from "./fixture.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 const root = process.getuid?.() === 0;
 
@@ -53,7 +54,7 @@ describe("file system", () => {
     const made = collect(produceFilesystem({
       files,
       paths: [join(folder, "src")],
-      exclude: [],
+      ...EVERYTHING,
       level: 1,
       frameBytes: 64 * 1024,
       onWarning: warnings.onWarning,
@@ -93,7 +94,7 @@ describe("file system", () => {
     const { records, rows } = collect(produceFilesystem({
       files,
       paths: [join(folder, "src")],
-      exclude: [],
+      ...EVERYTHING,
       level: 1,
       frameBytes: 16 * 1024,
       onWarning: () => {},
@@ -119,7 +120,7 @@ describe("file system", () => {
     const made = collect(produceFilesystem({
       files,
       paths: [deep],
-      exclude: [],
+      ...EVERYTHING,
       level: 1,
       maxOpenDirectories: 3,
       onWarning: warnings.onWarning,
@@ -139,7 +140,7 @@ describe("file system", () => {
     const again = collect(produceFilesystem({
       files,
       paths: [join(target, folder, "deep")],
-      exclude: [],
+      ...EVERYTHING,
       level: 1,
       maxOpenDirectories: 2,
       onWarning: warnings.onWarning,

@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { progressOf } from "../control/fake_daemon.ts";
 import { CliBed } from "./cli_bed.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 let bed: CliBed;
 
@@ -93,6 +94,7 @@ describe("runCli() starts jobs", () => {
       client: "web01",
       paths: ["/y", join(bed.directory, "rel")],
       full: false,
+      ...EVERYTHING,
       exclude: ["/a/*", "/b"],
     }]);
     const last = JSON.parse(ran.stdout.trimEnd().split("\n").at(-1) ?? "");
@@ -108,6 +110,32 @@ describe("runCli() starts jobs", () => {
       "fallback",
     ]);
     expect(bed.listeners).toBe(0);
+  });
+
+  test("backup filesystem sends all that is to be left out, files of patterns first", async () => {
+    writeFileSync(join(bed.directory, "rules"), "# all\n*.tmp\n\n!x.tmp \n");
+    writeFileSync(join(bed.directory, "bytes"), Uint8Array.of(0x61, 0xff));
+    const options = "--exclude *.o --exclude-file rules --exclude-caches --one-file-system " +
+      "--exclude-larger-than 100M --ignore-file .agentignore";
+    const ran = await bed.run(
+      ..."backup filesystem --client web01 /srv".split(" "),
+      ...options.split(" "),
+    );
+    expect(ran.code).toBe(0);
+    expect(bed.daemon.requests).toMatchObject([{
+      exclude: ["*.tmp", "!x.tmp", "*.o"],
+      excludeCaches: true,
+      oneFileSystem: true,
+      excludeLargerThan: 100 * 1024 * 1024,
+      ignoreFile: ".agentignore",
+    }]);
+    for (const file of ["none", "bytes"]) {
+      const refused = await bed.run(
+        ..."backup filesystem --client web01 /srv --exclude-file".split(" "),
+        file,
+      );
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(file)]);
+    }
   });
 
   test("restore makes the target absolute and verify passes its names on", async () => {

@@ -10,6 +10,7 @@ import {
   requireConfig,
 } from "../../../../agent/config/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 const SERVER = `name: vault01
 network: { listen: 127.0.0.1, port: 7430 }
@@ -69,10 +70,48 @@ describe("loadConfig", () => {
         channel: "prefer-storage",
         waitMs: 5000,
         connections: 2,
+        selection: EVERYTHING,
         fullEvery: null,
       }],
       retention: { general: null, clients: [] },
     });
+  });
+
+  test("loadServerConfig() reads what the backups of a client leave out", () => {
+    const keys = 'exclude: ["*.o", "!keep.o"], exclude_caches: true, one_file_system: true, ' +
+      "exclude_larger_than: 100MiB, ignore_file: .agentignore";
+    const text = SERVER.replace("connections: 2", `connections: 2, ${keys}`);
+    expect(requireConfig(loadServerConfig(text, { file: FILE })).clients[0]?.selection).toEqual({
+      exclude: ["*.o", "!keep.o"],
+      excludeCaches: true,
+      oneFileSystem: true,
+      excludeLargerThan: 100 * 1024 * 1024,
+      ignoreFile: ".agentignore",
+    });
+    const bad = 'exclude: ["*.o", "a["], exclude_larger_than: 5x, ignore_file: a/b';
+    const result = loadServerConfig(SERVER.replace("connections: 2", bad), { file: FILE });
+    expect(result.ok ? [] : result.problems.map(({ key, message }) => `${key}: ${message}`))
+      .toEqual([
+        'clients.web01.exclude[1]: found "a[" with a "[" without its "]", need a rule as in ' +
+        ".gitignore",
+        'clients.web01.exclude_larger_than: found "5x", need a size',
+        'clients.web01.ignore_file: found "a/b", need a name',
+      ]);
+  });
+
+  test("loadClientConfig() reads hooks, and none by default", () => {
+    const none = requireConfig(loadClientConfig(CLIENT, { file: FILE }));
+    expect(none.hooks).toEqual({ pre: null, post: null });
+    const hooks = "hooks:\n  pre: { command: [bin/freeze, app], timeout: 10s }\n" +
+      "  post: { command: [thaw] }\n";
+    expect(requireConfig(loadClientConfig(CLIENT + hooks, { file: FILE })).hooks).toEqual({
+      pre: { command: ["/etc/agent/bin/freeze", "app"], timeoutMs: 10_000, onFailure: "fail" },
+      post: { command: ["thaw"], timeoutMs: 300_000, onFailure: "warn" },
+    });
+    const bad = "hooks:\n  pre: { command: thaw }\n  post: { command: [], on_failure: ignore }\n";
+    const result = loadClientConfig(CLIENT + bad, { file: FILE });
+    expect(result.ok ? [] : result.problems.map(({ key }) => key))
+      .toEqual(["hooks.pre.command", "hooks.post.command", "hooks.post.on_failure"]);
   });
 
   test("loadServerConfig() reads general rules and those of a client, which replace them", () => {

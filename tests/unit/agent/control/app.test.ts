@@ -6,6 +6,7 @@ import { type ControlAppOptions, createControlApp } from "../../../../agent/cont
 import { hostsOf } from "../../../../agent/control/mod.ts";
 import { arrayViewSchema } from "../../../../agent/control/view_schema.ts";
 import { ARRAY, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 const never = new Promise<void>(() => {});
 const clock = { sleep: () => never, wallMs: () => Date.parse("2026-01-01T00:01:00Z") };
@@ -42,7 +43,7 @@ describe("createControlApp", () => {
     expect(answer.status).toBe(202);
     expect(answer.headers.get("location")).toBe("/v1/jobs/j1");
     expect(daemon.requests).toEqual([
-      { kind: "backup-filesystem", client: "web01", paths: ["/srv"], full: false, exclude: [] },
+      { kind: "backup-filesystem", client: "web01", paths: ["/srv"], full: false, ...EVERYTHING },
     ]);
   });
 

@@ -22,6 +22,7 @@ import type {
   ValidationView,
 } from "../../../../agent/control/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 export const CHANNELS = { network: { bytes: 100 }, storage: { bytes: 9900 } };
 
@@ -176,7 +177,7 @@ export const BACKUP: BackupDetail = {
   channels: CHANNELS,
   fallback: null,
   paths: ["/srv"],
-  exclude: [],
+  ...EVERYTHING,
   seconds: 2,
   mediaBytes: 2048,
   media: "20260101-000000-ab.tar.zst",

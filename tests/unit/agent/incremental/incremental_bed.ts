@@ -18,10 +18,14 @@ import { chooseParent, Vault, VaultReader, VaultWriter } from "../../../../agent
 import type { Files } from "../../../../transport/runtime/mod.ts";
 import { clock, files, makeFolder, removeFolder } from "../application/fixture.ts";
 import { makeResult } from "../media/media_fixture.ts";
+import {
+  EVERYTHING,
+  selectionOf,
+  type SourceSelection,
+} from "../../../../agent/source_selection.ts";
 
-export interface BackUpOptions {
+export interface BackUpOptions extends Partial<SourceSelection> {
   readonly full?: boolean;
-  readonly exclude?: readonly string[];
   readonly paths?: readonly string[];
   /** Nothing counts as changed a moment ago, although tests are fast. */
   readonly settled?: boolean;
@@ -56,8 +60,9 @@ export class IncrementalBed implements Disposable {
   backUp(options: BackUpOptions = {}): Made {
     using reader = this.reader();
     const paths = options.paths ?? [this.source];
-    const exclude = options.exclude ?? [];
-    const source = { client: "web01", kind: "filesystem", database: null, paths, exclude } as const;
+    const selection = selectionOf({ ...EVERYTHING, ...options });
+    const named = { client: "web01", kind: "filesystem", database: null, paths } as const;
+    const source = { ...named, ...selection };
     const chain = reader.chainOf(source);
     const full = options.full ?? false;
     const parent = chooseParent({ full, fullEvery: null, chain, nowMs: clock.wallMs() });
@@ -65,7 +70,7 @@ export class IncrementalBed implements Disposable {
     const producer = produceFilesystem({
       files: options.through ?? files,
       paths,
-      exclude,
+      ...selection,
       level: 1,
       frameBytes: this.frameBytes,
       parent: parent === null ? undefined : feedOf(reader, parent.backup),

@@ -52,6 +52,21 @@ describe("MediaWriter and MediaReader", () => {
     });
   });
 
+  test("read() gives the whole selection of a label back, with its rules in order", async () => {
+    await withFolder((folder) => {
+      const label = makeLabel({
+        exclude: ["*.b", "!a.b", ' x\n"', "*.a"],
+        excludeCaches: true,
+        oneFileSystem: true,
+        excludeLargerThan: 123_456_789_012,
+        ignoreFile: ".agentignore",
+      });
+      write(`${folder}/b`, makeRecords(makeArchive(sampleMembers())), label);
+      using media = new MediaReader(files, `${folder}/b`);
+      expect(media.label).toEqual(label);
+    });
+  });
+
   test("finish() leaves several groups when there are more frames than one holds", async () => {
     await withFolder((folder) => {
       const members = Array.from({ length: 300 }, (_, at) => ({

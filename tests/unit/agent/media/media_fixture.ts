@@ -9,6 +9,7 @@ import { compressFrame, encodeIndexRows } from "../../../../agent/media/mod.ts";
 import type { BackupResult, MediaLabel } from "../../../../agent/media/mod.ts";
 import type { DataRecord } from "../../../../agent/record.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 
 export const { files, clock, random } = await currentRuntime();
 
@@ -108,7 +109,7 @@ export function makeLabel(fields: Partial<MediaLabel> = {}): MediaLabel {
     level: "full",
     needs: [],
     paths: ["/srv"],
-    exclude: [],
+    ...EVERYTHING,
     startedMs: Date.UTC(2026, 10, 22, 17, 15, 0, 123),
     ...fields,
   };

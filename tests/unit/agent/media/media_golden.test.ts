@@ -3,10 +3,12 @@
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "bun:test";
 import { FilesystemRestorer } from "../../../../agent/application/mod.ts";
 import { MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
+import { EVERYTHING, selectionOf } from "../../../../agent/source_selection.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
 import { openVault } from "../vault/vault_fixture.ts";
 import { files, makeArchive, sampleMembers, withFolder } from "./media_fixture.ts";
@@ -14,6 +16,7 @@ import { files, makeArchive, sampleMembers, withFolder } from "./media_fixture.t
 const GOLDEN = goldenPath("format_1");
 const FULL = goldenPath("format_2_full");
 const INCREMENTAL = goldenPath("format_2_incremental");
+const SELECTION = goldenPath("format_2_selection");
 
 function goldenPath(name: string): string {
   return fileURLToPath(
@@ -64,12 +67,25 @@ describe("the golden media files of format 2", () => {
     expect(notes).toContain("unsettled /turns");
   });
 
+  test("read as backups of everything, or of the selection that their label names", () => {
+    using full = new MediaReader(files, FULL);
+    expect(selectionOf(full.label)).toEqual({ ...EVERYTHING, exclude: full.label.exclude });
+    using media = new MediaReader(files, SELECTION);
+    expect(selectionOf(media.label)).toEqual({
+      exclude: ["*.tmp", "!keep.tmp"],
+      excludeCaches: true,
+      oneFileSystem: true,
+      excludeLargerThan: 104_857_600,
+      ignoreFile: ".agentignore",
+    });
+  });
+
   test("are made again byte by byte from their own frames and rows", async () => {
     await withFolder((folder) => {
-      for (const golden of [FULL, INCREMENTAL]) {
+      for (const golden of [FULL, INCREMENTAL, SELECTION]) {
         using media = new MediaReader(files, golden);
         const { number, frames: _f, rows: _r, tarBytes: _t, ...result } = media.trailer;
-        const path = `${folder}/${media.label.backup}`;
+        const path = `${folder}/${basename(golden)}`;
         const writer = new MediaWriter({ files, path, label: media.label });
         for (let group = 0, sequence = 0; group < media.groupCount; group++) {
           for (const { tarBytes, rows, rowCount } of media.readGroup(group).frames) {

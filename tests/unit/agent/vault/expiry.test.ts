@@ -179,8 +179,7 @@ describe("expire() beside other jobs", () => {
         expect(run(folder, { dryRun: true })).toContain(used);
         expect(run(folder)).toContain(used);
         expect([...reader.restoreRecords(plan, () => {})].length).toBeGreaterThan(0);
-        const { client, kind, database, paths, exclude } = vault.backup("b2");
-        const chain = reader.chainOf({ client, kind, database, paths, exclude });
+        const chain = reader.chainOf(vault.backup("b2"));
         expect(chain.map(({ backup }) => backup)).toEqual(["b1", "b2"]);
         publish(folder, { label: { backup: "c1" } });
         publish(folder, { label: { backup: "d1" } });

@@ -2,6 +2,7 @@
 // add what they listen for and which requests they accept.
 
 import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
+import type { Config } from "./config/mod.ts";
 import type { ArrayView } from "./control/array_view.ts";
 import type {
   BackupDetail,
@@ -34,16 +35,17 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   readonly #name: string;
   readonly #startedMs: number;
 
-  protected constructor(name: string, parts: DaemonParts, stgService: StgService) {
+  protected constructor(config: Config, parts: DaemonParts, stgService: StgService) {
     const { clock, random } = parts.runtime;
-    this.#name = name;
+    this.#name = config.name;
     this.#startedMs = clock.monotonicMs();
     this.parts = parts;
     this.stgService = stgService;
     this.layer = new ConnectLayer({ network: parts.network, storage: null });
     const { startThread, onAssertion } = parts;
     const onTrouble = (message: string) => parts.log("warning", message);
-    this.runner = new JobRunner({ clock, random, startThread, onAssertion, onTrouble });
+    const limits = config.jobs;
+    this.runner = new JobRunner({ limits, clock, random, startThread, onAssertion, onTrouble });
     stgService.onLost((name, error) => {
       parts.log("error", `stg "${name}" is lost: ${error.message}`);
       this.runner.lose(name, toErrorRecord(error));
@@ -72,8 +74,14 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       uptimeSeconds: Math.round((clock.monotonicMs() - this.#startedMs) / 1000),
       residentBytes: process.residentBytes(),
       stgs,
-      jobs: { running: this.runner.board.running().length, total: this.runner.board.all().length },
+      jobs: this.#jobCounts(),
     };
+  }
+
+  #jobCounts(): StatusView["jobs"] {
+    const { board, queuedCount } = this.runner;
+    const running = board.unended().length - queuedCount;
+    return { running, queued: queuedCount, total: board.all().length };
   }
 
   jobs(): JobView[] {

@@ -105,6 +105,9 @@ export function renderStatus(status: StatusView, paint: Paint): string {
     ["state", ready],
     ["up", formatSeconds(status.uptimeSeconds)],
     ["memory", formatSize(status.residentBytes)],
-    ["jobs", `${status.jobs.running} running, ${status.jobs.total} known`],
+    [
+      "jobs",
+      `${status.jobs.running} running, ${status.jobs.queued} queued, ${status.jobs.total} known`,
+    ],
   ]) + status.stgs.map((stg) => `\n${renderStg(stg, paint)}`).join("");
 }

@@ -18,6 +18,7 @@ export const CLIENT_KEYS = [
   "control_token",
   "tls",
   "stgs",
+  "jobs",
   "server",
   "databases",
   "spool",

@@ -93,6 +93,12 @@ export type DatabaseEntry =
     readonly restore: readonly string[];
   };
 
+/** How many of its jobs a daemon runs at once, and how many more may wait for their turn. */
+export interface JobsConfig {
+  readonly maxRunning: number;
+  readonly maxQueued: number;
+}
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -103,6 +109,7 @@ interface CommonConfig {
   readonly controlToken: string | null;
   readonly tls: TlsConfig | null;
   readonly stgs: readonly StgConfig[];
+  readonly jobs: JobsConfig;
 }
 
 export interface ServerConfig extends CommonConfig {

@@ -8,6 +8,7 @@ export type {
   ControlAddress,
   DatabaseEntry,
   FullEvery,
+  JobsConfig,
   NetworkConfig,
   Retention,
   RetentionConfig,

@@ -55,6 +55,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     controlToken: shared.controlToken,
     tls: shared.tls,
     stgs: shared.stgs,
+    jobs: shared.jobs,
     server: { ...server, name: server.name ?? null },
     databases: databases.parts.map((part) => databaseEntry(part, file)),
     spool: resolveBeside(file, spool),

@@ -38,6 +38,7 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
     controlToken: shared.controlToken,
     tls: shared.tls,
     stgs: shared.stgs,
+    jobs: shared.jobs,
     vault: resolveBeside(file, vault),
     clients: clients.parts.map(clientEntry),
     retention: {

@@ -27,6 +27,7 @@ export const SERVER_KEYS = [
   "control_token",
   "tls",
   "stgs",
+  "jobs",
   "vault",
   "clients",
   "retention",

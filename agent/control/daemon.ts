@@ -55,7 +55,15 @@ export interface Summary {
 export interface Progress {
   readonly type: "progress";
   readonly job: string;
-  readonly phase: "connecting" | "scanning" | "reading" | "writing" | "publishing" | "verifying";
+  /** "queued" while the job waits for its turn: all numbers are 0 then. */
+  readonly phase:
+    | "queued"
+    | "connecting"
+    | "scanning"
+    | "reading"
+    | "writing"
+    | "publishing"
+    | "verifying";
   readonly files: number;
   readonly bytes: number;
   /** Null while unknown. */
@@ -313,7 +321,7 @@ export interface StatusView {
   readonly uptimeSeconds: number;
   readonly residentBytes: number;
   readonly stgs: readonly StgView[];
-  readonly jobs: { readonly running: number; readonly total: number };
+  readonly jobs: { readonly running: number; readonly queued: number; readonly total: number };
 }
 
 /** One channel to a client, as it was found by setting it up. */
@@ -346,12 +354,12 @@ export interface ValidationView {
 export interface Daemon {
   readonly role: Role;
   status(): StatusView;
-  /** Accepts the job and returns at once; its end is an event. */
+  /** Accepts the job, which may have to wait, and returns at once; its end is an event. */
   startJob(request: JobRequest): JobView;
   jobs(): readonly JobView[];
   /** Unique prefixes name a job. */
   job(id: string): JobView;
-  /** Asks a running job to stop; returns at once. Cancelling an ended job changes nothing. */
+  /** Asks a job to stop, one that waits ends at once. An ended job stays as it is. */
   cancelJob(id: string): JobView;
   trace(id: string): readonly TraceStep[];
   /** Events after `since`, then live ones, ending after the Summary. */

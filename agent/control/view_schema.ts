@@ -51,7 +51,15 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
 const progressSchema: z.ZodType<Progress> = z.looseObject({
   type: z.literal("progress"),
   job: z.string(),
-  phase: z.enum(["connecting", "scanning", "reading", "writing", "publishing", "verifying"]),
+  phase: z.enum([
+    "queued",
+    "connecting",
+    "scanning",
+    "reading",
+    "writing",
+    "publishing",
+    "verifying",
+  ]),
   files: count,
   bytes: count,
   totalFiles: count.nullable(),
@@ -313,7 +321,7 @@ export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   uptimeSeconds: count,
   residentBytes: count,
   stgs: z.array(stgViewSchema),
-  jobs: z.looseObject({ running: count, total: count }),
+  jobs: z.looseObject({ running: count, queued: count, total: count }),
 });
 
 /** An error as the endpoint answers it (RFC 9457) with the product's code and hint. */

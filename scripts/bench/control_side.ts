@@ -51,7 +51,7 @@ function silentDaemon(): Daemon {
     uptimeSeconds: 0,
     residentBytes: 0,
     stgs: [],
-    jobs: { running: 0, total: 0 },
+    jobs: { running: 0, queued: 0, total: 0 },
   });
   return {
     role: "server",

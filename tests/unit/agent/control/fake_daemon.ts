@@ -248,7 +248,7 @@ export class FakeDaemon implements Daemon {
       uptimeSeconds: 5,
       residentBytes: 1024 * 1024,
       stgs: [STG],
-      jobs: { running: 0, total: this.#jobs.size },
+      jobs: { running: 0, queued: 0, total: this.#jobs.size },
     };
   }
 

@@ -1,0 +1,27 @@
+// What a job backs up, as a name: jobs of one source go one after the other. Pure.
+
+import { normalizeSourcePaths } from "../application/mod.ts";
+import type { JobRequest } from "../control/daemon.ts";
+
+/**
+ * The source of a request; null when it backs up nothing.
+ * @throws AgentError `usage` for paths that cannot be a source
+ */
+export function sourceOfRequest(request: JobRequest): string | null {
+  if (request.kind === "backup-database") return JSON.stringify(["database", request.database]);
+  if (request.kind !== "backup-filesystem") return null;
+  const { client, paths, exclude } = request;
+  const globs = [...new Set(exclude)].sort();
+  return JSON.stringify(["filesystem", client, normalizeSourcePaths(paths), globs]);
+}
+
+/** True when a backup by `other` is as good as one by `request`: the same source, and as full. */
+export function isCoveredBy(request: JobRequest, other: JobRequest): boolean {
+  const source = sourceOfRequest(request);
+  if (source === null || source !== sourceOfRequest(other)) return false;
+  return !isFull(request) || isFull(other);
+}
+
+function isFull(request: JobRequest): boolean {
+  return request.kind === "backup-filesystem" && request.full;
+}

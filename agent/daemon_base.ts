@@ -2,7 +2,7 @@
 // add what they listen for and which requests they accept.
 
 import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
-import type { Config } from "./config/mod.ts";
+import type { Config, ScheduleEntry } from "./config/mod.ts";
 import type { ArrayView } from "./control/array_view.ts";
 import type {
   BackupDetail,
@@ -20,8 +20,10 @@ import type {
   TraceStep,
   ValidationView,
 } from "./control/daemon.ts";
+import type { LastBackupView, ScheduleView } from "./control/schedule_view.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";
+import { Scheduler } from "./schedule/mod.ts";
 import type { StgService, StgServiceParts } from "./stg/mod.ts";
 
 export abstract class DaemonBase implements Daemon, AsyncDisposable {
@@ -34,10 +36,13 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   protected readonly stopping = new AbortController();
   readonly #name: string;
   readonly #startedMs: number;
+  readonly #entries: readonly ScheduleEntry[];
+  #scheduler: Scheduler | null = null;
 
   protected constructor(config: Config, parts: DaemonParts, stgService: StgService) {
     const { clock, random } = parts.runtime;
     this.#name = config.name;
+    this.#entries = config.schedules;
     this.#startedMs = clock.monotonicMs();
     this.parts = parts;
     this.stgService = stgService;
@@ -62,6 +67,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   status(): StatusView {
     const { clock, process } = this.parts.runtime;
     const stgs = this.stgs();
+    const clients = this.lastBackups(); // First: it may find out that the catalog is damaged.
     return {
       role: this.role,
       name: this.#name,
@@ -75,7 +81,47 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       residentBytes: process.residentBytes(),
       stgs,
       jobs: this.#jobCounts(),
+      schedules: this.schedules(),
+      clients,
     };
+  }
+
+  schedules(): ScheduleView[] {
+    return this.#scheduler?.views() ?? [];
+  }
+
+  /** How old the newest backup of each client is; a client does not know. */
+  protected lastBackups(): LastBackupView[] {
+    return [];
+  }
+
+  /**
+   * Begins to start what the configuration schedules; once, when jobs can be taken.
+   * @param path file with what was run last
+   */
+  protected startSchedules(path: string): void {
+    if (this.#entries.length === 0) return;
+    const { clock, random, files } = this.parts.runtime;
+    this.#scheduler = new Scheduler(this.#entries, {
+      clock,
+      random,
+      files,
+      path,
+      log: this.parts.log,
+      start: (request) => this.startJob(request),
+      isUnderWay: (request) => this.runner.isUnderWay(request),
+      ended: (id) => this.#ended(id),
+    }, this.stopping.signal);
+    void this.#scheduler.run();
+  }
+
+  async #ended(id: string): Promise<JobView> {
+    const job = this.runner.board.find(id);
+    const { signal } = new AbortController(); // Every job ends, also when the daemon stops.
+    for await (const { body } of job.events({ since: 0, signal })) {
+      if (body.type === "summary") break;
+    }
+    return job.view();
   }
 
   #jobCounts(): StatusView["jobs"] {
@@ -145,6 +191,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     this.stopping.abort(new AgentError("closed", "Cannot go on: the daemon is stopping"));
     await this.stopListening();
     await this.runner.stop();
+    await this.#scheduler?.close();
     await this.stgService[Symbol.asyncDispose]();
     await this.layer[Symbol.asyncDispose]();
   }

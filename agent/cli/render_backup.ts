@@ -4,6 +4,7 @@ import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { BackupDetail, BackupView, ListedEntry, StatusView } from "../control/mod.ts";
 import { type Paint, printable } from "./output.ts";
 import { paintState } from "./render_job.ts";
+import { renderLastBackups, renderSchedules } from "./render_schedules.ts";
 import { renderStg } from "./render_stg.ts";
 import { renderFields, renderTable } from "./table.ts";
 
@@ -98,7 +99,7 @@ export function renderStatus(status: StatusView, paint: Paint): string {
   const ready = status.ready
     ? paint.green("ready")
     : paint.red(`not ready: ${printable(status.reasons.join("; "))}`);
-  return renderFields([
+  const head = renderFields([
     ["name", printable(status.name)],
     ["role", status.role],
     ["version", status.version],
@@ -109,5 +110,11 @@ export function renderStatus(status: StatusView, paint: Paint): string {
       "jobs",
       `${status.jobs.running} running, ${status.jobs.queued} queued, ${status.jobs.total} known`,
     ],
-  ]) + status.stgs.map((stg) => `\n${renderStg(stg, paint)}`).join("");
+  ]);
+  const tables = [
+    renderLastBackups(status.clients, paint),
+    status.schedules.length === 0 ? "" : renderSchedules(status.schedules, paint),
+    ...status.stgs.map((stg) => renderStg(stg, paint)),
+  ];
+  return head + tables.filter((table) => table !== "").map((table) => `\n${table}`).join("");
 }

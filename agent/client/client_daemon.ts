@@ -60,6 +60,7 @@ export class ClientDaemon extends DaemonBase {
     const daemon = new ClientDaemon(config, parts, stgs);
     try {
       await daemon.#listen();
+      daemon.startSchedules(`${config.state}/${config.name}.schedules.json`);
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;

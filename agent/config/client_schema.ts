@@ -21,12 +21,15 @@ export const CLIENT_KEYS = [
   "jobs",
   "server",
   "databases",
+  "schedules",
+  "state",
   "spool",
   "compression",
   "allow_restore",
 ] as const;
 
 export const DEFAULT_SPOOL = "/var/tmp";
+export const DEFAULT_STATE = "/var/lib/agent";
 
 export const serverEntrySchema = section({
   name: nameSchema.optional(),

@@ -99,6 +99,31 @@ export interface JobsConfig {
   readonly maxQueued: number;
 }
 
+/** What a daemon starts by itself, and when. */
+export interface ScheduleEntry {
+  readonly name: string;
+  /** Five fields of cron, or a word such as "@daily". */
+  readonly cron: string;
+  /** A name of the IANA database: expressions are local times there. */
+  readonly timeZone: string;
+  /** True when a run that was missed is made up for. */
+  readonly catchUp: boolean;
+  readonly task: ScheduleTask;
+}
+
+export type ScheduleTask =
+  | {
+    readonly kind: "backup-filesystem";
+    readonly client: string;
+    readonly paths: readonly string[];
+    readonly exclude: readonly string[];
+    readonly full: boolean;
+  }
+  | { readonly kind: "backup-database"; readonly database: string }
+  | { readonly kind: "expire" }
+  /** Each run looks at the next of so many parts of the vault. */
+  | { readonly kind: "verify"; readonly data: boolean; readonly parts: number };
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -110,6 +135,7 @@ interface CommonConfig {
   readonly tls: TlsConfig | null;
   readonly stgs: readonly StgConfig[];
   readonly jobs: JobsConfig;
+  readonly schedules: readonly ScheduleEntry[];
 }
 
 export interface ServerConfig extends CommonConfig {
@@ -132,6 +158,8 @@ export interface ClientConfig extends CommonConfig {
   /** Directory for database snapshots while they are being backed up. */
   readonly spool: string;
   readonly compression: { readonly level: number };
+  /** Directory for what must survive a restart: what was run last by its schedules. */
+  readonly state: string;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
 }

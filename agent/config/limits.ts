@@ -48,6 +48,10 @@ export const MAX_RUNNING = 32;
 /** Jobs that wait for their turn: a server may ask for a backup of each of its clients at once. */
 export const DEFAULT_MAX_QUEUED = 1_000;
 export const MAX_QUEUED = 100_000;
+/** Schedules of one daemon: one for each client, and some more. */
+export const MAX_SCHEDULES = MAX_CLIENTS + 100;
+/** Paths and excludes of one schedule. */
+export const MAX_SCHEDULE_ITEMS = 1_000;
 /** zstd levels: above 19 a level needs memory that the agent does not have. */
 export const MIN_COMPRESSION_LEVEL = 1;
 export const MAX_COMPRESSION_LEVEL = 19;

@@ -12,6 +12,8 @@ export type {
   NetworkConfig,
   Retention,
   RetentionConfig,
+  ScheduleEntry,
+  ScheduleTask,
   ServerConfig,
   StgConfig,
   TlsConfig,

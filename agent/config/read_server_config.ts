@@ -2,10 +2,11 @@
 
 import type { ClientEntry, ServerConfig } from "./config.ts";
 import { checkClients, checkOwnPorts } from "./cross_check.ts";
-import { MAX_CLIENTS } from "./limits.ts";
+import { MAX_CLIENTS, MAX_SCHEDULES } from "./limits.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 import { retentionSchema } from "./retention_schema.ts";
+import { checkServerSchedules, serverSchedule, serverScheduleSchema } from "./schedule_schema.ts";
 import { clientEntrySchema, type ClientPart, SERVER_KEYS } from "./server_schema.ts";
 import { isName, pathSchema } from "./shared_schema.ts";
 import { checkPeerAddresses } from "./tls_check.ts";
@@ -17,9 +18,11 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
   const vault = reader.read(["vault"], pathSchema);
   const clients = reader.readMap(["clients"], clientEntrySchema, MAX_CLIENTS);
   const retention = reader.read(["retention"], retentionSchema.optional());
+  const schedules = reader.readMap(["schedules"], serverScheduleSchema, MAX_SCHEDULES);
   checkClients(reader, clients, shared.stgParts);
+  checkServerSchedules(reader, schedules, clients);
   checkPeerAddresses(reader, clients.parts);
-  refuseBadNames(reader, clients.parts);
+  refuseBadNames(reader, [...clients.parts, ...schedules.parts]);
   const { name, network, control } = shared;
   if (network !== undefined) {
     const own = { listen: network.listen, port: network.port, count: 1 } as const;
@@ -41,6 +44,7 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
     jobs: shared.jobs,
     vault: resolveBeside(file, vault),
     clients: clients.parts.map(clientEntry),
+    schedules: schedules.parts.map(serverSchedule),
     retention: {
       general: retention ?? null,
       clients: clients.parts.flatMap(({ key, value }) =>

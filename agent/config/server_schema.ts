@@ -31,6 +31,7 @@ export const SERVER_KEYS = [
   "vault",
   "clients",
   "retention",
+  "schedules",
 ] as const;
 
 /** A duration or a count, told apart by the unit: `30d`, or 7 for every seventh backup. */

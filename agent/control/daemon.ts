@@ -5,6 +5,7 @@
 // free keys are the JSON of the contract: they go out as they are.
 
 import type { ArrayView } from "./array_view.ts";
+import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
@@ -322,6 +323,9 @@ export interface StatusView {
   readonly residentBytes: number;
   readonly stgs: readonly StgView[];
   readonly jobs: { readonly running: number; readonly queued: number; readonly total: number };
+  readonly schedules: readonly ScheduleView[];
+  /** Of a server: how old the newest backup of each client and database is. */
+  readonly clients: readonly LastBackupView[];
 }
 
 /** One channel to a client, as it was found by setting it up. */
@@ -364,6 +368,8 @@ export interface Daemon {
   trace(id: string): readonly TraceStep[];
   /** Events after `since`, then live ones, ending after the Summary. */
   events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent>;
+  /** What the configuration schedules. */
+  schedules(): readonly ScheduleView[];
   stgs(): readonly StgView[];
   /** The emulated arrays that its groups lie on and that are attached now. */
   arrays(): readonly ArrayView[];

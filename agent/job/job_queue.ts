@@ -15,7 +15,7 @@ export class JobQueue {
   readonly #limits: JobsConfig;
   #waiting: readonly QueuedJob[] = [];
   /** By job, until what it was lent is given back. */
-  readonly #running = new Map<string, RunningTurn>();
+  readonly #running = new Map<string, RunningTurn & { readonly job: Job }>();
 
   constructor(limits: JobsConfig) {
     this.#limits = limits;
@@ -27,6 +27,12 @@ export class JobQueue {
 
   has(job: Job): boolean {
     return this.#waiting.some((waiting) => waiting.job === job);
+  }
+
+  /** The jobs of a source that wait or run. */
+  jobsOf(source: string): readonly Job[] {
+    return [...this.#running.values(), ...this.#waiting]
+      .filter((turn) => turn.source === source).map(({ job }) => job);
   }
 
   /** @throws AgentError `busy` when a job of this source has to wait and too many do */
@@ -55,7 +61,8 @@ export class JobQueue {
     const next = this.#next(this.#waiting);
     if (next === null) return null;
     this.withdraw(next.job);
-    this.#running.set(next.job.start.id, { source: next.source, own: true });
+    const { job, source } = next;
+    this.#running.set(job.start.id, { job, source, own: true });
     return next;
   }
 
@@ -83,7 +90,7 @@ export class JobQueue {
 
   /** A job that cannot wait runs until it leaves. */
   addPeer(job: Job): void {
-    this.#running.set(job.start.id, { source: null, own: false });
+    this.#running.set(job.start.id, { job, source: null, own: false });
   }
 
   /** The job has given back what it was lent. Idempotent. */

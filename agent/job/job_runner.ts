@@ -18,6 +18,7 @@ import type { JobKind, JobRequest, Progress } from "../control/daemon.ts";
 import { Job, type JobEnd } from "./job.ts";
 import { JobBoard } from "./job_board.ts";
 import { JobQueue, type QueuedJob } from "./job_queue.ts";
+import { isAsFull, sourceOfRequest } from "./job_source.ts";
 import { JobThread } from "./job_thread.ts";
 import { PEER_JOBS_MAX } from "./limits.ts";
 import type { WorkerTask } from "./worker_protocol.ts";
@@ -119,6 +120,15 @@ export class JobRunner {
     this.#threads.set(id, thread);
     this.#giveBack(id, thread.ended.then(onEnded));
     return thread;
+  }
+
+  /** True while a backup of the same source that is as full waits or runs. */
+  isUnderWay(request: JobRequest): boolean {
+    const source = sourceOfRequest(request);
+    return source !== null &&
+      this.#queue.jobsOf(source).some(({ start }) =>
+        start.request !== null && isAsFull(start.request, request)
+      );
   }
 
   /** Cancels the job with this id or unique prefix; one that waits ends at once. */

@@ -15,11 +15,9 @@ export function sourceOfRequest(request: JobRequest): string | null {
   return JSON.stringify(["filesystem", client, normalizeSourcePaths(paths), globs]);
 }
 
-/** True when a backup by `other` is as good as one by `request`: the same source, and as full. */
-export function isCoveredBy(request: JobRequest, other: JobRequest): boolean {
-  const source = sourceOfRequest(request);
-  if (source === null || source !== sourceOfRequest(other)) return false;
-  return !isFull(request) || isFull(other);
+/** Of two backups of one source: is what `other` asks for as good as `request`? */
+export function isAsFull(other: JobRequest, request: JobRequest): boolean {
+  return isFull(other) || !isFull(request);
 }
 
 function isFull(request: JobRequest): boolean {

@@ -3,7 +3,7 @@
 export { finishLink } from "./finish_link.ts";
 export { Job } from "./job.ts";
 export { JobRunner } from "./job_runner.ts";
-export { isCoveredBy, sourceOfRequest } from "./job_source.ts";
+export { sourceOfRequest } from "./job_source.ts";
 export { JobThread } from "./job_thread.ts";
 export {
   CLOSE_GRACE_MS,

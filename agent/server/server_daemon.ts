@@ -25,6 +25,7 @@ import type {
   ListedEntry,
   ValidationView,
 } from "../control/daemon.ts";
+import type { LastBackupView } from "../control/schedule_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import {
@@ -35,7 +36,9 @@ import {
 } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
+import { unknownClient, wrongKind } from "./refusals.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
 
@@ -70,6 +73,7 @@ export class ServerDaemon extends DaemonBase {
       const daemon = new ServerDaemon(config, parts, { vault, stgs });
       try {
         await daemon.#listen();
+        daemon.startSchedules(`${config.vault}/schedules.json`);
       } catch (error) {
         await daemon[Symbol.asyncDispose]();
         throw error;
@@ -98,6 +102,17 @@ export class ServerDaemon extends DaemonBase {
       `Cannot start "${request.kind}" here: databases are backed up and restored by their client`,
       { hint: "Run the command on the database's host, against the client's daemon." },
     );
+  }
+
+  protected override lastBackups(): LastBackupView[] {
+    const clients = this.#config.clients.map(({ name }) => name);
+    const nowMs = this.parts.runtime.clock.wallMs();
+    try {
+      return lastBackupViews(this.#vault.lastBackups(), { clients, nowMs });
+    } catch (error) {
+      if (error instanceof AgentError) return []; // The vault's trouble says why.
+      throw error;
+    }
   }
 
   override backups(): readonly BackupView[] {
@@ -356,12 +371,7 @@ export class ServerDaemon extends DaemonBase {
   #client(name: string): ClientEntry {
     const client = this.#config.clients.find((client) => client.name === name);
     if (client !== undefined) return client;
-    const known = this.#config.clients.map((client) => client.name).join(", ");
-    throw new AgentError(
-      "not_found",
-      `Cannot find client "${name}": the configuration has ${known || "no clients"}`,
-      { hint: "Add it under `clients:` in the server's configuration." },
-    );
+    throw unknownClient(name, this.#config.clients);
   }
 }
 
@@ -371,16 +381,4 @@ function toView(backup: BackupView): BackupView {
   const { files, bytes, channels, fallback } = backup;
   const kept = { client, kind, database, time, level, status, pinned };
   return { backup: backup.backup, ...kept, files, bytes, channels, fallback };
-}
-
-function wrongKind(backup: BackupView): AgentError {
-  return new AgentError(
-    "usage",
-    `Cannot restore "${backup.backup}" as files: it holds database "${backup.database}" of ` +
-      `"${backup.client}"`,
-    {
-      hint: `Run on "${backup.client}" \`agent restore ${backup.backup} --database ` +
-        `${backup.database}\`.`,
-    },
-  );
 }

@@ -52,6 +52,8 @@ function silentDaemon(): Daemon {
     residentBytes: 0,
     stgs: [],
     jobs: { running: 0, queued: 0, total: 0 },
+    schedules: [],
+    clients: [],
   });
   return {
     role: "server",
@@ -62,6 +64,7 @@ function silentDaemon(): Daemon {
     cancelJob: never,
     trace: never,
     events: never,
+    schedules: () => [],
     stgs: () => [],
     arrays: () => [],
     validate: never,

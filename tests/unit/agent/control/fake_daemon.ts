@@ -15,6 +15,7 @@ import type {
   JobView,
   ListedEntry,
   Role,
+  ScheduleView,
   StatusView,
   StgView,
   Summary,
@@ -22,6 +23,7 @@ import type {
   ValidationView,
 } from "../../../../agent/control/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
+import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
 
 export const CHANNELS = { network: { bytes: 100 }, storage: { bytes: 9900 } };
 
@@ -232,7 +234,6 @@ export class FakeDaemon implements Daemon {
 
   /** What the next validation finds. */
   validation: ValidationView = VALIDATION;
-
   validate(client: string): Promise<ValidationView> {
     if (client === this.validation.client) return Promise.resolve(this.validation);
     return Promise.reject(new AgentError("not_found", `Cannot find client "${client}"`));
@@ -249,6 +250,8 @@ export class FakeDaemon implements Daemon {
       residentBytes: 1024 * 1024,
       stgs: [STG],
       jobs: { running: 0, queued: 0, total: this.#jobs.size },
+      schedules: this.schedules(),
+      clients: LAST_BACKUPS,
     };
   }
 
@@ -335,6 +338,8 @@ export class FakeDaemon implements Daemon {
       if (event.body.type === "summary") return;
     }
   }
+
+  schedules = (): readonly ScheduleView[] => [SCHEDULE];
 
   stgs(): readonly StgView[] {
     return [STG];

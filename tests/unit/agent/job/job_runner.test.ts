@@ -2,7 +2,13 @@
 // when the worker ends, crashes, cannot start, or is told to stop while it publishes.
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import { type FromWorker, JobRunner, type ToWorker } from "../../../../agent/job/mod.ts";
+import {
+  type FromWorker,
+  type Job,
+  JobRunner,
+  sourceOfRequest,
+  type ToWorker,
+} from "../../../../agent/job/mod.ts";
 import type { ServerVerifyTask } from "../../../../agent/job/mod.ts";
 import { CANCEL_GRACE_MS } from "../../../../agent/job/limits.ts";
 import { AgentError } from "../../../../transport/ground/mod.ts";
@@ -237,6 +243,27 @@ describe("JobRunner", () => {
       await settle();
       expect([begun.join(""), states()]).toEqual(["abd", "ok connecting failed connecting"]);
       expect(runner.board.find("c").view().error?.code).toBe("damaged");
+    });
+
+    test("isUnderWay() while a backup of the source that is as full waits or runs", async () => {
+      const request = (full: boolean, path = "/srv") =>
+        ({ kind: "backup-filesystem", client: "w", paths: [path], full, exclude: [] }) as const;
+      const source = sourceOfRequest(request(false));
+      const begin = (job: Job) => void runner.run(job, TASK, giveBack);
+      const start = { ...REQUEST, id: null };
+      const answers = () => [false, true].map((full) => runner.isUnderWay(request(full)));
+      expect(answers()).toEqual([false, false]);
+      runner.submit({ ...start, request: request(false) }, { source, begin });
+      expect(answers()).toEqual([true, false]);
+      runner.submit({ ...start, request: request(true) }, { source, begin });
+      expect([runner.queuedCount, answers()]).toEqual([1, [true, true]]);
+      expect(runner.isUnderWay(request(false, "/etc"))).toBe(false);
+      expect(runner.isUnderWay({ kind: "expire", dryRun: false })).toBe(false);
+      for (const turn of [0, 1]) {
+        threads[turn]?.say(END);
+        await settle();
+      }
+      expect(answers()).toEqual([false, false]);
     });
 
     test("jobs of peers take no turn, and have a limit of their own", async () => {

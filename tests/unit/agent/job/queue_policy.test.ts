@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { isCoveredBy, sourceOfRequest } from "../../../../agent/job/mod.ts";
+import { sourceOfRequest } from "../../../../agent/job/mod.ts";
 import { nextTurn, type RunningTurn } from "../../../../agent/job/queue_policy.ts";
 import type { JobRequest } from "../../../../agent/control/daemon.ts";
 import { failure } from "../../transport/connect/failure.ts";
@@ -103,14 +103,5 @@ describe("sourceOfRequest()", () => {
 
   test("throws usage for paths that no backup can be of", async () => {
     expect((await failure(() => sourceOfRequest(backup({ paths: ["srv"] })))).code).toBe("usage");
-  });
-
-  test("isCoveredBy(): a full backup is not covered by an incremental one", () => {
-    const full = backup({ full: true });
-    expect([isCoveredBy(backup(), same), isCoveredBy(backup(), full)]).toEqual([true, true]);
-    expect([isCoveredBy(full, same), isCoveredBy(full, full)]).toEqual([false, true]);
-    expect(isCoveredBy(backup(), backup({ paths: ["/srv"] }))).toBe(false);
-    expect(isCoveredBy({ kind: "expire", dryRun: false }, { kind: "expire", dryRun: false }))
-      .toBe(false);
   });
 });

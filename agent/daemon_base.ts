@@ -2,6 +2,7 @@
 // add what they listen for and which requests they accept.
 
 import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
+import type { Config, ScheduleEntry } from "./config/mod.ts";
 import type { ArrayView } from "./control/array_view.ts";
 import type {
   BackupDetail,
@@ -19,8 +20,10 @@ import type {
   TraceStep,
   ValidationView,
 } from "./control/daemon.ts";
+import type { LastBackupView, ScheduleView } from "./control/schedule_view.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";
+import { Scheduler } from "./schedule/mod.ts";
 import type { StgService, StgServiceParts } from "./stg/mod.ts";
 
 export abstract class DaemonBase implements Daemon, AsyncDisposable {
@@ -33,17 +36,21 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   protected readonly stopping = new AbortController();
   readonly #name: string;
   readonly #startedMs: number;
+  readonly #entries: readonly ScheduleEntry[];
+  #scheduler: Scheduler | null = null;
 
-  protected constructor(name: string, parts: DaemonParts, stgService: StgService) {
+  protected constructor(config: Config, parts: DaemonParts, stgService: StgService) {
     const { clock, random } = parts.runtime;
-    this.#name = name;
+    this.#name = config.name;
+    this.#entries = config.schedules;
     this.#startedMs = clock.monotonicMs();
     this.parts = parts;
     this.stgService = stgService;
     this.layer = new ConnectLayer({ network: parts.network, storage: null });
     const { startThread, onAssertion } = parts;
     const onTrouble = (message: string) => parts.log("warning", message);
-    this.runner = new JobRunner({ clock, random, startThread, onAssertion, onTrouble });
+    const limits = config.jobs;
+    this.runner = new JobRunner({ limits, clock, random, startThread, onAssertion, onTrouble });
     stgService.onLost((name, error) => {
       parts.log("error", `stg "${name}" is lost: ${error.message}`);
       this.runner.lose(name, toErrorRecord(error));
@@ -60,6 +67,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   status(): StatusView {
     const { clock, process } = this.parts.runtime;
     const stgs = this.stgs();
+    const clients = this.lastBackups(); // First: it may find out that the catalog is damaged.
     return {
       role: this.role,
       name: this.#name,
@@ -72,8 +80,54 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       uptimeSeconds: Math.round((clock.monotonicMs() - this.#startedMs) / 1000),
       residentBytes: process.residentBytes(),
       stgs,
-      jobs: { running: this.runner.board.running().length, total: this.runner.board.all().length },
+      jobs: this.#jobCounts(),
+      schedules: this.schedules(),
+      clients,
     };
+  }
+
+  schedules(): ScheduleView[] {
+    return this.#scheduler?.views() ?? [];
+  }
+
+  /** How old the newest backup of each client is; a client does not know. */
+  protected lastBackups(): LastBackupView[] {
+    return [];
+  }
+
+  /**
+   * Begins to start what the configuration schedules; once, when jobs can be taken.
+   * @param path file with what was run last
+   */
+  protected startSchedules(path: string): void {
+    if (this.#entries.length === 0) return;
+    const { clock, random, files } = this.parts.runtime;
+    this.#scheduler = new Scheduler(this.#entries, {
+      clock,
+      random,
+      files,
+      path,
+      log: this.parts.log,
+      start: (request) => this.startJob(request),
+      isUnderWay: (request) => this.runner.isUnderWay(request),
+      ended: (id) => this.#ended(id),
+    }, this.stopping.signal);
+    void this.#scheduler.run();
+  }
+
+  async #ended(id: string): Promise<JobView> {
+    const job = this.runner.board.find(id);
+    const { signal } = new AbortController(); // Every job ends, also when the daemon stops.
+    for await (const { body } of job.events({ since: 0, signal })) {
+      if (body.type === "summary") break;
+    }
+    return job.view();
+  }
+
+  #jobCounts(): StatusView["jobs"] {
+    const { board, queuedCount } = this.runner;
+    const running = board.unended().length - queuedCount;
+    return { running, queued: queuedCount, total: board.all().length };
   }
 
   jobs(): JobView[] {
@@ -137,6 +191,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     this.stopping.abort(new AgentError("closed", "Cannot go on: the daemon is stopping"));
     await this.stopListening();
     await this.runner.stop();
+    await this.#scheduler?.close();
     await this.stgService[Symbol.asyncDispose]();
     await this.layer[Symbol.asyncDispose]();
   }

@@ -52,6 +52,13 @@ export interface Version {
   readonly end: number | null;
 }
 
+/** When the newest backups of something were begun, ms since 1970. */
+export interface LastBackup extends Pick<SourceName, "client" | "kind" | "database"> {
+  readonly newestMs: number;
+  /** Of those that are complete; null when none is. */
+  readonly completeMs: number | null;
+}
+
 /** Names a source: what makes backups build on one another. */
 export interface SourceName extends SourceSelection {
   readonly client: string;
@@ -64,6 +71,10 @@ const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude, s
     s.one_file_system, s.exclude_larger_than, s.ignore_file, p.backup AS parent_backup
   FROM backups b JOIN sources s ON s.id = b.source LEFT JOIN backups p ON p.number = b.parent
   ORDER BY b.number`;
+const LAST_BACKUPS = `SELECT s.client, s.kind, s.database, MAX(b.started_ms) AS newest,
+    MAX(CASE WHEN b.status = 'ok' THEN b.started_ms END) AS complete
+  FROM backups b JOIN sources s ON s.id = b.source WHERE b.expired = 0
+  GROUP BY s.client, s.kind, s.database ORDER BY s.client, s.kind, s.database`;
 /** The range of all directories' keys. */
 const EVERYTHING = { first: new Uint8Array(0), end: Uint8Array.of(1) } as const;
 const EVERYWHERE = [EVERYTHING.first, EVERYTHING.end] as const;
@@ -94,6 +105,11 @@ export class Catalog {
   /** The same with the expired ones whose rows are still there. */
   withExpired(): CatalogBackup[] {
     return this.#run("read", () => this.#database.prepare(BACKUPS).all().map(toBackup));
+  }
+
+  /** The newest backup of each client's files and of each database, and the newest complete one. */
+  lastBackups(): LastBackup[] {
+    return this.#run("read", () => this.#database.prepare(LAST_BACKUPS).all().map(toLastBackup));
   }
 
   /**
@@ -336,6 +352,16 @@ function toBackup(columns: Columns): CatalogBackup {
     parent: nullableText(columns, "parent_backup"),
     pinned: numberOf(columns, "pinned") === 1,
     expired: numberOf(columns, "expired") === 1,
+  };
+}
+
+function toLastBackup(columns: Columns): LastBackup {
+  return {
+    client: textOf(columns, "client"),
+    kind: readKind(textOf(columns, "kind")),
+    database: nullableText(columns, "database"),
+    newestMs: numberOf(columns, "newest"),
+    completeMs: columns["complete"] === null ? null : numberOf(columns, "complete"),
   };
 }
 

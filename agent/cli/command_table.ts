@@ -25,6 +25,7 @@ import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
 import { expire, pin } from "./commands/retention.ts";
 import { role } from "./commands/role.ts";
+import { schedules } from "./commands/schedules.ts";
 import { stgFormat, stgStatus } from "./commands/stg.ts";
 import { stgBench } from "./commands/stg_bench.ts";
 import { validate } from "./commands/validate.ts";
@@ -61,6 +62,7 @@ export const COMMANDS: readonly Command[] = [
   expire,
   catalogRebuild,
   status,
+  schedules,
   jobs,
   job,
   cancel,

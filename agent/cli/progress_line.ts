@@ -51,6 +51,7 @@ export function progressText(progress: Progress): string {
 }
 
 function numbers(progress: Progress): string {
+  if (progress.phase === "queued") return "waits for its turn";
   const left = remainingSeconds(progress);
   const parts = [
     count(progress.files, "file"),

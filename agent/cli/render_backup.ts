@@ -5,6 +5,7 @@ import type { BackupDetail, BackupView, ListedEntry, StatusView } from "../contr
 import type { SourceSelection } from "../source_selection.ts";
 import { type Paint, printable } from "./output.ts";
 import { paintState } from "./render_job.ts";
+import { renderLastBackups, renderSchedules } from "./render_schedules.ts";
 import { renderStg } from "./render_stg.ts";
 import { renderFields, renderTable } from "./table.ts";
 
@@ -112,13 +113,22 @@ export function renderStatus(status: StatusView, paint: Paint): string {
   const ready = status.ready
     ? paint.green("ready")
     : paint.red(`not ready: ${printable(status.reasons.join("; "))}`);
-  return renderFields([
+  const head = renderFields([
     ["name", printable(status.name)],
     ["role", status.role],
     ["version", status.version],
     ["state", ready],
     ["up", formatSeconds(status.uptimeSeconds)],
     ["memory", formatSize(status.residentBytes)],
-    ["jobs", `${status.jobs.running} running, ${status.jobs.total} known`],
-  ]) + status.stgs.map((stg) => `\n${renderStg(stg, paint)}`).join("");
+    [
+      "jobs",
+      `${status.jobs.running} running, ${status.jobs.queued} queued, ${status.jobs.total} known`,
+    ],
+  ]);
+  const tables = [
+    renderLastBackups(status.clients, paint),
+    status.schedules.length === 0 ? "" : renderSchedules(status.schedules, paint),
+    ...status.stgs.map((stg) => renderStg(stg, paint)),
+  ];
+  return head + tables.filter((table) => table !== "").map((table) => `\n${table}`).join("");
 }

@@ -11,6 +11,7 @@ const STATE_COLOURS: Readonly<Record<string, "green" | "yellow" | "red" | "cyan"
   up: "green",
   incomplete: "yellow",
   cancelled: "yellow",
+  interrupted: "yellow",
   failed: "red",
   down: "red",
   running: "cyan",

@@ -22,7 +22,14 @@ import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
-import type { ClientDatabaseTask, JobThread, StgAccess } from "../job/mod.ts";
+import {
+  type ClientDatabaseTask,
+  type Job,
+  type JobThread,
+  PEER_JOBS_MAX,
+  sourceOfRequest,
+  type StgAccess,
+} from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { requireRestoreAllowed } from "./receive_restore.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
@@ -37,7 +44,7 @@ export class ClientDaemon extends DaemonBase {
   readonly #ports: ListeningPort[] = [];
 
   private constructor(config: ClientConfig, parts: DaemonParts, stgs: StgService) {
-    super(config.name, parts, stgs);
+    super(config, parts, stgs);
     this.#config = config;
     this.#setups = new SetupRoom(parts.runtime.clock, (setup) => {
       this.layer.abort(setup.descriptor, "its job did not come");
@@ -53,6 +60,7 @@ export class ClientDaemon extends DaemonBase {
     const daemon = new ClientDaemon(config, parts, stgs);
     try {
       await daemon.#listen();
+      daemon.startSchedules(`${config.state}/${config.name}.schedules.json`);
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
@@ -90,7 +98,10 @@ export class ClientDaemon extends DaemonBase {
       name: this.#config.name,
       connections: this.#config.server.connections,
       signal: this.stopping.signal,
-      admit: (hello, peerName) => this.#rejoins.admit(hello, peerName),
+      admit: (hello, peerName) => {
+        if (hello.connection > 1) this.#rejoins.admit(hello, peerName);
+        else this.runner.requirePeerRoom(PEER_JOBS_MAX);
+      },
       onSession: (session) => this.#enterFilesystem(session),
     });
     const common = {
@@ -191,28 +202,25 @@ export class ClientDaemon extends DaemonBase {
   ): JobView {
     const database = this.#database(name);
     const { server, network, spool, compression, hooks } = this.#config;
-    const job = this.runner.create({
-      id: null,
-      kind: request.kind,
-      client: this.#config.name,
-      request,
-    });
-    const stgs = this.stgService.lendAll();
-    const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
-    this.runner.run(job, {
-      kind: "client-database",
-      identity: this.#identity(job.start.id, token),
-      steps: [],
-      stgs,
-      compressionLevel: compression.level,
-      hooks,
-      server: { family: "AF_INET", address: server.address, port: server.port },
-      listen: { family: "AF_INET", address: network.listen, port: 0 },
-      spool,
-      database,
-      action,
-    }, () => this.#releaseAll(stgs));
-    return job.view();
+    const start = { id: null, kind: request.kind, client: this.#config.name, request };
+    const begin = (job: Job) => {
+      const stgs = this.stgService.lendAll();
+      const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
+      this.runner.run(job, {
+        kind: "client-database",
+        identity: this.#identity(job.start.id, token),
+        steps: [],
+        stgs,
+        compressionLevel: compression.level,
+        hooks,
+        server: { family: "AF_INET", address: server.address, port: server.port },
+        listen: { family: "AF_INET", address: network.listen, port: 0 },
+        spool,
+        database,
+        action,
+      }, () => this.#releaseAll(stgs));
+    };
+    return this.runner.submit(start, { source: sourceOfRequest(request), begin }).view();
   }
 
   async #releaseAll(stgs: Readonly<Record<string, StgAccess>>): Promise<void> {

@@ -19,8 +19,11 @@ export const CLIENT_KEYS = [
   "control_token",
   "tls",
   "stgs",
+  "jobs",
   "server",
   "databases",
+  "schedules",
+  "state",
   "spool",
   "compression",
   "hooks",
@@ -28,6 +31,7 @@ export const CLIENT_KEYS = [
 ] as const;
 
 export const DEFAULT_SPOOL = "/var/tmp";
+export const DEFAULT_STATE = "/var/lib/agent";
 
 export const serverEntrySchema = section({
   name: nameSchema.optional(),

@@ -111,6 +111,36 @@ export interface HooksConfig {
   readonly post: HookConfig | null;
 }
 
+/** How many of its jobs a daemon runs at once, and how many more may wait for their turn. */
+export interface JobsConfig {
+  readonly maxRunning: number;
+  readonly maxQueued: number;
+}
+
+/** What a daemon starts by itself, and when. */
+export interface ScheduleEntry {
+  readonly name: string;
+  /** Five fields of cron, or a word such as "@daily". */
+  readonly cron: string;
+  /** A name of the IANA database: expressions are local times there. */
+  readonly timeZone: string;
+  /** True when a run that was missed is made up for. */
+  readonly catchUp: boolean;
+  readonly task: ScheduleTask;
+}
+
+export type ScheduleTask =
+  | {
+    readonly kind: "backup-filesystem";
+    readonly client: string;
+    readonly paths: readonly string[];
+    readonly full: boolean;
+  } & SourceSelection
+  | { readonly kind: "backup-database"; readonly database: string }
+  | { readonly kind: "expire" }
+  /** Each run looks at the next of so many parts of the vault. */
+  | { readonly kind: "verify"; readonly data: boolean; readonly parts: number };
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -121,6 +151,8 @@ interface CommonConfig {
   readonly controlToken: string | null;
   readonly tls: TlsConfig | null;
   readonly stgs: readonly StgConfig[];
+  readonly jobs: JobsConfig;
+  readonly schedules: readonly ScheduleEntry[];
 }
 
 export interface ServerConfig extends CommonConfig {
@@ -144,6 +176,8 @@ export interface ClientConfig extends CommonConfig {
   readonly spool: string;
   readonly compression: { readonly level: number };
   readonly hooks: HooksConfig;
+  /** Directory for what must survive a restart: what was run last by its schedules. */
+  readonly state: string;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
 }

@@ -50,6 +50,16 @@ export const MIN_HEARTBEAT_MS = 100;
 export const MAX_DEAD_TIME_MS = 600_000;
 /** A host is declared dead only after it missed this many heartbeats. */
 export const MIN_HEARTBEATS_PER_DEAD_TIME = 3;
+/** Jobs that a daemon starts at once: each has a worker thread of some 50 MiB. */
+export const DEFAULT_MAX_RUNNING = 8;
+export const MAX_RUNNING = 32;
+/** Jobs that wait for their turn: a server may ask for a backup of each of its clients at once. */
+export const DEFAULT_MAX_QUEUED = 1_000;
+export const MAX_QUEUED = 100_000;
+/** Schedules of one daemon: one for each client, and some more. */
+export const MAX_SCHEDULES = MAX_CLIENTS + 100;
+/** Paths and excludes of one schedule. */
+export const MAX_SCHEDULE_ITEMS = 1_000;
 /** zstd levels: above 19 a level needs memory that the agent does not have. */
 export const MIN_COMPRESSION_LEVEL = 1;
 export const MAX_COMPRESSION_LEVEL = 19;

@@ -7,6 +7,7 @@ import {
   databaseEntrySchema,
   type DatabasePart,
   DEFAULT_SPOOL,
+  DEFAULT_STATE,
   type HooksPart,
   hooksSchema,
   serverEntrySchema,
@@ -14,9 +15,10 @@ import {
 import type { ClientConfig, DatabaseEntry, HookConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
 import { checkPeerAddresses, checkServerName } from "./tls_check.ts";
-import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES } from "./limits.ts";
+import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES, MAX_SCHEDULES } from "./limits.ts";
 import { refuseBadNames } from "./read_server_config.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
+import { checkClientSchedules, clientSchedule, clientScheduleSchema } from "./schedule_schema.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 import { pathSchema } from "./shared_schema.ts";
 
@@ -33,7 +35,10 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   );
   const hooks = reader.read(["hooks"], hooksSchema.default({}));
   const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
-  refuseBadNames(reader, databases.parts);
+  const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
+  const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
+  checkClientSchedules(reader, schedules, databases);
+  refuseBadNames(reader, [...databases.parts, ...schedules.parts]);
   const { name, network, control } = shared;
   if (network !== undefined && server !== undefined) {
     const own = { listen: network.listen, port: network.port, count: 2 } as const;
@@ -48,7 +53,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
-  if (allowRestore === undefined || hooks === undefined) return undefined;
+  if (allowRestore === undefined || hooks === undefined || state === undefined) return undefined;
   return {
     role: "client",
     file,
@@ -58,9 +63,12 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     controlToken: shared.controlToken,
     tls: shared.tls,
     stgs: shared.stgs,
+    jobs: shared.jobs,
     server: { ...server, name: server.name ?? null },
     databases: databases.parts.map((part) => databaseEntry(part, file)),
+    schedules: schedules.parts.map(clientSchedule),
     spool: resolveBeside(file, spool),
+    state: resolveBeside(file, state),
     compression,
     hooks: { pre: hookOf(hooks.pre, file), post: hookOf(hooks.post, file) },
     allowRestore,

@@ -2,10 +2,12 @@
 
 import type { ClientEntry, ServerConfig } from "./config.ts";
 import { checkClients, checkOwnPorts } from "./cross_check.ts";
-import { MAX_CLIENTS } from "./limits.ts";
+import { MAX_CLIENTS, MAX_SCHEDULES } from "./limits.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 import { retentionSchema } from "./retention_schema.ts";
+import { checkServerSchedules, serverSchedule, serverScheduleSchema } from "./schedule_schema.ts";
+import { readSelection } from "./selection_schema.ts";
 import { clientEntrySchema, type ClientPart, SERVER_KEYS } from "./server_schema.ts";
 import { isName, pathSchema } from "./shared_schema.ts";
 import { checkPeerAddresses } from "./tls_check.ts";
@@ -17,9 +19,11 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
   const vault = reader.read(["vault"], pathSchema);
   const clients = reader.readMap(["clients"], clientEntrySchema, MAX_CLIENTS);
   const retention = reader.read(["retention"], retentionSchema.optional());
+  const schedules = reader.readMap(["schedules"], serverScheduleSchema, MAX_SCHEDULES);
   checkClients(reader, clients, shared.stgParts);
+  checkServerSchedules(reader, schedules, clients);
   checkPeerAddresses(reader, clients.parts);
-  refuseBadNames(reader, clients.parts);
+  refuseBadNames(reader, [...clients.parts, ...schedules.parts]);
   const { name, network, control } = shared;
   if (network !== undefined) {
     const own = { listen: network.listen, port: network.port, count: 1 } as const;
@@ -38,8 +42,10 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
     controlToken: shared.controlToken,
     tls: shared.tls,
     stgs: shared.stgs,
+    jobs: shared.jobs,
     vault: resolveBeside(file, vault),
     clients: clients.parts.map(clientEntry),
+    schedules: schedules.parts.map(serverSchedule),
     retention: {
       general: retention ?? null,
       clients: clients.parts.flatMap(({ key, value }) =>
@@ -71,13 +77,7 @@ function clientEntry({ key, value }: ReadPart<ClientPart>): ClientEntry {
     channel: value.channel,
     waitMs: value.wait,
     connections: value.connections,
-    selection: {
-      exclude: value.exclude,
-      excludeCaches: value.exclude_caches,
-      oneFileSystem: value.one_file_system,
-      excludeLargerThan: value.exclude_larger_than,
-      ignoreFile: value.ignore_file,
-    },
+    selection: readSelection(value),
     fullEvery: value.full_every ?? null,
   };
 }

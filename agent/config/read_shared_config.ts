@@ -1,12 +1,13 @@
 // Reads the keys that both roles have, checks them together, and makes paths absolute. Pure.
 
 import { posix } from "node:path";
-import type { ControlAddress, NetworkConfig, StgConfig, TlsConfig } from "./config.ts";
+import type { ControlAddress, JobsConfig, NetworkConfig, StgConfig, TlsConfig } from "./config.ts";
 import { checkControl, checkNetwork, checkStgs } from "./cross_check.ts";
 import { MAX_SOCKET_PATH_BYTES, MAX_STGS } from "./limits.ts";
 import type { ReadParts, SectionReader } from "./section_reader.ts";
 import {
   controlSchema,
+  jobsSchema,
   nameSchema,
   networkSchema,
   pathSchema,
@@ -23,6 +24,7 @@ export interface SharedParts {
   readonly tls: TlsConfig | null;
   readonly stgParts: ReadParts<StgPart>;
   readonly stgs: readonly StgConfig[];
+  readonly jobs: JobsConfig;
 }
 
 /** @param portCount ports from the WKP on that this role listens on */
@@ -41,6 +43,7 @@ export function readSharedConfig(
   checkNetwork(reader, { network, control, portCount });
   checkControl(reader, { control, tokenGiven: reader.has("control_token") });
   checkStgs(reader, stgParts);
+  const jobs = reader.read(["jobs"], jobsSchema);
   return {
     name,
     network,
@@ -51,6 +54,8 @@ export function readSharedConfig(
       : { ca: absolute(tls.ca), cert: absolute(tls.cert), key: absolute(tls.key) },
     stgParts,
     stgs: stgParts.parts.map(({ value }) => absoluteStg(value, absolute)),
+    // Without a good one there is no configuration.
+    jobs: { maxRunning: jobs?.max_running ?? 0, maxQueued: jobs?.max_queued ?? 0 },
   };
 }
 

@@ -130,6 +130,11 @@ export const stgSchema = section({
     .default(limits.DEFAULT_DEAD_TIME_MS),
 });
 
+export const jobsSchema = section({
+  max_running: z.int().min(1).max(limits.MAX_RUNNING).default(limits.DEFAULT_MAX_RUNNING),
+  max_queued: z.int().min(0).max(limits.MAX_QUEUED).default(limits.DEFAULT_MAX_QUEUED),
+}).prefault({});
+
 export const connectionsSchema = z.literal([1, 2]).default(2);
 
 export type NetworkPart = z.output<typeof networkSchema>;

@@ -27,7 +27,7 @@ import {
 import * as views from "./view_schema.ts";
 
 export interface ControlAppOptions {
-  readonly clock: Pick<Clock, "sleep" | "wallMs">;
+  readonly clock: Pick<Clock, "sleep">;
   /** Null on a Unix socket, where the file's mode is the access control. */
   readonly access: TcpAccess | null;
   /** Told about what is no operating error: our own bugs, which end the process. */
@@ -43,7 +43,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   );
   if (options.access !== null) app.use(guardAccess(options.access));
   app.use(limitBody(MAX_REQUEST_BYTES, tooLarge));
-  addProbes(app, daemon, options);
+  addProbes(app, daemon);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
   addSearches(app, daemon);
@@ -60,8 +60,8 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   return app;
 }
 
-function addProbes(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
-  const metrics = new DaemonMetrics(daemon, options.clock);
+function addProbes(app: Hono, daemon: Daemon): void {
+  const metrics = new DaemonMetrics(daemon);
   app.get(
     "/healthz",
     describeRoute({ summary: "The process answers" }),
@@ -147,6 +147,11 @@ function addReadings(app: Hono, daemon: Daemon): void {
     "/v1/status",
     answers("The daemon", views.statusViewSchema),
     (context) => context.json(daemon.status()),
+  );
+  app.get(
+    "/v1/schedules",
+    answers("What its configuration schedules", z.array(views.scheduleViewSchema)),
+    (context) => context.json(daemon.schedules()),
   );
   app.get(
     "/v1/stgs",

@@ -5,6 +5,7 @@
 // free keys are the JSON of the contract: they go out as they are.
 
 import type { ArrayView } from "./array_view.ts";
+import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
@@ -56,7 +57,15 @@ export interface Summary {
 export interface Progress {
   readonly type: "progress";
   readonly job: string;
-  readonly phase: "connecting" | "scanning" | "reading" | "writing" | "publishing" | "verifying";
+  /** "queued" while the job waits for its turn: all numbers are 0 then. */
+  readonly phase:
+    | "queued"
+    | "connecting"
+    | "scanning"
+    | "reading"
+    | "writing"
+    | "publishing"
+    | "verifying";
   readonly files: number;
   readonly bytes: number;
   /** Null while unknown. */
@@ -313,7 +322,10 @@ export interface StatusView {
   readonly uptimeSeconds: number;
   readonly residentBytes: number;
   readonly stgs: readonly StgView[];
-  readonly jobs: { readonly running: number; readonly total: number };
+  readonly jobs: { readonly running: number; readonly queued: number; readonly total: number };
+  readonly schedules: readonly ScheduleView[];
+  /** Of a server: how old the newest backup of each client and database is. */
+  readonly clients: readonly LastBackupView[];
 }
 
 /** One channel to a client, as it was found by setting it up. */
@@ -346,16 +358,18 @@ export interface ValidationView {
 export interface Daemon {
   readonly role: Role;
   status(): StatusView;
-  /** Accepts the job and returns at once; its end is an event. */
+  /** Accepts the job, which may have to wait, and returns at once; its end is an event. */
   startJob(request: JobRequest): JobView;
   jobs(): readonly JobView[];
   /** Unique prefixes name a job. */
   job(id: string): JobView;
-  /** Asks a running job to stop; returns at once. Cancelling an ended job changes nothing. */
+  /** Asks a job to stop, one that waits ends at once. An ended job stays as it is. */
   cancelJob(id: string): JobView;
   trace(id: string): readonly TraceStep[];
   /** Events after `since`, then live ones, ending after the Summary. */
   events(id: string, options: { since: number; signal: AbortSignal }): AsyncIterable<JobEvent>;
+  /** What the configuration schedules. */
+  schedules(): readonly ScheduleView[];
   stgs(): readonly StgView[];
   /** The emulated arrays that its groups lie on and that are attached now. */
   arrays(): readonly ArrayView[];

@@ -4,6 +4,7 @@
 
 import { formatSize } from "../config/mod.ts";
 import type { BackupView, JobView, StatusView } from "./daemon.ts";
+import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 
 /** Rows of each table: a page, not an archive. */
 const MAX_ROWS = 50;
@@ -30,7 +31,8 @@ export function renderDashboard({ status, jobs, backups }: DashboardData): strin
   const ready = status.ready ? mark("up", "ready") : mark("down", status.reasons.join("; "));
   const parts = [
     `<h1>${escapeHtml(status.name)} <small>${status.role}</small></h1>`,
-    `<p>${ready} · version ${escapeHtml(status.version)} · ${status.jobs.running} running · ` +
+    `<p>${ready} · version ${escapeHtml(status.version)} · ${status.jobs.running} running, ` +
+    `${status.jobs.queued} queued · ` +
     `${formatSize(status.residentBytes)} resident</p>`,
     table(
       "Storage transport groups",
@@ -42,6 +44,7 @@ export function renderDashboard({ status, jobs, backups }: DashboardData): strin
         escapeHtml(stg.volumes.join(", ")),
       ]),
     ),
+    ...clientTables(status),
     table("Jobs", ["Job", "Kind", "Client", "State", "Bytes", "Storage", "Network"], jobRows(jobs)),
   ];
   if (backups !== null) {
@@ -58,6 +61,37 @@ export function renderDashboard({ status, jobs, backups }: DashboardData): strin
     `<meta http-equiv="refresh" content="${REFRESH_SECONDS}">` +
     `<title>${escapeHtml(status.name)}</title><style>${STYLE}</style></head>` +
     `<body>${parts.join("\n")}</body></html>\n`;
+}
+
+function clientTables({ clients, schedules }: StatusView): string[] {
+  const clientHeads = ["Client", "Kind", "Last backup", "Last success"];
+  const scheduleHeads = ["Schedule", "When", "Next", "Last run", "Outcome", "Missed", "Skipped"];
+  return [
+    clients.length === 0 ? "" : table("Clients", clientHeads, clients.map(clientRow)),
+    schedules.length === 0 ? "" : table("Schedules", scheduleHeads, schedules.map(scheduleRow)),
+  ];
+}
+
+function clientRow({ client, kind, database, lastBackup, lastSuccess }: LastBackupView): string[] {
+  return [
+    escapeHtml(client),
+    escapeHtml(database === null ? kind ?? "" : `${kind} ${database}`),
+    escapeHtml(lastBackup ?? ""),
+    lastSuccess === null ? mark("failed", "never") : escapeHtml(lastSuccess),
+  ];
+}
+
+function scheduleRow(view: ScheduleView): string[] {
+  const { schedule, cron, timeZone, next, lastRun, lastOutcome, missed, skipped } = view;
+  return [
+    escapeHtml(schedule),
+    escapeHtml(`${cron} ${timeZone}`),
+    escapeHtml(next ?? ""),
+    escapeHtml(lastRun ?? ""),
+    lastOutcome === null ? "" : mark(lastOutcome, lastOutcome),
+    String(missed),
+    String(skipped),
+  ];
 }
 
 function jobRows(jobs: readonly JobView[]): string[][] {

@@ -5,9 +5,9 @@
 
 import { Counter, Gauge, Registry } from "prom-client";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
-import type { Clock } from "../../transport/runtime/runtime.ts";
 import { ArrayMetrics } from "./array_metrics.ts";
 import type { Daemon, JobState, JobView } from "./daemon.ts";
+import { ScheduleMetrics } from "./schedule_metrics.ts";
 import { StgMetrics } from "./stg_metrics.ts";
 
 const STATES: readonly JobState[] = [
@@ -28,21 +28,19 @@ interface Seen {
 
 export class DaemonMetrics {
   readonly #daemon: Daemon;
-  readonly #clock: Pick<Clock, "wallMs">;
   readonly #registry = new Registry();
   readonly #bytes: Counter<"channel">;
   readonly #fallbacks: Counter<"reason">;
   readonly #jobs: Gauge<"state">;
-  readonly #age: Gauge<"client" | "kind" | "database">;
   readonly #resident: Gauge;
   readonly #ready: Gauge;
   readonly #stgs: StgMetrics;
   readonly #arrays: ArrayMetrics;
+  readonly #schedules: ScheduleMetrics;
   #seen = new Map<string, Seen>();
 
-  constructor(daemon: Daemon, clock: Pick<Clock, "wallMs">) {
+  constructor(daemon: Daemon) {
     this.#daemon = daemon;
-    this.#clock = clock;
     const registers = [this.#registry];
     this.#bytes = new Counter({
       name: "agent_channel_bytes_total",
@@ -63,12 +61,6 @@ export class DaemonMetrics {
       labelNames: ["state"],
       registers,
     });
-    this.#age = new Gauge({
-      name: "agent_last_success_age_seconds",
-      help: "Age of the newest published backup",
-      labelNames: ["client", "kind", "database"],
-      registers,
-    });
     this.#resident = new Gauge({
       name: "agent_resident_memory_bytes",
       help: "Resident memory of the daemon",
@@ -77,6 +69,7 @@ export class DaemonMetrics {
     this.#ready = new Gauge({ name: "agent_ready", help: "1 when ready for jobs", registers });
     this.#stgs = new StgMetrics(this.#registry);
     this.#arrays = new ArrayMetrics(this.#registry);
+    this.#schedules = new ScheduleMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -91,7 +84,7 @@ export class DaemonMetrics {
     this.#stgs.observe(status.stgs);
     this.#arrays.observe(this.#daemon.arrays());
     this.#observeJobs(this.#daemon.jobs());
-    if (this.#daemon.role === "server" && status.ready) this.#observeBackups();
+    this.#schedules.observe(status.schedules, status.clients);
     return await this.#registry.metrics();
   }
 
@@ -112,14 +105,5 @@ export class DaemonMetrics {
       seen.set(job.job, { network, storage, fellBack: fallback !== null });
     }
     this.#seen = seen;
-  }
-
-  #observeBackups(): void {
-    this.#age.reset();
-    for (const { client, kind, database, time } of this.#daemon.backups()) {
-      // Newest last: the last value of a label set stays.
-      const seconds = Math.max(0, (this.#clock.wallMs() - Date.parse(time)) / 1000);
-      this.#age.set({ client, kind, database: database ?? "" }, seconds);
-    }
   }
 }

@@ -22,6 +22,8 @@ import type {
 } from "./daemon.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
+import { OUTCOMES } from "../schedule/schedule_record.ts";
+import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 import { jobRequestSchema } from "./request_schema.ts";
 
 const count = z.number().min(0);
@@ -51,7 +53,15 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
 const progressSchema: z.ZodType<Progress> = z.looseObject({
   type: z.literal("progress"),
   job: z.string(),
-  phase: z.enum(["connecting", "scanning", "reading", "writing", "publishing", "verifying"]),
+  phase: z.enum([
+    "queued",
+    "connecting",
+    "scanning",
+    "reading",
+    "writing",
+    "publishing",
+    "verifying",
+  ]),
   files: count,
   bytes: count,
   totalFiles: count.nullable(),
@@ -103,18 +113,20 @@ export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   summarySchema,
 ]);
 
+const jobKind = z.enum([
+  "backup-filesystem",
+  "backup-database",
+  "restore-filesystem",
+  "restore-database",
+  "verify",
+  "rebuild-catalog",
+  "expire",
+  "validate",
+]);
+
 export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
   job: z.string(),
-  kind: z.enum([
-    "backup-filesystem",
-    "backup-database",
-    "restore-filesystem",
-    "restore-database",
-    "verify",
-    "rebuild-catalog",
-    "expire",
-    "validate",
-  ]),
+  kind: jobKind,
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
   client: z.string().nullable(),
   created: z.string(),
@@ -122,6 +134,28 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
   progress: progressSchema.nullable(),
   error: errorRecord.nullable(),
   summary: summarySchema.nullable(),
+});
+
+export const scheduleViewSchema: z.ZodType<ScheduleView> = z.looseObject({
+  schedule: z.string(),
+  kind: jobKind,
+  client: z.string().nullable(),
+  database: z.string().nullable(),
+  cron: z.string(),
+  timeZone: z.string(),
+  catchUp: z.boolean(),
+  job: z.string().nullable(),
+  next: z.string().nullable(),
+  lastRun: z.string().nullable(),
+  lastOutcome: z.enum(OUTCOMES).nullable(),
+  lastError: z.string().nullable(),
+  lastSuccess: z.string().nullable(),
+  lastSuccessAgeSeconds: count.nullable(),
+  lastMissed: z.string().nullable(),
+  runs: count,
+  failed: count,
+  missed: count,
+  skipped: count,
 });
 
 export const traceStepSchema: z.ZodType<TraceStep> = z.looseObject({
@@ -308,6 +342,15 @@ export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({
   })),
 });
 
+const lastBackupSchema: z.ZodType<LastBackupView> = z.looseObject({
+  client: z.string(),
+  kind: z.enum(["filesystem", "postgresql", "sqlite", "command"]).nullable(),
+  database: z.string().nullable(),
+  lastBackup: z.string().nullable(),
+  lastSuccess: z.string().nullable(),
+  lastSuccessAgeSeconds: count.nullable(),
+});
+
 export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   role: z.enum(["server", "client"]),
   name: z.string(),
@@ -317,7 +360,9 @@ export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   uptimeSeconds: count,
   residentBytes: count,
   stgs: z.array(stgViewSchema),
-  jobs: z.looseObject({ running: count, total: count }),
+  jobs: z.looseObject({ running: count, queued: count, total: count }),
+  schedules: z.array(scheduleViewSchema),
+  clients: z.array(lastBackupSchema),
 });
 
 /** An error as the endpoint answers it (RFC 9457) with the product's code and hint. */

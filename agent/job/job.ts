@@ -28,7 +28,7 @@ export interface JobStart {
   readonly request: JobRequest | null;
   /** Milliseconds since 1970. */
   readonly createdMs: number;
-  /** The daemon's monotonic clock, for durations. */
+  /** The daemon's monotonic clock, for durations; a job that waits starts later (`begin`). */
   readonly startedMs: number;
 }
 
@@ -49,6 +49,7 @@ export class Job {
   readonly #events: JobEvent[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #steps: TraceStep[] = [];
+  #startedMs: number;
   #state: JobState = "queued";
   #kind: JobKind;
   #progress: Progress | null = null;
@@ -61,6 +62,7 @@ export class Job {
   constructor(start: JobStart) {
     this.start = start;
     this.#kind = start.kind;
+    this.#startedMs = start.startedMs;
   }
 
   get ended(): boolean {
@@ -85,6 +87,11 @@ export class Job {
       error: this.#error,
       summary: this.#summary,
     };
+  }
+
+  /** The job waited for its turn, and has it now: its duration counts from here. */
+  begin(nowMs: number): void {
+    this.#startedMs = nowMs;
   }
 
   steps(): readonly TraceStep[] {
@@ -141,7 +148,7 @@ export class Job {
       status: end.state === "cancelled" ? "failed" : end.state,
       files: end.files,
       bytes: end.bytes,
-      seconds: Math.round(nowMs - this.start.startedMs) / 1000,
+      seconds: Math.round(nowMs - this.#startedMs) / 1000,
       channels: end.channels,
       fallback: this.#fallback,
     };

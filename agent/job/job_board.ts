@@ -2,26 +2,17 @@
 
 import { AgentError } from "../../transport/mod.ts";
 import type { Job } from "./job.ts";
-import { ENDED_JOBS_MAX, RUNNING_JOBS_MAX } from "./limits.ts";
+import { ENDED_JOBS_MAX } from "./limits.ts";
 
 export class JobBoard {
   readonly #jobs = new Map<string, Job>();
 
-  /** @throws AgentError `busy` when RUNNING_JOBS_MAX jobs run, `auth` for an id that is taken */
+  /** @throws AgentError `auth` for an id that is taken */
   add(job: Job): void {
     if (this.has(job.start.id)) {
       throw new AgentError(
         "auth",
         `Cannot start job "${job.start.id}": there is one of that name, need a new one`,
-      );
-    }
-    const running = this.running().length;
-    if (running >= RUNNING_JOBS_MAX) {
-      throw new AgentError(
-        "busy",
-        `Cannot start job "${job.start.id}": ${running} jobs run, need fewer than ` +
-          RUNNING_JOBS_MAX,
-        { hint: "Wait for a job to end, or cancel one: `agent jobs`, `agent cancel JOB`." },
       );
     }
     this.#jobs.set(job.start.id, job);
@@ -34,7 +25,8 @@ export class JobBoard {
     return [...this.#jobs.values()].filter((job) => job.listed);
   }
 
-  running(): Job[] {
+  /** Those that wait or run. */
+  unended(): Job[] {
     return this.all().filter((job) => !job.ended);
   }
 

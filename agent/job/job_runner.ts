@@ -1,5 +1,9 @@
-// Runs the jobs of a daemon: gives each a worker, keeps the board, ends them all when the daemon
-// stops. Server and client daemons are the same in this.
+// Runs the jobs of a daemon: lets them wait for their turn, gives each a worker, keeps the board,
+// ends them all when the daemon stops. Server and client daemons are the same in this.
+//
+// A job that somebody asked this daemon for is submitted, and begins when it has its turn
+// (queue_policy.ts). A job that a peer started is created and run at once: the peer waits for it on
+// open connections, and has a queue of its own.
 
 import {
   AgentError,
@@ -9,13 +13,18 @@ import {
   type Thread,
   toErrorRecord,
 } from "../../transport/mod.ts";
-import type { JobKind, JobRequest } from "../control/daemon.ts";
+import type { JobsConfig } from "../config/mod.ts";
+import type { JobKind, JobRequest, Progress } from "../control/daemon.ts";
 import { Job, type JobEnd } from "./job.ts";
 import { JobBoard } from "./job_board.ts";
+import { JobQueue, type QueuedJob } from "./job_queue.ts";
+import { isAsFull, sourceOfRequest } from "./job_source.ts";
 import { JobThread } from "./job_thread.ts";
+import { PEER_JOBS_MAX } from "./limits.ts";
 import type { WorkerTask } from "./worker_protocol.ts";
 
 export interface JobRunnerParts {
+  readonly limits: JobsConfig;
   readonly clock: Clock;
   readonly random: Random;
   readonly startThread: () => Thread;
@@ -32,6 +41,13 @@ export interface NewJob {
   readonly request: JobRequest | null;
 }
 
+export interface SubmitOptions {
+  /** What it backs up (`sourceOfRequest`): it waits for other jobs of that. */
+  readonly source: string | null;
+  /** Runs the job, once it has its turn; what it throws fails the job. */
+  readonly begin: (job: Job) => void;
+}
+
 /** Letters of job ids: no two that look alike. */
 const ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
 const ID_LENGTH = 10;
@@ -40,26 +56,50 @@ export class JobRunner {
   readonly board = new JobBoard();
   readonly #parts: JobRunnerParts;
   readonly #threads = new Map<string, JobThread>();
+  readonly #queue: JobQueue;
   /** Jobs until their leases are given back, too. */
   readonly #ending = new Set<Promise<void>>();
   #stopping = false;
 
   constructor(parts: JobRunnerParts) {
     this.#parts = parts;
+    this.#queue = new JobQueue(parts.limits);
   }
 
-  /** @throws AgentError `busy` when the daemon stops or runs too many jobs */
-  create(start: NewJob): Job {
-    if (this.#stopping) throw new AgentError("busy", "Cannot start a job: the daemon is stopping");
-    const { clock } = this.#parts;
-    const job = new Job({
-      ...start,
-      id: start.id ?? this.#newId(),
-      createdMs: clock.wallMs(),
-      startedMs: clock.monotonicMs(),
-    });
-    this.board.add(job);
+  /** Jobs that wait for their turn. */
+  get queuedCount(): number {
+    return this.#queue.waitingCount;
+  }
+
+  /**
+   * Takes a job that begins at once if it may, else when its turn comes.
+   * @throws AgentError `busy` when the daemon stops or too many jobs wait
+   */
+  submit(start: NewJob, { source, begin }: SubmitOptions): Job {
+    this.#refuseWhenStopping();
+    this.#queue.requireRoom(source);
+    const job = this.#add(start);
+    this.#queue.enter({ job, source, begin });
+    this.#beginNext();
+    if (this.#queue.has(job)) job.report(queuedProgress(job.start.id));
     return job;
+  }
+
+  /**
+   * Makes a job that cannot wait, for `run`.
+   * @throws AgentError `busy` when the daemon stops or runs too many jobs
+   */
+  create(start: NewJob): Job {
+    this.#refuseWhenStopping();
+    this.#queue.requirePeerRoom(PEER_JOBS_MAX);
+    const job = this.#add(start);
+    this.#queue.addPeer(job);
+    return job;
+  }
+
+  /** @throws AgentError `busy` when `max` jobs that cannot wait run already */
+  requirePeerRoom(max: number): void {
+    this.#queue.requirePeerRoom(max);
   }
 
   /**
@@ -82,9 +122,19 @@ export class JobRunner {
     return thread;
   }
 
-  /** Cancels the job with this id or unique prefix. */
+  /** True while a backup of the same source that is as full waits or runs. */
+  isUnderWay(request: JobRequest): boolean {
+    const source = sourceOfRequest(request);
+    return source !== null &&
+      this.#queue.jobsOf(source).some(({ start }) =>
+        start.request !== null && isAsFull(start.request, request)
+      );
+  }
+
+  /** Cancels the job with this id or unique prefix; one that waits ends at once. */
   cancel(prefix: string): Job {
     const job = this.board.find(prefix);
+    if (this.#queue.withdraw(job)) this.#endWaiting(job);
     this.#threads.get(job.start.id)?.cancel();
     return job;
   }
@@ -97,6 +147,7 @@ export class JobRunner {
   /** Cancels every job and waits until their workers are gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    for (const job of this.#queue.withdrawAll()) this.#endWaiting(job);
     const threads = [...this.#threads.values()];
     for (const thread of threads) thread.cancel();
     await Promise.all(this.#ending);
@@ -109,8 +160,49 @@ export class JobRunner {
       .finally(() => {
         this.#threads.delete(id);
         this.#ending.delete(ending);
+        this.#queue.leave(id);
+        this.#beginNext();
       });
     this.#ending.add(ending);
+  }
+
+  /** Begins what may begin, until the next in turn has to wait. */
+  #beginNext(): void {
+    if (this.#stopping) return;
+    for (let next = this.#queue.next(); next !== null; next = this.#queue.next()) {
+      this.#begin(next);
+    }
+  }
+
+  #begin({ job, begin }: QueuedJob): void {
+    job.begin(this.#parts.clock.monotonicMs());
+    try {
+      begin(job);
+    } catch (error) {
+      job.end(neverRan(error), this.#parts.clock.monotonicMs());
+      this.#queue.leave(job.start.id);
+    }
+  }
+
+  #endWaiting(job: Job): void {
+    const error = new AgentError("cancelled", "Cannot start the job: cancelled while it waited");
+    job.end(neverRan(error), this.#parts.clock.monotonicMs());
+  }
+
+  #add(start: NewJob): Job {
+    const { clock } = this.#parts;
+    const job = new Job({
+      ...start,
+      id: start.id ?? this.#newId(),
+      createdMs: clock.wallMs(),
+      startedMs: clock.monotonicMs(),
+    });
+    this.board.add(job);
+    return job;
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#stopping) throw new AgentError("busy", "Cannot start a job: the daemon is stopping");
   }
 
   #newId(): string {
@@ -119,13 +211,30 @@ export class JobRunner {
   }
 }
 
+function queuedProgress(job: string): Progress {
+  return {
+    type: "progress",
+    job,
+    phase: "queued",
+    files: 0,
+    bytes: 0,
+    totalFiles: null,
+    totalBytes: null,
+    seconds: 0,
+    bytesPerSecond: 0,
+    channels: NO_BYTES,
+  };
+}
+
+const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
+
 function neverRan(error: unknown): JobEnd {
   return {
-    state: "failed",
+    state: error instanceof AgentError && error.code === "cancelled" ? "cancelled" : "failed",
     backup: null,
     files: null,
     bytes: null,
-    channels: { network: { bytes: 0 }, storage: { bytes: 0 } },
+    channels: NO_BYTES,
     error: toErrorRecord(error),
   };
 }

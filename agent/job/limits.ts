@@ -1,6 +1,7 @@
 // Limits of jobs and their links, with unit and reason.
 
 import { assert } from "../../transport/ground/assert.ts";
+import { MAX_RUNNING } from "../config/limits.ts";
 
 /** Tar bytes in one frame; the media format promises independent frames of at most this. */
 export const FRAME_TAR_BYTES_MAX = 4 * 1024 * 1024;
@@ -17,8 +18,11 @@ export const JOB_EVENTS_MAX = 2_000;
 /** Ended jobs that a daemon remembers. */
 export const ENDED_JOBS_MAX = 500;
 
-/** Jobs that run at once; each has a worker thread of some 50 MiB. */
-export const RUNNING_JOBS_MAX = 8;
+/**
+ * Jobs of peers and validations that run at once: as many as the peer itself may run. Each has a
+ * worker thread of some 50 MiB.
+ */
+export const PEER_JOBS_MAX = MAX_RUNNING;
 
 /** Time between two progress messages: often enough for a bar, rare enough to cost nothing. */
 export const PROGRESS_INTERVAL_MS = 250;

@@ -6,7 +6,6 @@ import {
   AgentError,
   encodeHex,
   type FlowIdentity,
-  fromErrorRecord,
   type Hello,
   holdAnnouncement,
   ListeningPort,
@@ -26,13 +25,22 @@ import type {
   ListedEntry,
   ValidationView,
 } from "../control/daemon.ts";
+import type { LastBackupView } from "../control/schedule_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
-import { type DaemonParts, VERSION } from "../daemon_parts.ts";
-import type { Job, ServerFilesystemTask, StgAccess } from "../job/mod.ts";
+import type { DaemonParts } from "../daemon_parts.ts";
+import {
+  type Job,
+  type ServerFilesystemTask,
+  sourceOfRequest,
+  type StgAccess,
+} from "../job/mod.ts";
 import { joinSelections, selectionOf } from "../source_selection.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
+import { unknownClient, wrongKind } from "./refusals.ts";
+import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
 
 type FilesystemRequest = Extract<
@@ -51,7 +59,7 @@ export class ServerDaemon extends DaemonBase {
     parts: DaemonParts,
     owned: { vault: Vault; stgs: StgService },
   ) {
-    super(config.name, parts, owned.stgs);
+    super(config, parts, owned.stgs);
     this.#config = config;
     this.#vault = owned.vault;
   }
@@ -66,6 +74,7 @@ export class ServerDaemon extends DaemonBase {
       const daemon = new ServerDaemon(config, parts, { vault, stgs });
       try {
         await daemon.#listen();
+        daemon.startSchedules(`${config.vault}/schedules.json`);
       } catch (error) {
         await daemon[Symbol.asyncDispose]();
         throw error;
@@ -94,6 +103,17 @@ export class ServerDaemon extends DaemonBase {
       `Cannot start "${request.kind}" here: databases are backed up and restored by their client`,
       { hint: "Run the command on the database's host, against the client's daemon." },
     );
+  }
+
+  protected override lastBackups(): LastBackupView[] {
+    const clients = this.#config.clients.map(({ name }) => name);
+    const nowMs = this.parts.runtime.clock.wallMs();
+    try {
+      return lastBackupViews(this.#vault.lastBackups(), { clients, nowMs });
+    } catch (error) {
+      if (error instanceof AgentError) return []; // The vault's trouble says why.
+      throw error;
+    }
   }
 
   override backups(): readonly BackupView[] {
@@ -145,7 +165,9 @@ export class ServerDaemon extends DaemonBase {
       throw error;
     }
     const seconds = Math.round(clock.monotonicMs() - startMs) / 1000;
-    return this.#validationOf(client, job, seconds);
+    const view = validationView(client, job, seconds);
+    this.parts.log(...validationLine(view));
+    return view;
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -207,6 +229,7 @@ export class ServerDaemon extends DaemonBase {
   #admit(hello: Hello): void {
     this.#vault.requireSound();
     this.#client(hello.name);
+    this.runner.requirePeerRoom(this.#config.jobs.maxRunning);
     if (!this.runner.board.has(hello.job)) return;
     throw new AgentError("auth", `Cannot start job "${hello.job}": there is one of that name`);
   }
@@ -217,19 +240,32 @@ export class ServerDaemon extends DaemonBase {
     if (restored !== null && restored.kind !== "filesystem") throw wrongKind(restored);
     const named = request.client ?? restored?.client ?? "";
     const client = this.#client(named);
-    const action = this.#action(request, restored?.backup ?? "", client);
-    const job = this.runner.create({ id: null, kind: request.kind, client: client.name, request });
-    const stg: StgAccess = this.#lend(client);
-    this.runner.run(job, {
-      kind: "server-filesystem",
-      identity: this.#identity(client, job),
-      steps: [],
-      client,
-      stg,
-      vault: this.#config.vault,
-      action,
-    }, () => this.stgService.release(stg));
-    return job.view();
+    const begin = (job: Job) => {
+      const action = this.#action(request, restored?.backup ?? "", client);
+      const stg: StgAccess = this.#lend(client);
+      this.runner.run(job, {
+        kind: "server-filesystem",
+        identity: this.#identity(client, job),
+        steps: [],
+        client,
+        stg,
+        vault: this.#config.vault,
+        action,
+      }, () => this.stgService.release(stg));
+    };
+    return this.#submit(request, client.name, begin);
+  }
+
+  /** Lets a job wait for its turn; the catalog must be sound still when that comes. */
+  #submit(request: JobRequest, client: string | null, begin: (job: Job) => void): JobView {
+    const start = { id: null, kind: request.kind, client, request };
+    return this.runner.submit(start, {
+      source: sourceOfRequest(request),
+      begin: (job) => {
+        this.#vault.requireSound();
+        begin(job);
+      },
+    }).view();
   }
 
   #action(
@@ -252,26 +288,27 @@ export class ServerDaemon extends DaemonBase {
 
   #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
     const backups = request.backups.map((reference) => this.#vault.backup(reference).backup);
-    const job = this.runner.create({ id: null, kind: "verify", client: null, request });
-    const name = this.#config.name;
-    this.runner.run(job, {
-      kind: "server-verify",
-      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
-      steps: [],
-      vault: this.#config.vault,
-      backups,
-      data: request.data,
-      subset: request.subset,
-    }, () => Promise.resolve());
-    return job.view();
+    const { data, subset } = request;
+    return this.#submit(request, null, (job) => {
+      const { vault } = this.#config;
+      const identity = this.#alone(job);
+      const task = { kind: "server-verify", identity, steps: [], vault, backups } as const;
+      this.runner.run(job, { ...task, data, subset }, () => Promise.resolve());
+    });
+  }
+
+  /** The identity of a job that concerns this host alone. */
+  #alone(job: Job): FlowIdentity {
+    const { name } = this.#config;
+    return { name, job: job.start.id, token: this.#newToken(), connections: 1 };
   }
 
   #startRebuild(request: JobRequest): JobView {
-    const running = this.runner.board.running();
-    if (running.length > 0) {
+    const unended = this.runner.board.unended();
+    if (unended.length > 0) {
       throw new AgentError(
         "busy",
-        `Cannot rebuild the catalog: ${running.length} jobs run, need none`,
+        `Cannot rebuild the catalog: ${unended.length} jobs run or wait, need none`,
         { hint: "Wait for their end, or cancel them." },
       );
     }
@@ -282,13 +319,8 @@ export class ServerDaemon extends DaemonBase {
       request,
     });
     const { id } = job.start;
-    this.#vault.giveUpCatalog(() => this.runner.board.running().some((one) => one.start.id === id));
-    const identity = {
-      name: this.#config.name,
-      job: id,
-      token: this.#newToken(),
-      connections: 1,
-    } as const;
+    this.#vault.giveUpCatalog(() => this.runner.board.unended().some((one) => one.start.id === id));
+    const identity = this.#alone(job);
     const { vault } = this.#config;
     const task = { kind: "server-rebuild", identity, steps: [], vault } as const;
     this.runner.run(job, task, () => Promise.resolve());
@@ -306,38 +338,20 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startExpire(request: Extract<JobRequest, { kind: "expire" }>): JobView {
-    const job = this.runner.create({ id: null, kind: "expire", client: null, request });
-    const { name, vault, retention } = this.#config;
-    this.runner.run(job, {
-      kind: "server-expire",
-      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
-      steps: [],
-      vault,
-      retention,
-      dryRun: request.dryRun,
-    }, () => Promise.resolve());
-    return job.view();
-  }
-
-  #validationOf(client: ClientEntry, job: Job, seconds: number): ValidationView {
-    const { name, channel: policy } = client;
-    const { validation } = job;
-    if (validation === null) {
-      const error = job.view().error;
-      throw error === null
-        ? new AgentError("failed", `Cannot validate client "${name}": found no result, need one`)
-        : fromErrorRecord(error);
-    }
-    const { channels, clientVersion } = validation;
-    const wanted = channels.filter(({ channel }) =>
-      channel === "network" || policy !== "network-only"
-    );
-    const ok = wanted.every((channel) => channel.usable);
-    const found = channels.map(({ channel, usable, detail }) =>
-      `${channel} ${usable ? "YES" : "NO"} (${detail})`
-    );
-    this.parts.log(ok ? "info" : "warning", `validated client "${name}": ${found.join(", ")}`);
-    return { client: name, policy, ok, version: VERSION, clientVersion, seconds, channels };
+    const { vault, retention } = this.#config;
+    const { dryRun } = request;
+    return this.#submit(request, null, (job) => {
+      const identity = this.#alone(job);
+      const task = {
+        kind: "server-expire",
+        identity,
+        steps: [],
+        vault,
+        retention,
+        dryRun,
+      } as const;
+      this.runner.run(job, task, () => Promise.resolve());
+    });
   }
 
   #lend(client: ClientEntry): StgAccess {
@@ -359,12 +373,7 @@ export class ServerDaemon extends DaemonBase {
   #client(name: string): ClientEntry {
     const client = this.#config.clients.find((client) => client.name === name);
     if (client !== undefined) return client;
-    const known = this.#config.clients.map((client) => client.name).join(", ");
-    throw new AgentError(
-      "not_found",
-      `Cannot find client "${name}": the configuration has ${known || "no clients"}`,
-      { hint: "Add it under `clients:` in the server's configuration." },
-    );
+    throw unknownClient(name, this.#config.clients);
   }
 }
 
@@ -375,16 +384,4 @@ function toView(backup: BackupView): BackupView {
   const source = { client, kind, database, time, paths, ...selectionOf(backup) };
   const outcome = { level, status, pinned, files, bytes, channels, fallback };
   return { backup: backup.backup, ...source, ...outcome };
-}
-
-function wrongKind(backup: BackupView): AgentError {
-  return new AgentError(
-    "usage",
-    `Cannot restore "${backup.backup}" as files: it holds database "${backup.database}" of ` +
-      `"${backup.client}"`,
-    {
-      hint: `Run on "${backup.client}" \`agent restore ${backup.backup} --database ` +
-        `${backup.database}\`.`,
-    },
-  );
 }

@@ -26,7 +26,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
 import type { Clock, Random } from "../../transport/runtime/runtime.ts";
 import { Catalog } from "../catalog/mod.ts";
-import type { CatalogBackup } from "../catalog/mod.ts";
+import type { CatalogBackup, LastBackup } from "../catalog/mod.ts";
 import type { ChangedEntry, FoundEntry, ListedEntry } from "../control/daemon.ts";
 import { applyMarks } from "./apply_marks.ts";
 import { backupId, ID_RANDOM_BYTES } from "./backup_id.ts";
@@ -131,6 +131,11 @@ export class Vault {
   /** Published backups, newest last. */
   backups(): CatalogBackup[] {
     return this.#use((catalog) => catalog.backups());
+  }
+
+  /** The newest backup of each client's files and of each database, and the newest complete one. */
+  lastBackups(): LastBackup[] {
+    return this.#use((catalog) => catalog.lastBackups());
   }
 
   /**

@@ -51,7 +51,9 @@ function silentDaemon(): Daemon {
     uptimeSeconds: 0,
     residentBytes: 0,
     stgs: [],
-    jobs: { running: 0, total: 0 },
+    jobs: { running: 0, queued: 0, total: 0 },
+    schedules: [],
+    clients: [],
   });
   return {
     role: "server",
@@ -62,6 +64,7 @@ function silentDaemon(): Daemon {
     cancelJob: never,
     trace: never,
     events: never,
+    schedules: () => [],
     stgs: () => [],
     arrays: () => [],
     validate: never,

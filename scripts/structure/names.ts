@@ -26,6 +26,7 @@ export const ROOMS: readonly string[] = [
   "agent/job",
   "agent/media",
   "agent/pki",
+  "agent/schedule",
   "agent/server",
   "agent/stg",
   "agent/tar",

@@ -8,6 +8,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { picture } from "../unit/agent/application/fixture.ts";
 import { RandomTree } from "../unit/agent/incremental/random_tree.ts";
@@ -69,11 +70,10 @@ describe("jobs on one vault", () => {
     const request = {
       kind: "backup-filesystem",
       client: "web01",
-      exclude: [],
       paths,
       full,
     } as const;
-    const { state, error, summary } = await run(request);
+    const { state, error, summary } = await run({ ...request, ...EVERYTHING });
     expect([state, error]).toEqual(["ok", null]);
     trees.set(summary?.backup ?? "", now);
     counts.backup++;

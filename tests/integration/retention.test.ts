@@ -1,13 +1,23 @@
 // Retention between real processes: the rules of the configuration, pins, the plan and what becomes
-// of it, beside a server that is killed.
+// of it, beside a server that is killed; and what daemons do by themselves after they were down.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { appendFileSync, existsSync, readdirSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import type { BackupView } from "../../agent/control/daemon.ts";
+import type { ScheduleView } from "../../agent/control/schedule_view.ts";
+import { newRecord } from "../../agent/schedule/schedule_policy.ts";
+import { encodeRecords } from "../../agent/schedule/schedule_record.ts";
 import { Bed } from "./bed.ts";
+import { until } from "./deadline.ts";
 import { differences, makeRandomFiles } from "./odd_tree.ts";
+import { makeDatabase } from "./sqlite_writer.ts";
 
 const TIMEOUT_MS = 180_000;
+
+/** Since then a schedule of each 1 January had two turns. */
+const LONG_AGO_MS = Date.UTC(new Date().getUTCFullYear() - 2, 11, 31);
+/** What the client's schedules did last. */
+const STATE = "web01.schedules.json";
 
 describe("retention", () => {
   let bed: Bed;
@@ -91,4 +101,47 @@ describe("retention", () => {
     expect(readdirSync(bed.path("vault", "media")).sort())
       .toEqual([`${made[2]}.tar.zst`, `${made[3]}.tar.zst`].sort());
   }, TIMEOUT_MS);
+
+  test(
+    "schedules that were missed while the daemons were down run late, and are told",
+    async () => {
+      const before = (await bed.json("server", "backups")).lines.length;
+      makeDatabase(bed.path("app.db"), 1);
+      const yearly = 'cron: "@yearly"';
+      const nightly = `nightly: { ${yearly}, client: web01, paths: [${tree}] }`;
+      const files = [
+        ["server", `schedules: { ${nightly} }`, "vault/schedules.json", "nightly"],
+        ["client", `state: .\nschedules: { app: { ${yearly}, database: app } }`, STATE, "app"],
+      ] as const;
+      for (const [side, keys, file, name] of files) {
+        await bed.stop(side);
+        appendFileSync(bed.path(`${side}.yaml`), `${keys}\n`);
+        const record = { ...newRecord("@yearly UTC", 0), settledMs: LONG_AGO_MS };
+        writeFileSync(bed.path(file), encodeRecords(new Map([[name, record]])));
+      }
+      await Promise.all([bed.start("server"), bed.start("client")]);
+      for (const [side, , , schedule] of files) {
+        const shown = await until(TIMEOUT_MS, `the run of ${schedule}`, async () => {
+          const [found] = await bed.get<ScheduleView[]>(side, "/v1/schedules");
+          return found?.runs === 1 ? found : null;
+        });
+        expect(shown).toMatchObject({
+          schedule,
+          lastOutcome: "ok",
+          missed: 2,
+          skipped: 0,
+          job: null,
+        });
+        expect((await bed.json(side, "schedules")).lines[0]).toMatchObject({ schedule, runs: 1 });
+      }
+      expect((await bed.json("server", "backups")).lines.length).toBe(before + 2);
+      const { clients } = await bed.status("server");
+      expect(clients.map(({ client, kind, lastSuccessAgeSeconds }) => {
+        return [client, kind, (lastSuccessAgeSeconds ?? Infinity) < 600];
+      })).toEqual([["web01", "filesystem", true], ["web01", "sqlite", true]]);
+      const { stderr } = await bed.stop("server");
+      expect(stderr).toContain('schedule "nightly": missed 2 runs');
+    },
+    TIMEOUT_MS,
+  );
 });

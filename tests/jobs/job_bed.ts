@@ -234,7 +234,9 @@ class ClientPorts implements AsyncDisposable {
       name: "web01",
       connections: 2,
       signal: ports.#gone.signal,
-      admit: (hello, peerName) => ports.#rejoins.admit(hello, peerName),
+      admit: (hello, peerName) => {
+        if (hello.connection > 1) ports.#rejoins.admit(hello, peerName);
+      },
       onSession: (session) => ports.#enter(session),
     });
     for (;;) {

@@ -45,7 +45,7 @@ export interface FileSystemDoorOptions {
   readonly name: string;
   readonly connections: number;
   readonly signal: AbortSignal;
-  /** Asked for connections that continue a job; what it throws is told to the server. */
+  /** Asked for the first connection of each session; what it throws is told to the server. */
   readonly admit: (hello: Hello, peerName: string | undefined) => void;
   readonly onSession: (session: FileSystemSession) => void;
 }
@@ -92,7 +92,7 @@ export class FileSystemDoor {
       [encodeU32(descriptor)],
     );
     const hello = await exchange.receiveHello();
-    if (hello.connection > 1) await this.#admit(exchange, hello);
+    await this.#admit(exchange, hello);
     await exchange.sendHello(this.#identity(hello));
     checkConnections(hello, this.#options.connections);
     if (this.#options.connections === 1) {
@@ -144,7 +144,7 @@ export class FileSystemDoor {
     try {
       admit(hello, layer.conn(exchange.descriptor).peerName);
     } catch (error) {
-      await exchange.sendRefusal(toErrorRecord(error).message);
+      await exchange.sendRefusal(toErrorRecord(error));
       await layer.close(exchange.descriptor); // In order, so that the refusal arrives.
       throw error;
     }

@@ -10,7 +10,7 @@ import type { Address, Conn } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import { withDeadline } from "../ground/deadline.ts";
-import { AgentError } from "../ground/error.ts";
+import { AgentError, toErrorRecord } from "../ground/error.ts";
 import { type Fallback, setupFallback, StorageError } from "./fallback_reason.ts";
 import type { DatabaseConnection } from "./fig5_client.ts";
 import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchange.ts";
@@ -54,7 +54,8 @@ export interface DatabaseDoorOptions {
 
 /**
  * Steps 224 and 226, for ListeningPort's `onAccepted`; `holdAnnouncement` ends the connection.
- * `admit` refuses a job before it is acknowledged by the exchange of names.
+ * `admit` refuses a job before it is acknowledged by the exchange of names; of `busy` the client
+ * is told.
  */
 export async function receiveAnnouncement(
   accepted: Accepted,
@@ -70,7 +71,17 @@ export async function receiveAnnouncement(
     [encodeU32(ACKNOWLEDGEMENT)],
   );
   const hello = await exchange.receiveHello();
-  admit(hello);
+  try {
+    admit(hello);
+  } catch (error) {
+    const record = toErrorRecord(error);
+    // Other reasons are for our own log: they may tell a stranger what is configured here.
+    if (record.code === "busy") {
+      await exchange.sendRefusal(record);
+      await options.layer.close(descriptor); // In order, so that the refusal arrives.
+    }
+    throw error;
+  }
   await exchange.sendHello({ ...hello, name: options.name });
   return { hello, port, steps };
 }

@@ -5,7 +5,7 @@ import type { WaitOptions } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import { withDeadline } from "../ground/deadline.ts";
 import { equalBytes } from "../ground/equal_bytes.ts";
-import { AgentError } from "../ground/error.ts";
+import { AgentError, type ErrorRecord } from "../ground/error.ts";
 import { readFull } from "../ground/read_exactly.ts";
 import { writeAll } from "../ground/write_all.ts";
 import type { Clock } from "../runtime/runtime.ts";
@@ -141,9 +141,10 @@ export class FlowExchange {
   }
 
   /** In place of our hello. */
-  async sendRefusal(reason: string): Promise<void> {
+  async sendRefusal({ code, message: reason }: ErrorRecord): Promise<void> {
     const call = `send(${this.descriptor}, refused: ${reason})`;
-    await this.send({ step: "", call }, encodeDocument({ type: "refused", reason }));
+    const busy = code === "busy";
+    await this.send({ step: "", call }, encodeDocument({ type: "refused", busy, reason }));
   }
 
   async receiveHello(): Promise<Hello> {

@@ -46,6 +46,8 @@ export interface Hello {
 /** In place of a hello: why the peer does not take the connection. */
 export interface Refusal {
   readonly type: "refused";
+  /** True when the same may be taken later. */
+  readonly busy: boolean;
   readonly reason: string;
 }
 
@@ -138,12 +140,14 @@ export function decodeLength(bytes: Uint8Array): number {
   return length;
 }
 
-/** @throws AgentError `reset` for what is no hello, `auth` with the reason for a refusal */
+/** @throws AgentError `reset` for what is no hello, `auth` or `busy` with why it is refused */
 export function decodeHello(body: Uint8Array): Hello {
   const fields = decodeObject(body, null);
   if (fields["type"] === "refused") {
     const reason = text(fields, "reason", REASON_LENGTH_MAX);
-    throw new AgentError("auth", `Cannot set up the connection: the peer refused it: ${reason}`);
+    const message = `Cannot set up the connection: the peer refused it: ${reason}`;
+    if (fields["busy"] !== true) throw new AgentError("auth", message);
+    throw new AgentError("busy", message, { hint: "Try again later, or see its `agent jobs`." });
   }
   if (fields["type"] !== "hello") throw malformed(`a ${shown(fields["type"])} message`, '"hello"');
   return {

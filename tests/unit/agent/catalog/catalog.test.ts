@@ -21,6 +21,7 @@ import {
   sampleMembers,
   withFolder,
 } from "../media/media_fixture.ts";
+import { lastBackupViews } from "../../../../agent/server/last_backups.ts";
 import { codeOf, openVault, publish } from "../vault/vault_fixture.ts";
 
 /** A media file whose rows are `rows`, each a member of one block in one large frame per 4096. */
@@ -109,6 +110,45 @@ describe("Catalog", () => {
       expect(catalog.list("latest", "/").length).toBe(5);
       expect(catalog.list("latest", "/1960")[0]?.mtime).toBe("1960-06-29T18:39:59.999999999Z");
       expect(catalog.list("latest", "/2500")[0]?.mtime).toBe("2500-01-01T00:00:00.000000001Z");
+    });
+  });
+
+  test("lastBackups() finds the newest and the newest complete one of each client", async () => {
+    await withFolder((folder) => {
+      using vault = openVault(folder);
+      expect(vault.lastBackups()).toEqual([]);
+      const database = { kind: "sqlite", database: "app", paths: ["/app.db"] } as const;
+      const made = [
+        { backup: "a", client: "web01", startedMs: 1000, status: "ok" },
+        { backup: "b", client: "web01", startedMs: 2000, paths: ["/etc"], status: "ok" },
+        { backup: "c", client: "web01", startedMs: 3000, status: "incomplete" },
+        { backup: "d", client: "db01", startedMs: 4000, ...database, status: "incomplete" },
+        { backup: "e", client: "web01", startedMs: 5000, paths: ["/old"], status: "ok" },
+      ] as const;
+      for (const { status, ...label } of made) publish(folder, { label, result: { status } });
+      using catalog = Catalog.open(`${folder}/catalog.sqlite`);
+      catalog.markExpired(["e"]);
+      const found = vault.lastBackups();
+      const files = { kind: "filesystem", database: null } as const;
+      const app = { kind: "sqlite", database: "app" } as const;
+      expect(found).toEqual([
+        { client: "db01", ...app, newestMs: 4000, completeMs: null },
+        { client: "web01", ...files, newestMs: 3000, completeMs: 2000 },
+      ]);
+      const views = lastBackupViews(found, { clients: ["web01", "new01"], nowMs: 62_000 });
+      const never = { lastSuccess: null, lastSuccessAgeSeconds: null };
+      const time = (second: number) => `1970-01-01T00:00:0${second}.000Z`;
+      expect(views).toEqual([
+        { client: "db01", ...app, lastBackup: time(4), ...never },
+        {
+          client: "web01",
+          ...files,
+          lastBackup: time(3),
+          lastSuccess: time(2),
+          lastSuccessAgeSeconds: 60,
+        },
+        { client: "new01", kind: null, database: null, lastBackup: null, ...never },
+      ]);
     });
   });
 

@@ -268,7 +268,8 @@ describe("runCli() starts jobs", () => {
 describe("runCli() reads", () => {
   test("backups, show, ls, status, jobs, job, cancel as text and JSON lines", async () => {
     await bed.run("backup", "database", "app");
-    for (const line of ["backups", "show latest", "ls latest /srv", "status", "jobs", "job j1"]) {
+    const more = ["status", "schedules", "jobs", "job j1"];
+    for (const line of ["backups", "show latest", "ls latest /srv", ...more]) {
       const text = await bed.run(...line.split(" "));
       expect([line, text.code, text.stderr]).toEqual([line, 0, ""]);
       const json = await bed.run(...line.split(" "), "--json");

@@ -61,6 +61,7 @@ describe("loadConfig", () => {
         heartbeatMs: 1000,
         deadTimeMs: 10000,
       }],
+      jobs: { maxRunning: 8, maxQueued: 1000 },
       vault: "/etc/agent/vault",
       clients: [{
         name: "web01",
@@ -73,6 +74,7 @@ describe("loadConfig", () => {
         selection: EVERYTHING,
         fullEvery: null,
       }],
+      schedules: [],
       retention: { general: null, clients: [] },
     });
   });
@@ -193,7 +195,7 @@ describe("loadConfig", () => {
       .replace("channel: prefer-storage", "channel: prefer-storge");
     expect(problems(text)).toEqual([
       'F:1:1: nmae: unknown key "nmae", need one of name, network, control, control_token, tls, ' +
-      'stgs, vault, clients, retention\n  hint: Did you mean "name"?',
+      'stgs, jobs, vault, clients, retention, schedules\n  hint: Did you mean "name"?',
       "F:1:1: name: missing, need a text\n  hint: Add the key.",
       "F:2:37: network.port: found 74300, need at most 65535",
       'F:5:25: stgs[0].host: found "one", need a number',

@@ -4,12 +4,13 @@ import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
 import { hostsOf } from "../../../../agent/control/mod.ts";
-import { arrayViewSchema } from "../../../../agent/control/view_schema.ts";
+import { arrayViewSchema, scheduleViewSchema } from "../../../../agent/control/view_schema.ts";
 import { ARRAY, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
+import { SCHEDULE } from "./fake_schedules.ts";
 
 const never = new Promise<void>(() => {});
-const clock = { sleep: () => never, wallMs: () => Date.parse("2026-01-01T00:01:00Z") };
+const clock = { sleep: () => never };
 
 function bed(options: Partial<ControlAppOptions> = {}, daemon = new FakeDaemon()) {
   return { daemon, app: createControlApp(daemon, { clock, access: null, ...options }) };
@@ -109,7 +110,6 @@ describe("createControlApp", () => {
   test("GET events sends comments while nothing happens", async () => {
     let naps = 0;
     const quick = {
-      wallMs: () => 0,
       sleep: () => naps++ === 0 ? Promise.resolve() : never,
     };
     const { app, daemon } = bed({ clock: quick });
@@ -186,6 +186,33 @@ describe("createControlApp", () => {
     ) expect(text).toContain(line + "\n");
     // One that ended is not attached any more.
     expect(text).not.toContain('host="web01"');
+  });
+
+  test("GET /metrics and /v1/schedules show schedules and the age of backups", async () => {
+    const { app } = bed();
+    await app.request("/metrics"); // Counters are the same however often they are read.
+    const text = await (await app.request("/metrics")).text();
+    const web01 = 'client="web01",kind="filesystem",database=""';
+    const db01 = 'client="db01",kind="sqlite",database="app"';
+    for (
+      const line of [
+        `agent_last_success_age_seconds{${web01}} 60`,
+        `agent_last_success_timestamp_seconds{${web01}} 1767225600`,
+        `agent_last_backup_timestamp_seconds{${web01}} 1767225630`,
+        `agent_last_success_timestamp_seconds{${db01}} 0`,
+        'agent_schedule_next_run_timestamp_seconds{schedule="nightly"} 1767317400',
+        'agent_schedule_last_success_timestamp_seconds{schedule="nightly"} 0',
+        'agent_schedule_runs_total{schedule="nightly"} 5',
+        'agent_schedule_failed_total{schedule="nightly"} 2',
+        'agent_schedule_missed_total{schedule="nightly"} 3',
+        'agent_schedule_skipped_total{schedule="nightly"} 1',
+      ]
+    ) expect(text).toContain(line + "\n");
+    expect(text).not.toContain(`agent_last_success_age_seconds{${db01}}`);
+    const found = await (await app.request("/v1/schedules")).json();
+    expect(z.array(scheduleViewSchema).parse(found)).toEqual([SCHEDULE]);
+    const page = await (await app.request("/")).text();
+    expect(page).toContain("30 2 * * * Europe/Berlin");
   });
 
   test("GET /v1/arrays shows what it says in the OpenAPI document", async () => {

@@ -15,6 +15,7 @@ import type {
   JobView,
   ListedEntry,
   Role,
+  ScheduleView,
   StatusView,
   StgView,
   Summary,
@@ -23,6 +24,7 @@ import type {
 } from "../../../../agent/control/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
+import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
 
 export const CHANNELS = { network: { bytes: 100 }, storage: { bytes: 9900 } };
 
@@ -233,7 +235,6 @@ export class FakeDaemon implements Daemon {
 
   /** What the next validation finds. */
   validation: ValidationView = VALIDATION;
-
   validate(client: string): Promise<ValidationView> {
     if (client === this.validation.client) return Promise.resolve(this.validation);
     return Promise.reject(new AgentError("not_found", `Cannot find client "${client}"`));
@@ -249,7 +250,9 @@ export class FakeDaemon implements Daemon {
       uptimeSeconds: 5,
       residentBytes: 1024 * 1024,
       stgs: [STG],
-      jobs: { running: 0, total: this.#jobs.size },
+      jobs: { running: 0, queued: 0, total: this.#jobs.size },
+      schedules: this.schedules(),
+      clients: LAST_BACKUPS,
     };
   }
 
@@ -336,6 +339,8 @@ export class FakeDaemon implements Daemon {
       if (event.body.type === "summary") return;
     }
   }
+
+  schedules = (): readonly ScheduleView[] => [SCHEDULE];
 
   stgs(): readonly StgView[] {
     return [STG];

@@ -2,11 +2,19 @@
 // when the worker ends, crashes, cannot start, or is told to stop while it publishes.
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import { type FromWorker, JobRunner, type ToWorker } from "../../../../agent/job/mod.ts";
+import {
+  type FromWorker,
+  type Job,
+  JobRunner,
+  sourceOfRequest,
+  type ToWorker,
+} from "../../../../agent/job/mod.ts";
 import type { ServerVerifyTask } from "../../../../agent/job/mod.ts";
 import { CANCEL_GRACE_MS } from "../../../../agent/job/limits.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { AgentError } from "../../../../transport/ground/mod.ts";
 import { currentRuntime, type Thread } from "../../../../transport/runtime/mod.ts";
+import { failure } from "../../transport/connect/failure.ts";
 import { HandClock } from "../../transport/flow/hand_clock.ts";
 
 const { random } = await currentRuntime();
@@ -66,6 +74,7 @@ beforeEach(() => {
   returned = 0;
   start = () => thread;
   runner = new JobRunner({
+    limits: { maxRunning: 2, maxQueued: 2 },
     clock,
     random,
     startThread: () => start(),
@@ -147,6 +156,127 @@ describe("JobRunner", () => {
     thread.say(END);
     runner.lose("stg0", error);
     expect(thread.sent).toEqual(["task", "lost"]);
+  });
+
+  describe("queue of two that run and two that wait", () => {
+    const REQUEST = { kind: "backup-filesystem", client: "web01", request: null } as const;
+    let threads: FakeThread[];
+    let begun: string[];
+
+    const submit = (name: string, source: string | null = name) =>
+      runner.submit({ id: name, ...REQUEST }, {
+        source,
+        begin: (job) => {
+          begun.push(name);
+          runner.run(job, TASK, giveBack);
+        },
+      });
+    const states = () => runner.board.all().map((job) => job.view().state).join(" ");
+    const settle = async () => {
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    };
+
+    beforeEach(() => {
+      threads = [];
+      begun = [];
+      start = () => {
+        threads.push(new FakeThread());
+        return threads.at(-1) ?? thread;
+      };
+    });
+
+    test("further jobs wait in order, say so, and begin when one has given back", async () => {
+      for (const name of ["a", "b", "c", "d"]) submit(name);
+      expect([begun.join(""), runner.queuedCount]).toEqual(["ab", 2]);
+      expect(states()).toBe("connecting connecting queued queued");
+      expect(runner.board.find("c").view().progress?.phase).toBe("queued");
+      threads[1]?.say(END);
+      await settle();
+      expect([begun.join(""), states()]).toEqual(["abc", "connecting ok connecting queued"]);
+    });
+
+    test("a full queue refuses with the keys that help, but not what may begin", async () => {
+      submit("a");
+      for (const name of ["a1", "a2"]) submit(name, "a");
+      const error = await failure(() => submit("a3", "a"));
+      expect([error.code, error.message]).toEqual([
+        "busy",
+        "Cannot start a job: 2 jobs wait for their turn, need fewer than 2",
+      ]);
+      expect(error.hint).toContain("jobs.max_queued");
+      expect(runner.board.has("a3")).toBe(false);
+      submit("b");
+      expect(begun.join(" ")).toBe("a b");
+    });
+
+    test("cancel() of one that waits ends it at once, and it never begins", async () => {
+      for (const name of ["a", "b", "c", "d"]) submit(name);
+      expect(runner.cancel("c").view()).toMatchObject({
+        state: "cancelled",
+        error: { code: "cancelled", message: "Cannot start the job: cancelled while it waited" },
+        summary: { status: "failed" },
+      });
+      threads[0]?.say(END);
+      await settle();
+      expect(begun.join("")).toBe("abd");
+    });
+
+    test("stop() cancels what waits and begins nothing more", async () => {
+      for (const name of ["a", "b", "c"]) submit(name);
+      const stopped = runner.stop();
+      for (const one of threads) one.say(END);
+      await stopped;
+      expect([begun.join(""), states()]).toEqual(["ab", "ok ok cancelled"]);
+      expect((await failure(() => submit("d"))).code).toBe("busy");
+    });
+
+    test("a job that cannot begin fails, and the next has its turn", async () => {
+      submit("a");
+      submit("b");
+      runner.submit({ id: "c", ...REQUEST }, {
+        source: null,
+        begin: () => {
+          throw new AgentError("damaged", "Cannot use the catalog");
+        },
+      });
+      submit("d");
+      threads[0]?.say(END);
+      await settle();
+      expect([begun.join(""), states()]).toEqual(["abd", "ok connecting failed connecting"]);
+      expect(runner.board.find("c").view().error?.code).toBe("damaged");
+    });
+
+    test("isUnderWay() while a backup of the source that is as full waits or runs", async () => {
+      const request = (full: boolean, path = "/srv") =>
+        ({ kind: "backup-filesystem", client: "w", paths: [path], full, ...EVERYTHING }) as const;
+      const source = sourceOfRequest(request(false));
+      const begin = (job: Job) => void runner.run(job, TASK, giveBack);
+      const start = { ...REQUEST, id: null };
+      const answers = () => [false, true].map((full) => runner.isUnderWay(request(full)));
+      expect(answers()).toEqual([false, false]);
+      runner.submit({ ...start, request: request(false) }, { source, begin });
+      expect(answers()).toEqual([true, false]);
+      runner.submit({ ...start, request: request(true) }, { source, begin });
+      expect([runner.queuedCount, answers()]).toEqual([1, [true, true]]);
+      expect(runner.isUnderWay(request(false, "/etc"))).toBe(false);
+      expect(runner.isUnderWay({ kind: "expire", dryRun: false })).toBe(false);
+      for (const turn of [0, 1]) {
+        threads[turn]?.say(END);
+        await settle();
+      }
+      expect(answers()).toEqual([false, false]);
+    });
+
+    test("jobs of peers take no turn, and have a limit of their own", async () => {
+      for (let count = 0; count < 3; count++) runner.run(create(), TASK, giveBack);
+      submit("a");
+      expect(begun.join("")).toBe("a");
+      expect((await failure(() => runner.requirePeerRoom(3))).code).toBe("busy");
+      runner.requirePeerRoom(4);
+      threads[0]?.say(END);
+      await settle();
+      runner.requirePeerRoom(3);
+    });
   });
 
   test("lets a job that publishes end by itself, whatever the grace time", async () => {

@@ -26,7 +26,12 @@ const SERVER_STEPS = ["82", "84", "86", "90", "92", "94", "96", "98", "100"];
 const CLIENT_STEPS = ["112", "114", "116", "118", "120", "122", "124", "126"];
 
 /** The client's well-known port, and the sessions that come out of its door. */
-async function openDoor(bed: FlowBed, connections: number, refuse?: AgentError) {
+async function openDoor(
+  bed: FlowBed,
+  connections: number,
+  refuse?: AgentError,
+  admit: () => void = () => {},
+) {
   const sessions: FileSystemSession[] = [];
   let arrived: (session: FileSystemSession) => void = () => {};
   const first = new Promise<FileSystemSession>((resolve) => arrived = resolve);
@@ -36,7 +41,7 @@ async function openDoor(bed: FlowBed, connections: number, refuse?: AgentError) 
     name: "web01",
     connections,
     signal: bed.signal,
-    admit: () => {},
+    admit,
     onSession: (session) => {
       if (refuse !== undefined) throw refuse;
       sessions.push(session);
@@ -248,6 +253,20 @@ describe("Fig. 4 refusals", () => {
     }
     expect(bed.refused.map((one) => one.code)).toEqual(["busy"]);
     expect(openDescriptors(bed.client.layer)).toEqual([3]);
+  });
+
+  test("a client that is busy says so to the server, and leaves no socket", async () => {
+    await using bed = await FlowBed.open();
+    const { address } = await openDoor(bed, 2, undefined, () => {
+      throw new AgentError("busy", "32 jobs run");
+    });
+    const made = connectFileSystem(bed.server.context, { client: address, identity: IDENTITY });
+    const error = await failure(() => made);
+    expect([error.code, error.message]).toEqual([
+      "busy",
+      "Cannot set up the connection: the peer refused it: 32 jobs run",
+    ]);
+    expect(openDescriptors(bed.server.layer)).toEqual([]);
   });
 
   test("a job whose second connection does not come is given up", async () => {

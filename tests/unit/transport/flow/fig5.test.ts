@@ -202,6 +202,18 @@ describe("Fig. 5 refusals", () => {
     expect(openDescriptors(bed.server.layer)).toEqual([3]);
   });
 
+  test("a server that is busy says so, and leaves no socket on either side", async () => {
+    await using bed = await FlowBed.open();
+    const refuse = new AgentError("busy", "Cannot start a job: 8 jobs run, need fewer than 8");
+    const error = await failure(async () => connect(bed, await serveDatabase(bed, { refuse })));
+    expect([error.code, error.message]).toEqual([
+      "busy",
+      `Cannot set up the connection: the peer refused it: ${refuse.message}`,
+    ]);
+    expect(openDescriptors(bed.client.layer)).toEqual([]);
+    expect(openDescriptors(bed.server.layer)).toEqual([3]);
+  });
+
   test("a server that ends before it comes back is noticed at once", async () => {
     await using bed = await FlowBed.open(new HandClock());
     const { layer, context: { clock, signal } } = bed.server;

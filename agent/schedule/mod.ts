@@ -1,0 +1,3 @@
+// Door of the schedule room: what a daemon starts by itself.
+
+export { Scheduler } from "./scheduler.ts";

@@ -1,0 +1,101 @@
+// One schedule of a running daemon: its entry of the configuration, its record, the job that it
+// started, and when it wants to be looked at again.
+
+import type { ScheduleEntry } from "../config/mod.ts";
+import type { JobRequest } from "../control/daemon.ts";
+import type { ScheduleView } from "../control/schedule_view.ts";
+import { type Calendar, openCalendar } from "./calendar.ts";
+import { CLOCK_BACK_MS } from "./limits.ts";
+import { decide, type Decision, newRecord, nextDueMs, resumeRecord } from "./schedule_policy.ts";
+import type { ScheduleRecord } from "./schedule_record.ts";
+
+export class Schedule {
+  readonly entry: ScheduleEntry;
+  /** The job that runs or waits for it. */
+  job: string | null = null;
+  readonly #calendar: Calendar;
+  #record: ScheduleRecord;
+  /** Null when nothing will ever be due. */
+  #nextMs: number | null;
+
+  /** @param known its record of a daemon before */
+  constructor(entry: ScheduleEntry, known: ScheduleRecord | undefined, nowMs: number) {
+    const { catchUp } = entry;
+    const calendar = `${entry.cron} ${entry.timeZone}`;
+    this.entry = entry;
+    this.#calendar = openCalendar(entry);
+    this.#record = known === undefined
+      ? newRecord(calendar, nowMs)
+      : resumeRecord(known, { calendar, nowMs, catchUp });
+    // What was missed is due at once.
+    this.#nextMs = nowMs;
+  }
+
+  get record(): ScheduleRecord {
+    return this.#record;
+  }
+
+  get nextMs(): number | null {
+    return this.#nextMs;
+  }
+
+  /** Takes a change of the record that is no decision. */
+  change(record: ScheduleRecord, nowMs: number): void {
+    this.#record = record;
+    this.#nextMs = nextDueMs(record, { calendar: this.#calendar, nowMs });
+  }
+
+  /** @returns null while there is nothing to decide */
+  decide(nowMs: number, isBlocked: () => boolean): Decision | null {
+    const isDue = this.#nextMs !== null && this.#nextMs <= nowMs;
+    const wasAhead = this.#record.settledMs > nowMs + CLOCK_BACK_MS;
+    if (!isDue && !wasAhead) return null;
+    const { catchUp } = this.entry;
+    const calendar = this.#calendar;
+    const decision = decide(this.#record, { calendar, nowMs, catchUp, isBlocked });
+    this.change(decision.record, nowMs);
+    return decision;
+  }
+
+  /** What its next run asks for. */
+  request(): JobRequest {
+    const { task } = this.entry;
+    if (task.kind === "expire") return { kind: "expire", dryRun: false };
+    if (task.kind !== "verify") return task;
+    const { data, parts } = task;
+    const subset = parts === 1 ? null : { part: this.#record.runs % parts + 1, of: parts };
+    return { kind: "verify", backups: [], data, subset };
+  }
+
+  view(nowMs: number): ScheduleView {
+    const { name, cron, timeZone, catchUp, task } = this.entry;
+    const { lastRun, lastSuccessMs, lastMissedMs, runs, failed, missed, skipped } = this.#record;
+    return {
+      schedule: name,
+      kind: task.kind,
+      client: task.kind === "backup-filesystem" ? task.client : null,
+      database: task.kind === "backup-database" ? task.database : null,
+      cron,
+      timeZone,
+      catchUp,
+      job: this.job,
+      next: timeText(this.#nextMs),
+      lastRun: timeText(lastRun?.startedMs ?? null),
+      lastOutcome: lastRun?.outcome ?? null,
+      lastError: lastRun?.message ?? null,
+      lastSuccess: timeText(lastSuccessMs),
+      lastSuccessAgeSeconds: lastSuccessMs === null
+        ? null
+        : Math.max(0, Math.round((nowMs - lastSuccessMs) / 1000)),
+      lastMissed: timeText(lastMissedMs),
+      runs,
+      failed,
+      missed,
+      skipped,
+    };
+  }
+}
+
+export function timeText(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,367 @@
+// The scheduler by a hand clock, with jobs that the test ends: what it starts, what it says, what
+// it keeps over a restart.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ScheduleEntry } from "../../../../agent/config/mod.ts";
+import type { JobRequest, JobView } from "../../../../agent/control/daemon.ts";
+import {
+  LOOK_MS,
+  RETRY_MAX_MS,
+  RETRY_MIN_MS,
+  SAVE_DELAY_MS,
+} from "../../../../agent/schedule/limits.ts";
+import { Scheduler } from "../../../../agent/schedule/mod.ts";
+import { EVERYTHING } from "../../../../agent/source_selection.ts";
+import type { WaitOptions } from "../../../../transport/conn.ts";
+import { cancellation } from "../../../../transport/ground/cancellation.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+
+const { files, random } = await currentRuntime();
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const NOON = Date.parse("2026-03-01T12:00:00Z");
+
+const HOURLY: ScheduleEntry = {
+  name: "hourly",
+  cron: "0 * * * *",
+  timeZone: "UTC",
+  catchUp: true,
+  task: { kind: "backup-filesystem", client: "web01", paths: ["/srv"], full: false, ...EVERYTHING },
+};
+
+/** Time that the test moves; a sleep ends when its time has passed. */
+class WallClock {
+  #passedMs = 0;
+  /** What the wall clock shows beside the time that passed. */
+  #offsetMs = NOON;
+  readonly #sleeps = new Map<() => void, number>();
+
+  wallMs(): number {
+    return this.#offsetMs + this.#passedMs;
+  }
+
+  /** The wall clock jumps; no sleep notices. */
+  jump(ms: number): void {
+    this.#offsetMs += ms;
+  }
+
+  sleep(ms: number, { signal }: WaitOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(cancellation(signal));
+      this.#sleeps.set(resolve, this.#passedMs + ms);
+      signal?.addEventListener("abort", () => {
+        this.#sleeps.delete(resolve);
+        reject(cancellation(signal));
+      }, { once: true });
+    });
+  }
+
+  /** Lets the time pass from one sleep's end to the next. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#passedMs + ms;
+    for (;;) {
+      await settle();
+      const [wake, atMs = endMs] = [...this.#sleeps].sort((a, b) => a[1] - b[1])[0] ?? [];
+      if (wake === undefined || atMs > endMs) break;
+      this.#passedMs = atMs;
+      this.#sleeps.delete(wake);
+      wake();
+    }
+    this.#passedMs = endMs;
+    await settle();
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+}
+
+class Jobs {
+  readonly requests: JobRequest[] = [];
+  refuse: AgentError | null = null;
+  underWay = false;
+  readonly #ends = new Map<string, (job: JobView) => void>();
+  readonly #started = new Map<string, JobView>();
+
+  start(request: JobRequest): JobView {
+    if (this.refuse !== null) throw this.refuse;
+    this.requests.push(request);
+    const job: JobView = {
+      job: `j${this.requests.length}`,
+      kind: request.kind,
+      state: "queued",
+      client: null,
+      created: "",
+      request,
+      progress: null,
+      error: null,
+      summary: null,
+    };
+    this.#started.set(job.job, job);
+    return job;
+  }
+
+  ended(job: string): Promise<JobView> {
+    return new Promise((resolve) => this.#ends.set(job, resolve));
+  }
+
+  /** Ends the job that was started last. */
+  async end(state: JobView["state"], error: JobView["error"] = null): Promise<void> {
+    const id = `j${this.requests.length}`;
+    const job = this.#started.get(id);
+    if (job !== undefined) this.#ends.get(id)?.({ ...job, state, error });
+    await settle();
+  }
+}
+
+describe("Scheduler", () => {
+  let folder: string;
+  let clock: WallClock;
+  let jobs: Jobs;
+  let log: string[];
+  let stopping: AbortController;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "agent-schedule-"));
+    clock = new WallClock();
+    jobs = new Jobs();
+    log = [];
+  });
+
+  afterEach(() => {
+    stopping.abort();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const path = () => join(folder, "state", "schedules.json");
+
+  function open(...entries: readonly ScheduleEntry[]): Scheduler {
+    stopping = new AbortController();
+    const scheduler = new Scheduler(entries, {
+      clock,
+      random,
+      files,
+      path: path(),
+      log: (level, message) => log.push(`${level} ${message}`),
+      start: (request) => jobs.start(request),
+      isUnderWay: () => jobs.underWay,
+      ended: (job) => jobs.ended(job),
+    }, stopping.signal);
+    void scheduler.run();
+    return scheduler;
+  }
+
+  async function stop(scheduler: Scheduler): Promise<void> {
+    stopping.abort();
+    await jobs.end("cancelled");
+    await scheduler.close();
+  }
+
+  const first = (scheduler: Scheduler) => scheduler.views()[0];
+
+  test("starts a job when its time comes, shows it, and keeps what became of it", async () => {
+    const scheduler = open(HOURLY);
+    await clock.advance(HOUR - 1);
+    expect([jobs.requests, first(scheduler)?.next]).toEqual([[], "2026-03-01T13:00:00.000Z"]);
+    await clock.advance(1);
+    expect(jobs.requests).toMatchObject([HOURLY.task]);
+    expect(first(scheduler)).toMatchObject({
+      job: "j1",
+      next: "2026-03-01T14:00:00.000Z",
+      runs: 0,
+    });
+    await clock.advance(90_000);
+    await jobs.end("ok");
+    const shown = {
+      schedule: "hourly",
+      kind: "backup-filesystem",
+      client: "web01",
+      job: null,
+      lastRun: "2026-03-01T13:00:00.000Z",
+      lastOutcome: "ok",
+      lastSuccess: "2026-03-01T13:00:00.000Z",
+      lastSuccessAgeSeconds: 90,
+      runs: 1,
+      failed: 0,
+      missed: 0,
+      skipped: 0,
+    };
+    expect(first(scheduler)).toMatchObject(shown);
+    expect(log).toEqual(['info schedule "hourly": started job "j1"']);
+    await clock.advance(SAVE_DELAY_MS);
+    const kept = readFileSync(path(), "utf8");
+    await stop(scheduler);
+    expect(readFileSync(path(), "utf8")).toBe(kept);
+    expect(first(open(HOURLY))).toMatchObject({ ...shown, lastSuccessAgeSeconds: 91 });
+  });
+
+  test("skips a run while the last one, or another of the same source, goes on", async () => {
+    const scheduler = open(HOURLY);
+    await clock.advance(2 * HOUR);
+    expect(jobs.requests.length).toBe(1);
+    await jobs.end("incomplete", { code: "failed", message: "1 file" });
+    jobs.underWay = true;
+    await clock.advance(HOUR);
+    jobs.underWay = false;
+    expect(first(scheduler)).toMatchObject({ skipped: 2, runs: 1, lastSuccess: null });
+    expect(log.slice(1)).toEqual([
+      'warning schedule "hourly": skipped the run of 2026-03-01T14:00:00.000Z: ' +
+      "the same runs or waits already",
+      'warning schedule "hourly": incomplete: 1 file',
+      'warning schedule "hourly": skipped the run of 2026-03-01T15:00:00.000Z: ' +
+      "the same runs or waits already",
+    ]);
+    await clock.advance(HOUR);
+    expect(jobs.requests.length).toBe(2);
+  });
+
+  test("reports what was missed while no daemon was there, and runs once late", async () => {
+    await stop(open(HOURLY, { ...HOURLY, name: "patient", catchUp: false }));
+    clock.jump(3.5 * HOUR);
+    log.length = 0;
+    const scheduler = open(HOURLY, { ...HOURLY, name: "patient", catchUp: false });
+    await settle();
+    expect(jobs.requests.length).toBe(1);
+    const last = "missed 3 runs, the last at 2026-03-01T15:00:00.000Z";
+    expect(log).toEqual([
+      `warning schedule "hourly": ${last}; it runs now`,
+      'info schedule "hourly": started job "j1"',
+      `warning schedule "patient": ${last}; it runs next at 2026-03-01T16:00:00.000Z`,
+    ]);
+    expect(scheduler.views().map(({ missed, lastMissed }) => [missed, lastMissed]))
+      .toEqual([[3, "2026-03-01T15:00:00.000Z"], [3, "2026-03-01T15:00:00.000Z"]]);
+  });
+
+  test("notices a machine that slept, and a clock that was set forward", async () => {
+    open(HOURLY);
+    await settle();
+    clock.jump(1.5 * HOUR); // No timer tells of this.
+    await clock.advance(LOOK_MS);
+    expect(log[0]).toContain("missed a run, the last at 2026-03-01T13:00:00.000Z; it runs now");
+    expect(jobs.requests.length).toBe(1);
+  });
+
+  test("tries again what found its daemon or its server busy", async () => {
+    const scheduler = open(HOURLY);
+    const busy = new AgentError("busy", "Cannot start a job: 5 jobs wait for their turn");
+    jobs.refuse = busy;
+    await clock.advance(HOUR);
+    expect(log[0]).toContain(`busy: ${busy.message}; it is tried again at 2026-03-01T13:0`);
+    jobs.refuse = null;
+    await clock.advance(RETRY_MIN_MS - 1);
+    expect(jobs.requests.length).toBe(0);
+    await clock.advance(RETRY_MAX_MS - RETRY_MIN_MS + 1);
+    expect(jobs.requests.length).toBe(1);
+    await jobs.end("failed", { code: "busy", message: "the peer refused it" });
+    await clock.advance(RETRY_MAX_MS);
+    expect(jobs.requests.length).toBe(2);
+    await jobs.end("ok");
+    expect(first(scheduler)).toMatchObject({ runs: 1, failed: 0, skipped: 0, lastOutcome: "ok" });
+  });
+
+  test("a run that fails, at once or later, is told, and waits for its next turn", async () => {
+    const scheduler = open(HOURLY);
+    jobs.refuse = new AgentError("damaged", "Cannot use the catalog");
+    await clock.advance(HOUR);
+    jobs.refuse = null;
+    expect(first(scheduler)).toMatchObject({
+      job: null,
+      failed: 1,
+      lastError: "Cannot use the catalog",
+    });
+    await clock.advance(HOUR - 1);
+    expect(jobs.requests.length).toBe(0);
+    await clock.advance(1);
+    await jobs.end("failed", { code: "unreachable", message: "Cannot connect" });
+    expect(first(scheduler)).toMatchObject({ failed: 2, lastError: "Cannot connect" });
+    expect(log.at(-1)).toBe('warning schedule "hourly": failed: Cannot connect');
+  });
+
+  test("a daemon that stops starts nothing; what it cuts off is told, and runs again", async () => {
+    const scheduler = open(HOURLY, { ...HOURLY, name: "soon", cron: "1 13 * * *" });
+    await clock.advance(HOUR);
+    await stop(scheduler);
+    await clock.advance(MINUTE);
+    expect(jobs.requests.length).toBe(1);
+    log.length = 0;
+    const next = open(HOURLY);
+    await settle();
+    expect(log[0]).toBe(
+      'warning schedule "hourly": the run of 2026-03-01T13:00:00.000Z was cut off by the end of ' +
+        "the daemon; it runs again now",
+    );
+    expect([jobs.requests.length, first(next)?.lastOutcome]).toEqual([2, "interrupted"]);
+    // By a crash this time: nothing was told to the scheduler.
+    await clock.advance(SAVE_DELAY_MS);
+    log.length = 0;
+    open(HOURLY);
+    await settle();
+    expect([jobs.requests.length, log.length]).toEqual([2, 1]);
+    expect(log[0]).toContain("its next turn comes as ever");
+  });
+
+  test("a job that a person cancels is no failure, and is not repeated", async () => {
+    const scheduler = open(HOURLY);
+    await clock.advance(HOUR);
+    await jobs.end("cancelled", { code: "cancelled", message: "Cannot finish the job: cancelled" });
+    await clock.advance(HOUR - 1);
+    expect(jobs.requests.length).toBe(1);
+    expect(first(scheduler)).toMatchObject({ lastOutcome: "cancelled", runs: 1, failed: 0 });
+  });
+
+  test("each scheduled verification looks at the next part, and an expiry is no dry run", async () => {
+    const hourly = { cron: HOURLY.cron, timeZone: "UTC", catchUp: true };
+    const scheduler = open(
+      { name: "verify", ...hourly, task: { kind: "verify", data: true, parts: 3 } },
+      {
+        name: "whole",
+        ...hourly,
+        cron: "1 * * * *",
+        task: { kind: "verify", data: false, parts: 1 },
+      },
+      { name: "expire", ...hourly, cron: "2 * * * *", task: { kind: "expire" } },
+    );
+    for (let hour = 0; hour < 4; hour++) {
+      for (const minutes of [1, 1, 58]) {
+        await clock.advance(minutes * MINUTE);
+        await jobs.end("ok");
+      }
+    }
+    expect(scheduler.views().map(({ schedule, runs }) => [schedule, runs])).toEqual([
+      ["verify", 4],
+      ["whole", 4],
+      ["expire", 4],
+    ]);
+    const parts = jobs.requests.flatMap((one) =>
+      one.kind === "verify" && one.data ? [one.subset] : []
+    );
+    expect(parts).toEqual([1, 2, 3, 1].map((part) => ({ part, of: 3 })));
+    expect(jobs.requests.find((one) => one.kind === "verify" && !one.data))
+      .toEqual({ kind: "verify", backups: [], data: false, subset: null });
+    expect(jobs.requests.find((one) => one.kind === "expire")).toEqual({
+      kind: "expire",
+      dryRun: false,
+    });
+  });
+
+  test("goes on without a file that can be read, or written", async () => {
+    mkdirSync(join(folder, "state"));
+    writeFileSync(path(), "{}");
+    await stop(open(HOURLY));
+    expect(log.splice(0)).toEqual([
+      `warning cannot use "${path()}": what schedules missed is not known`,
+    ]);
+    rmSync(join(folder, "state"), { recursive: true });
+    writeFileSync(join(folder, "state"), "no directory");
+    const scheduler = open(HOURLY);
+    await clock.advance(HOUR);
+    await jobs.end("ok");
+    await clock.advance(SAVE_DELAY_MS);
+    expect(log.join("\n")).toContain(`warning cannot write "${path()}": `);
+    expect(first(scheduler)).toMatchObject({ runs: 1 });
+  });
+});

@@ -14,6 +14,7 @@ import { RandomTree } from "../unit/agent/incremental/random_tree.ts";
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
 import { until } from "./deadline.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** So many of each kind at least. */
 const JOBS = Number(process.env["CONCURRENT_JOBS"] ?? 5);
@@ -69,7 +70,7 @@ describe("jobs on one vault", () => {
     const request = {
       kind: "backup-filesystem",
       client: "web01",
-      exclude: [],
+      ...EVERYTHING,
       paths,
       full,
     } as const;

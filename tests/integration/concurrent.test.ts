@@ -8,13 +8,13 @@ import { mkdirSync, rmSync } from "node:fs";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon.ts";
-import { EVERYTHING } from "../../agent/source_selection.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { picture } from "../unit/agent/application/fixture.ts";
 import { RandomTree } from "../unit/agent/incremental/random_tree.ts";
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
 import { until } from "./deadline.ts";
+import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** So many of each kind at least. */
 const JOBS = Number(process.env["CONCURRENT_JOBS"] ?? 5);
@@ -70,10 +70,11 @@ describe("jobs on one vault", () => {
     const request = {
       kind: "backup-filesystem",
       client: "web01",
+      ...EVERYTHING,
       paths,
       full,
     } as const;
-    const { state, error, summary } = await run({ ...request, ...EVERYTHING });
+    const { state, error, summary } = await run(request);
     expect([state, error]).toEqual(["ok", null]);
     trees.set(summary?.backup ?? "", now);
     counts.backup++;

@@ -99,7 +99,7 @@ schedules:
       [`${good}, time_zone: Europe/Berln`, "schedules.s.time_zone: found .*time zone database"],
       [good.replace("web01", "web1"), 'schedules.s.client: found "web1"[^]*Did you mean "web01"'],
       [good.replace("/srv", "srv"), 'schedules.s.paths: Cannot back up "srv"'],
-      [`${good}, exclude: ["["]`, 'schedules.s.exclude: Cannot exclude "\\["'],
+      [`${good}, exclude: ["["]`, 'schedules.s.exclude.0.: found "\\[" with a "\\[" without'],
       [`${good}, fulll: true`, "schedules.s.fulll: unknown key"],
       [`${cron}, kind: expiry`, "schedules.s.kind: .*need one of backup, expire, verify"],
       [`kind: verify, ${cron}, parts: 0`, "schedules.s.parts: found 0, need at least 1"],

@@ -1,7 +1,7 @@
 // The progress line: numbers before bar, and nothing past the terminal's edge.
 
 import { describe, expect, test } from "bun:test";
-import { progressBar } from "../../../../agent/cli/progress_line.ts";
+import { progressBar, progressText } from "../../../../agent/cli/progress_line.ts";
 import type { Progress } from "../../../../agent/control/daemon.ts";
 
 const PROGRESS: Progress = {
@@ -26,6 +26,12 @@ describe("progressBar()", () => {
       expect(line).toContain("▕");
     });
   }
+
+  test("says of a job that waits only that", () => {
+    const queued = { ...PROGRESS, phase: "queued", files: 0, bytes: 0, totalBytes: null } as const;
+    expect(progressBar(queued, 80).trim()).toMatch(/^queued +waits for its turn$/);
+    expect(progressText(queued)).toBe("queued: waits for its turn");
+  });
 
   test("is cut where even the numbers do not fit", () => {
     expect(progressBar(PROGRESS, 20).length).toBe(19);

@@ -154,6 +154,13 @@ describe("Job", () => {
     }
   });
 
+  test("the seconds of a job that waited count from when it began", () => {
+    const job = newJob();
+    job.begin(61_000);
+    job.end(end(), 63_500);
+    expect(job.view().summary?.seconds).toBe(2.5);
+  });
+
   test("a failed backup names no backup in its summary, a restore names what it read", () => {
     const summary = (kind: "backup-filesystem" | "restore-filesystem", change: Partial<JobEnd>) => {
       const job = newJob();

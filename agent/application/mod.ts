@@ -11,6 +11,8 @@ export { produceFilesystem } from "./filesystem/produce.ts";
 export type { ProduceFilesystemOptions } from "./filesystem/produce.ts";
 export { FilesystemRestorer } from "./filesystem/restorer.ts";
 export type { FilesystemRestorerOptions } from "./filesystem/restorer.ts";
+export { TargetSurvey } from "./filesystem/target_survey.ts";
+export { TargetView } from "./filesystem/target_view.ts";
 export type { Overwrite } from "./placement.ts";
 export { scanFilesystem } from "./filesystem/scan.ts";
 export type { ScanOptions, ScanTotals } from "./filesystem/scan.ts";

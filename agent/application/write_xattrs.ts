@@ -53,6 +53,11 @@ function classOf(name: string): XattrClass {
   return name === CAPABILITY ? "capability" : "xattr";
 }
 
+/** True when an object has attributes that a restore could change: not labels of the system. */
+export function hasXattrs(files: Files, subject: XattrSubject): boolean {
+  return files.xattrs.list(subject).some((name) => !isLabel(name));
+}
+
 function isLabel(name: Uint8Array): boolean {
   const text = decoder.decode(name);
   return text.startsWith("security.") && text !== CAPABILITY;

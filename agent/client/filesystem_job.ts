@@ -8,6 +8,7 @@ import {
   makesIncomplete,
   produceFilesystem,
   scanFilesystem,
+  TargetSurvey,
 } from "../application/mod.ts";
 import {
   type ClientFilesystemTask,
@@ -24,9 +25,13 @@ import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
 import { ParentInbox } from "./parent_inbox.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
+import { surveyTarget } from "./survey_target.ts";
 import { StorageAcceptance } from "./storage_acceptance.ts";
 
-type Request = Extract<LinkDocument, { type: "backup-filesystem" | "restore-filesystem" }>;
+type Request = Extract<
+  LinkDocument,
+  { type: "backup-filesystem" | "restore-filesystem" | "survey-filesystem" }
+>;
 type Asking = Request | Extract<LinkDocument, { type: "validate" }>;
 
 export async function runClientFilesystem(
@@ -53,11 +58,18 @@ export async function runClientFilesystem(
     if (request.channel === "network") storage.abandon();
     else await attachStorage(session, { link, request, storage });
     if (request.fallback !== null) session.fellBack(request.fallback);
-    session.running(request.type);
+    session.running(
+      request.type === "backup-filesystem" ? "backup-filesystem" : "restore-filesystem",
+    );
     outliveCuts(session, link, [control, errors]);
     await link.send(session.ownSteps());
     if (request.type === "backup-filesystem") return await backUp(session, link, { task, request });
-    return await restore(session, link, { task, request });
+    requireRestoreAllowed(task.allowRestore, request.target);
+    const warnings = new RestoreWarnings();
+    if (request.type === "restore-filesystem") {
+      return await restore(session, link, { request, warnings });
+    }
+    return await surveyThenRestore(session, link, { request, warnings });
   });
 }
 
@@ -95,23 +107,28 @@ async function receiveRequest(session: WorkerSession, link: JobLink): Promise<As
     const { document } = message;
     if (document.type === "backup-filesystem") return document;
     if (document.type === "restore-filesystem") return document;
+    if (document.type === "survey-filesystem") return document;
     if (document.type === "validate") return document;
     if (document.type === "error") throw fromErrorRecord(document.error);
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);
   }
-  throw new AgentError("reset", "Cannot start the job: the server asked for nothing known");
+  throw nothingKnown();
 }
 
-interface Asked<R extends Request["type"]> {
+function nothingKnown(): AgentError {
+  return new AgentError("reset", "Cannot start the job: the server asked for nothing known");
+}
+
+interface BackupAsked {
   readonly task: ClientFilesystemTask;
-  readonly request: Extract<Request, { type: R }>;
+  readonly request: Extract<Request, { type: "backup-filesystem" }>;
 }
 
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, request }: Asked<"backup-filesystem">,
+  { task, request }: BackupAsked,
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
   const { paths, exclude, incremental } = request;
@@ -134,30 +151,60 @@ async function backUp(
   return await sendBackup(session, producer, { link, warnings, totals, parent });
 }
 
+/** Warnings of a restore, and whether one of them makes it incomplete. */
+class RestoreWarnings extends WarningQueue {
+  incomplete = false;
+
+  readonly take = (warning: ApplicationWarning): void => {
+    this.incomplete ||= makesIncomplete(warning.code);
+    this.add(warning);
+  };
+}
+
+interface RestoreAsked<R extends Request["type"]> {
+  readonly request: Extract<Request, { type: R }>;
+  readonly warnings: RestoreWarnings;
+}
+
+/** Looks at the target, then restores what the server sends for it, unless this is a dry run. */
+async function surveyThenRestore(
+  session: WorkerSession,
+  link: JobLink,
+  { request, warnings }: RestoreAsked<"survey-filesystem">,
+): Promise<WorkerResult> {
+  const { target, overwrite, dryRun, totalFiles, totalBytes } = request;
+  const { files } = session.runtime;
+  {
+    using survey = new TargetSurvey({ files, target, overwrite, onWarning: warnings.take });
+    const totals = { totalFiles, totalBytes };
+    await surveyTarget(session, survey, { link, warnings, totals, dryRun });
+  }
+  if (dryRun) {
+    const status = warnings.incomplete ? "incomplete" : "ok";
+    return { status, backup: null, files: null, bytes: null };
+  }
+  const restoring = await receiveRequest(session, link);
+  if (restoring.type !== "restore-filesystem") throw nothingKnown();
+  return await restore(session, link, { request: restoring, warnings });
+}
+
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { task, request }: Asked<"restore-filesystem">,
+  { request, warnings }: RestoreAsked<"restore-filesystem">,
 ): Promise<WorkerResult> {
-  requireRestoreAllowed(task.allowRestore, request.target);
-  const warnings = new WarningQueue();
-  let incomplete = false;
-  const onWarning = (warning: ApplicationWarning) => {
-    incomplete ||= makesIncomplete(warning.code);
-    warnings.add(warning);
-  };
   const consumer = new FilesystemRestorer({
     files: session.runtime.files,
     target: request.target,
     overwrite: request.overwrite,
     redirects: decodeRedirects(request.redirects),
-    onWarning,
+    onWarning: warnings.take,
   });
   const { totalFiles, totalBytes } = request;
   return await receiveRestore(session, consumer, {
     link,
     warnings,
     totals: { totalFiles, totalBytes },
-    incomplete: () => incomplete,
+    incomplete: () => warnings.incomplete,
   });
 }

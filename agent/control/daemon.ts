@@ -8,6 +8,7 @@ import type { ArrayView } from "./array_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
+import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 
 export type Role = "server" | "client";
 
@@ -50,6 +51,8 @@ export interface Summary {
   readonly channels: ChannelBytes;
   /** Why data went over the network although storage was preferred; else null. */
   readonly fallback: FallbackReason | null;
+  /** What a dry run of a restore found, or a restore of what changed did; only there. */
+  readonly verdicts?: VerdictCounts | undefined;
 }
 
 export interface Progress {
@@ -108,7 +111,7 @@ export interface ExpiryPart {
   readonly items: readonly ExpiryItemView[];
 }
 
-export type JobEventBody = Progress | Warning | ExpiryPart | JobError | Summary;
+export type JobEventBody = Progress | Warning | ExpiryPart | RestorePart | JobError | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -135,7 +138,10 @@ export type JobRequest =
     /** Destination; null is the client the backup came from. */
     readonly client: string | null;
     readonly include: readonly string[];
-    readonly overwrite: "refuse" | "never" | "always";
+    /** "changed" replaces what differs, and moves nothing else. */
+    readonly overwrite: "refuse" | "never" | "always" | "changed";
+    /** Only says what it would do. */
+    readonly dryRun: boolean;
   }
   | {
     readonly kind: "restore-database";

@@ -25,7 +25,8 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     target: text,
     client: text.nullable().default(null),
     include: texts.default([]),
-    overwrite: z.enum(["refuse", "never", "always"]).default("refuse"),
+    overwrite: z.enum(["refuse", "never", "always", "changed"]).default("refuse"),
+    dryRun: z.boolean().default(false),
   }),
   section({
     kind: z.literal("restore-database"),

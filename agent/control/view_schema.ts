@@ -22,6 +22,7 @@ import type {
 } from "./daemon.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
+import { VERDICTS } from "../verdict.ts";
 import { jobRequestSchema } from "./request_schema.ts";
 
 const count = z.number().min(0);
@@ -46,6 +47,7 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   seconds: count,
   channels,
   fallback: z.enum(FALLBACK_CODES).nullable(),
+  verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({
@@ -95,10 +97,24 @@ const expiryPartSchema = z.looseObject({
   })),
 });
 
+const restorePartSchema = z.looseObject({
+  type: z.literal("restore"),
+  job: z.string(),
+  items: z.array(z.looseObject({
+    type: z.literal("item"),
+    action: z.enum(VERDICTS),
+    path: z.string(),
+    pathBase64: z.string().nullable(),
+    kind: z.string(),
+    bytes: count,
+  })),
+});
+
 export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   progressSchema,
   warningSchema,
   expiryPartSchema,
+  restorePartSchema,
   jobErrorSchema,
   summarySchema,
 ]);

@@ -18,6 +18,7 @@ import type {
   Summary,
   TraceStep,
 } from "../control/daemon.ts";
+import type { VerdictCounts } from "../control/restore_view.ts";
 import type { Validation } from "./worker_protocol.ts";
 import { JOB_EVENTS_MAX } from "./limits.ts";
 
@@ -40,6 +41,7 @@ export interface JobEnd {
   readonly bytes: number | null;
   readonly channels: ChannelBytes;
   readonly error: ErrorRecord | null;
+  readonly verdicts?: VerdictCounts | undefined;
 }
 
 export class Job {
@@ -144,6 +146,7 @@ export class Job {
       seconds: Math.round(nowMs - this.start.startedMs) / 1000,
       channels: end.channels,
       fallback: this.#fallback,
+      ...(end.verdicts === undefined ? {} : { verdicts: end.verdicts }),
     };
     this.#append(this.#summary);
   }

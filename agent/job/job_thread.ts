@@ -132,12 +132,10 @@ export class JobThread {
       this.#fail(result.error, channels);
       return;
     }
-    const { status, backup, files, bytes } = result;
+    const { status, ...rest } = result;
     this.job.end({
       state: status,
-      backup,
-      files,
-      bytes,
+      ...rest,
       channels,
       error: null,
     }, this.#parts.clock.monotonicMs());

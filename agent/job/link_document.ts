@@ -25,6 +25,7 @@ const step = z.object({
   skipped: z.boolean(),
 });
 
+const overwrite = z.enum(["refuse", "never", "always", "changed"]);
 const redirect = z.object({ member: bytes, writeAs: bytes });
 
 /** Why the storage is not used, or not any more. */
@@ -49,17 +50,31 @@ const document = z.discriminatedUnion("type", [
     /** True: only what differs from the parent, whose rows the client asks for. */
     incremental: z.boolean().default(false),
   }),
-  // Client to server: send these rows of the parent.
+  // Client to server: send these rows, of the parent of a backup or of a survey.
   z.object({ type: z.literal("parent-wanted"), index: count }),
   // Server to client: write the records that follow below `target`.
   z.object({
     type: z.literal("restore-filesystem"),
     ...channel,
     target: path,
-    overwrite: z.enum(["refuse", "never", "always"]),
+    overwrite,
     redirects: z.array(redirect),
     ...totals,
   }),
+  // Server to client: rows follow when you ask for them, say what a restore does with each. Nothing
+  // follows a dry run, and a `restore-filesystem` of what is needed anything else.
+  z.object({
+    type: z.literal("survey-filesystem"),
+    ...channel,
+    target: path,
+    overwrite,
+    dryRun: z.boolean(),
+    ...totals,
+  }),
+  // Client to server: a byte for each row of this chunk, its position in VERDICTS.
+  z.object({ type: z.literal("verdicts"), index: count, verdicts: bytes }),
+  // Client to server: those were the last, and of so many warnings the server must hear.
+  z.object({ type: z.literal("surveyed"), warnings: count }),
   // Server to client: tell whether the channels work on your side; nothing follows.
   z.object({
     type: z.literal("validate"),

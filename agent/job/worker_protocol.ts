@@ -25,6 +25,7 @@ import type {
   Progress,
   Warning,
 } from "../control/daemon.ts";
+import type { RestorePart, VerdictCounts } from "../control/restore_view.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -76,7 +77,8 @@ export interface ServerFilesystemTask extends TaskBase {
       readonly backup: string;
       readonly target: string;
       readonly include: readonly string[];
-      readonly overwrite: "refuse" | "never" | "always";
+      readonly overwrite: "refuse" | "never" | "always" | "changed";
+      readonly dryRun: boolean;
     };
 }
 
@@ -201,6 +203,8 @@ export interface WorkerResult {
   readonly backup: string | null;
   readonly files: number | null;
   readonly bytes: number | null;
+  /** Of a restore that surveyed its target. */
+  readonly verdicts?: VerdictCounts;
 }
 
 export type FromWorker =
@@ -214,7 +218,7 @@ export type FromWorker =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
-  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart }
+  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart | RestorePart }
   | { readonly type: "validation"; readonly validation: Validation }
   | {
     readonly type: "end";

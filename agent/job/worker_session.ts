@@ -25,6 +25,7 @@ import type {
   JobKind,
   Warning,
 } from "../control/daemon.ts";
+import type { RestoreItemView, RestorePart } from "../control/restore_view.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
 import type { FromWorker, RelayedConnection, Validation, WorkerTask } from "./worker_protocol.ts";
@@ -194,6 +195,12 @@ export class WorkerSession implements AsyncDisposable {
   /** A part of the plan of an expiry. */
   planned(items: readonly ExpiryItemView[]): void {
     const body: ExpiryPart = { type: "expiry", job: this.identity.job, items };
+    this.#post({ type: "report", body });
+  }
+
+  /** A part of what a dry run of a restore found. */
+  foreseen(items: readonly RestoreItemView[]): void {
+    const body: RestorePart = { type: "restore", job: this.identity.job, items };
     this.#post({ type: "report", body });
   }
 

@@ -7,18 +7,21 @@ import { assert } from "../../transport/mod.ts";
 import {
   finishLink,
   groupOf,
+  type JobLink,
   type LinkDocument,
   type Prove,
   type ServerFilesystemTask,
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { chooseParent, VaultReader } from "../vault/mod.ts";
+import { encodeParentRows } from "../application/mod.ts";
+import { chooseParent, type RestorePlan, VaultReader } from "../vault/mod.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, sendRestore } from "./send_restore.ts";
+import { surveyTarget } from "./survey_target.ts";
 
 /** Fig. 4 and 4A, then a backup or a restore. */
 export async function runServerFilesystem(
@@ -45,20 +48,39 @@ export async function runServerFilesystem(
     assert(planned !== null, "a restore is planned before it starts");
     const { plan } = planned;
     session.setBackup(action.backup);
-    await link.send({
-      type: "restore-filesystem",
-      channel,
-      fallback,
-      mayFallBack,
-      target: action.target,
-      overwrite: action.overwrite,
-      redirects: encodeRedirects(plan.redirects),
-      totalFiles: plan.files,
-      totalBytes: plan.bytes,
-    });
-    const restored = await sendRestore(session, link, planned);
-    return { ...restored, backup: action.backup };
+    const { target, overwrite, dryRun } = action;
+    const common = { channel, fallback, mayFallBack, target, overwrite };
+    const totals = { totalFiles: plan.files, totalBytes: plan.bytes };
+    if (!dryRun && overwrite !== "changed") {
+      await sendRestoreRequest(link, plan, { ...common, ...totals });
+      return { ...await sendRestore(session, link, planned), backup: action.backup };
+    }
+    await link.send({ type: "survey-filesystem", ...common, dryRun, ...totals });
+    const surveyed = await surveyTarget(session, link, { plan, dryRun });
+    const { verdicts, wanted: { files, bytes } } = surveyed.survey;
+    if (dryRun) {
+      const status = verdicts.blocked.files > 0 ? "incomplete" : "ok";
+      return { status, backup: action.backup, files, bytes, verdicts };
+    }
+    await sendRestoreRequest(link, plan, { ...common, totalFiles: files, totalBytes: bytes });
+    const restored = await sendRestore(session, link, { ...planned, surveyed });
+    return { ...restored, backup: action.backup, verdicts };
   });
+}
+
+type RestoreRequest = Extract<LinkDocument, { type: "restore-filesystem" }>;
+
+function sendRestoreRequest(
+  link: JobLink,
+  plan: RestorePlan,
+  request: Omit<RestoreRequest, "type" | "redirects">,
+): Promise<void> {
+  const redirects = encodeRedirects(plan.redirects);
+  return link.send({ type: "restore-filesystem", redirects, ...request });
+}
+
+function parentRows(reader: VaultReader, parent: string): ParentSource {
+  return new ParentSource(encodeParentRows(reader.parentRows(parent)));
 }
 
 async function backup(
@@ -74,7 +96,7 @@ async function backup(
   const startedMs = session.runtime.clock.wallMs();
   const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, exclude });
   const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
-  using source = parent === null ? null : new ParentSource(reader, parent.backup);
+  using source = parent === null ? null : parentRows(reader, parent.backup);
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,

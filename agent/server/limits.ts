@@ -5,3 +5,15 @@ export const VALIDATION_TIMEOUT_MS = 45_000;
 
 /** Items of an expiry in one event: some 300 characters each, far below the longest line. */
 export const EXPIRY_ITEMS_MAX = 500;
+
+/** Items of a dry run in one event: as many bytes as the longest paths make, and rarely so. */
+export const RESTORE_ITEMS_MAX = 500;
+
+/** Items that a dry run lists: the daemon keeps them; the summary counts all. */
+export const RESTORE_ITEMS_LISTED = 100_000;
+
+/** Bytes of entries that a survey sends at once: with one more, within MAX_PARENT_CHUNK_BYTES. */
+export const SURVEY_CHUNK_BYTES = 256 * 1024;
+
+/** An entry of a survey without its names, in bytes: more than its varints ever take. */
+export const SURVEY_ROW_BYTES = 100;

@@ -238,8 +238,8 @@ export class ServerDaemon extends DaemonBase {
     client: ClientEntry,
   ): ServerFilesystemTask["action"] {
     if (request.kind === "restore-filesystem") {
-      const { target, include, overwrite } = request;
-      return { type: "restore", backup: restored, target, include, overwrite };
+      const { target, include, overwrite, dryRun } = request;
+      return { type: "restore", backup: restored, target, include, overwrite, dryRun };
     }
     const { exclude, full } = request;
     // The paths as the client walks them: they name the source.

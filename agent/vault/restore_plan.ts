@@ -10,6 +10,7 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import type { CatalogRow } from "../catalog/mod.ts";
+import type { Entry } from "../entry.ts";
 import type { Redirect } from "../record.ts";
 import { MAX_REDIRECTS } from "./limits.ts";
 import { Selection } from "./selection.ts";
@@ -38,7 +39,13 @@ export interface RestorePlan {
   /** Content bytes. */
   readonly bytes: number;
   /** The members to send, by media file and place; each call starts over. */
-  extents(): Iterable<Extent>;
+  members(): Iterable<PlannedMember>;
+}
+
+/** A member of a restore. */
+export interface PlannedMember extends Extent {
+  /** The entry as it is restored: redirects are followed, in its path and in a link's target. */
+  readonly entry: Entry;
 }
 
 /**
@@ -65,12 +72,12 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
     redirects: redirects.list(),
     files,
     bytes,
-    *extents() {
+    *members() {
       for (const row of source.rowsInTarOrder()) {
         if (redirects.replaces(row)) continue;
-        if (selection.has(row.entry.path) || redirects.sends(row)) {
-          yield { media: row.media, tarOffset: row.tarOffset, tarBytes: row.tarBytes };
-        }
+        if (!selection.has(row.entry.path) && !redirects.sends(row)) continue;
+        const { media, tarOffset, tarBytes } = row;
+        yield { media, tarOffset, tarBytes, entry: redirects.written(row.entry) };
       }
     },
   };
@@ -118,8 +125,21 @@ class Redirects {
       this.#writtenAs.has(this.#decoder.decode(row.entry.path));
   }
 
+  /** The entry with the names that it is written under. */
+  written(entry: Entry): Entry {
+    if (this.#byMember.size === 0) return entry;
+    const { type, path, target } = entry;
+    if (type === "file") return { ...entry, path: this.#nameOf(path) };
+    if (type !== "hardlink" || target === null) return entry;
+    return { ...entry, target: this.#nameOf(target) };
+  }
+
   list(): Redirect[] {
     return [...this.#byMember.values()];
+  }
+
+  #nameOf(member: Uint8Array): Uint8Array {
+    return this.#byMember.get(this.#decoder.decode(member))?.writeAs ?? member;
   }
 }
 

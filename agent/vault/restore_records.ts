@@ -8,6 +8,7 @@ import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { FramePlace, MediaReader } from "../media/mod.ts";
 import type { Piece, RestoreRecord } from "../record.ts";
+import type { MemberChoice } from "./member_choice.ts";
 import type { Extent, RestorePlan } from "./restore_plan.ts";
 
 /** A frame of a media file and the pieces wanted of its content. */
@@ -85,14 +86,24 @@ function addPiece(pieces: Piece[], piece: Piece): void {
   }
 }
 
+/** Those of a plan's members that are chosen. */
+function* chosenMembers(plan: RestorePlan, choice: MemberChoice | null): Generator<Extent> {
+  let index = 0;
+  for (const member of plan.members()) {
+    if (choice?.has(index++) ?? true) yield member;
+  }
+}
+
 /**
  * Reads the frames of a plan, one at a time. The media files are closed when the generator ends or
  * is returned.
+ * @param choice of the plan's members by their order, null for all of them
  * @param openMedia opens the media file of the backup with that number
  * @throws AgentError `damaged` | `failed`
  */
 export function* readRestoreRecords(
   plan: RestorePlan,
+  choice: MemberChoice | null,
   openMedia: (media: number) => MediaReader,
 ): Generator<RestoreRecord> {
   // The cut runs one frame ahead: two files are open where a plan goes from one to the next.
@@ -104,7 +115,8 @@ export function* readRestoreRecords(
   };
   try {
     let sequence = 0;
-    for (const { media, sequence: frame, pieces } of cutIntoFrames(plan.extents(), framesOf)) {
+    const members = chosenMembers(plan, choice);
+    for (const { media, sequence: frame, pieces } of cutIntoFrames(members, framesOf)) {
       closeBefore(open, media);
       const reader = open.get(media);
       const place = reader?.frames[frame];

@@ -10,6 +10,7 @@ import type { MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";
 import { MediaStore } from "./media_store.ts";
+import type { MemberChoice } from "./member_choice.ts";
 import { planRestore } from "./restore_plan.ts";
 import type { RestorePlan } from "./restore_plan.ts";
 import { readRestoreRecords } from "./restore_records.ts";
@@ -105,9 +106,13 @@ export class VaultReader {
     }
   }
 
-  /** The records of a plan, one frame in memory at a time. @throws AgentError `damaged` */
-  restoreRecords(plan: RestorePlan): Generator<RestoreRecord> {
-    return readRestoreRecords(plan, (media) => this.#openMedia(media));
+  /**
+   * The records of a plan, or of those of its members that are chosen; one frame in memory at a
+   * time.
+   * @throws AgentError `damaged`
+   */
+  restoreRecords(plan: RestorePlan, choice: MemberChoice | null = null): Generator<RestoreRecord> {
+    return readRestoreRecords(plan, choice, (media) => this.#openMedia(media));
   }
 
   /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
 import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
+import type { JobEventBody } from "../../agent/control/mod.ts";
 import type { ClientEntry } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
@@ -52,6 +53,8 @@ export interface JobOutcome {
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
   readonly steps: readonly FlowStep[];
+  /** What it reported: progress, warnings, parts of a dry run. */
+  readonly reports: readonly JobEventBody[];
 }
 
 export interface JobBedOptions {
@@ -165,12 +168,14 @@ class RunningJob<T extends WorkerTask> {
   readonly session: WorkerSession;
   readonly #network: string[] = [];
   readonly #steps: FlowStep[] = [];
+  readonly #reports: JobEventBody[] = [];
 
   constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
     this.task = task;
     const { network, storage } = mechanisms;
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
+      if (message.type === "report") this.#reports.push(message.body);
       if (message.type === "steps") this.#steps.push(...message.steps);
     };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
@@ -188,7 +193,8 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;
-    return { result, error, fallback, channels, network: this.#network, steps: this.#steps };
+    const told = { network: this.#network, steps: this.#steps, reports: this.#reports };
+    return { result, error, fallback, channels, ...told };
   }
 }
 

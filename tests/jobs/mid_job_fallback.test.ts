@@ -47,6 +47,7 @@ function restore(bed: JobBed) {
     target,
     include: [],
     overwrite: "refuse",
+    dryRun: false,
   });
 }
 

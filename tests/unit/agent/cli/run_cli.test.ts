@@ -122,6 +122,7 @@ describe("runCli() starts jobs", () => {
         client: "c",
         include: ["/a"],
         overwrite: "refuse",
+        dryRun: false,
       },
       { kind: "restore-database", backup: "latest:app", database: "app", target: null },
       { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },

@@ -58,7 +58,8 @@ export function hasXattrs(files: Files, subject: XattrSubject): boolean {
   return files.xattrs.list(subject).some((name) => !isLabel(name));
 }
 
-function isLabel(name: Uint8Array): boolean {
+/** True for what the system itself puts on objects. */
+export function isLabel(name: Uint8Array): boolean {
   const text = decoder.decode(name);
   return text.startsWith("security.") && text !== CAPABILITY;
 }

@@ -6,6 +6,8 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { BackupDetail } from "../control/daemon.ts";
 import type { ListedEntry } from "../control/daemon.ts";
+import { drillSchema } from "../control/drill_schema.ts";
+import type { Drill } from "../control/drill_view.ts";
 import type { IndexRow } from "../entry.ts";
 import { walkKey, walkRange } from "../walk_order.ts";
 import type { BackupKind, MediaReader, Skipped } from "../media/mod.ts";
@@ -144,6 +146,11 @@ export class Catalog {
   /** Says that a backup is pinned, or no more. @throws AgentError `no_space` | `busy` | `failed` */
   setPinned(backup: string, pinned: boolean): void {
     this.#run("write", () => expiry.setPinned(this.#database, backup, pinned));
+  }
+
+  /** Says how the last drill went. @throws AgentError `no_space` | `busy` | `failed` */
+  setDrill(backup: string, drill: Drill | null): void {
+    this.#run("write", () => expiry.setDrill(this.#database, backup, drill));
   }
 
   /** Removes an expired backup whose media file is gone; yields between its transactions. */
@@ -328,8 +335,13 @@ function toBackup(columns: Columns): CatalogBackup {
     level: columns["parent"] === null ? "full" : "incremental",
     parent: nullableText(columns, "parent_backup"),
     pinned: numberOf(columns, "pinned") === 1,
+    drilled: readDrill(nullableText(columns, "drill")),
     expired: numberOf(columns, "expired") === 1,
   };
+}
+
+function readDrill(json: string | null): Drill | null {
+  return json === null ? null : drillSchema.parse(JSON.parse(json));
 }
 
 function nullableText(columns: Columns, key: string): string | null {

@@ -30,7 +30,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { BUSY_TIMEOUT_MS, JOURNAL_KEEP_BYTES, PAGE_CACHE_KIB } from "./limits.ts";
 import { catalogError } from "./sqlite_error.ts";
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 const TABLES = ["entries", "directories", "backups", "sources"] as const;
 
@@ -52,6 +52,7 @@ const SCHEMA = `
     parent INTEGER,
     expired INTEGER NOT NULL DEFAULT 0,
     pinned INTEGER NOT NULL DEFAULT 0,
+    drill TEXT,
     started_ms INTEGER NOT NULL,
     status TEXT NOT NULL,
     files INTEGER NOT NULL,

@@ -23,6 +23,7 @@ import { diff, find } from "./commands/find.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
+import { drill } from "./commands/drill.ts";
 import { expire, pin } from "./commands/retention.ts";
 import { role } from "./commands/role.ts";
 import { stgFormat, stgStatus } from "./commands/stg.ts";
@@ -57,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
   diff,
   restore,
   verify,
+  drill,
   pin,
   expire,
   catalogRebuild,

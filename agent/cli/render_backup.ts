@@ -1,8 +1,9 @@
 // Text about backups, their entries, groups and daemons, for people. Pure.
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
-import type { BackupDetail, BackupView, ListedEntry, StatusView } from "../control/mod.ts";
+import type { BackupDetail, BackupView, Drill, ListedEntry, StatusView } from "../control/mod.ts";
 import { type Paint, printable } from "./output.ts";
+import { drillText } from "./render_drill.ts";
 import { paintState } from "./render_job.ts";
 import { renderStg } from "./render_stg.ts";
 import { renderFields, renderTable } from "./table.ts";
@@ -18,6 +19,7 @@ export function renderBackups(backups: readonly BackupView[], paint: Paint): str
       { title: "LEVEL" },
       { title: "STATUS" },
       { title: "PIN" },
+      { title: "DRILLED" },
       { title: "FILES", align: "right" },
       { title: "BYTES", align: "right" },
       { title: "STORAGE", align: "right" },
@@ -31,6 +33,7 @@ export function renderBackups(backups: readonly BackupView[], paint: Paint): str
       backup.level,
       paintState(backup.status, paint),
       backup.pinned ? "pinned" : "",
+      backup.drilled === null ? "" : paintState(backup.drilled.status, paint),
       String(backup.files),
       formatSize(backup.bytes),
       formatSize(backup.channels.storage.bytes),
@@ -49,6 +52,7 @@ export function renderBackup(backup: BackupDetail, paint: Paint): string {
     ["parent", backup.parent ?? "-"],
     ["status", paintState(backup.status, paint)],
     ["pinned", backup.pinned ? "yes" : "no"],
+    ["drilled", backup.drilled === null ? "never" : drilled(backup.drilled, paint)],
     ["paths", backup.paths.map(printable).join(", ")],
     ["exclude", backup.exclude.length === 0 ? "-" : backup.exclude.map(printable).join(", ")],
     ["files", String(backup.files)],
@@ -63,6 +67,10 @@ export function renderBackup(backup: BackupDetail, paint: Paint): string {
     `  ${printable(path)}: ${printable(reason)}\n`
   );
   return renderFields(fields) + (skipped.length === 0 ? "" : `skipped:\n${skipped.join("")}`);
+}
+
+function drilled(drill: Drill, paint: Paint): string {
+  return `${drill.time} ${paintState(drill.status, paint)}: ${drillText(drill)}`;
 }
 
 function kindText(backup: BackupView): string {

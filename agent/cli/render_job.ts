@@ -4,6 +4,7 @@ import { FALLBACK_REASONS } from "../../transport/flow/mod.ts";
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { ChannelBytes, JobView, Summary } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
+import { drillLines } from "./render_drill.ts";
 import { verdictLines } from "./render_restore.ts";
 import { renderFields, renderTable } from "./table.ts";
 
@@ -90,6 +91,7 @@ export function renderSummary(
     parts.join(" "),
     ...channelLines(summary.channels),
     ...verdictLines(summary.verdicts, paint),
+    ...drillLines(summary.drill, paint),
   ];
   if (summary.fallback !== null) {
     const meaning = FALLBACK_REASONS[summary.fallback];

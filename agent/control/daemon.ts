@@ -8,6 +8,7 @@ import type { ArrayView } from "./array_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
+import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 
 export type Role = "server" | "client";
@@ -21,6 +22,8 @@ export type JobKind =
   /** Makes the catalog again from the media. */
   | "rebuild-catalog"
   | "expire"
+  /** Restores a sample of a backup to the server's scratch and compares it. */
+  | "drill"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
   | "validate";
 
@@ -53,6 +56,8 @@ export interface Summary {
   readonly fallback: FallbackReason | null;
   /** What a dry run of a restore found, or a restore of what changed did; only there. */
   readonly verdicts?: VerdictCounts | undefined;
+  /** What a drill came to; only there, and also when it failed. */
+  readonly drill?: Drill | undefined;
 }
 
 export interface Progress {
@@ -156,6 +161,16 @@ export type JobRequest =
     /** The n-th of m parts; all m together look at everything once. */
     readonly subset: { readonly part: number; readonly of: number } | null;
   }
+  | {
+    readonly kind: "drill";
+    readonly backup: string;
+    /** How many entries, or what share of them; null restores all. */
+    readonly sample: { readonly entries: number } | { readonly percent: number } | null;
+    /** Repeats a sample; null draws one. */
+    readonly seed: number | null;
+    /** Directory of the server to restore to; null is the vault's own. */
+    readonly scratch: string | null;
+  }
   | { readonly kind: "rebuild-catalog" }
   | { readonly kind: "expire"; readonly dryRun: boolean };
 
@@ -184,6 +199,8 @@ export interface BackupView {
   readonly status: "ok" | "incomplete";
   /** Pinned backups never expire. */
   readonly pinned: boolean;
+  /** How its last drill went, null before the first. */
+  readonly drilled: Drill | null;
   /** What its own media hold. */
   readonly files: number;
   readonly bytes: number;

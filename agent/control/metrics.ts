@@ -34,6 +34,8 @@ export class DaemonMetrics {
   readonly #fallbacks: Counter<"reason">;
   readonly #jobs: Gauge<"state">;
   readonly #age: Gauge<"client" | "kind" | "database">;
+  readonly #drillAge: Gauge<"client" | "kind" | "database">;
+  readonly #drillOk: Gauge<"client" | "kind" | "database">;
   readonly #resident: Gauge;
   readonly #ready: Gauge;
   readonly #stgs: StgMetrics;
@@ -66,6 +68,18 @@ export class DaemonMetrics {
     this.#age = new Gauge({
       name: "agent_last_success_age_seconds",
       help: "Age of the newest published backup",
+      labelNames: ["client", "kind", "database"],
+      registers,
+    });
+    this.#drillAge = new Gauge({
+      name: "agent_last_drill_age_seconds",
+      help: "Age of the latest drill of any backup",
+      labelNames: ["client", "kind", "database"],
+      registers,
+    });
+    this.#drillOk = new Gauge({
+      name: "agent_last_drill_ok",
+      help: "1 when the latest drill found everything right, else 0",
       labelNames: ["client", "kind", "database"],
       registers,
     });
@@ -120,6 +134,22 @@ export class DaemonMetrics {
       // Newest last: the last value of a label set stays.
       const seconds = Math.max(0, (this.#clock.wallMs() - Date.parse(time)) / 1000);
       this.#age.set({ client, kind, database: database ?? "" }, seconds);
+    }
+    this.#observeDrills();
+  }
+
+  #observeDrills(): void {
+    this.#drillAge.reset();
+    this.#drillOk.reset();
+    const drills = this.#daemon.backups().flatMap(({ client, kind, database, drilled }) =>
+      drilled === null ? [] : [{ labels: { client, kind, database: database ?? "" }, drilled }]
+    );
+    drills.sort((a, b) => Date.parse(a.drilled.time) - Date.parse(b.drilled.time));
+    for (const { labels, drilled: { time, status } } of drills) {
+      // Newest last, as above.
+      const seconds = Math.max(0, (this.#clock.wallMs() - Date.parse(time)) / 1000);
+      this.#drillAge.set(labels, seconds);
+      this.#drillOk.set(labels, status === "ok" ? 1 : 0);
     }
   }
 }

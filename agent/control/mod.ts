@@ -2,6 +2,7 @@
 
 export type * from "./array_view.ts";
 export type * from "./daemon.ts";
+export type * from "./drill_view.ts";
 export type * from "./restore_view.ts";
 export { hostsOf, type TcpAccess } from "./access.ts";
 export { type ControlAppOptions, createControlApp } from "./app.ts";

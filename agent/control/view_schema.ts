@@ -22,6 +22,7 @@ import type {
 } from "./daemon.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
+import { drillSchema } from "./drill_schema.ts";
 import { VERDICTS } from "../verdict.ts";
 import { jobRequestSchema } from "./request_schema.ts";
 
@@ -47,6 +48,7 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   seconds: count,
   channels,
   fallback: z.enum(FALLBACK_CODES).nullable(),
+  drill: drillSchema.optional(),
   verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
 });
 
@@ -129,6 +131,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.looseObject({
     "verify",
     "rebuild-catalog",
     "expire",
+    "drill",
     "validate",
   ]),
   state: z.enum(["queued", "connecting", "running", "ok", "incomplete", "failed", "cancelled"]),
@@ -158,6 +161,7 @@ const backupShape = {
   level: z.enum(["full", "incremental"]),
   status: z.enum(["ok", "incomplete"]),
   pinned: z.boolean(),
+  drilled: drillSchema.nullable(),
   files: count,
   bytes: count,
   channels,

@@ -17,6 +17,7 @@ export type {
   FromWorker,
   NetworkPart,
   ServerDatabaseTask,
+  ServerDrillTask,
   ServerExpireTask,
   ServerFilesystemTask,
   ServerRebuildTask,

@@ -22,9 +22,11 @@ import type {
   ChannelReport,
   ExpiryPart,
   JobKind,
+  JobRequest,
   Progress,
   Warning,
 } from "../control/daemon.ts";
+import type { Drill } from "../control/drill_view.ts";
 import type { RestorePart, VerdictCounts } from "../control/restore_view.ts";
 
 /** Where the volumes of a group are. */
@@ -102,6 +104,17 @@ export interface ServerVerifyTask extends TaskBase {
   readonly subset: { readonly part: number; readonly of: number } | null;
 }
 
+/** Restores a backup, or a sample of it, to a scratch directory and compares it. */
+export interface ServerDrillTask extends TaskBase {
+  readonly kind: "server-drill";
+  readonly vault: string;
+  readonly backup: string;
+  readonly sample: Extract<JobRequest, { kind: "drill" }>["sample"];
+  readonly seed: number | null;
+  /** Null for the vault's own. */
+  readonly scratch: string | null;
+}
+
 /** Makes the catalog again from the media. */
 export interface ServerRebuildTask extends TaskBase {
   readonly kind: "server-rebuild";
@@ -150,6 +163,7 @@ export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerDrillTask
   | ServerRebuildTask
   | ServerExpireTask
   | ServerValidateTask
@@ -219,6 +233,8 @@ export type FromWorker =
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
   | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart | RestorePart }
+  /** What a drill came to, before its end. */
+  | { readonly type: "drill"; readonly drill: Drill }
   | { readonly type: "validation"; readonly validation: Validation }
   | {
     readonly type: "end";

@@ -25,6 +25,7 @@ import type {
   JobKind,
   Warning,
 } from "../control/daemon.ts";
+import type { Drill } from "../control/drill_view.ts";
 import type { RestoreItemView, RestorePart } from "../control/restore_view.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
@@ -190,6 +191,11 @@ export class WorkerSession implements AsyncDisposable {
   warn(warning: Pick<Warning, "code" | "message" | "path">): void {
     const body: Warning = { type: "warning", job: this.identity.job, ...warning };
     this.#post({ type: "report", body });
+  }
+
+  /** What a drill came to. */
+  drilled(drill: Drill): void {
+    this.#post({ type: "drill", drill });
   }
 
   /** A part of the plan of an expiry. */

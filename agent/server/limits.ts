@@ -6,8 +6,9 @@ export const VALIDATION_TIMEOUT_MS = 45_000;
 /** Items of an expiry in one event: some 300 characters each, far below the longest line. */
 export const EXPIRY_ITEMS_MAX = 500;
 
-/** Items of a dry run in one event: as many bytes as the longest paths make, and rarely so. */
+/** Items of a dry run in one event, and characters of their paths: its line has a limit. */
 export const RESTORE_ITEMS_MAX = 500;
+export const RESTORE_ITEM_CHARACTERS = 64 * 1024;
 
 /** Items that a dry run lists: the daemon keeps them; the summary counts all. */
 export const RESTORE_ITEMS_LISTED = 100_000;
@@ -17,3 +18,9 @@ export const SURVEY_CHUNK_BYTES = 256 * 1024;
 
 /** An entry of a survey without its names, in bytes: more than its varints ever take. */
 export const SURVEY_ROW_BYTES = 100;
+
+/** Differences of a drill that are told by name; all are counted. */
+export const DRILL_DIFFERENCES_TOLD = 1000;
+
+/** Entries with something that a drill was not permitted to set, whose names it remembers. */
+export const DRILL_UNPROVED_MAX = 100_000;

@@ -135,7 +135,7 @@ class LinkedFiles {
   }
 
   makeAnew({ type, path }: Entry): void {
-    if (type !== "file" || this.#madeAnew.size === 0) return;
+    if (type === "hardlink" || this.#madeAnew.size === 0) return;
     const key = this.#key(path);
     if (this.#madeAnew.has(key)) this.#madeAnew.set(key, true);
   }

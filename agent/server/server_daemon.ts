@@ -33,6 +33,7 @@ import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { logRecovery } from "./log_recovery.ts";
+import { namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
 
 type FilesystemRequest = Extract<
   JobRequest,
@@ -83,8 +84,9 @@ export class ServerDaemon extends DaemonBase {
   startJob(request: JobRequest): JobView {
     if (request.kind === "rebuild-catalog") return this.#startRebuild(request);
     this.#vault.requireSound();
-    if (request.kind === "verify") return this.#startVerify(request);
-    if (request.kind === "expire") return this.#startExpire(request);
+    if (request.kind === "verify" || request.kind === "expire" || request.kind === "drill") {
+      return this.#startOnVault(request);
+    }
     if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
       return this.#startFilesystem(request);
     }
@@ -248,19 +250,15 @@ export class ServerDaemon extends DaemonBase {
     return { type: "backup", backup, paths, exclude, full };
   }
 
-  #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
-    const backups = request.backups.map((reference) => this.#vault.backup(reference).backup);
-    const job = this.runner.create({ id: null, kind: "verify", client: null, request });
-    const name = this.#config.name;
-    this.runner.run(job, {
-      kind: "server-verify",
-      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
-      steps: [],
-      vault: this.#config.vault,
-      backups,
-      data: request.data,
-      subset: request.subset,
-    }, () => Promise.resolve());
+  #startOnVault(request: VaultRequest): JobView {
+    const backups = namedBackups(request).map((name) => this.#vault.backup(name));
+    const client = request.kind === "drill" ? backups[0]?.client ?? null : null;
+    const job = this.runner.create({ id: null, kind: request.kind, client, request });
+    const { name } = this.#config;
+    const identity = { name, job: job.start.id, token: this.#newToken(), connections: 1 } as const;
+    const named = backups.map(({ backup }) => backup);
+    const task = vaultTask(request, named, { config: this.#config, identity });
+    this.runner.run(job, task, () => Promise.resolve());
     return job.view();
   }
 
@@ -301,20 +299,6 @@ export class ServerDaemon extends DaemonBase {
       else await this.parts.runtime.clock.yield();
     }
     return found;
-  }
-
-  #startExpire(request: Extract<JobRequest, { kind: "expire" }>): JobView {
-    const job = this.runner.create({ id: null, kind: "expire", client: null, request });
-    const { name, vault, retention } = this.#config;
-    this.runner.run(job, {
-      kind: "server-expire",
-      identity: { name, job: job.start.id, token: this.#newToken(), connections: 1 },
-      steps: [],
-      vault,
-      retention,
-      dryRun: request.dryRun,
-    }, () => Promise.resolve());
-    return job.view();
   }
 
   #validationOf(client: ClientEntry, job: Job, seconds: number): ValidationView {
@@ -368,9 +352,9 @@ export class ServerDaemon extends DaemonBase {
 
 /** The part of a catalog entry that listings show. */
 function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, level, status, pinned } = backup;
+  const { client, kind, database, time, level, status, pinned, drilled } = backup;
   const { files, bytes, channels, fallback } = backup;
-  const kept = { client, kind, database, time, level, status, pinned };
+  const kept = { client, kind, database, time, level, status, pinned, drilled };
   return { backup: backup.backup, ...kept, files, bytes, channels, fallback };
 }
 

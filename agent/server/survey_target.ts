@@ -3,9 +3,10 @@
 // some bytes a file of the catalog cross the wire, and nothing of what the target has besides.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import type { RestoreItemView } from "../control/restore_view.ts";
 import type { JobLink, WorkerSession } from "../job/mod.ts";
 import type { RestorePlan } from "../vault/mod.ts";
-import { RESTORE_ITEMS_MAX } from "./limits.ts";
+import { RESTORE_ITEM_CHARACTERS, RESTORE_ITEMS_MAX } from "./limits.ts";
 import { ParentSource } from "./parent_source.ts";
 import { RestoreSurvey } from "./restore_survey.ts";
 import { reportClient } from "./report_client.ts";
@@ -38,9 +39,7 @@ export async function surveyTarget(
     if (document.type === "parent-wanted") await link.sendParent(source.chunk(document.index));
     else if (document.type === "verdicts") {
       const items = survey.take(document.index, Uint8Array.fromBase64(document.verdicts));
-      for (let at = 0; dryRun && at < items.length; at += RESTORE_ITEMS_MAX) {
-        session.foreseen(items.slice(at, at + RESTORE_ITEMS_MAX));
-      }
+      if (dryRun) { for (const part of eventParts(items)) session.foreseen(part); }
     } else if (document.type === "surveyed") told = document.warnings;
     else if (document.type === "error") throw fromErrorRecord(document.error);
     else {
@@ -50,6 +49,21 @@ export async function surveyTarget(
   }
   if (!survey.isComplete) throw unexpected("the end before the last entry");
   return { survey, warnings };
+}
+
+/** Items in parts that fit an event. */
+function* eventParts(items: readonly RestoreItemView[]): Generator<RestoreItemView[]> {
+  let part: RestoreItemView[] = [];
+  let characters = 0;
+  for (const item of items) {
+    part.push(item);
+    characters += item.path.length;
+    if (part.length < RESTORE_ITEMS_MAX && characters < RESTORE_ITEM_CHARACTERS) continue;
+    yield part;
+    part = [];
+    characters = 0;
+  }
+  if (part.length > 0) yield part;
 }
 
 function unexpected(found: string): AgentError {

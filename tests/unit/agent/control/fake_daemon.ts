@@ -171,6 +171,7 @@ export const BACKUP: BackupDetail = {
   parent: null,
   status: "ok",
   pinned: false,
+  drilled: null,
   files: 3,
   bytes: 4096,
   channels: CHANNELS,

@@ -22,7 +22,12 @@ import {
 } from "../job/mod.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
-import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
+import {
+  decodeRedirects,
+  receiveRestore,
+  type ReceiveRestoreOptions,
+  requireRestoreAllowed,
+} from "./receive_restore.ts";
 import { ParentInbox } from "./parent_inbox.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { surveyTarget } from "./survey_target.ts";
@@ -113,11 +118,7 @@ async function receiveRequest(session: WorkerSession, link: JobLink): Promise<As
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);
   }
-  throw nothingKnown();
-}
-
-function nothingKnown(): AgentError {
-  return new AgentError("reset", "Cannot start the job: the server asked for nothing known");
+  throw new AgentError("reset", "Cannot start the job: the server asked for nothing known");
 }
 
 interface BackupAsked {
@@ -161,16 +162,16 @@ class RestoreWarnings extends WarningQueue {
   };
 }
 
-interface RestoreAsked<R extends Request["type"]> {
-  readonly request: Extract<Request, { type: R }>;
-  readonly warnings: RestoreWarnings;
-}
+type SurveyRequest = Extract<Request, { type: "survey-filesystem" }>;
 
 /** Looks at the target, then restores what the server sends for it, unless this is a dry run. */
 async function surveyThenRestore(
   session: WorkerSession,
   link: JobLink,
-  { request, warnings }: RestoreAsked<"survey-filesystem">,
+  { request, warnings }: {
+    readonly request: SurveyRequest;
+    readonly warnings: RestoreWarnings;
+  },
 ): Promise<WorkerResult> {
   const { target, overwrite, dryRun, totalFiles, totalBytes } = request;
   const { files } = session.runtime;
@@ -183,24 +184,31 @@ async function surveyThenRestore(
     const status = warnings.incomplete ? "incomplete" : "ok";
     return { status, backup: null, files: null, bytes: null };
   }
-  const restoring = await receiveRequest(session, link);
-  if (restoring.type !== "restore-filesystem") throw nothingKnown();
-  return await restore(session, link, { request: restoring, warnings });
+  // How much comes is the server's to tell: it knows what links need besides.
+  const totals = { totalFiles: null, totalBytes: null };
+  return await restore(session, link, { request: { ...request, ...totals }, warnings });
+}
+
+interface RestoreHow {
+  readonly request:
+    & Pick<SurveyRequest, "target" | "overwrite" | "redirects">
+    & ReceiveRestoreOptions["totals"];
+  readonly warnings: RestoreWarnings;
 }
 
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { request, warnings }: RestoreAsked<"restore-filesystem">,
+  { request, warnings }: RestoreHow,
 ): Promise<WorkerResult> {
+  const { target, overwrite, redirects, totalFiles, totalBytes } = request;
   const consumer = new FilesystemRestorer({
     files: session.runtime.files,
-    target: request.target,
-    overwrite: request.overwrite,
-    redirects: decodeRedirects(request.redirects),
+    target,
+    overwrite,
+    redirects: decodeRedirects(redirects),
     onWarning: warnings.take,
   });
-  const { totalFiles, totalBytes } = request;
   return await receiveRestore(session, consumer, {
     link,
     warnings,

@@ -25,7 +25,6 @@ const step = z.object({
   skipped: z.boolean(),
 });
 
-const overwrite = z.enum(["refuse", "never", "always", "changed"]);
 const redirect = z.object({ member: bytes, writeAs: bytes });
 
 /** Why the storage is not used, or not any more. */
@@ -57,18 +56,20 @@ const document = z.discriminatedUnion("type", [
     type: z.literal("restore-filesystem"),
     ...channel,
     target: path,
-    overwrite,
+    overwrite: z.enum(["refuse", "never", "always"]),
     redirects: z.array(redirect),
     ...totals,
   }),
-  // Server to client: rows follow when you ask for them, say what a restore does with each. Nothing
-  // follows a dry run, and a `restore-filesystem` of what is needed anything else.
+  // Server to client: rows come when you ask for them; say what a restore does with each. Unless it
+  // is a dry run, the records that you need follow then: no other document comes before them, for
+  // it could come after the first record, on another connection.
   z.object({
     type: z.literal("survey-filesystem"),
     ...channel,
     target: path,
-    overwrite,
+    overwrite: z.enum(["refuse", "never", "always", "changed"]),
     dryRun: z.boolean(),
+    redirects: z.array(redirect),
     ...totals,
   }),
   // Client to server: a byte for each row of this chunk, its position in VERDICTS.

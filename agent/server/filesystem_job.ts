@@ -7,7 +7,6 @@ import { assert } from "../../transport/mod.ts";
 import {
   finishLink,
   groupOf,
-  type JobLink,
   type LinkDocument,
   type Prove,
   type ServerFilesystemTask,
@@ -15,12 +14,12 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { encodeParentRows } from "../application/mod.ts";
-import { chooseParent, type RestorePlan, VaultReader } from "../vault/mod.ts";
+import { chooseParent, VaultReader } from "../vault/mod.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
-import { encodeRedirects, sendRestore } from "./send_restore.ts";
+import { encodeRedirects, type PlannedRestore, sendRestore } from "./send_restore.ts";
 import { surveyTarget } from "./survey_target.ts";
 
 /** Fig. 4 and 4A, then a backup or a restore. */
@@ -46,37 +45,39 @@ export async function runServerFilesystem(
     await link.send(session.ownSteps());
     if (action.type === "backup") return await backup(session, task, action, { ...opened, reader });
     assert(planned !== null, "a restore is planned before it starts");
-    const { plan } = planned;
     session.setBackup(action.backup);
-    const { target, overwrite, dryRun } = action;
-    const common = { channel, fallback, mayFallBack, target, overwrite };
-    const totals = { totalFiles: plan.files, totalBytes: plan.bytes };
-    if (!dryRun && overwrite !== "changed") {
-      await sendRestoreRequest(link, plan, { ...common, ...totals });
-      return { ...await sendRestore(session, link, planned), backup: action.backup };
-    }
-    await link.send({ type: "survey-filesystem", ...common, dryRun, ...totals });
-    const surveyed = await surveyTarget(session, link, { plan, dryRun });
-    const { verdicts, wanted: { files, bytes } } = surveyed.survey;
-    if (dryRun) {
-      const status = verdicts.blocked.files > 0 ? "incomplete" : "ok";
-      return { status, backup: action.backup, files, bytes, verdicts };
-    }
-    await sendRestoreRequest(link, plan, { ...common, totalFiles: files, totalBytes: bytes });
-    const restored = await sendRestore(session, link, { ...planned, surveyed });
-    return { ...restored, backup: action.backup, verdicts };
+    return { ...await restore(session, { ...opened, planned }, action), backup: action.backup };
   });
 }
 
-type RestoreRequest = Extract<LinkDocument, { type: "restore-filesystem" }>;
+type RestoreAction = Extract<ServerFilesystemTask["action"], { type: "restore" }>;
 
-function sendRestoreRequest(
-  link: JobLink,
-  plan: RestorePlan,
-  request: Omit<RestoreRequest, "type" | "redirects">,
-): Promise<void> {
-  const redirects = encodeRedirects(plan.redirects);
-  return link.send({ type: "restore-filesystem", redirects, ...request });
+/** What differs from a restore of everything is found out first; a dry run ends with that. */
+async function restore(
+  session: WorkerSession,
+  { planned, link, ...opened }: OpenedLink & { readonly planned: PlannedRestore },
+  { target, overwrite, dryRun }: RestoreAction,
+): Promise<Omit<WorkerResult, "backup">> {
+  const { plan } = planned;
+  const { channel, fallback, mayFallBack } = opened;
+  const common = {
+    channel,
+    fallback,
+    mayFallBack,
+    target,
+    redirects: encodeRedirects(plan.redirects),
+    totalFiles: plan.files,
+    totalBytes: plan.bytes,
+  } as const;
+  if (!dryRun && overwrite !== "changed") {
+    await link.send({ type: "restore-filesystem", ...common, overwrite });
+    return await sendRestore(session, link, planned);
+  }
+  await link.send({ type: "survey-filesystem", ...common, overwrite, dryRun });
+  const surveyed = await surveyTarget(session, link, { plan, dryRun });
+  const { verdicts, wanted: { files, bytes } } = surveyed.survey;
+  if (!dryRun) return { ...await sendRestore(session, link, { ...planned, surveyed }), verdicts };
+  return { status: verdicts.blocked.files > 0 ? "incomplete" : "ok", files, bytes, verdicts };
 }
 
 function parentRows(reader: VaultReader, parent: string): ParentSource {

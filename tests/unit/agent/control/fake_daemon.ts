@@ -225,6 +225,8 @@ export class FakeDaemon implements Daemon {
   cutAfter: number | null = null;
   steps: readonly TraceStep[] = [];
   ready = true;
+  /** What the vault has. */
+  kept: readonly BackupDetail[] = [BACKUP];
   #jobs = new Map<string, FakeJob>();
 
   constructor(role: Role = "server") {
@@ -281,9 +283,9 @@ export class FakeDaemon implements Daemon {
     for (const wake of found.wake.splice(0)) wake();
   }
 
-  end(job: string, state: JobState): void {
+  end(job: string, state: JobState, more: Partial<Summary> = {}): void {
     const status = state === "ok" || state === "incomplete" ? state : "failed";
-    const summary = summaryOf(job, status);
+    const summary = { ...summaryOf(job, status), ...more };
     const found = this.#find(job);
     found.view = { ...found.view, state, summary };
     this.emit(job, summary);
@@ -347,7 +349,7 @@ export class FakeDaemon implements Daemon {
 
   backups(): readonly BackupDetail[] {
     if (this.role === "client") throw new AgentError("usage", "Cannot list backups: a client");
-    return [BACKUP];
+    return this.kept;
   }
 
   backup(reference: string): BackupDetail {

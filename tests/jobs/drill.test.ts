@@ -97,7 +97,7 @@ function backedUp(): IncrementalBed {
   }
   shell(
     bed.source,
-    "head -c 300000 /dev/urandom > large; ln a/b/f9 c/link; touch -d @1.000000001 c",
+    "head -c 300000 /dev/urandom > large; for i in {1..30}; do ln a/b/f9 c/link$i; done; touch -d @1.000000001 c",
   );
   bed.backUp();
   shell(bed.source, "rm a/b/f3; echo changed > a/b/f4; chmod 4755 a/b/f5");

@@ -59,9 +59,13 @@ describe("a restore that looks at its target first", () => {
     const inode = lstatSync(bed.path("data/large")).ino;
     chmodSync(bed.path("data/large"), 0o751);
     writeFileSync(bed.path("data/text"), "other");
+    const [dry] = await restore(bed, { dryRun: true });
+    expect(lstatSync(bed.path("data/large")).mode & 0o777).toBe(0o751);
+    expect(readFileSync(bed.path("data/text"), "utf8")).toBe("other");
     const [server, client] = await restore(bed, {});
     expect([server.error, client.error]).toEqual([null, null]);
     expect(server.result).toMatchObject({ status: "ok", files: 1, bytes: 4 });
+    expect(server.result?.verdicts).toEqual(dry.result?.verdicts);
     expect(server.result?.verdicts).toMatchObject({
       replace: { files: 1, bytes: 4 },
       attributes: { files: 1, bytes: 3000 * KIB },

@@ -131,6 +131,7 @@ async function compare(
     files: session.runtime.files,
     target,
     expected: chosenEntries(plan, choice),
+    isLost: report.isLost,
     xattrs,
     onDifference: report.onDifference,
   });
@@ -158,9 +159,9 @@ interface Feeding {
 
 /** Reads the records of the drill, and lets others run in between. */
 async function feed(parts: Parts, { phase, take, count }: Feeding): Promise<void> {
-  const { session, reader, plan, choice } = parts;
+  const { session, reader, plan, choice, report } = parts;
   const totals = { totalFiles: choice?.count ?? plan.files, totalBytes: null };
-  for (const record of reader.restoreRecords(plan, choice)) {
+  for (const record of reader.restoreRecords(plan, report.onLost, choice)) {
     session.throwIfCancelled();
     take(record);
     session.progress({ phase, ...count(), ...totals });

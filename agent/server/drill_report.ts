@@ -10,7 +10,7 @@ import type { ApplicationWarning, Difference } from "../application/mod.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { Entry } from "../entry.ts";
 import type { WorkerSession } from "../job/mod.ts";
-import { DRILL_DIFFERENCES_TOLD, DRILL_UNPROVED_MAX } from "./limits.ts";
+import { DRILL_DIFFERENCES_TOLD, DRILL_LOST_MAX, DRILL_UNPROVED_MAX } from "./limits.ts";
 
 /** Why a restore may not do something; anything else is a difference. */
 const NOT_PERMITTED = /\b(EPERM|EACCES|EOPNOTSUPP|ENOTSUP)\b/;
@@ -35,6 +35,7 @@ export class DrillReport {
   /** Those beyond the limit: how many warnings, and of which kinds. */
   #unnamed = 0;
   readonly #unnamedCodes = new Set<string>();
+  readonly #lost = new Set<string>();
   readonly #decoder = new TextDecoder("latin1");
   #of = 0;
   #seed: number | null = null;
@@ -83,14 +84,28 @@ export class DrillReport {
     const codes = this.#unproved.get(this.#decoder.decode(entry.path)) ?? this.#unnamedCodes;
     const excused = new Set([...codes].flatMap((code) => FOLLOWS[code] ?? []));
     const left = differences.filter((difference) => !excused.has(difference));
-    if (left.length === 0) return;
+    if (left.length > 0) this.#tell(entry.path, `differs after the restore: ${left.join(", ")}`);
+  };
+
+  /** A member lies in a damaged frame; the drill reads each twice. @throws AgentError `damaged` */
+  readonly onLost = (bytes: Uint8Array): void => {
+    const key = this.#decoder.decode(bytes);
+    if (this.#lost.has(key)) return;
+    this.#lost.add(key);
+    this.#tell(bytes, "a part of it lies in a damaged frame of the media");
+    // More than that is a medium of which little is left.
+    if (this.#lost.size >= DRILL_LOST_MAX) throw this.#error();
+  };
+
+  readonly isLost = ({ path }: Entry): boolean => this.#lost.has(this.#decoder.decode(path));
+
+  #tell(bytes: Uint8Array, message: string): void {
     this.#differences++;
-    const path = new TextDecoder().decode(entry.path);
-    const message = `differs after the restore: ${left.join(", ")}`;
+    const path = new TextDecoder().decode(bytes);
     this.#first ??= `"${path}" ${message}`;
     if (this.#differences > DRILL_DIFFERENCES_TOLD) return;
     this.#session.warn({ code: "drill", message, path });
-  };
+  }
 
   /** @param finished false when it broke off */
   result(time: string, finished: boolean): Drill {
@@ -108,9 +123,12 @@ export class DrillReport {
 
   /** The error of a drill that found something, null when all is right. */
   error(): AgentError | null {
-    if (this.#differences === 0) return null;
+    return this.#differences === 0 ? null : this.#error();
+  }
+
+  #error(): AgentError {
     const message = `Cannot vouch for backup "${this.#backup}": found ${this.#differences} of ` +
-      `${this.#entries} entries that differ after a restore, need none; the first: ${this.#first}`;
+      `${this.#entries} entries that differ or are damaged, need none; the first: ${this.#first}`;
     return new AgentError("damaged", message, {
       hint: "Run `agent verify --data` for the backup, and make a new full one.",
     });

@@ -38,7 +38,7 @@ export async function runServerFilesystem(
   const group = groupOf(task.stg, "server");
   const direction = action.type === "backup" ? "receive" : "send";
   const opened = await openFilesystemLink(session, { client, group, direction, prove });
-  const { link, network, channel, fallback, mayFallBack } = opened;
+  const { link, network } = opened;
   outliveCuts(session, link, { client, network });
   session.running(action.type === "backup" ? "backup-filesystem" : "restore-filesystem");
   return await finishLink(session, link, async () => {

@@ -24,3 +24,6 @@ export const DRILL_DIFFERENCES_TOLD = 1000;
 
 /** Entries with something that a drill was not permitted to set, whose names it remembers. */
 export const DRILL_UNPROVED_MAX = 100_000;
+
+/** Damaged entries after which a drill ends: it remembers their names. */
+export const DRILL_LOST_MAX = 100_000;

@@ -26,6 +26,8 @@ export interface RowSource {
 
 /** A stretch of one media file's tar stream: one member. */
 export interface Extent {
+  /** Full source path of the entry as it was backed up. */
+  readonly path: Uint8Array;
   /** Number of the backup whose media file it is. */
   readonly media: number;
   readonly tarOffset: number;
@@ -76,8 +78,9 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
       for (const row of source.rowsInTarOrder()) {
         if (redirects.replaces(row)) continue;
         if (!selection.has(row.entry.path) && !redirects.sends(row)) continue;
-        const { media, tarOffset, tarBytes } = row;
-        yield { media, tarOffset, tarBytes, entry: redirects.written(row.entry) };
+        const { media, tarOffset, tarBytes, entry } = row;
+        const extent = { path: entry.path, media, tarOffset, tarBytes };
+        yield { ...extent, entry: redirects.written(entry) };
       }
     },
   };

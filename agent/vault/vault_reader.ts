@@ -109,10 +109,16 @@ export class VaultReader {
   /**
    * The records of a plan, or of those of its members that are chosen; one frame in memory at a
    * time.
-   * @throws AgentError `damaged`
+   * @param onLost told of each member that lies in a damaged frame; the others are sent
+   * @throws AgentError `damaged` when a media file cannot be read at all
    */
-  restoreRecords(plan: RestorePlan, choice: MemberChoice | null = null): Generator<RestoreRecord> {
-    return readRestoreRecords(plan, choice, (media) => this.#openMedia(media));
+  restoreRecords(
+    plan: RestorePlan,
+    onLost: (path: Uint8Array) => void,
+    choice: MemberChoice | null = null,
+  ): Generator<RestoreRecord> {
+    const openMedia = (media: number) => this.#openMedia(media);
+    return readRestoreRecords(plan, choice, { openMedia, onLost });
   }
 
   /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */

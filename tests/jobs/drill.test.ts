@@ -155,9 +155,12 @@ describe("a drill", () => {
     using bed = backedUp();
     const path = `${bed.vault}/media/b0001.tar.zst`;
     damage(path, statSync(path).size >> 1);
-    const { error, drill } = await runDrill(bed);
+    const { error, drill, warnings } = await runDrill(bed);
     expect(error).toMatchObject({ code: "damaged" });
-    expect(drill?.status).toBe("failed");
+    expect(drill).toMatchObject({ status: "failed", differences: warnings.length });
+    expect(warnings.length).toBeGreaterThan(0);
+    expect(warnings.length).toBeLessThan((drill?.of ?? 0) / 2);
+    expect(warnings[0]).toContain("lies in a damaged frame of the media");
     expect(drilledOf(bed)?.status).toBe("failed");
     expectNothingLeft(bed);
   });
@@ -192,7 +195,7 @@ describe("a drill", () => {
     });
     const { error, drill, warnings } = await runDrill(bed, { through });
     expect(error).toMatchObject({ code: "damaged" });
-    expect(error?.message).toContain("entries that differ after a restore");
+    expect(error?.message).toContain("entries that differ or are damaged");
     const message = "differs after the restore:";
     expect([...warnings].sort()).toEqual([
       `/a/b/f7 ${message} catalog, mode`,

@@ -55,6 +55,8 @@ export interface JobOutcome {
   readonly steps: readonly FlowStep[];
   /** What it reported: progress, warnings, parts of a dry run. */
   readonly reports: readonly JobEventBody[];
+  /** Code and path. */
+  readonly warnings: readonly string[];
 }
 
 export interface JobBedOptions {
@@ -169,6 +171,7 @@ class RunningJob<T extends WorkerTask> {
   readonly #network: string[] = [];
   readonly #steps: FlowStep[] = [];
   readonly #reports: JobEventBody[] = [];
+  readonly #warnings: string[] = [];
 
   constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
     this.task = task;
@@ -177,6 +180,9 @@ class RunningJob<T extends WorkerTask> {
       if (message.type === "network") this.#network.push(message.message);
       if (message.type === "report") this.#reports.push(message.body);
       if (message.type === "steps") this.#steps.push(...message.steps);
+      if (message.type === "report" && message.body.type === "warning") {
+        this.#warnings.push(`${message.body.code} ${message.body.path ?? ""}`);
+      }
     };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
   }
@@ -193,7 +199,12 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;
-    const told = { network: this.#network, steps: this.#steps, reports: this.#reports };
+    const told = {
+      network: this.#network,
+      steps: this.#steps,
+      reports: this.#reports,
+      warnings: this.#warnings,
+    };
     return { result, error, fallback, channels, ...told };
   }
 }

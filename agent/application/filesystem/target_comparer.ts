@@ -31,6 +31,8 @@ export interface TargetComparerOptions {
   readonly target: string;
   /** What the catalog says of the members, in the order in which they are fed. */
   readonly expected: Iterator<Entry, unknown>;
+  /** True for a member that cannot be fed whole, or not at all: it is passed over. */
+  readonly isLost: (entry: Entry) => boolean;
   /** False for what is restored without its extended attributes. */
   readonly xattrs: boolean;
   readonly onDifference: (entry: Entry, differences: readonly Difference[]) => void;
@@ -67,6 +69,7 @@ export class TargetComparer implements Disposable {
       member: (entry, extra) => this.#onMember(entry, extra),
       data: (bytes) => this.#onData(bytes),
       end: () => this.#onEnd(),
+      lost: () => this.#closeFile(),
     });
   }
 
@@ -83,9 +86,9 @@ export class TargetComparer implements Disposable {
   /** After the last record; what the catalog expects and did not come is missing. */
   finish(): Totals {
     this.#reader.finish();
-    const { expected, onDifference } = this.#options;
+    const { expected, isLost, onDifference } = this.#options;
     for (let next = expected.next(); next.done !== true; next = expected.next()) {
-      onDifference(next.value, ["missing"]);
+      if (!isLost(next.value)) onDifference(next.value, ["missing"]);
     }
     return this.looked();
   }
@@ -96,7 +99,7 @@ export class TargetComparer implements Disposable {
   }
 
   #onMember(member: Entry, { sparse, xattrs }: MemberExtra): void {
-    const next = this.#options.expected.next();
+    const next = this.#expectedFor(member);
     const entry = next.done === true ? member : next.value;
     this.#differences = new Set();
     if (next.done === true || !isMemberOf(member, entry)) this.#differences.add("catalog");
@@ -112,6 +115,16 @@ export class TargetComparer implements Disposable {
       if (entry.type === "file" && found.stat.type === "file") descriptor = this.#open(found);
     }
     this.#present = { entry, extents: sparse ?? whole, descriptor, extent: 0, done: 0 };
+  }
+
+  /** A lost member may still have begun. */
+  #expectedFor(member: Entry): IteratorResult<Entry, unknown> {
+    const { expected, isLost } = this.#options;
+    let next = expected.next();
+    while (next.done !== true && isLost(next.value) && !equalBytes(next.value.path, member.path)) {
+      next = expected.next();
+    }
+    return next;
   }
 
   #compare(entry: Entry, found: FoundObject): void {

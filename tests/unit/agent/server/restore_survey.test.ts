@@ -62,7 +62,7 @@ function restore(bed: IncrementalBed, how: RestoreHow = {}): Restored {
   if (dryRun) return { items, verdicts, warnings, writtenBytes: 0, wanted: server.wanted };
   const { redirects } = plan;
   const consumer = new FilesystemRestorer({ files, target, overwrite, redirects, onWarning });
-  for (const record of reader.restoreRecords(plan, server.choice)) consumer.feed(record);
+  for (const record of reader.restoreRecords(plan, () => {}, server.choice)) consumer.feed(record);
   const { bytes } = consumer.finish();
   return { items, verdicts, warnings, writtenBytes: bytes, wanted: server.wanted };
 }

@@ -192,11 +192,7 @@ class JobGroups {
 }
 
 function lentGroups(task: WorkerTask): [string, StgAccess][] {
-  if (
-    task.kind === "server-verify" || task.kind === "server-rebuild" || task.kind === "server-expire"
-  ) return [];
-  if (task.kind === "client-filesystem" || task.kind === "client-database") {
-    return Object.entries(task.stgs);
-  }
+  if ("stgs" in task) return Object.entries(task.stgs);
+  if (!("stg" in task)) return []; // It needs the vault alone.
   return "part" in task.stg ? [[task.stg.part.name, task.stg]] : [];
 }

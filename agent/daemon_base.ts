@@ -16,10 +16,10 @@ import type {
   ListedEntry,
   Role,
   StatusView,
-  StgView,
   TraceStep,
   ValidationView,
 } from "./control/daemon.ts";
+import type { StgView } from "./control/stg_view.ts";
 import type { LastBackupView, ScheduleView } from "./control/schedule_view.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";

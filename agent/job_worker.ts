@@ -20,6 +20,7 @@ import type { FromWorker, NetworkPart, ToWorker, WorkerResult, WorkerTask } from
 import { operatingError } from "./operating_error.ts";
 import {
   runServerDatabase,
+  runServerDrill,
   runServerExpire,
   runServerFilesystem,
   runServerRebuild,
@@ -110,6 +111,8 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerDatabase(session, task, prove);
     case "server-verify":
       return runServerVerify(session, task);
+    case "server-drill":
+      return runServerDrill(session, task);
     case "server-rebuild":
       return runServerRebuild(session, task);
     case "server-expire":

@@ -21,12 +21,25 @@ export function openTarget(files: Files, target: string): number {
     return files.open(AT_CWD, target, flags);
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    const message = `Cannot restore to "${target}": found ${cause.errno}, need a directory`;
-    throw new AgentError("failed", message, {
-      cause,
-      hint: "Give `--target` a directory that can be written to.",
-    });
+    throw noDirectory(target, cause);
   }
+}
+
+/** The error of a target that cannot be used as a directory. */
+export function noDirectory(target: string, cause: SystemError): AgentError {
+  const message = `Cannot restore to "${target}": found ${cause.errno}, need a directory`;
+  return new AgentError("failed", message, {
+    cause,
+    hint: "Give `--target` a directory that can be written to.",
+  });
+}
+
+/** The error of a target with something in it, where no policy says what becomes of that. */
+export function notEmpty(target: string): AgentError {
+  const message = `Cannot restore to "${target}": found files in it, need it empty`;
+  return new AgentError("failed", message, {
+    hint: "Give `--overwrite never|always|changed` or an empty directory.",
+  });
 }
 
 function makeIfMissing(files: Files, path: string): void {

@@ -6,7 +6,7 @@ import { SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { MAX_TEMPORARY_TRIES } from "./limits.ts";
 
-export type Overwrite = "refuse" | "never" | "always";
+export type Overwrite = "refuse" | "never" | "always" | "changed";
 
 export class Placement {
   readonly #files: Files;

@@ -53,7 +53,13 @@ function classOf(name: string): XattrClass {
   return name === CAPABILITY ? "capability" : "xattr";
 }
 
-function isLabel(name: Uint8Array): boolean {
+/** True when an object has attributes that a restore could change: not labels of the system. */
+export function hasXattrs(files: Files, subject: XattrSubject): boolean {
+  return files.xattrs.list(subject).some((name) => !isLabel(name));
+}
+
+/** True for what the system itself puts on objects. */
+export function isLabel(name: Uint8Array): boolean {
   const text = decoder.decode(name);
   return text.startsWith("security.") && text !== CAPABILITY;
 }

@@ -6,6 +6,8 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { BackupDetail } from "../control/daemon.ts";
 import type { ListedEntry } from "../control/daemon.ts";
+import { drillSchema } from "../control/drill_schema.ts";
+import type { Drill } from "../control/drill_view.ts";
 import type { IndexRow } from "../entry.ts";
 import { selectionOf, type SourceSelection } from "../source_selection.ts";
 import { walkKey, walkRange } from "../walk_order.ts";
@@ -19,24 +21,19 @@ import {
   splitPath,
   textOf,
 } from "./entry_row.ts";
+import {
+  type CatalogBackup,
+  type LastBackup,
+  type SourceName,
+  toBackup,
+  toLastBackup,
+} from "./backup_row.ts";
 import * as expiry from "./expiry.ts";
 import { importMedia, sourceKey } from "./import_media.ts";
 import { listPath, listRoots, SEEN } from "./listing.ts";
 import { resolveReference } from "./reference.ts";
 import { openDatabase } from "./schema.ts";
 import { catalogError } from "./sqlite_error.ts";
-
-/** A published backup, with its place in the order of publication. */
-export interface CatalogBackup extends BackupDetail {
-  readonly number: number;
-  /** Number of the full backup that its rows belong to. */
-  readonly generation: number;
-  /** Id of its source: what the same client, kind, paths and selection have in common. */
-  readonly source: number;
-  readonly skippedCount: number;
-  /** Expired: it is listed no more, and there only because others need what its media hold. */
-  readonly expired: boolean;
-}
 
 /** A row of a backup and the number of the backup whose media file holds its member. */
 export interface CatalogRow extends IndexRow {
@@ -50,21 +47,6 @@ export interface Version {
   readonly row: CatalogRow;
   readonly first: number;
   readonly end: number | null;
-}
-
-/** When the newest backups of something were begun, ms since 1970. */
-export interface LastBackup extends Pick<SourceName, "client" | "kind" | "database"> {
-  readonly newestMs: number;
-  /** Of those that are complete; null when none is. */
-  readonly completeMs: number | null;
-}
-
-/** Names a source: what makes backups build on one another. */
-export interface SourceName extends SourceSelection {
-  readonly client: string;
-  readonly kind: BackupKind;
-  readonly database: string | null;
-  readonly paths: readonly string[];
 }
 
 const BACKUPS = `SELECT b.*, s.client, s.kind, s.database, s.paths, s.exclude, s.exclude_caches,
@@ -160,6 +142,11 @@ export class Catalog {
   /** Says that a backup is pinned, or no more. @throws AgentError `no_space` | `busy` | `failed` */
   setPinned(backup: string, pinned: boolean): void {
     this.#run("write", () => expiry.setPinned(this.#database, backup, pinned));
+  }
+
+  /** Says how the last drill went. @throws AgentError `no_space` | `busy` | `failed` */
+  setDrill(backup: string, drill: Drill | null): void {
+    this.#run("write", () => expiry.setDrill(this.#database, backup, drill));
   }
 
   /** Removes an expired backup whose media file is gone; yields between its transactions. */
@@ -302,89 +289,10 @@ function seenBy(backup: CatalogBackup): [number, number, number] {
   return [backup.generation, backup.number, backup.number];
 }
 
-/** The source of a backup. */
-export function sourceOf(backup: CatalogBackup): SourceName {
-  const { client, kind, database, paths } = backup;
-  return { client, kind, database, paths, ...selectionOf(backup) };
-}
-
 function toRow(columns: Columns): CatalogRow {
   return {
     ...fromColumns(columns),
     media: numberOf(columns, "media"),
     unsettled: numberOf(columns, "unsettled") === 1,
   };
-}
-
-function toBackup(columns: Columns): CatalogBackup {
-  const backup = textOf(columns, "backup");
-  return {
-    backup,
-    client: textOf(columns, "client"),
-    kind: readKind(textOf(columns, "kind")),
-    database: nullableText(columns, "database"),
-    time: new Date(numberOf(columns, "started_ms")).toISOString(),
-    status: textOf(columns, "status") === "ok" ? "ok" : "incomplete",
-    files: numberOf(columns, "files"),
-    bytes: numberOf(columns, "bytes"),
-    channels: {
-      network: { bytes: numberOf(columns, "network_bytes") },
-      storage: { bytes: numberOf(columns, "storage_bytes") },
-    },
-    fallback: nullableText(columns, "fallback"),
-    paths: readTexts(textOf(columns, "paths")),
-    exclude: readTexts(textOf(columns, "exclude")),
-    excludeCaches: numberOf(columns, "exclude_caches") === 1,
-    oneFileSystem: numberOf(columns, "one_file_system") === 1,
-    excludeLargerThan: columns["exclude_larger_than"] === null
-      ? null
-      : numberOf(columns, "exclude_larger_than"),
-    ignoreFile: nullableText(columns, "ignore_file"),
-    seconds: numberOf(columns, "seconds"),
-    mediaBytes: numberOf(columns, "media_bytes"),
-    media: `media/${backup}.tar.zst`,
-    skipped: readSkipped(textOf(columns, "skipped")),
-    skippedCount: numberOf(columns, "skipped_count"),
-    number: numberOf(columns, "number"),
-    generation: numberOf(columns, "generation"),
-    source: numberOf(columns, "source"),
-    level: columns["parent"] === null ? "full" : "incremental",
-    parent: nullableText(columns, "parent_backup"),
-    pinned: numberOf(columns, "pinned") === 1,
-    expired: numberOf(columns, "expired") === 1,
-  };
-}
-
-function toLastBackup(columns: Columns): LastBackup {
-  return {
-    client: textOf(columns, "client"),
-    kind: readKind(textOf(columns, "kind")),
-    database: nullableText(columns, "database"),
-    newestMs: numberOf(columns, "newest"),
-    completeMs: columns["complete"] === null ? null : numberOf(columns, "complete"),
-  };
-}
-
-function nullableText(columns: Columns, key: string): string | null {
-  return columns[key] === null ? null : textOf(columns, key);
-}
-
-function readKind(text: string): BackupKind {
-  return text === "postgresql" || text === "sqlite" || text === "command" ? text : "filesystem";
-}
-
-/** What this room wrote as JSON itself; anything else in it is dropped. */
-function readTexts(json: string): string[] {
-  const value: unknown = JSON.parse(json);
-  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
-}
-
-function readSkipped(json: string): Skipped[] {
-  const value: unknown = JSON.parse(json);
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((one: { path?: unknown; reason?: unknown }) =>
-    typeof one.path === "string" && typeof one.reason === "string"
-      ? [{ path: one.path, reason: one.reason }]
-      : []
-  );
 }

@@ -3,6 +3,7 @@
 // at last the backup itself; a crash in between leaves a marked backup that is taken up again.
 
 import type { DatabaseSync } from "node:sqlite";
+import type { Drill } from "../control/drill_view.ts";
 import { EXPIRY_STEP_ROWS } from "./limits.ts";
 import { inTransaction } from "./schema.ts";
 
@@ -25,6 +26,12 @@ export function markExpired(database: DatabaseSync, backups: readonly string[]):
 
 export function setPinned(database: DatabaseSync, backup: string, pinned: boolean): void {
   database.prepare("UPDATE backups SET pinned = ? WHERE backup = ?").run(pinned ? 1 : 0, backup);
+}
+
+/** Says how the last drill of a backup went. */
+export function setDrill(database: DatabaseSync, backup: string, drill: Drill | null): void {
+  const text = drill === null ? null : JSON.stringify(drill);
+  database.prepare("UPDATE backups SET drill = ? WHERE backup = ?").run(text, backup);
 }
 
 /** Removes a backup whose media file is gone, in pieces: yields after each transaction. */

@@ -1,7 +1,8 @@
 // Door of the catalog room: what is in the vault, in SQLite.
 
 export { Catalog } from "./catalog.ts";
-export type { CatalogBackup, CatalogRow, LastBackup, SourceName } from "./catalog.ts";
+export type { CatalogBackup, LastBackup, SourceName } from "./backup_row.ts";
+export type { CatalogRow } from "./catalog.ts";
 export { toListed } from "./listing.ts";
 export { splitPath } from "./entry_row.ts";
 export { resolveReference } from "./reference.ts";

@@ -56,6 +56,7 @@ const SCHEMA = `
     parent INTEGER,
     expired INTEGER NOT NULL DEFAULT 0,
     pinned INTEGER NOT NULL DEFAULT 0,
+    drill TEXT,
     started_ms INTEGER NOT NULL,
     status TEXT NOT NULL,
     files INTEGER NOT NULL,

@@ -23,6 +23,7 @@ import { diff, find } from "./commands/find.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
+import { drill } from "./commands/drill.ts";
 import { expire, pin } from "./commands/retention.ts";
 import { role } from "./commands/role.ts";
 import { schedules } from "./commands/schedules.ts";
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   diff,
   restore,
   verify,
+  drill,
   pin,
   expire,
   catalogRebuild,

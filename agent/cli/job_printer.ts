@@ -9,6 +9,7 @@ import { MAX_SHOWN_WARNINGS, PLAIN_PROGRESS_SECONDS } from "./limits.ts";
 import { type Output, printable } from "./output.ts";
 import { progressBar, progressText } from "./progress_line.ts";
 import { renderExpiry } from "./render_expiry.ts";
+import { renderRestoreItems } from "./render_restore.ts";
 import { renderSummary } from "./render_job.ts";
 
 const CLEAR_LINE = "\r\x1b[K";
@@ -29,7 +30,7 @@ export class JobPrinter {
   }
 
   print(body: JobEventBody): void {
-    if (this.#json && body.type === "expiry") {
+    if (this.#json && (body.type === "expiry" || body.type === "restore")) {
       for (const item of body.items) this.#out.write(1, `${JSON.stringify(item)}\n`);
       return;
     }
@@ -46,6 +47,9 @@ export class JobPrinter {
       case "expiry":
         this.#expiry.push(...body.items);
         return;
+      case "restore":
+        this.#endBar();
+        return this.#out.write(1, renderRestoreItems(body.items, this.#out.paint(1)));
       case "error":
         if (body.code === "cancelled") this.#cancelled = true;
         return this.note(this.#out.paint(2).red(errorText(body.message, body.hint)));

@@ -28,8 +28,8 @@ export function createOutput(process: Process): Output {
 }
 
 /** `1 file`, `2 files`. */
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+export function count(number: number, what: string, many = `${what}s`): string {
+  return `${number} ${number === 1 ? what : many}`;
 }
 
 /** Text from a file system or peer as it may go to a terminal: no control characters. */

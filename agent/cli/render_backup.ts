@@ -1,9 +1,10 @@
 // Text about backups, their entries, groups and daemons, for people. Pure.
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
-import type { BackupDetail, BackupView, ListedEntry, StatusView } from "../control/mod.ts";
+import type { BackupDetail, BackupView, Drill, ListedEntry, StatusView } from "../control/mod.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import { type Paint, printable } from "./output.ts";
+import { drillText } from "./render_drill.ts";
 import { paintState } from "./render_job.ts";
 import { renderLastBackups, renderSchedules } from "./render_schedules.ts";
 import { renderStg } from "./render_stg.ts";
@@ -20,6 +21,7 @@ export function renderBackups(backups: readonly BackupView[], paint: Paint): str
       { title: "LEVEL" },
       { title: "STATUS" },
       { title: "PIN" },
+      { title: "DRILLED" },
       { title: "FILES", align: "right" },
       { title: "BYTES", align: "right" },
       { title: "STORAGE", align: "right" },
@@ -33,6 +35,7 @@ export function renderBackups(backups: readonly BackupView[], paint: Paint): str
       backup.level,
       paintState(backup.status, paint),
       backup.pinned ? "pinned" : "",
+      backup.drilled === null ? "" : paintState(backup.drilled.status, paint),
       String(backup.files),
       formatSize(backup.bytes),
       formatSize(backup.channels.storage.bytes),
@@ -51,6 +54,7 @@ export function renderBackup(backup: BackupDetail, paint: Paint): string {
     ["parent", backup.parent ?? "-"],
     ["status", paintState(backup.status, paint)],
     ["pinned", backup.pinned ? "yes" : "no"],
+    ["drilled", backup.drilled === null ? "never" : drilled(backup.drilled, paint)],
     ["paths", backup.paths.map(printable).join(", ")],
     ["exclude", selectionText(backup)],
     ["files", String(backup.files)],
@@ -78,6 +82,10 @@ function selectionText(selection: SourceSelection): string {
     ...ignoreFile === null ? [] : [`--ignore-file ${printable(ignoreFile)}`],
   ];
   return parts.length === 0 ? "-" : parts.join(", ");
+}
+
+function drilled(drill: Drill, paint: Paint): string {
+  return `${drill.time} ${paintState(drill.status, paint)}: ${drillText(drill)}`;
 }
 
 function kindText(backup: BackupView): string {

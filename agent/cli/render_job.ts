@@ -4,6 +4,8 @@ import { FALLBACK_REASONS } from "../../transport/flow/mod.ts";
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { ChannelBytes, JobView, Summary } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
+import { drillLines } from "./render_drill.ts";
+import { verdictLines } from "./render_restore.ts";
 import { renderFields, renderTable } from "./table.ts";
 
 const STATE_COLOURS: Readonly<Record<string, "green" | "yellow" | "red" | "cyan">> = {
@@ -86,7 +88,12 @@ export function renderSummary(
   if (summary.bytes !== null && summary.seconds > 0) {
     parts.push(`(${formatSize(summary.bytes / summary.seconds)}/s)`);
   }
-  const lines = [parts.join(" "), ...channelLines(summary.channels)];
+  const lines = [
+    parts.join(" "),
+    ...channelLines(summary.channels),
+    ...verdictLines(summary.verdicts, paint),
+    ...drillLines(summary.drill, paint),
+  ];
   if (summary.fallback !== null) {
     const meaning = FALLBACK_REASONS[summary.fallback];
     const title = paint.yellow("fallback to the network:");

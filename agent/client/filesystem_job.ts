@@ -8,6 +8,7 @@ import {
   makesIncomplete,
   produceFilesystem,
   scanFilesystem,
+  TargetSurvey,
 } from "../application/mod.ts";
 import {
   type ClientFilesystemTask,
@@ -23,12 +24,21 @@ import { selectionOf } from "../source_selection.ts";
 import { BackupHooks } from "./backup_hooks.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
-import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
+import {
+  decodeRedirects,
+  receiveRestore,
+  type ReceiveRestoreOptions,
+  requireRestoreAllowed,
+} from "./receive_restore.ts";
 import { ParentInbox } from "./parent_inbox.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
+import { surveyTarget } from "./survey_target.ts";
 import { StorageAcceptance } from "./storage_acceptance.ts";
 
-type Request = Extract<LinkDocument, { type: "backup-filesystem" | "restore-filesystem" }>;
+type Request = Extract<
+  LinkDocument,
+  { type: "backup-filesystem" | "restore-filesystem" | "survey-filesystem" }
+>;
 type Asking = Request | Extract<LinkDocument, { type: "validate" }>;
 
 export async function runClientFilesystem(
@@ -57,13 +67,20 @@ export async function runClientFilesystem(
       if (request.channel === "network") storage.abandon();
       else await attachStorage(session, { link, request, storage });
       if (request.fallback !== null) session.fellBack(request.fallback);
-      session.running(request.type);
+      session.running(
+        request.type === "backup-filesystem" ? "backup-filesystem" : "restore-filesystem",
+      );
       outliveCuts(session, link, [control, errors]);
       await link.send(session.ownSteps());
       if (request.type === "backup-filesystem") {
         return await backUp(session, link, { task, request, hooks });
       }
-      return await restore(session, link, { task, request });
+      requireRestoreAllowed(task.allowRestore, request.target);
+      const warnings = new RestoreWarnings();
+      if (request.type === "restore-filesystem") {
+        return await restore(session, link, { request, warnings });
+      }
+      return await surveyThenRestore(session, link, { request, warnings });
     })
   );
 }
@@ -102,6 +119,7 @@ async function receiveRequest(session: WorkerSession, link: JobLink): Promise<As
     const { document } = message;
     if (document.type === "backup-filesystem") return document;
     if (document.type === "restore-filesystem") return document;
+    if (document.type === "survey-filesystem") return document;
     if (document.type === "validate") return document;
     if (document.type === "error") throw fromErrorRecord(document.error);
     if (document.type !== "trace") break;
@@ -110,15 +128,15 @@ async function receiveRequest(session: WorkerSession, link: JobLink): Promise<As
   throw new AgentError("reset", "Cannot start the job: the server asked for nothing known");
 }
 
-interface Asked<R extends Request["type"]> {
+interface BackupAsked {
   readonly task: ClientFilesystemTask;
-  readonly request: Extract<Request, { type: R }>;
+  readonly request: Extract<Request, { type: "backup-filesystem" }>;
 }
 
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, request, hooks }: Asked<"backup-filesystem"> & { readonly hooks: BackupHooks },
+  { task, request, hooks }: BackupAsked & { readonly hooks: BackupHooks },
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
   const { paths, incremental } = request;
@@ -147,30 +165,67 @@ async function backUp(
   return await sendBackup(session, { link, warnings, parent, prepare });
 }
 
+/** Warnings of a restore, and whether one of them makes it incomplete. */
+class RestoreWarnings extends WarningQueue {
+  incomplete = false;
+
+  readonly take = (warning: ApplicationWarning): void => {
+    this.incomplete ||= makesIncomplete(warning.code);
+    this.add(warning);
+  };
+}
+
+type SurveyRequest = Extract<Request, { type: "survey-filesystem" }>;
+
+/** Looks at the target, then restores what the server sends for it, unless this is a dry run. */
+async function surveyThenRestore(
+  session: WorkerSession,
+  link: JobLink,
+  { request, warnings }: {
+    readonly request: SurveyRequest;
+    readonly warnings: RestoreWarnings;
+  },
+): Promise<WorkerResult> {
+  const { target, overwrite, dryRun, totalFiles, totalBytes } = request;
+  const { files } = session.runtime;
+  {
+    using survey = new TargetSurvey({ files, target, overwrite, onWarning: warnings.take });
+    const totals = { totalFiles, totalBytes };
+    await surveyTarget(session, survey, { link, warnings, totals, dryRun });
+  }
+  if (dryRun) {
+    const status = warnings.incomplete ? "incomplete" : "ok";
+    return { status, backup: null, files: null, bytes: null };
+  }
+  // How much comes is the server's to tell: it knows what links need besides.
+  const totals = { totalFiles: null, totalBytes: null };
+  return await restore(session, link, { request: { ...request, ...totals }, warnings });
+}
+
+interface RestoreHow {
+  readonly request:
+    & Pick<SurveyRequest, "target" | "overwrite" | "redirects">
+    & ReceiveRestoreOptions["totals"];
+  readonly warnings: RestoreWarnings;
+}
+
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { task, request }: Asked<"restore-filesystem">,
+  { request, warnings }: RestoreHow,
 ): Promise<WorkerResult> {
-  requireRestoreAllowed(task.allowRestore, request.target);
-  const warnings = new WarningQueue();
-  let incomplete = false;
-  const onWarning = (warning: ApplicationWarning) => {
-    incomplete ||= makesIncomplete(warning.code);
-    warnings.add(warning);
-  };
+  const { target, overwrite, redirects, totalFiles, totalBytes } = request;
   const consumer = new FilesystemRestorer({
     files: session.runtime.files,
-    target: request.target,
-    overwrite: request.overwrite,
-    redirects: decodeRedirects(request.redirects),
-    onWarning,
+    target,
+    overwrite,
+    redirects: decodeRedirects(redirects),
+    onWarning: warnings.take,
   });
-  const { totalFiles, totalBytes } = request;
   return await receiveRestore(session, consumer, {
     link,
     warnings,
     totals: { totalFiles, totalBytes },
-    incomplete: () => incomplete,
+    incomplete: () => warnings.incomplete,
   });
 }

@@ -1,5 +1,5 @@
-// The rows of the parent as they arrive at the client: one chunk here, the next asked for. The
-// producer takes them synchronously; whoever runs it waits in between.
+// Rows of the server's catalog as they arrive at the client: one chunk here, the next asked for.
+// Who takes them does so synchronously; whoever runs that waits in between.
 
 import { AgentError, Change } from "../../transport/mod.ts";
 import { MAX_PARENT_CHUNK_BYTES, type ParentFeed } from "../application/mod.ts";
@@ -33,10 +33,10 @@ export class ParentInbox implements ParentFeed {
   add({ index, rowBytes, frame }: ParentChunk): void {
     if (index !== this.#asked || this.#arrived !== null) return;
     if (rowBytes > MAX_PARENT_CHUNK_BYTES) {
-      const found = `${rowBytes} bytes of the parent's rows`;
+      const found = `${rowBytes} bytes of rows`;
       throw new AgentError(
         "damaged",
-        `Cannot go on with the backup: found ${found}, need at most ${MAX_PARENT_CHUNK_BYTES}`,
+        `Cannot go on with the job: found ${found}, need at most ${MAX_PARENT_CHUNK_BYTES}`,
       );
     }
     this.#arrived = rowBytes === 0 ? "end" : decompressFrame(frame, rowBytes);

@@ -9,6 +9,9 @@ import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
 import type { ErrorRecord } from "../../transport/ground/error.ts";
+import type { Drill } from "./drill_view.ts";
+import type { RestorePart, VerdictCounts } from "./restore_view.ts";
+import type { StgView } from "./stg_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 
 export type Role = "server" | "client";
@@ -22,6 +25,8 @@ export type JobKind =
   /** Makes the catalog again from the media. */
   | "rebuild-catalog"
   | "expire"
+  /** Restores a sample of a backup to the server's scratch and compares it. */
+  | "drill"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
   | "validate";
 
@@ -52,6 +57,10 @@ export interface Summary {
   readonly channels: ChannelBytes;
   /** Why data went over the network although storage was preferred; else null. */
   readonly fallback: FallbackReason | null;
+  /** What a dry run of a restore found, or a restore of what changed did; only there. */
+  readonly verdicts?: VerdictCounts | undefined;
+  /** What a drill came to; only there, and also when it failed. */
+  readonly drill?: Drill | undefined;
 }
 
 export interface Progress {
@@ -118,7 +127,7 @@ export interface ExpiryPart {
   readonly items: readonly ExpiryItemView[];
 }
 
-export type JobEventBody = Progress | Warning | ExpiryPart | JobError | Summary;
+export type JobEventBody = Progress | Warning | ExpiryPart | RestorePart | JobError | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -144,7 +153,10 @@ export type JobRequest =
     /** Destination; null is the client the backup came from. */
     readonly client: string | null;
     readonly include: readonly string[];
-    readonly overwrite: "refuse" | "never" | "always";
+    /** "changed" replaces what differs, and moves nothing else. */
+    readonly overwrite: "refuse" | "never" | "always" | "changed";
+    /** Only says what it would do. */
+    readonly dryRun: boolean;
   }
   | {
     readonly kind: "restore-database";
@@ -158,6 +170,16 @@ export type JobRequest =
     readonly data: boolean;
     /** The n-th of m parts; all m together look at everything once. */
     readonly subset: { readonly part: number; readonly of: number } | null;
+  }
+  | {
+    readonly kind: "drill";
+    readonly backup: string;
+    /** How many entries, or what share of them; null restores all. */
+    readonly sample: { readonly entries: number } | { readonly percent: number } | null;
+    /** Repeats a sample; null draws one. */
+    readonly seed: number | null;
+    /** Directory of the server to restore to; null is the vault's own. */
+    readonly scratch: string | null;
   }
   | { readonly kind: "rebuild-catalog" }
   | { readonly kind: "expire"; readonly dryRun: boolean };
@@ -189,6 +211,8 @@ export interface BackupView extends SourceSelection {
   readonly status: "ok" | "incomplete";
   /** Pinned backups never expire. */
   readonly pinned: boolean;
+  /** How its last drill went, null before the first. */
+  readonly drilled: Drill | null;
   /** What its own media hold. */
   readonly files: number;
   readonly bytes: number;
@@ -249,68 +273,6 @@ export interface ChangedEntry {
   readonly bytes: number;
   /** How it changed; none of what was added or removed. */
   readonly reasons: readonly ChangeReason[];
-}
-
-export interface StgView {
-  readonly name: string;
-  readonly state: "up" | "down";
-  readonly reason: string | null;
-  /** What to do about the reason. */
-  readonly hint: string | null;
-  readonly uuid: string | null;
-  readonly host: number;
-  readonly volumes: readonly string[];
-  readonly hosts: readonly StgHostView[];
-  readonly connections: readonly StgConnectionView[];
-  /** What an operator should put right, as sentences. */
-  readonly warnings: readonly string[];
-}
-
-export interface StgHostView {
-  readonly host: number;
-  readonly name: string;
-  /** Grows with each process that took the host id. */
-  readonly generation: number;
-  /** False when the host gave its id back. */
-  readonly attached: boolean;
-  /** Null until it was watched long enough. */
-  readonly live: boolean | null;
-  readonly heartbeatAgeMs: number | null;
-  /** Volumes on which it beats. */
-  readonly volumes: readonly string[];
-  readonly deadMs: number;
-  /** Ports on which it listens. */
-  readonly ports: readonly number[];
-  readonly endpoints: {
-    readonly total: number;
-    readonly used: number;
-    readonly quarantined: number;
-  };
-  /** How often which error was found, and healed, by its endpoints. */
-  readonly errors: {
-    readonly tornFrames: number;
-    readonly staleFrames: number;
-    readonly damagedFrames: number;
-    readonly badBlocks: number;
-    readonly cursorsBack: number;
-    readonly cursorsBeyond: number;
-    readonly framesAsked: number;
-    readonly framesSentAgain: number;
-  };
-}
-
-/** A socket as its owner's control block shows it; both ends of a connection are listed. */
-export interface StgConnectionView {
-  readonly host: number;
-  readonly endpoint: number;
-  readonly port: number;
-  readonly peerHost: number;
-  readonly peerEndpoint: number;
-  readonly peerPort: number;
-  readonly state: string;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-  readonly framesInFlight: number | null;
 }
 
 export interface StatusView {

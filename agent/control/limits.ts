@@ -27,3 +27,8 @@ export const KEEP_ALIVE_MS = 5_000;
 
 /** Parts that a verification is cut into: one a day for ten years. */
 export const MAX_SUBSETS = 3650;
+
+/** Entries that a drill takes when nobody says how many: a matter of seconds. */
+export const DRILL_ENTRIES = 1000;
+/** Largest seed of a drill's sample: 32 bits, which are easily typed again. */
+export const MAX_SEED = 2 ** 32 - 1;

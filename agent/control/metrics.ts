@@ -7,6 +7,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ArrayMetrics } from "./array_metrics.ts";
 import type { Daemon, JobState, JobView } from "./daemon.ts";
+import { DrillMetrics } from "./drill_metrics.ts";
 import { ScheduleMetrics } from "./schedule_metrics.ts";
 import { StgMetrics } from "./stg_metrics.ts";
 
@@ -37,6 +38,7 @@ export class DaemonMetrics {
   readonly #stgs: StgMetrics;
   readonly #arrays: ArrayMetrics;
   readonly #schedules: ScheduleMetrics;
+  readonly #drills: DrillMetrics;
   #seen = new Map<string, Seen>();
 
   constructor(daemon: Daemon) {
@@ -70,6 +72,7 @@ export class DaemonMetrics {
     this.#stgs = new StgMetrics(this.#registry);
     this.#arrays = new ArrayMetrics(this.#registry);
     this.#schedules = new ScheduleMetrics(this.#registry);
+    this.#drills = new DrillMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -85,6 +88,9 @@ export class DaemonMetrics {
     this.#arrays.observe(this.#daemon.arrays());
     this.#observeJobs(this.#daemon.jobs());
     this.#schedules.observe(status.schedules, status.clients);
+    if (this.#daemon.role === "server" && status.ready) {
+      this.#drills.observe(this.#daemon.backups());
+    }
     return await this.#registry.metrics();
   }
 

@@ -5,7 +5,13 @@
 import { z } from "zod";
 import { fileNameSchema, section } from "../config/mod.ts";
 import type { JobRequest } from "./daemon.ts";
-import { MAX_REQUEST_ITEMS, MAX_SUBSETS, MAX_TEXT_CHARACTERS } from "./limits.ts";
+import {
+  DRILL_ENTRIES,
+  MAX_REQUEST_ITEMS,
+  MAX_SEED,
+  MAX_SUBSETS,
+  MAX_TEXT_CHARACTERS,
+} from "./limits.ts";
 
 const text = z.string().min(1).max(MAX_TEXT_CHARACTERS);
 const texts = z.array(text).max(MAX_REQUEST_ITEMS);
@@ -29,7 +35,8 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     target: text,
     client: text.nullable().default(null),
     include: texts.default([]),
-    overwrite: z.enum(["refuse", "never", "always"]).default("refuse"),
+    overwrite: z.enum(["refuse", "never", "always", "changed"]).default("refuse"),
+    dryRun: z.boolean().default(false),
   }),
   section({
     kind: z.literal("restore-database"),
@@ -44,6 +51,16 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     subset: section({ part: z.int().min(1), of: z.int().min(1).max(MAX_SUBSETS) })
       .refine(({ part, of }) => part <= of, "need a part of at most `of`")
       .nullable().default(null),
+  }),
+  section({
+    kind: z.literal("drill"),
+    backup: text.default("latest"),
+    sample: z.union([
+      section({ entries: z.int().min(1) }),
+      section({ percent: z.number().gt(0).max(100) }),
+    ]).nullable().default({ entries: DRILL_ENTRIES }),
+    seed: z.int().min(0).max(MAX_SEED).nullable().default(null),
+    scratch: text.nullable().default(null),
   }),
   section({ kind: z.literal("rebuild-catalog") }),
   section({ kind: z.literal("expire"), dryRun: z.boolean().default(false) }),

@@ -5,7 +5,7 @@
 // last uses, so they may go back: gauges, not counters. A host that is gone has no series.
 
 import { Gauge, type Registry } from "prom-client";
-import type { StgView } from "./daemon.ts";
+import type { StgView } from "./stg_view.ts";
 
 export class StgMetrics {
   readonly #up: Gauge<"stg">;

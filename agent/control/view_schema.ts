@@ -15,15 +15,17 @@ import type {
   ListedEntry,
   Progress,
   StatusView,
-  StgView,
   Summary,
   TraceStep,
   ValidationView,
 } from "./daemon.ts";
+import type { StgView } from "./stg_view.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { OUTCOMES } from "../schedule/schedule_record.ts";
 import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
+import { drillSchema } from "./drill_schema.ts";
+import { VERDICTS } from "../verdict.ts";
 import { jobRequestSchema } from "./request_schema.ts";
 
 const count = z.number().min(0);
@@ -48,6 +50,8 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   seconds: count,
   channels,
   fallback: z.enum(FALLBACK_CODES).nullable(),
+  drill: drillSchema.optional(),
+  verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({
@@ -105,10 +109,24 @@ const expiryPartSchema = z.looseObject({
   })),
 });
 
+const restorePartSchema = z.looseObject({
+  type: z.literal("restore"),
+  job: z.string(),
+  items: z.array(z.looseObject({
+    type: z.literal("item"),
+    action: z.enum(VERDICTS),
+    path: z.string(),
+    pathBase64: z.string().nullable(),
+    kind: z.string(),
+    bytes: count,
+  })),
+});
+
 export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   progressSchema,
   warningSchema,
   expiryPartSchema,
+  restorePartSchema,
   jobErrorSchema,
   summarySchema,
 ]);
@@ -121,6 +139,7 @@ const jobKind = z.enum([
   "verify",
   "rebuild-catalog",
   "expire",
+  "drill",
   "validate",
 ]);
 
@@ -182,6 +201,7 @@ const backupShape = {
   level: z.enum(["full", "incremental"]),
   status: z.enum(["ok", "incomplete"]),
   pinned: z.boolean(),
+  drilled: drillSchema.nullable(),
   files: count,
   bytes: count,
   channels,

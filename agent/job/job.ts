@@ -18,6 +18,8 @@ import type {
   Summary,
   TraceStep,
 } from "../control/daemon.ts";
+import type { Drill } from "../control/drill_view.ts";
+import type { VerdictCounts } from "../control/restore_view.ts";
 import type { Validation } from "./worker_protocol.ts";
 import { JOB_EVENTS_MAX } from "./limits.ts";
 
@@ -40,12 +42,15 @@ export interface JobEnd {
   readonly bytes: number | null;
   readonly channels: ChannelBytes;
   readonly error: ErrorRecord | null;
+  readonly verdicts?: VerdictCounts | undefined;
 }
 
 export class Job {
   readonly start: JobStart;
   /** What the job found, when it is a validation. */
   validation: Validation | null = null;
+  /** What it came to, when it is a drill. */
+  drill: Drill | null = null;
   readonly #events: JobEvent[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #steps: TraceStep[] = [];
@@ -151,6 +156,8 @@ export class Job {
       seconds: Math.round(nowMs - this.#startedMs) / 1000,
       channels: end.channels,
       fallback: this.#fallback,
+      ...(this.drill === null ? {} : { drill: this.drill }),
+      ...(end.verdicts === undefined ? {} : { verdicts: end.verdicts }),
     };
     this.#append(this.#summary);
   }
@@ -169,10 +176,11 @@ export class Job {
     }
   }
 
-  /** A failed job has published nothing; a restore names the backup it read either way. */
+  /** A failed job has published nothing; one that reads a backup names it either way. */
   #publishedBackup(end: JobEnd): string | null {
     const published = end.state === "ok" || end.state === "incomplete";
-    return published || this.#kind.startsWith("restore") ? this.#backup : null;
+    const reads = this.#kind.startsWith("restore") || this.#kind === "drill";
+    return published || reads ? this.#backup : null;
   }
 
   #append(body: JobEventBody): void {

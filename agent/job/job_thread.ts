@@ -106,6 +106,7 @@ export class JobThread {
     else if (message.type === "running") job.setRunning(message.kind);
     else if (message.type === "backup") job.setBackup(message.backup);
     else if (message.type === "report") job.report(message.body);
+    else if (message.type === "drill") job.drill = message.drill;
     else if (message.type === "validation") job.validation = message.validation;
     else if (message.type === "fallback") this.#fallBack(message.fallback);
     else if (message.type === "network") this.#warnOfNetwork(message.message);
@@ -132,12 +133,10 @@ export class JobThread {
       this.#fail(result.error, channels);
       return;
     }
-    const { status, backup, files, bytes } = result;
+    const { status, ...rest } = result;
     this.job.end({
       state: status,
-      backup,
-      files,
-      bytes,
+      ...rest,
       channels,
       error: null,
     }, this.#parts.clock.monotonicMs());

@@ -56,7 +56,7 @@ const document = z.discriminatedUnion("type", [
     /** True: only what differs from the parent, whose rows the client asks for. */
     incremental: z.boolean().default(false),
   }),
-  // Client to server: send these rows of the parent.
+  // Client to server: send these rows, of the parent of a backup or of a survey.
   z.object({ type: z.literal("parent-wanted"), index: count }),
   // Server to client: write the records that follow below `target`.
   z.object({
@@ -67,6 +67,22 @@ const document = z.discriminatedUnion("type", [
     redirects: z.array(redirect),
     ...totals,
   }),
+  // Server to client: rows come when you ask for them; say what a restore does with each. Unless it
+  // is a dry run, the records that you need follow then: no other document comes before them, for
+  // it could come after the first record, on another connection.
+  z.object({
+    type: z.literal("survey-filesystem"),
+    ...channel,
+    target: path,
+    overwrite: z.enum(["refuse", "never", "always", "changed"]),
+    dryRun: z.boolean(),
+    redirects: z.array(redirect),
+    ...totals,
+  }),
+  // Client to server: a byte for each row of this chunk, its position in VERDICTS.
+  z.object({ type: z.literal("verdicts"), index: count, verdicts: bytes }),
+  // Client to server: those were the last, and of so many warnings the server must hear.
+  z.object({ type: z.literal("surveyed"), warnings: count }),
   // Server to client: tell whether the channels work on your side; nothing follows.
   z.object({
     type: z.literal("validate"),

@@ -24,6 +24,7 @@ export type {
   FromWorker,
   NetworkPart,
   ServerDatabaseTask,
+  ServerDrillTask,
   ServerExpireTask,
   ServerFilesystemTask,
   ServerRebuildTask,

@@ -28,9 +28,12 @@ import type {
   ChannelReport,
   ExpiryPart,
   JobKind,
+  JobRequest,
   Progress,
   Warning,
 } from "../control/daemon.ts";
+import type { Drill } from "../control/drill_view.ts";
+import type { RestorePart, VerdictCounts } from "../control/restore_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 
 /** Where the volumes of a group are. */
@@ -82,7 +85,8 @@ export interface ServerFilesystemTask extends TaskBase {
       readonly backup: string;
       readonly target: string;
       readonly include: readonly string[];
-      readonly overwrite: "refuse" | "never" | "always";
+      readonly overwrite: "refuse" | "never" | "always" | "changed";
+      readonly dryRun: boolean;
     };
 }
 
@@ -104,6 +108,17 @@ export interface ServerVerifyTask extends TaskBase {
   readonly data: boolean;
   /** The n-th of m parts, null for everything. */
   readonly subset: { readonly part: number; readonly of: number } | null;
+}
+
+/** Restores a backup, or a sample of it, to a scratch directory and compares it. */
+export interface ServerDrillTask extends TaskBase {
+  readonly kind: "server-drill";
+  readonly vault: string;
+  readonly backup: string;
+  readonly sample: Extract<JobRequest, { kind: "drill" }>["sample"];
+  readonly seed: number | null;
+  /** Null for the vault's own. */
+  readonly scratch: string | null;
 }
 
 /** Makes the catalog again from the media. */
@@ -156,6 +171,7 @@ export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerDrillTask
   | ServerRebuildTask
   | ServerExpireTask
   | ServerValidateTask
@@ -209,6 +225,8 @@ export interface WorkerResult {
   readonly backup: string | null;
   readonly files: number | null;
   readonly bytes: number | null;
+  /** Of a restore that surveyed its target. */
+  readonly verdicts?: VerdictCounts;
 }
 
 export type FromWorker =
@@ -222,7 +240,9 @@ export type FromWorker =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
-  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart }
+  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart | RestorePart }
+  /** What a drill came to, before its end. */
+  | { readonly type: "drill"; readonly drill: Drill }
   | { readonly type: "validation"; readonly validation: Validation }
   | {
     readonly type: "end";

@@ -25,6 +25,8 @@ import type {
   JobKind,
   Warning,
 } from "../control/daemon.ts";
+import type { Drill } from "../control/drill_view.ts";
+import type { RestoreItemView, RestorePart } from "../control/restore_view.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
 import type { FromWorker, RelayedConnection, Validation, WorkerTask } from "./worker_protocol.ts";
@@ -191,9 +193,20 @@ export class WorkerSession implements AsyncDisposable {
     this.#post({ type: "report", body });
   }
 
+  /** What a drill came to. */
+  drilled(drill: Drill): void {
+    this.#post({ type: "drill", drill });
+  }
+
   /** A part of the plan of an expiry. */
   planned(items: readonly ExpiryItemView[]): void {
     const body: ExpiryPart = { type: "expiry", job: this.identity.job, items };
+    this.#post({ type: "report", body });
+  }
+
+  /** A part of what a dry run of a restore found. */
+  foreseen(items: readonly RestoreItemView[]): void {
+    const body: RestorePart = { type: "restore", job: this.identity.job, items };
     this.#post({ type: "report", body });
   }
 

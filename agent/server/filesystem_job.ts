@@ -13,13 +13,15 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { encodeParentRows } from "../application/mod.ts";
 import { chooseParent, VaultReader } from "../vault/mod.ts";
 import { isEverything, selectionOf, type SourceSelection } from "../source_selection.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
-import { encodeRedirects, sendRestore } from "./send_restore.ts";
+import { encodeRedirects, type PlannedRestore, sendRestore } from "./send_restore.ts";
+import { surveyTarget } from "./survey_target.ts";
 
 /** Fig. 4 and 4A, then a backup or a restore. */
 export async function runServerFilesystem(
@@ -37,29 +39,50 @@ export async function runServerFilesystem(
   const group = groupOf(task.stg, "server");
   const direction = action.type === "backup" ? "receive" : "send";
   const opened = await openFilesystemLink(session, { client, group, direction, prove });
-  const { link, network, channel, fallback, mayFallBack } = opened;
+  const { link, network } = opened;
   outliveCuts(session, link, { client, network });
   session.running(action.type === "backup" ? "backup-filesystem" : "restore-filesystem");
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
     if (action.type === "backup") return await backup(session, task, action, { ...opened, reader });
     assert(planned !== null, "a restore is planned before it starts");
-    const { plan } = planned;
     session.setBackup(action.backup);
-    await link.send({
-      type: "restore-filesystem",
-      channel,
-      fallback,
-      mayFallBack,
-      target: action.target,
-      overwrite: action.overwrite,
-      redirects: encodeRedirects(plan.redirects),
-      totalFiles: plan.files,
-      totalBytes: plan.bytes,
-    });
-    const restored = await sendRestore(session, link, planned);
-    return { ...restored, backup: action.backup };
+    return { ...await restore(session, { ...opened, planned }, action), backup: action.backup };
   });
+}
+
+type RestoreAction = Extract<ServerFilesystemTask["action"], { type: "restore" }>;
+
+/** What differs from a restore of everything is found out first; a dry run ends with that. */
+async function restore(
+  session: WorkerSession,
+  { planned, link, ...opened }: OpenedLink & { readonly planned: PlannedRestore },
+  { target, overwrite, dryRun }: RestoreAction,
+): Promise<Omit<WorkerResult, "backup">> {
+  const { plan } = planned;
+  const { channel, fallback, mayFallBack } = opened;
+  const common = {
+    channel,
+    fallback,
+    mayFallBack,
+    target,
+    redirects: encodeRedirects(plan.redirects),
+    totalFiles: plan.files,
+    totalBytes: plan.bytes,
+  } as const;
+  if (!dryRun && overwrite !== "changed") {
+    await link.send({ type: "restore-filesystem", ...common, overwrite });
+    return await sendRestore(session, link, planned);
+  }
+  await link.send({ type: "survey-filesystem", ...common, overwrite, dryRun });
+  const surveyed = await surveyTarget(session, link, { plan, dryRun });
+  const { verdicts, wanted: { files, bytes } } = surveyed.survey;
+  if (!dryRun) return { ...await sendRestore(session, link, { ...planned, surveyed }), verdicts };
+  return { status: verdicts.blocked.files > 0 ? "incomplete" : "ok", files, bytes, verdicts };
+}
+
+function parentRows(reader: VaultReader, parent: string): ParentSource {
+  return new ParentSource(encodeParentRows(reader.parentRows(parent)));
 }
 
 async function backup(
@@ -77,7 +100,7 @@ async function backup(
   const startedMs = session.runtime.clock.wallMs();
   const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, ...selection });
   const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
-  using source = parent === null ? null : new ParentSource(reader, parent.backup);
+  using source = parent === null ? null : parentRows(reader, parent.backup);
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,

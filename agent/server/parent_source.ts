@@ -1,11 +1,10 @@
-// The rows of the parent as a client asks for them, chunk by chunk: one scan of the catalog, of
-// which the last chunk is kept, for the channel that it took may have died with it.
+// Rows as a client asks for them, chunk by chunk, of the parent of a backup or of the members of a
+// restore: one scan of the catalog, of which the last chunk is kept, for the channel that it took
+// may have died with it.
 
 import { AgentError } from "../../transport/mod.ts";
-import { encodeParentRows } from "../application/mod.ts";
 import { compressFrame } from "../media/mod.ts";
 import type { ParentChunk } from "../record.ts";
-import type { VaultReader } from "../vault/mod.ts";
 
 /** Rows compress well at the fastest level, which costs less than their transmission. */
 const LEVEL = 1;
@@ -14,8 +13,8 @@ export class ParentSource implements Disposable {
   readonly #chunks: Generator<Uint8Array>;
   #last: ParentChunk | null = null;
 
-  constructor(reader: VaultReader, parent: string) {
-    this.#chunks = encodeParentRows(reader.parentRows(parent));
+  constructor(chunks: Generator<Uint8Array>) {
+    this.#chunks = chunks;
   }
 
   /** True once the client has asked for rows. */
@@ -31,7 +30,7 @@ export class ParentSource implements Disposable {
     const last = this.#last;
     if (last !== null && index === last.index) return last;
     if (index !== (last === null ? 0 : last.index + 1)) {
-      const message = `Cannot go on with the backup: the client wants part ${index} of its parent`;
+      const message = `Cannot go on with the job: the client wants part ${index} of the rows`;
       throw new AgentError("reset", message);
     }
     const rows = this.#chunks.next();

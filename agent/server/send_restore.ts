@@ -10,11 +10,15 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import type { Redirect } from "../record.ts";
+import { reportClient } from "./report_client.ts";
 import type { RestorePlan, VaultReader } from "../vault/mod.ts";
+import type { Surveyed } from "./survey_target.ts";
 
 export interface PlannedRestore {
   readonly plan: RestorePlan;
   readonly reader: VaultReader;
+  /** What the client found in its target, when it was asked to look. */
+  readonly surveyed?: Surveyed;
 }
 
 /** Redirects as a document carries them. */
@@ -37,7 +41,8 @@ export async function sendRestore(
   link: JobLink,
   planned: PlannedRestore,
 ): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
-  const result = awaitResult(session, link, planned.plan);
+  const result = awaitResult(session, link, planned);
+  const choice = planned.surveyed?.survey.choice ?? null;
   let lost = 0;
   const onLost = (path: Uint8Array) => {
     lost += 1;
@@ -46,7 +51,7 @@ export async function sendRestore(
   };
   return await sendForResult({ clock: session.runtime.clock, result }, async (failed) => {
     let records = 0;
-    for (const record of planned.reader.restoreRecords(planned.plan, onLost)) {
+    for (const record of planned.reader.restoreRecords(planned.plan, onLost, choice)) {
       if (failed.aborted) return;
       await link.sendRestore(record, { signal: failed });
       records += 1;
@@ -61,10 +66,11 @@ export async function sendRestore(
 async function awaitResult(
   session: WorkerSession,
   link: JobLink,
-  plan: RestorePlan,
+  { plan, surveyed }: PlannedRestore,
 ): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
+  const { files, bytes } = surveyed?.survey.wanted ?? plan;
   let result: Extract<LinkDocument, { type: "result" }> | null = null;
-  let warnings = 0;
+  let warnings = surveyed?.warnings ?? 0;
   while (result === null || warnings < (result.warnings ?? 0)) {
     const message = await link.receive();
     if (message.kind !== "document") {
@@ -74,23 +80,7 @@ async function awaitResult(
     if (document.type === "error") throw fromErrorRecord(document.error);
     if (document.type === "result") result = document;
     else if (document.type === "warning") warnings += 1;
-    report(session, document, plan);
+    reportClient(session, document, { totalFiles: files, totalBytes: bytes });
   }
   return { status: result.status, files: result.files, bytes: result.bytes };
-}
-
-function report(session: WorkerSession, document: LinkDocument, plan: RestorePlan): void {
-  if (document.type === "progress") {
-    session.progress({
-      phase: "writing",
-      files: document.files,
-      bytes: document.bytes,
-      totalFiles: plan.files,
-      totalBytes: plan.bytes,
-    });
-  } else if (document.type === "warning") {
-    const { code, message, path } = document;
-    const text = path === null ? null : new TextDecoder().decode(Uint8Array.fromBase64(path));
-    session.warn({ code, message, path: text });
-  } else if (document.type === "trace") session.addPeerSteps(document.steps);
 }

@@ -42,6 +42,7 @@ import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { unknownClient, wrongKind } from "./refusals.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
+import { namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
 
 type FilesystemRequest = Extract<
   JobRequest,
@@ -93,8 +94,9 @@ export class ServerDaemon extends DaemonBase {
   startJob(request: JobRequest): JobView {
     if (request.kind === "rebuild-catalog") return this.#startRebuild(request);
     this.#vault.requireSound();
-    if (request.kind === "verify") return this.#startVerify(request);
-    if (request.kind === "expire") return this.#startExpire(request);
+    if (request.kind === "verify" || request.kind === "expire" || request.kind === "drill") {
+      return this.#startOnVault(request);
+    }
     if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
       return this.#startFilesystem(request);
     }
@@ -274,8 +276,8 @@ export class ServerDaemon extends DaemonBase {
     client: ClientEntry,
   ): ServerFilesystemTask["action"] {
     if (request.kind === "restore-filesystem") {
-      const { target, include, overwrite } = request;
-      return { type: "restore", backup: restored, target, include, overwrite };
+      const { target, include, overwrite, dryRun } = request;
+      return { type: "restore", backup: restored, target, include, overwrite, dryRun };
     }
     const selection = joinSelections(client.selection, request);
     // A rule that cannot be is refused before the client is bothered.
@@ -286,14 +288,13 @@ export class ServerDaemon extends DaemonBase {
     return { type: "backup", backup, paths, full: request.full, ...selection };
   }
 
-  #startVerify(request: Extract<JobRequest, { kind: "verify" }>): JobView {
-    const backups = request.backups.map((reference) => this.#vault.backup(reference).backup);
-    const { data, subset } = request;
-    return this.#submit(request, null, (job) => {
-      const { vault } = this.#config;
-      const identity = this.#alone(job);
-      const task = { kind: "server-verify", identity, steps: [], vault, backups } as const;
-      this.runner.run(job, { ...task, data, subset }, () => Promise.resolve());
+  #startOnVault(request: VaultRequest): JobView {
+    const backups = namedBackups(request).map((name) => this.#vault.backup(name));
+    const client = request.kind === "drill" ? backups[0]?.client ?? null : null;
+    const named = backups.map(({ backup }) => backup);
+    return this.#submit(request, client, (job) => {
+      const task = vaultTask(request, named, { config: this.#config, identity: this.#alone(job) });
+      this.runner.run(job, task, () => Promise.resolve());
     });
   }
 
@@ -337,23 +338,6 @@ export class ServerDaemon extends DaemonBase {
     return found;
   }
 
-  #startExpire(request: Extract<JobRequest, { kind: "expire" }>): JobView {
-    const { vault, retention } = this.#config;
-    const { dryRun } = request;
-    return this.#submit(request, null, (job) => {
-      const identity = this.#alone(job);
-      const task = {
-        kind: "server-expire",
-        identity,
-        steps: [],
-        vault,
-        retention,
-        dryRun,
-      } as const;
-      this.runner.run(job, task, () => Promise.resolve());
-    });
-  }
-
   #lend(client: ClientEntry): StgAccess {
     if (client.stg === null) {
       return { unusable: "down", detail: "this client has no storage transport group" };
@@ -379,9 +363,9 @@ export class ServerDaemon extends DaemonBase {
 
 /** The part of a catalog entry that listings show. */
 function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, paths, level, status, pinned } = backup;
+  const { client, kind, database, time, paths, level, status, pinned, drilled } = backup;
   const { files, bytes, channels, fallback } = backup;
   const source = { client, kind, database, time, paths, ...selectionOf(backup) };
-  const outcome = { level, status, pinned, files, bytes, channels, fallback };
+  const outcome = { level, status, pinned, drilled, files, bytes, channels, fallback };
   return { backup: backup.backup, ...source, ...outcome };
 }

@@ -21,7 +21,7 @@ import {
 import type { Clock, Random, Volume } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
 import type { ArrayView } from "../control/array_view.ts";
-import type { StgView } from "../control/daemon.ts";
+import type { StgView } from "../control/stg_view.ts";
 import { ENDPOINTS_PER_JOB, type StgAccess, type VolumeSource } from "../job/mod.ts";
 import { RETRY_MS_FIRST, RETRY_MS_MAX, STATUS_INTERVAL_MS } from "./limits.ts";
 import { downLine, stgView } from "./stg_view.ts";

@@ -9,7 +9,7 @@
 import { AgentError, withDeadline } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
 import type { ArrayView } from "../control/array_view.ts";
-import type { StgView } from "../control/daemon.ts";
+import type { StgView } from "../control/stg_view.ts";
 import { NOT_CONFIGURED, type StgAccess } from "../job/mod.ts";
 import { CLOSE_MS_MAX } from "./limits.ts";
 import { StgGroup, type StgGroupParts } from "./stg_group.ts";

@@ -2,7 +2,7 @@
 
 import type { HostStatus, StgStatus } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
-import type { StgView } from "../control/daemon.ts";
+import type { StgView } from "../control/stg_view.ts";
 
 export interface StgSeen {
   readonly config: StgConfig;

@@ -1,18 +1,22 @@
-// What is known of a backup besides its media file: empty files beside it, so that the vault's
-// directory alone says it, without the catalog and without any space.
+// What is known of a backup besides its media file: files beside it, so that the vault's directory
+// alone says it, without the catalog. Those of an expiry are empty and need no space.
 //
 //   media/<backup>.expired   it is listed no more, also after the catalog is made again; its media
 //                            file is there while others need it, and the mark outlives the file
 //                            until the catalog has forgotten it, too
 //   media/<backup>.pinned    it never expires
+//   media/<backup>.drilled   its last drill: a line of JSON (drill_mark.ts)
 //
 // And who may set them when: a job that reads a backup or builds on it holds it by a shared lock on
 // its media file, an expiry claims it by an exclusive one. Both die with their process.
 
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
+import type { Drill } from "../control/drill_view.ts";
+import { decodeDrillMark, encodeDrillMark } from "./drill_mark.ts";
+import { MAX_DRILL_MARK_BYTES } from "./limits.ts";
 
-export type Mark = "expired" | "pinned";
+export type Mark = "expired" | "pinned" | "drilled";
 
 export type Claim = "expired" | "in use" | "pinned";
 
@@ -33,6 +37,37 @@ export class BackupMarks {
   set(backup: string, mark: Mark): void {
     const flags = { access: "write", create: true, mode: 0o600 } as const;
     this.#files.close(this.#files.open(AT_CWD, this.#path(backup, mark), flags));
+  }
+
+  /** Sets the mark of a drill in place of an older one. @throws SystemError */
+  setDrill(backup: string, drill: Drill): void {
+    const path = this.#path(backup, "drilled");
+    const flags = { access: "write", create: true, truncate: true, mode: 0o600 } as const;
+    const descriptor = this.#files.open(AT_CWD, `${path}.new`, flags);
+    try {
+      this.#files.writeAll(descriptor, encodeDrillMark(drill));
+      this.#files.sync(descriptor);
+    } finally {
+      this.#files.close(descriptor);
+    }
+    this.#files.rename(AT_CWD, `${path}.new`, AT_CWD, path);
+  }
+
+  /** The last drill of a backup; null without one, or when its mark cannot be read as one. */
+  drill(backup: string): Drill | null {
+    let descriptor: number;
+    try {
+      descriptor = this.#files.open(AT_CWD, this.#path(backup, "drilled"), { access: "read" });
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+    try {
+      const bytes = new Uint8Array(MAX_DRILL_MARK_BYTES);
+      return decodeDrillMark(bytes.subarray(0, this.#files.readAt(descriptor, 0, bytes)));
+    } finally {
+      this.#files.close(descriptor);
+    }
   }
 
   /** Removes a mark if it is there, not yet durably. @throws SystemError */

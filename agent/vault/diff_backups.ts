@@ -7,6 +7,7 @@ import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
 import { splitPath, toListed } from "../catalog/mod.ts";
 import type { ChangedEntry, ChangeReason } from "../control/daemon.ts";
 import type { Entry } from "../entry.ts";
+import { entryDifferences } from "../entry_difference.ts";
 import { compareWalkOrder } from "../walk_order.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import { MAX_DIFFERENCES, STEP_ROWS } from "./limits.ts";
@@ -78,22 +79,8 @@ function change(kind: ChangedEntry["change"], entry: Entry, reasons: ChangeReaso
 
 /** How an object differs; the inode's own change time counts when nothing else does. */
 function reasonsOf(before: Entry, after: Entry): ChangeReason[] {
-  const reasons: ChangeReason[] = [];
-  if (before.type !== after.type) reasons.push("type");
-  if (before.sizeBytes !== after.sizeBytes) reasons.push("size");
-  if (before.mtimeNs !== after.mtimeNs) reasons.push("mtime");
-  if (before.mode !== after.mode) reasons.push("mode");
-  if (before.uid !== after.uid || before.gid !== after.gid) reasons.push("owner");
-  if (!sameTarget(before, after)) reasons.push("target");
-  if (before.rdev?.major !== after.rdev?.major || before.rdev?.minor !== after.rdev?.minor) {
-    reasons.push("device");
-  }
+  const reasons = entryDifferences(before, after);
   if (reasons.length > 0) return reasons;
   if (before.inode !== after.inode) return ["inode"];
   return before.ctimeNs === after.ctimeNs ? [] : ["ctime"];
-}
-
-function sameTarget(a: Entry, b: Entry): boolean {
-  if (a.target === null || b.target === null) return a.target === b.target;
-  return compareWalkOrder(a.target, b.target) === 0;
 }

@@ -24,6 +24,12 @@ export const MAX_DIFFERENCES = 1_000_000;
 /** Rows of the catalog between two moments for the daemon's other work, a few ms. */
 export const STEP_ROWS = 512;
 
+/** Looks at a directory that is emptied: names that were moved under way come in the next one. */
+export const MAX_REMOVAL_PASSES = 100;
+
+/** Bytes that the mark of a drill may have: a line of JSON. */
+export const MAX_DRILL_MARK_BYTES = 4096;
+
 /** Findings that one verification lists; further ones are only counted. */
 export const MAX_FINDINGS = 1000;
 

@@ -3,7 +3,7 @@
 //
 //   media/<backup>.partial    being written; worthless after a crash
 //   media/<backup>.tar.zst    complete and durable: it gets this name after its fsync only
-//   media/<backup>.expired, .pinned   marks (backup_marks.ts)
+//   media/<backup>.expired, .pinned, .drilled   marks (backup_marks.ts)
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
@@ -23,6 +23,7 @@ export interface MediaListing {
   readonly partial: string[];
   readonly expired: string[];
   readonly pinned: string[];
+  readonly drilled: string[];
 }
 
 export class MediaStore {
@@ -64,6 +65,7 @@ export class MediaStore {
         partial: stems(PARTIAL),
         expired: stems(".expired"),
         pinned: stems(".pinned"),
+        drilled: stems(".drilled"),
       };
     } finally {
       this.#files.close(descriptor);

@@ -10,6 +10,7 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import type { CatalogRow } from "../catalog/mod.ts";
+import type { Entry } from "../entry.ts";
 import type { Redirect } from "../record.ts";
 import { MAX_REDIRECTS } from "./limits.ts";
 import { Selection } from "./selection.ts";
@@ -25,7 +26,7 @@ export interface RowSource {
 
 /** A stretch of one media file's tar stream: one member. */
 export interface Extent {
-  /** Full source path. */
+  /** Full source path of the entry as it was backed up. */
   readonly path: Uint8Array;
   /** Number of the backup whose media file it is. */
   readonly media: number;
@@ -40,7 +41,13 @@ export interface RestorePlan {
   /** Content bytes. */
   readonly bytes: number;
   /** The members to send, by media file and place; each call starts over. */
-  extents(): Iterable<Extent>;
+  members(): Iterable<PlannedMember>;
+}
+
+/** A member of a restore. */
+export interface PlannedMember extends Extent {
+  /** The entry as it is restored: redirects are followed, in its path and in a link's target. */
+  readonly entry: Entry;
 }
 
 /**
@@ -67,13 +74,13 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
     redirects: redirects.list(),
     files,
     bytes,
-    *extents() {
+    *members() {
       for (const row of source.rowsInTarOrder()) {
         if (redirects.replaces(row)) continue;
-        if (selection.has(row.entry.path) || redirects.sends(row)) {
-          const { media, tarOffset, tarBytes } = row;
-          yield { path: row.entry.path, media, tarOffset, tarBytes };
-        }
+        if (!selection.has(row.entry.path) && !redirects.sends(row)) continue;
+        const { media, tarOffset, tarBytes, entry } = row;
+        const extent = { path: entry.path, media, tarOffset, tarBytes };
+        yield { ...extent, entry: redirects.written(entry) };
       }
     },
   };
@@ -121,8 +128,21 @@ class Redirects {
       this.#writtenAs.has(this.#decoder.decode(row.entry.path));
   }
 
+  /** The entry with the names that it is written under. */
+  written(entry: Entry): Entry {
+    if (this.#byMember.size === 0) return entry;
+    const { type, path, target } = entry;
+    if (type === "file") return { ...entry, path: this.#nameOf(path) };
+    if (type !== "hardlink" || target === null) return entry;
+    return { ...entry, target: this.#nameOf(target) };
+  }
+
   list(): Redirect[] {
     return [...this.#byMember.values()];
+  }
+
+  #nameOf(member: Uint8Array): Uint8Array {
+    return this.#byMember.get(this.#decoder.decode(member))?.writeAs ?? member;
   }
 }
 

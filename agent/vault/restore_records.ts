@@ -10,6 +10,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { SystemError } from "../../transport/runtime/files.ts";
 import type { FramePlace, MediaReader } from "../media/mod.ts";
 import type { Piece, RestoreRecord } from "../record.ts";
+import type { MemberChoice } from "./member_choice.ts";
 import type { Extent, RestorePlan } from "./restore_plan.ts";
 
 /** A frame of a media file and the pieces wanted of its content. */
@@ -118,6 +119,14 @@ function addPiece(pieces: Piece[], piece: Piece): void {
   }
 }
 
+/** Those of a plan's members that are chosen. */
+function* chosenMembers(plan: RestorePlan, choice: MemberChoice | null): Generator<Extent> {
+  let index = 0;
+  for (const member of plan.members()) {
+    if (choice?.has(index++) ?? true) yield member;
+  }
+}
+
 export interface RestoreSources {
   /** Opens the media file of a backup by its number. @throws AgentError `damaged` | `failed` */
   readonly openMedia: (media: number) => MediaReader;
@@ -128,10 +137,12 @@ export interface RestoreSources {
 /**
  * Reads the frames of a plan, one at a time. The media files are closed when the generator ends or
  * is returned.
+ * @param choice of the plan's members by their order, null for all of them
  * @throws AgentError `damaged` | `failed`
  */
 export function* readRestoreRecords(
   plan: RestorePlan,
+  choice: MemberChoice | null,
   { openMedia, onLost }: RestoreSources,
 ): Generator<RestoreRecord> {
   // The cut runs one frame ahead: two files are open where a plan goes from one to the next.
@@ -147,7 +158,7 @@ export function* readRestoreRecords(
   };
   try {
     let sequence = 0;
-    for (const cut of cutIntoFrames(plan.extents(), source)) {
+    for (const cut of cutIntoFrames(chosenMembers(plan, choice), source)) {
       if (cut === "lost") {
         yield { sequence, frame: new Uint8Array(0), tarBytes: 0, pieces: [] };
       } else {

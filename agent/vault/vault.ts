@@ -4,6 +4,7 @@
 //   vault/publish.lock      locked while one job publishes
 //   vault/catalog.sqlite    what is published (-wal and -shm beside it)
 //   vault/expire.lock       locked while one job expires backups
+//   vault/drill/            what drills restore while they run (scratch.ts)
 //   vault/reserve           space that is given up when the disk is full (reserve.ts)
 //   vault/media/            the media files (media_store.ts) and marks beside them
 //
@@ -35,6 +36,7 @@ import { diffBackups } from "./diff_backups.ts";
 import { findEntries } from "./find_entries.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
 import { Reserve } from "./reserve.ts";
+import { Scratch, scratchOf } from "./scratch.ts";
 import { hasExpired, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
@@ -71,6 +73,7 @@ export class Vault {
     this.#store.create();
     this.recovery = this.#open((catalog) => recover(this.#store, catalog)) ?? NOTHING;
     new Reserve(options).restore(options.random);
+    Scratch.removeLeftovers(options.files, scratchOf(options.directory));
   }
 
   /**

@@ -202,10 +202,11 @@ function toFact(
 
 /** Marks of backups that are gone from the vault. @throws SystemError */
 function removeStaleMarks(store: MediaStore, catalog: Catalog): void {
-  const { complete, expired, pinned } = store.list();
+  const { complete, expired, pinned, drilled } = store.list();
   const known = new Set([...complete, ...catalog.withExpired().map(({ backup }) => backup)]);
   for (const backup of expired.filter((one) => !known.has(one))) {
     if (pinned.includes(backup)) store.marks.remove(backup, "pinned");
+    if (drilled.includes(backup)) store.marks.remove(backup, "drilled");
     store.marks.remove(backup, "expired");
   }
 }

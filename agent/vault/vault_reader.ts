@@ -10,6 +10,7 @@ import type { MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";
 import { MediaStore } from "./media_store.ts";
+import type { MemberChoice } from "./member_choice.ts";
 import { planRestore } from "./restore_plan.ts";
 import type { RestorePlan } from "./restore_plan.ts";
 import { readRestoreRecords } from "./restore_records.ts";
@@ -106,12 +107,18 @@ export class VaultReader {
   }
 
   /**
-   * The records of a plan, one frame in memory at a time.
+   * The records of a plan, or of those of its members that are chosen; one frame in memory at a
+   * time.
    * @param onLost told of each member that lies in a damaged frame; the others are sent
    * @throws AgentError `damaged` when a media file cannot be read at all
    */
-  restoreRecords(plan: RestorePlan, onLost: (path: Uint8Array) => void): Generator<RestoreRecord> {
-    return readRestoreRecords(plan, { openMedia: (media) => this.#openMedia(media), onLost });
+  restoreRecords(
+    plan: RestorePlan,
+    onLost: (path: Uint8Array) => void,
+    choice: MemberChoice | null = null,
+  ): Generator<RestoreRecord> {
+    const openMedia = (media: number) => this.#openMedia(media);
+    return readRestoreRecords(plan, choice, { openMedia, onLost });
   }
 
   /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */

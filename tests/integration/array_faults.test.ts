@@ -2,7 +2,7 @@
 // or breaks in mid-job: what is restored is identical, whatever the array did.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import type { StgView } from "../../agent/control/daemon.ts";
+import type { StgView } from "../../agent/control/stg_view.ts";
 import { addFault } from "../../emulator/mod.ts";
 import { FALLBACK_CODES } from "../../transport/flow/mod.ts";
 import { currentRuntime } from "../../transport/runtime/mod.ts";

@@ -83,7 +83,7 @@ describe("jobs on one vault", () => {
   async function restore(backup: string): Promise<void> {
     const wanted = trees.get(backup);
     const target = bed.path(`restored${++targets}`);
-    const fixed = { client: null, include: [], overwrite: "refuse" } as const;
+    const fixed = { client: null, include: [], overwrite: "refuse", dryRun: false } as const;
     const { state, error } = await run({ kind: "restore-filesystem", backup, target, ...fixed });
     if (error?.code === "not_found") {
       expect(await listed()).not.toContain(backup);

@@ -87,6 +87,7 @@ describe("killing a process in the middle of a job", () => {
         client: null,
         include: [],
         overwrite: "refuse",
+        dryRun: false,
       },
       { kind: "backup-database", database: "app" },
     ] as const satisfies readonly JobRequest[];

@@ -2,7 +2,14 @@
 // programs that know nothing of ours, and the bytes go through the storage.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import type { BackupDetail } from "../../agent/control/daemon.ts";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { needTool } from "../../scripts/demonstration/run_tool.ts";
@@ -147,6 +154,26 @@ describe("file-system backup and restore", () => {
     const how = ["--target", "/", "--overwrite", "always"];
     await bed.job("server", "restore", made.backup ?? "", ...how);
     expect(readFileSync(`${place}/kept`, "utf8")).toBe("as it was");
+    writeFileSync(`${place}/kept`, "again");
+    const changed = ["restore", made.backup ?? "", "--target", "/", "--overwrite", "changed"];
+    const dry = await bed.job("server", ...changed, "--dry-run");
+    expect(readFileSync(`${place}/kept`, "utf8")).toBe("again");
+    const done = await bed.job("server", ...changed);
+    expect(done.verdicts).toEqual(dry.verdicts);
+    expect(done.verdicts).toMatchObject({ replace: { files: 1, bytes: 9 } });
+    expect(readFileSync(`${place}/kept`, "utf8")).toBe("as it was");
+  }, TIMEOUT_MS);
+
+  test("drill restores and compares a backup on the server, and the backup says so", async () => {
+    const summary = await bed.job("server", "drill", backup, "--all");
+    expect(summary).toMatchObject({
+      status: "ok",
+      backup,
+      drill: { status: "ok", differences: 0 },
+    });
+    const detail = await bed.get<BackupDetail>("server", `/v1/backups/${backup}`);
+    expect(detail.drilled).toEqual(summary.drill ?? null);
+    expect(readdirSync(bed.path("vault/drill"))).toEqual([]);
   }, TIMEOUT_MS);
 
   test("less than 2 % of the bytes cross the network, both ways", async () => {

@@ -7,7 +7,8 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import type { JobView, StgView } from "../../agent/control/daemon.ts";
+import type { JobView } from "../../agent/control/daemon.ts";
+import type { StgView } from "../../agent/control/stg_view.ts";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { Bed } from "./bed.ts";
 import { clientYaml } from "./bed_config.ts";

@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { failPower } from "../../emulator/mod.ts";
 import { currentRuntime } from "../../transport/runtime/current_runtime.ts";
-import type { StgView } from "../../agent/control/daemon.ts";
+import type { StgView } from "../../agent/control/stg_view.ts";
 import { Bed } from "./bed.ts";
 import { until } from "./deadline.ts";
 import { differences, makeRandomFiles } from "./odd_tree.ts";

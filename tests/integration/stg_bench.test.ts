@@ -3,7 +3,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, renameSync } from "node:fs";
-import type { StgView } from "../../agent/control/daemon.ts";
+import type { StgView } from "../../agent/control/stg_view.ts";
 import { Bed } from "./bed.ts";
 import { until, within } from "./deadline.ts";
 import { Program } from "./program.ts";

@@ -27,7 +27,13 @@ describe("a restore from damaged media", () => {
     bytes[at] = (bytes[at] ?? 0) ^ 1;
     writeFileSync(path, bytes);
     const target = bed.path("restored");
-    const restore = { type: "restore", backup: BACKUP, include: [], overwrite: "refuse" } as const;
+    const restore = {
+      type: "restore",
+      backup: BACKUP,
+      include: [],
+      overwrite: "refuse",
+      dryRun: false,
+    } as const;
     const [server, client] = await bed.run({ ...restore, target });
     expect([server.error, client.error]).toEqual([null, null]);
     expect([server.result?.status, client.result?.status]).toEqual(["incomplete", "incomplete"]);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
 import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
+import type { JobEventBody } from "../../agent/control/mod.ts";
 import type { ClientEntry, HooksConfig } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
@@ -53,6 +54,8 @@ export interface JobOutcome {
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
   readonly steps: readonly FlowStep[];
+  /** What it reported: progress, warnings, parts of a dry run. */
+  readonly reports: readonly JobEventBody[];
   /** Code, and path or message. */
   readonly warnings: readonly string[];
 }
@@ -178,6 +181,7 @@ class RunningJob<T extends WorkerTask> {
   readonly session: WorkerSession;
   readonly #network: string[] = [];
   readonly #steps: FlowStep[] = [];
+  readonly #reports: JobEventBody[] = [];
   readonly #warnings: string[] = [];
 
   constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
@@ -185,6 +189,7 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = mechanisms;
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
+      if (message.type === "report") this.#reports.push(message.body);
       if (message.type === "steps") this.#steps.push(...message.steps);
       if (message.type === "report" && message.body.type === "warning") {
         this.#warnings.push(`${message.body.code} ${message.body.path ?? message.body.message}`);
@@ -205,7 +210,12 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;
-    const told = { network: this.#network, steps: this.#steps, warnings: this.#warnings };
+    const told = {
+      network: this.#network,
+      steps: this.#steps,
+      reports: this.#reports,
+      warnings: this.#warnings,
+    };
     return { result, error, fallback, channels, ...told };
   }
 }

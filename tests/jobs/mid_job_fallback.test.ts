@@ -48,6 +48,7 @@ function restore(bed: JobBed) {
     target,
     include: [],
     overwrite: "refuse",
+    dryRun: false,
   });
 }
 

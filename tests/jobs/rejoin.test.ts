@@ -41,7 +41,14 @@ function backup(bed: JobBed) {
 
 function restore(bed: JobBed) {
   const target = bed.path("restored");
-  return bed.run({ type: "restore", backup: BACKUP, target, include: [], overwrite: "refuse" });
+  return bed.run({
+    type: "restore",
+    backup: BACKUP,
+    target,
+    include: [],
+    overwrite: "refuse",
+    dryRun: false,
+  });
 }
 
 /** Findings of `verify --data`. */

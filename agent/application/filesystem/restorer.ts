@@ -15,6 +15,7 @@ import type { MemberExtra } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { RecordReader } from "../record_reader.ts";
 import { Attributes } from "../attributes.ts";
+import { notEmpty } from "../open_target.ts";
 import { FileWriter } from "../file_writer.ts";
 import { isMediumFailure } from "../medium_failure.ts";
 import { LinkNames } from "./link_names.ts";
@@ -26,7 +27,10 @@ export interface FilesystemRestorerOptions {
   readonly files: Files;
   /** Directory to restore below; made when missing. */
   readonly target: string;
-  /** "refuse": the target must be empty; "never": keep what is there; "always": replace it. */
+  /**
+   * "refuse": the target must be empty; "never": keep what is there; "always": replace it;
+   * "changed": the same, but only what differs comes, and directories that do not come keep theirs.
+   */
   readonly overwrite: Overwrite;
   readonly redirects: readonly Redirect[];
   readonly onWarning: (warning: ApplicationWarning) => void;
@@ -64,10 +68,7 @@ export class FilesystemRestorer implements Consumer {
     });
     if (options.overwrite !== "refuse" || this.#tree.isEmpty()) return;
     this.#tree.abort();
-    const message = `Cannot restore to "${options.target}": found files in it, need it empty`;
-    throw new AgentError("failed", message, {
-      hint: "Give `--overwrite never|always` or an empty directory.",
-    });
+    throw notEmpty(options.target);
   }
 
   feed(record: RestoreRecord): void {
@@ -218,8 +219,10 @@ export class FilesystemRestorer implements Consumer {
   }
 
   #enter(components: readonly Uint8Array[], keepTimes: boolean): number {
-    const replace = this.#options.overwrite === "always";
-    return this.#tree.enter(components, { replace, keepTimes });
+    const { overwrite } = this.#options;
+    const replace = overwrite === "always" || overwrite === "changed";
+    const keep = keepTimes || overwrite === "changed";
+    return this.#tree.enter(components, { replace, keepTimes: keep });
   }
 
   #mayWrite(directory: number, name: Uint8Array): boolean {

@@ -6,14 +6,17 @@ import { type Command, type CommandContext, DAEMON_OPTIONS } from "../command.ts
 import { runJob } from "../follow_job.ts";
 
 /** Options that only make sense for one of the two kinds. */
-const FILES_ONLY = ["client", "include", "overwrite"] as const;
+const FILES_ONLY = ["client", "include", "overwrite", "dry-run"] as const;
+const OVERWRITE = ["never", "always", "changed"] as const;
 
 export const restore: Command = {
   name: "restore",
   summary: "Restore files (on the server's host) or a database (on its client's host)",
   details:
     "Each file goes under DIR at its full source path; without --overwrite a directory that\n" +
-    "is not empty is refused. In place: --target / --overwrite always.",
+    "is not empty is refused. In place: --target / --overwrite always, or changed: that leaves\n" +
+    "what has the same type, size and modification time, sets owner and mode where they differ,\n" +
+    "and moves the rest only. What the backup does not have stays.",
   arguments: [{
     name: "B",
     help: "A backup: its name or a unique beginning, latest, latest:CLIENT, latest:DATABASE",
@@ -26,15 +29,17 @@ export const restore: Command = {
     {
       name: "overwrite",
       value: "WHICH",
-      help: "never keeps existing files, always replaces them",
-      choices: ["never", "always"],
+      help: "never keeps existing files, always replaces them, changed those that differ",
+      choices: OVERWRITE,
     },
+    { name: "dry-run", value: null, help: "Only show what would be made, replaced and left" },
     { name: "database", value: "NAME", help: "Restore this database" },
     ...DAEMON_OPTIONS,
   ],
   examples: [
     "agent restore latest:web01 --target /tmp/restored",
     "agent restore latest:web01 --target / --overwrite always --include '/srv/www/**/*.html'",
+    "agent restore latest:web01 --target / --overwrite changed --dry-run",
     "agent restore latest:app --database app --control unix:run/client.sock",
   ],
   run(context) {
@@ -61,13 +66,14 @@ function restoreRequest({ given, absolute }: CommandContext): JobRequest {
       hint: "Add --target DIR, or --database NAME for a database.",
     });
   }
-  const overwrite = given.value("overwrite");
+  const overwrite = OVERWRITE.find((one) => one === given.value("overwrite")) ?? "refuse";
   return {
     kind: "restore-filesystem",
     backup,
     target: absolute(target),
     client: given.value("client"),
     include: given.values("include"),
-    overwrite: overwrite === "never" || overwrite === "always" ? overwrite : "refuse",
+    overwrite,
+    dryRun: given.flag("dry-run"),
   };
 }

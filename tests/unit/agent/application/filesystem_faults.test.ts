@@ -262,6 +262,41 @@ describe("FilesystemRestorer", () => {
     expect(existsSync(join(folder, "escaped"))).toBe(false);
   });
 
+  for (const overwrite of ["refuse", "never", "always", "changed"] as const) {
+    test(`does not go through a link that the media themselves made, with ${overwrite}`, () => {
+      shell(folder, "mkdir outside; echo secret > outside/secret");
+      const bytes = (text: string) => new TextEncoder().encode(text);
+      const common = { mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, mtimeNs: 0n, ctimeNs: 0n };
+      const entry = (path: string, type: Entry["type"], target: string | null = null): Entry => ({
+        ...common,
+        path: bytes(path),
+        type,
+        inode: 0n,
+        target: target === null ? null : bytes(target),
+        rdev: null,
+      });
+      const members = [
+        entry("/link", "symlink", join(folder, "outside")),
+        entry("/link/file", "file"),
+        entry("/link/directory", "directory"),
+        entry("/up", "symlink", ".."),
+        entry("/up/file", "file"),
+        entry("/stolen", "hardlink", "/link/secret"),
+        entry("/link/given", "hardlink", "/up"),
+      ];
+      const tar = Buffer.concat(members.map((member) => encodeMemberHeader(member)));
+      const pieces = [{ offset: 0, length: tar.length }];
+      const log = warningLog();
+      const consumer = restorer({ overwrite, onWarning: log.onWarning });
+      consumer.feed({ sequence: 0, frame: compressFrame(tar, 1), tarBytes: tar.length, pieces });
+      consumer.finish();
+      expect(readdirSync(join(folder, "outside"))).toEqual(["secret"]);
+      expect(readdirSync(folder).sort()).toEqual(["out", "outside", "src"]);
+      expect(existsSync(join(folder, "out/stolen"))).toBe(false);
+      expect(log.log.length).toBeGreaterThan(0);
+    });
+  }
+
   test("writes a redirected member under the selected name and links further names to it", () => {
     shell(
       source,

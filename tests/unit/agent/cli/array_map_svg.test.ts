@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { renderArrayMap } from "../../../../agent/cli/array_map_svg.ts";
-import { MAP } from "../control/fake_daemon.ts";
+import { MAP } from "../control/fake_storage.ts";
 import { CliBed } from "./cli_bed.ts";
 
 test("renderArrayMap() puts each bin into its cell, as deep as its share", () => {

@@ -13,7 +13,8 @@ import {
 } from "../../../../agent/control/mod.ts";
 import { type OfflineOperations, type Output, runCli } from "../../../../agent/cli/mod.ts";
 import { currentRuntime, type Runtime } from "../../../../transport/runtime/mod.ts";
-import { FakeDaemon, MAP, STG } from "../control/fake_daemon.ts";
+import { FakeDaemon } from "../control/fake_daemon.ts";
+import { MAP, STG } from "../control/fake_storage.ts";
 
 const BENCH: StgBenchFigures = {
   hosts: [8, 7],

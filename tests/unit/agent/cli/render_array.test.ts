@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { renderArray } from "../../../../agent/cli/render_array.ts";
-import { ARRAY } from "../control/fake_daemon.ts";
+import { ARRAY } from "../control/fake_storage.ts";
 
 test("renderArray() shows devices, boards, and who did what", () => {
   const text = renderArray(ARRAY);

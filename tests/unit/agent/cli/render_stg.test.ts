@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import pc from "picocolors";
 import { renderStg } from "../../../../agent/cli/render_stg.ts";
-import { STG } from "../control/fake_daemon.ts";
+import { STG } from "../control/fake_storage.ts";
 
 const PAINT = pc.createColors(false);
 

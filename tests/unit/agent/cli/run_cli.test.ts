@@ -4,6 +4,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Drill, RestoreItemView } from "../../../../agent/control/mod.ts";
 import { progressOf } from "../control/fake_daemon.ts";
 import { CliBed } from "./cli_bed.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
@@ -15,13 +16,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => bed.close());
-
-const CLIENT = `name: web01
-network: { port: 7530 }
-control: unix:c.sock
-server: { address: 127.0.0.1, port: 7430 }
-stgs: [ { name: stg0, host: 2, array: array, volumes: [v0] } ]
-`;
 
 /** [arguments, exit code, part of standard error] */
 const USAGE: readonly (readonly [string, number, string])[] = [
@@ -42,7 +36,14 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["restore latest --target d --overwrite alway", 2, 'Did you mean "always"?'],
   ["restore latest --database app --include x", 2, "Cannot use option --include"],
   ["restore latest --target d --to-time now", 2, "not part of this version"],
+  ["restore latest --database app --dry-run", 2, "Cannot use option --dry-run"],
   ["verify --subset 3/2", 2, "need N/M with N from 1 to M"],
+  ["drill b1 --client web01", 2, "Leave out --client"],
+  ["drill --all --sample 5", 2, "need one of them"],
+  ["drill --sample 0", 2, "Write --sample 500"],
+  ["drill --sample 101%", 2, "--sample 5% for a share"],
+  ["drill --seed -1", 2, "--seed"],
+  ["drill --seed 4294967296", 2, "need a whole number to 4294967295"],
   ["find /none/here", 1, "no backup has it"],
   ["diff latest", 2, "found too few arguments, need B2"],
   ["validate nobody", 10, 'Cannot find client "nobody"'],
@@ -150,9 +151,64 @@ describe("runCli() starts jobs", () => {
         client: "c",
         include: ["/a"],
         overwrite: "refuse",
+        dryRun: false,
       },
       { kind: "restore-database", backup: "latest:app", database: "app", target: null },
       { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
+    ]);
+  });
+
+  test("a dry run prints what becomes of each object, and the sums of it", async () => {
+    const made = { action: "make", path: "/srv/a", pathBase64: null, kind: "file", bytes: 2048 };
+    const left = { action: "leave", path: "/srv/\x1bd", pathBase64: null, kind: "directory" };
+    const none = { files: 0, bytes: 0 };
+    bed.daemon.script = (daemon, job) => {
+      const items = [{ type: "item", ...made }, { type: "item", ...left, bytes: 0 }];
+      daemon.emit(job, { type: "restore", job, items: items as RestoreItemView[] });
+      const make = { files: 1, bytes: 2048 };
+      const leave = { files: 1, bytes: 0 };
+      const verdicts = { make, replace: none, attributes: none, leave, blocked: none };
+      daemon.end(job, "ok", { verdicts });
+    };
+    const how = ["restore", "latest", "--target", "/", "--overwrite", "changed", "--dry-run"];
+    const ran = await bed.run(...how);
+    const lines = ran.stdout.trimEnd().split("\n");
+    expect(lines.slice(0, 2)).toEqual([
+      "make          2.00 KiB  /srv/a",
+      "leave        directory  /srv/\\x1bd",
+    ]);
+    expect(lines.slice(-2)).toEqual([
+      "  make        1 file, 2.00 KiB",
+      "  leave       1 file, 0 B",
+    ]);
+    const json = (await bed.run(...how, "--json")).stdout.trimEnd().split("\n");
+    expect(json.map((line) => JSON.parse(line).type)).toEqual(["item", "item", "summary"]);
+    expect(JSON.parse(json[0] ?? "")).toEqual({ type: "item", ...made });
+    expect(bed.daemon.requests.at(-1)).toMatchObject({ overwrite: "changed", dryRun: true });
+  });
+
+  test("drill asks for a sample or all, and shows what it came to", async () => {
+    const drill: Drill = {
+      time: "2026-01-01T00:00:00.000Z",
+      status: "ok",
+      entries: 2,
+      of: 3,
+      bytes: 2048,
+      differences: 0,
+      unproved: 1,
+      seed: 7,
+    };
+    bed.daemon.script = (daemon, job) => daemon.end(job, "ok", { drill });
+    const ran = await bed.run("drill");
+    expect(ran.stdout).toContain("  drilled  2 of 3 entries, 2.00 KiB, 1 not wholly proved");
+    expect(ran.stdout).toContain("seed 7\n");
+    await bed.run("drill", "--client", "web01", "--sample", "2.5%", "--seed", "7");
+    await bed.run("drill", "b1", "--all", "--scratch", "s");
+    const common = { kind: "drill", seed: null, scratch: null } as const;
+    expect(bed.daemon.requests).toEqual([
+      { ...common, backup: "latest", sample: { entries: 1000 } },
+      { ...common, backup: "latest:web01", sample: { percent: 2.5 }, seed: 7 },
+      { ...common, backup: "b1", sample: null, scratch: join(bed.directory, "s") },
     ]);
   });
 
@@ -286,70 +342,5 @@ describe("runCli() reads", () => {
     const ran = await bed.run("job", "j1", "--follow");
     expect(ran.code).toBe(3);
     expect(ran.stdout).toContain("incomplete: backup 20260101-000000-ab, 3 files");
-  });
-});
-
-describe("runCli() without a daemon", () => {
-  test("--role runs a daemon with the configuration's path", async () => {
-    expect((await bed.run("--role", "server")).code).toBe(0);
-    expect((await bed.run("--role=client", "--config", "c.yaml")).code).toBe(0);
-    expect(bed.daemonRuns).toEqual([
-      { role: "server", configFile: "/etc/agent/server.yaml" },
-      { role: "client", configFile: join(bed.directory, "c.yaml") },
-    ]);
-  });
-
-  test("config check tells every problem, exit 2, and 0 when there is none", async () => {
-    const file = join(bed.directory, "c.yaml");
-    writeFileSync(file, CLIENT);
-    expect((await bed.run("config", "check", "c.yaml")).stdout).toBe(
-      "c.yaml: a good client configuration\n",
-    );
-    writeFileSync(file, CLIENT.replace("port: 7530", "port: 0").replace("name: web01", "nam: x"));
-    const ran = await bed.run("config", "check", "c.yaml");
-    expect(ran.code).toBe(2);
-    expect(ran.stderr).toContain("c.yaml:1:1: nam: unknown key");
-    expect(ran.stderr).toContain("c.yaml:2:18: network.port: found 0, need at least 1");
-    const json = await bed.run("config", "check", "c.yaml", "--json");
-    expect(JSON.parse(json.stderr.split("\n")[2] ?? "").line).toBe(2);
-  });
-
-  test("array and stg commands hand plain options to the composition root", async () => {
-    writeFileSync(join(bed.directory, "c.yaml"), CLIENT);
-    const create = "array create a --volumes 2 --size 64MiB --cache 1G";
-    expect((await bed.run(...create.split(" "))).code).toBe(0);
-    expect((await bed.run("array", "check", "/a")).code).toBe(13);
-    expect((await bed.run("array", "destage", "/a", "--json")).stdout).toContain('"tracks":7');
-    expect((await bed.run("array", "repair", "/a", "--accept-loss")).stdout).toBe(
-      "board0: replaced by an empty one\n" +
-        "v0: 8192 bytes at 4096 are lost, their older content was taken\n" +
-        "0 findings before, 1 places lost\n",
-    );
-    const grow = "array grow /a --volume v1 --add 2 --size 1GiB";
-    expect((await bed.run(...grow.split(" "))).code).toBe(0);
-    expect((await bed.run("array", "power-fail", "/a", "--json")).stdout).toContain('"tracks":3');
-    expect((await bed.run("array", "remove", "/a")).code).toBe(0);
-    expect((await bed.run("stg", "format", "stg0", "--config", "c.yaml")).code).toBe(0);
-    expect((await bed.run("stg", "status", "stg0", "--config", "c.yaml")).stdout).toContain(
-      "12 ms",
-    );
-    expect((await bed.run("stg", "status", "stg1", "--config", "c.yaml")).code).toBe(2);
-    expect(bed.offlineCalls).toEqual([
-      {
-        directory: join(bed.directory, "a"),
-        volumes: 2,
-        volumeBytes: 64 * 1024 ** 2,
-        boards: null,
-        cacheBytes: 1024 ** 3,
-      },
-      "/a",
-      "/a",
-      ["/a", { acceptLoss: true }],
-      { directory: "/a", volume: "v1", add: 2, sizeBytes: 1024 ** 3 },
-      "/a",
-      "/a",
-      ["stg0", { force: false }],
-      "stg0",
-    ]);
   });
 });

@@ -5,7 +5,8 @@ import { z } from "zod";
 import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
 import { hostsOf } from "../../../../agent/control/mod.ts";
 import { arrayViewSchema, scheduleViewSchema } from "../../../../agent/control/view_schema.ts";
-import { ARRAY, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
+import { BACKUP, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
+import { ARRAY } from "./fake_storage.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { SCHEDULE } from "./fake_schedules.ts";
 
@@ -218,6 +219,32 @@ describe("createControlApp", () => {
   test("GET /v1/arrays shows what it says in the OpenAPI document", async () => {
     const found = await (await bed().app.request("/v1/arrays")).json();
     expect(z.array(arrayViewSchema).parse(found)).toEqual([ARRAY]);
+  });
+
+  test("GET /metrics tells of the latest drill of each source", async () => {
+    const { app, daemon } = bed();
+    const counts = { entries: 1, of: 2, bytes: 3, differences: 0, unproved: 0, seed: null };
+    const drill = (time: string, status: "ok" | "failed") => ({ time, status, ...counts });
+    daemon.kept = [
+      { ...BACKUP, drilled: drill("2026-01-01T00:00:40Z", "failed") },
+      { ...BACKUP, drilled: drill("2026-01-01T00:00:20Z", "ok") },
+      { ...BACKUP, client: "web02" },
+    ];
+    const text = await (await app.request("/metrics")).text();
+    const labels = 'client="web01",kind="filesystem",database=""';
+    expect(text).toContain(`agent_last_drill_ok{${labels}} 0\n`);
+    expect(text).toContain(`agent_last_drill_timestamp_seconds{${labels}} 1767225640\n`);
+    expect(text).not.toContain('agent_last_drill_ok{client="web02"');
+  });
+
+  test("POST /v1/jobs starts a drill that names nothing", async () => {
+    const { app, daemon } = bed();
+    const body = JSON.stringify({ kind: "drill" });
+    const headers = { "content-type": "application/json" };
+    expect((await app.request("/v1/jobs", { method: "POST", headers, body })).status).toBe(202);
+    expect(daemon.requests).toEqual([
+      { kind: "drill", backup: "latest", sample: { entries: 1000 }, seed: null, scratch: null },
+    ]);
   });
 
   test("GET /metrics counts bytes once however often it is read", async () => {

@@ -2,7 +2,6 @@
 // test lets go on, one by one.
 
 import type {
-  ArrayDeviceMap,
   ArrayView,
   BackupDetail,
   ChangedEntry,
@@ -25,6 +24,7 @@ import type {
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
+import { ARRAY, STG } from "./fake_storage.ts";
 
 export const CHANNELS = { network: { bytes: 100 }, storage: { bytes: 9900 } };
 
@@ -57,113 +57,6 @@ export function progressOf(job: string, bytes: number): JobEventBody {
   };
 }
 
-export const STG: StgView = {
-  name: "stg0",
-  state: "up",
-  reason: null,
-  hint: null,
-  uuid: "u",
-  host: 1,
-  volumes: ["v0"],
-  hosts: [{
-    host: 1,
-    name: "vault01",
-    generation: 3,
-    attached: true,
-    live: true,
-    heartbeatAgeMs: 12,
-    volumes: ["v0"],
-    deadMs: 10_000,
-    ports: [49152],
-    endpoints: { total: 16, used: 2, quarantined: 1 },
-    errors: {
-      tornFrames: 4,
-      staleFrames: 0,
-      damagedFrames: 0,
-      badBlocks: 0,
-      cursorsBack: 0,
-      cursorsBeyond: 0,
-      framesAsked: 2,
-      framesSentAgain: 0,
-    },
-  }],
-  connections: [{
-    host: 1,
-    endpoint: 0,
-    port: 49152,
-    peerHost: 2,
-    peerEndpoint: 5,
-    peerPort: 49153,
-    state: "established",
-    sentBytes: 4096,
-    receivedBytes: 0,
-    framesInFlight: 1,
-  }],
-  warnings: [],
-};
-
-const FIGURES = {
-  reads: 11,
-  writes: 12,
-  readBytes: 45_056,
-  writtenBytes: 49_152,
-  hits: 13,
-  misses: 14,
-  stages: 15,
-  destages: 16,
-  evictions: 17,
-  delayedWrites: 18,
-  prefetches: 19,
-  prefetchesUsed: 20,
-  prefetchesWasted: 21,
-};
-const HOST = { host: "vault01", pid: 77, ...FIGURES, waits: 22, waitMicros: 2300 };
-
-export const ARRAY: ArrayView = {
-  directory: "/srv/array",
-  uuid: "u",
-  attached: true,
-  memory: "/dev/shm/a",
-  missingBoards: [],
-  devices: [{
-    name: "v0",
-    sizeBytes: 2 ** 20,
-    allocatedBytes: 4096,
-    inCache: 6,
-    writePending: 5,
-    damaged: 1,
-    ...FIGURES,
-  }],
-  boards: [{
-    board: 0,
-    slots: 8,
-    inUse: 6,
-    writePending: 5,
-    pendingShare: 0.625,
-    repairs: 2,
-    ...FIGURES,
-    waits: 23,
-    waitMicros: 2400,
-  }],
-  hosts: [
-    { ...HOST, attached: true },
-    { ...HOST, attached: true, pid: 78 },
-    { ...HOST, host: "web01", attached: false },
-  ],
-};
-
-export const MAP: ArrayDeviceMap = {
-  name: "v0",
-  cylinders: 2 ** 20,
-  cylindersPerBin: 1024,
-  tracksPerCylinder: 16,
-  bins: [
-    { bin: 0, inCache: 16_384, writePending: 8192, damaged: 0 },
-    { bin: 65, inCache: 1, writePending: 0, damaged: 0 },
-    { bin: 1023, inCache: 0, writePending: 0, damaged: 2 },
-  ],
-};
-
 export const BACKUP: BackupDetail = {
   backup: "20260101-000000-ab",
   client: "web01",
@@ -174,6 +67,7 @@ export const BACKUP: BackupDetail = {
   parent: null,
   status: "ok",
   pinned: false,
+  drilled: null,
   files: 3,
   bytes: 4096,
   channels: CHANNELS,
@@ -227,6 +121,8 @@ export class FakeDaemon implements Daemon {
   cutAfter: number | null = null;
   steps: readonly TraceStep[] = [];
   ready = true;
+  /** What the vault has. */
+  kept: readonly BackupDetail[] = [BACKUP];
   #jobs = new Map<string, FakeJob>();
 
   constructor(role: Role = "server") {
@@ -284,9 +180,9 @@ export class FakeDaemon implements Daemon {
     for (const wake of found.wake.splice(0)) wake();
   }
 
-  end(job: string, state: JobState): void {
+  end(job: string, state: JobState, more: Partial<Summary> = {}): void {
     const status = state === "ok" || state === "incomplete" ? state : "failed";
-    const summary = summaryOf(job, status);
+    const summary = { ...summaryOf(job, status), ...more };
     const found = this.#find(job);
     found.view = { ...found.view, state, summary };
     this.emit(job, summary);
@@ -352,7 +248,7 @@ export class FakeDaemon implements Daemon {
 
   backups(): readonly BackupDetail[] {
     if (this.role === "client") throw new AgentError("usage", "Cannot list backups: a client");
-    return [BACKUP];
+    return this.kept;
   }
 
   backup(reference: string): BackupDetail {

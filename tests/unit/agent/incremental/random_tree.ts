@@ -40,10 +40,11 @@ export class RandomTree {
   }
 
   /** Changes the tree a few times. @returns what was done */
-  change(count: number): string[] {
+  change(count: number, { without = "" }: { readonly without?: string } = {}): string[] {
     const done: string[] = [];
     for (let made = 0; made < count; made++) {
       const [name, change] = this.random.pick(CHANGES);
+      if (name === without) continue;
       change(this);
       done.push(name);
     }

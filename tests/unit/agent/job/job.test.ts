@@ -161,6 +161,23 @@ describe("Job", () => {
     expect(job.view().summary?.seconds).toBe(2.5);
   });
 
+  test("says in its summary what a restore and a drill came to, a failed drill too", () => {
+    const none = { files: 0, bytes: 0 };
+    const verdicts = { make: none, replace: none, attributes: none, leave: none, blocked: none };
+    const restored = newJob();
+    restored.end(end({ verdicts }), 0);
+    expect(restored.view().summary?.verdicts).toEqual(verdicts);
+    const counts = { entries: 1, of: 2, bytes: 3, differences: 1, unproved: 0, seed: 4 };
+    const drill = { time: "2026-01-01T00:00:00Z", status: "failed", ...counts } as const;
+    const drilled = newJob();
+    drilled.setRunning("drill");
+    drilled.setBackup("b1");
+    drilled.drill = drill;
+    drilled.end(end({ state: "failed" }), 0);
+    expect(drilled.view().summary).toMatchObject({ status: "failed", backup: "b1", drill });
+    expect(Object.keys(newJob().view())).not.toContain("drill");
+  });
+
   test("a failed backup names no backup in its summary, a restore names what it read", () => {
     const summary = (kind: "backup-filesystem" | "restore-filesystem", change: Partial<JobEnd>) => {
       const job = newJob();

@@ -8,7 +8,7 @@ import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { formatStg } from "../../../../transport/stp/mod.ts";
 import { CLOSE_MS_MAX } from "../../../../agent/stg/limits.ts";
-import { ARRAY } from "../control/fake_daemon.ts";
+import { ARRAY } from "../control/fake_storage.ts";
 import { failure } from "../../transport/connect/failure.ts";
 import { DelayedVolume } from "../../transport/stp/delayed_volume.ts";
 import { MemoryMedium } from "../../transport/stp/memory_volume.ts";

@@ -4,14 +4,11 @@
 // closes it. Readers never wait for an import. Statements are short-lived and belong to a call.
 
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import type { BackupDetail } from "../control/daemon.ts";
 import type { ListedEntry } from "../control/daemon.ts";
-import { drillSchema } from "../control/drill_schema.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { IndexRow } from "../entry.ts";
-import { selectionOf, type SourceSelection } from "../source_selection.ts";
 import { walkKey, walkRange } from "../walk_order.ts";
-import type { BackupKind, MediaReader, Skipped } from "../media/mod.ts";
+import type { MediaReader } from "../media/mod.ts";
 import {
   type Columns,
   ENTRY_COLUMNS,
@@ -19,12 +16,12 @@ import {
   HARDLINK_CODE,
   numberOf,
   splitPath,
-  textOf,
 } from "./entry_row.ts";
 import {
   type CatalogBackup,
   type LastBackup,
   type SourceName,
+  sourceOf,
   toBackup,
   toLastBackup,
 } from "./backup_row.ts";

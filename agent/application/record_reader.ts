@@ -1,11 +1,9 @@
-// Restore records into a tar stream: checks the sequence, decompresses, cuts the pieces.
+// The frames of a restore into a tar stream: checks the sequence, cuts the pieces.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import { decompressFrame } from "../media/zstd.ts";
-import type { RestoreRecord } from "../record.ts";
+import type { TarPieces } from "../record.ts";
 import { TarReader } from "../tar/mod.ts";
 import type { TarSink } from "../tar/mod.ts";
-import { MAX_FRAME_BYTES } from "./limits.ts";
 
 export class RecordReader {
   readonly #tar: TarReader;
@@ -16,16 +14,10 @@ export class RecordReader {
   }
 
   /** @throws AgentError `damaged`, and whatever the sink throws */
-  feed(record: RestoreRecord): void {
-    if (record.sequence !== this.#sequence) {
-      throw damaged(`record ${record.sequence}`, `${this.#sequence}`);
-    }
-    if (!(record.tarBytes >= 0 && record.tarBytes <= MAX_FRAME_BYTES)) {
-      throw damaged(`a frame of ${record.tarBytes} bytes`, `at most ${MAX_FRAME_BYTES}`);
-    }
-    const tar = decompressFrame(record.frame, record.tarBytes);
+  feed({ sequence, tar, pieces }: TarPieces): void {
+    if (sequence !== this.#sequence) throw damaged(`record ${sequence}`, `${this.#sequence}`);
     this.#sequence++;
-    for (const { offset, length } of record.pieces) {
+    for (const { offset, length } of pieces) {
       if (!(offset >= 0 && length >= 0 && offset + length <= tar.length)) {
         throw damaged(`piece ${offset}+${length}`, `it within ${tar.length} bytes`);
       }

@@ -79,12 +79,17 @@ async function backUp(
     source,
     spool: spool.path,
     files,
-    level: task.compressionLevel,
     signal: session.signal,
   });
   const totals = { totalFiles: 1, totalBytes: spool.sizeBytes() };
   const warnings = new WarningQueue();
-  return await sendBackup(session, producer, { link, warnings, totals, parent: null });
+  return await sendBackup(session, producer, {
+    link,
+    warnings,
+    totals,
+    parent: null,
+    level: task.compressionLevel,
+  });
 }
 
 interface RestoreRequest {

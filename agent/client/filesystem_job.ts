@@ -125,13 +125,18 @@ async function backUp(
     files,
     paths,
     exclude,
-    level: task.compressionLevel,
     parent: parent ?? undefined,
     clock,
     onWarning: warnings.add,
     signal: session.signal,
   });
-  return await sendBackup(session, producer, { link, warnings, totals, parent });
+  return await sendBackup(session, producer, {
+    link,
+    warnings,
+    totals,
+    parent,
+    level: task.compressionLevel,
+  });
 }
 
 async function restore(

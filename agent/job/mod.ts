@@ -1,10 +1,17 @@
 // Door of the job room.
 
 export { finishLink } from "./finish_link.ts";
+export { FramesInWork } from "./frames_in_work.ts";
 export { Job } from "./job.ts";
 export { JobRunner } from "./job_runner.ts";
 export { JobThread } from "./job_thread.ts";
-export { CLOSE_GRACE_MS, ENDPOINTS_PER_JOB, SCAN_LIMIT_MS, WARNINGS_MAX } from "./limits.ts";
+export {
+  CLOSE_GRACE_MS,
+  ENDPOINTS_PER_JOB,
+  framesInWork,
+  SCAN_LIMIT_MS,
+  WARNINGS_MAX,
+} from "./limits.ts";
 export { JobLink } from "./link.ts";
 export type { LinkDocument } from "./link_document.ts";
 export type { LinkConns, RejoinOptions } from "./network_rejoin.ts";

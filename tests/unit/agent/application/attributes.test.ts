@@ -64,7 +64,7 @@ function attributesOf(path: string): string[] {
 }
 
 function produce(log = warningLog(), from: Files = files) {
-  const options = { paths: [source], exclude: [], level: 1, frameBytes: 64 * 1024 };
+  const options = { paths: [source], exclude: [], frameBytes: 64 * 1024 };
   return collect(produceFilesystem({ ...options, files: from, onWarning: log.onWarning }));
 }
 

@@ -54,7 +54,6 @@ describe("file system", () => {
       files,
       paths: [join(folder, "src")],
       exclude: [],
-      level: 1,
       frameBytes: 64 * 1024,
       onWarning: warnings.onWarning,
     }));
@@ -94,7 +93,6 @@ describe("file system", () => {
       files,
       paths: [join(folder, "src")],
       exclude: [],
-      level: 1,
       frameBytes: 16 * 1024,
       onWarning: () => {},
     }));
@@ -120,7 +118,6 @@ describe("file system", () => {
       files,
       paths: [deep],
       exclude: [],
-      level: 1,
       maxOpenDirectories: 3,
       onWarning: warnings.onWarning,
     }));
@@ -140,7 +137,6 @@ describe("file system", () => {
       files,
       paths: [join(target, folder, "deep")],
       exclude: [],
-      level: 1,
       maxOpenDirectories: 2,
       onWarning: warnings.onWarning,
     }));

@@ -16,7 +16,14 @@ import type { CatalogBackup } from "../../../../agent/catalog/mod.ts";
 import { MediaReader, type Skipped } from "../../../../agent/media/mod.ts";
 import { chooseParent, Vault, VaultReader, VaultWriter } from "../../../../agent/vault/mod.ts";
 import type { Files } from "../../../../transport/runtime/mod.ts";
-import { clock, files, makeFolder, removeFolder } from "../application/fixture.ts";
+import {
+  clock,
+  compressed,
+  decompressed,
+  files,
+  makeFolder,
+  removeFolder,
+} from "../application/fixture.ts";
 import { makeResult } from "../media/media_fixture.ts";
 
 export interface BackUpOptions {
@@ -66,7 +73,6 @@ export class IncrementalBed implements Disposable {
       files: options.through ?? files,
       paths,
       exclude,
-      level: 1,
       frameBytes: this.frameBytes,
       parent: parent === null ? undefined : feedOf(reader, parent.backup),
       clock: options.settled ? undefined : clock,
@@ -83,7 +89,7 @@ export class IncrementalBed implements Disposable {
     });
     let step = producer.next();
     for (; step.done !== true; step = producer.next()) {
-      if (step.value !== null) backup.append(step.value);
+      if (step.value !== null) backup.append(compressed(step.value));
     }
     const skipped: Skipped[] = warnings.filter(({ code }) => makesIncomplete(code))
       .map(({ path, code }) => ({ path: new TextDecoder().decode(path), reason: code }));
@@ -109,7 +115,7 @@ export class IncrementalBed implements Disposable {
       redirects: plan.redirects,
       onWarning: (warning) => void warnings.push(warning),
     });
-    for (const record of reader.restoreRecords(plan)) consumer.feed(record);
+    for (const record of reader.restoreRecords(plan)) consumer.feed(decompressed(record));
     consumer.finish();
     return {
       path: `${target}${this.source}`,

@@ -8,6 +8,7 @@ import { describe, expect, test } from "bun:test";
 import { FilesystemRestorer } from "../../../../agent/application/mod.ts";
 import { MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
+import { decompressed } from "../application/fixture.ts";
 import { openVault } from "../vault/vault_fixture.ts";
 import { files, makeArchive, sampleMembers, withFolder } from "./media_fixture.ts";
 
@@ -105,7 +106,7 @@ describe("the golden media files of format 2", () => {
         redirects,
         onWarning,
       });
-      for (const record of reader.restoreRecords(plan)) consumer.feed(record);
+      for (const record of reader.restoreRecords(plan)) consumer.feed(decompressed(record));
       consumer.finish();
       expectGoldenTree(`${target}/srv/golden`);
     });

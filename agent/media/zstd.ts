@@ -7,19 +7,23 @@
 // (measured: its frame header has no content size without `pledgedSrcSize`, Bun's always has one).
 
 import { promisify } from "node:util";
-import { zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from "node:zlib";
+import {
+  createZstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from "node:zlib";
+import { assert } from "../../transport/ground/assert.ts";
 import type { InputType, ZstdOptions } from "node:zlib";
 import { AgentError } from "../../transport/ground/error.ts";
 
 const ZSTD_C_COMPRESSION_LEVEL = 100;
 const ZSTD_C_CHECKSUM_FLAG = 201;
+const ZSTD_E_END = 2;
 
 /** Smallest chunk that node:zlib takes, bytes. */
 const MIN_CHUNK_BYTES = 64;
 
-const compressAside: (input: InputType, options: ZstdOptions) => Promise<Uint8Array> = promisify(
-  zstdCompress,
-);
 const decompressAside: (input: InputType, options: ZstdOptions) => Promise<Uint8Array> = promisify(
   zstdDecompress,
 );
@@ -29,19 +33,37 @@ export function compressFrame(tar: Uint8Array, level: number): Uint8Array {
   return zstdCompressSync(tar, compressing(tar, level));
 }
 
-/** The same beside the event loop where the runtime can; `tar` must stay as it is meanwhile. */
+/**
+ * The same beside the event loop where the runtime can; `tar`, of one byte or more, must stay as it
+ * is meanwhile. The stream is told to end the frame with its first bytes: compressed in one call
+ * and without a copy (measured: `zstdCompress`, which makes two calls, takes a third more time).
+ */
 export function compressFrameAside(tar: Uint8Array, level: number): Promise<Uint8Array> {
-  return compressAside(tar, compressing(tar, level));
+  assert(tar.length > 0, "a frame has content");
+  const options = compressing(tar, level);
+  const stream = createZstdCompress({ ...options, flush: ZSTD_E_END });
+  return new Promise((resolve, reject) => {
+    stream.on("error", reject);
+    stream.write(tar, () => {
+      const frame: Uint8Array | null = stream.read();
+      stream.destroy();
+      if (frame === null) reject(new Error("zstd gave nothing for a frame"));
+      else resolve(frame);
+    });
+  });
 }
 
 function compressing(tar: Uint8Array, level: number): ZstdOptions {
-  const options: ZstdOptions & { readonly pledgedSrcSize: number } = {
-    // Room for the worst case: when the output needs a second chunk Deno appends an empty second
-    // frame (measured: 318 of 400 random inputs, none with this).
-    chunkSize: tar.length + (tar.length >> 7) + 1024,
-    params: { [ZSTD_C_COMPRESSION_LEVEL]: level, [ZSTD_C_CHECKSUM_FLAG]: 1 },
-    pledgedSrcSize: tar.length,
-  };
+  const options: ZstdOptions & { readonly pledgedSrcSize: number; readableHighWaterMark: number } =
+    {
+      // Room for the worst case: when the output needs a second chunk Deno appends an empty second
+      // frame (measured: 318 of 400 random inputs, none with this).
+      chunkSize: tar.length + (tar.length >> 7) + 1024,
+      params: { [ZSTD_C_COMPRESSION_LEVEL]: level, [ZSTD_C_CHECKSUM_FLAG]: 1 },
+      pledgedSrcSize: tar.length,
+      // For the stream: the frame waits in it as one piece.
+      readableHighWaterMark: 2 * tar.length + 1024,
+    };
   return options;
 }
 

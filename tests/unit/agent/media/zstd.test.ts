@@ -41,7 +41,7 @@ describe("zstd frames", () => {
   });
 
   test("the asynchronous calls do the same, several at once", async () => {
-    const contents = [0, 1, 512, 1_000_000].map((size) => new Uint8Array(size).fill(size));
+    const contents = [1, 2, 512, 1_000_000].map((size) => new Uint8Array(size).fill(size));
     const frames = await Promise.all(contents.map((content) => compressFrameAside(content, 3)));
     expect(frames).toEqual(contents.map((content) => compressFrame(content, 3)));
     const again = frames.map((frame, at) => decompressFrameAside(frame, contents[at]?.length ?? 0));

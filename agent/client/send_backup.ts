@@ -112,9 +112,10 @@ async function sendRecords(
   await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
 }
 
+/** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */
 async function compress(tarFrame: TarFrame, level: number): Promise<DataRecord> {
   const { sequence, tar, rows, rowCount, contentBytes } = tarFrame;
-  const frame = await compressFrameAside(tar, level);
+  const frame = (await compressFrameAside(tar, level)).slice();
   const tarBytes = tar.length;
   tarFrame.release();
   return { sequence, frame, tarBytes, rows, rowCount, contentBytes };

@@ -5,11 +5,19 @@ import type { TarPieces } from "../record.ts";
 import { TarReader } from "../tar/mod.ts";
 import type { TarSink } from "../tar/mod.ts";
 
+/** Receives the members of a restore. */
+export interface RecordSink extends TarSink {
+  /** The rest of the member under way is lost; it does not `end`. */
+  lost(): void;
+}
+
 export class RecordReader {
   readonly #tar: TarReader;
+  readonly #sink: RecordSink;
   #sequence = 0;
 
-  constructor(sink: TarSink) {
+  constructor(sink: RecordSink) {
+    this.#sink = sink;
     this.#tar = new TarReader(sink);
   }
 
@@ -17,6 +25,10 @@ export class RecordReader {
   feed({ sequence, tar, pieces }: TarPieces): void {
     if (sequence !== this.#sequence) throw damaged(`record ${sequence}`, `${this.#sequence}`);
     this.#sequence++;
+    if (tar === null) {
+      this.#tar.abandon();
+      return this.#sink.lost();
+    }
     for (const { offset, length } of pieces) {
       if (!(offset >= 0 && length >= 0 && offset + length <= tar.length)) {
         throw damaged(`piece ${offset}+${length}`, `it within ${tar.length} bytes`);

@@ -64,7 +64,8 @@ export function compressed(tarFrame: TarFrame): DataRecord {
 
 /** What the client makes of a record before a consumer gets it. */
 export function decompressed({ sequence, frame, tarBytes, pieces }: RestoreRecord): TarPieces {
-  return { sequence, tar: decompressFrame(frame, tarBytes), pieces };
+  const tar = frame.length === 0 ? null : decompressFrame(frame, tarBytes);
+  return { sequence, tar, pieces };
 }
 
 export function collect(producer: Producer): Produced {

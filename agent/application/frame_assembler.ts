@@ -1,7 +1,8 @@
 // Collects tar bytes and index rows into frames.
 //
-// Invariants: the memory of a frame is used again once it was released; a frame is never longer than `frameBytes`; a row
-// belongs to the frame that holds the first byte of its member; sequence numbers have no gap.
+// Invariants: the memory of a frame is used again once it was released; a frame is never longer
+// than `frameBytes`; a row belongs to the frame that holds the first byte of its member; sequence
+// numbers have no gap.
 
 import { assert } from "../../transport/ground/assert.ts";
 import type { Entry, IndexNote, IndexRow } from "../entry.ts";

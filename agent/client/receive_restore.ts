@@ -1,5 +1,5 @@
-// The receiving half of a restore, on the client: has some frames decompressed at once, feeds them in
-// order to an application's consumer and tells the server how it went.
+// The receiving half of a restore, on the client: has some frames decompressed at once, feeds them
+// in order to an application's consumer and tells the server how it went.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";

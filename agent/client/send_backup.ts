@@ -1,6 +1,6 @@
-// The sending half of a backup, on the client: pulls frames from an application's producer, has some
-// compressed at once, sends them in order, and lets the event loop run in between; then waits until
-// the server has published.
+// The sending half of a backup, on the client: pulls frames from an application's producer, has
+// some compressed at once, sends them in order, and lets the event loop run in between; then waits
+// until the server has published.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";

@@ -4,10 +4,10 @@
 // young, work of other connections of the thread: it costs them little to be looked after in turn,
 // and nobody else gets the processor anyway.
 //
-// An end whose peer takes its time learns patience: it sleeps right after the first polls and leaves
-// the processor to those who have work, the peer among them. It does so until a sleep of it made
-// the peer wait, so two fast ends never sleep in turns. (Measured on two cores, a backup of 1 GB:
-// 18 s of processor time without, of which 8 were the work.)
+// An end whose peer takes its time learns patience: it sleeps right after the first polls and
+// leaves the processor to those who have work, the peer among them. It does so until a sleep of it
+// made the peer wait, so two fast ends never sleep in turns. (Measured on two cores, a backup of
+// 1 GB: 18 s of processor time without, of which 8 were the work.)
 //
 // Invariants: the count of polls bounds every step but the last as well as the time, so that a
 // clock that stands still (simulation) cannot make them endless.

@@ -4,6 +4,14 @@
 // the server writes the frames unmodified. On restore the server sends whole frames and says which
 // pieces of each are wanted; the client decompresses and cuts.
 
+/** Backup, on the client: the content of a frame and what is said about it, to be compressed. */
+export interface TarFrame
+  extends Pick<DataRecord, "sequence" | "rows" | "rowCount" | "contentBytes"> {
+  readonly tar: Uint8Array;
+  /** To be called when `tar` is not read any more: its memory holds another frame then. */
+  release(): void;
+}
+
 /** Backup, client to server: one zstd frame of the tar stream and the rows that start in it. */
 export interface DataRecord {
   /** 0, 1, 2, … without a gap. */
@@ -49,6 +57,12 @@ export interface RestoreRecord {
   readonly frame: Uint8Array;
   readonly tarBytes: number;
   readonly pieces: readonly Piece[];
+}
+
+/** Restore, on the client: the content of a record's frame and the pieces wanted of it. */
+export interface TarPieces extends Pick<RestoreRecord, "sequence" | "pieces"> {
+  /** Null: the member under way is lost. */
+  readonly tar: Uint8Array | null;
 }
 
 /**

@@ -1,10 +1,10 @@
-// What an application is: a producer of a pax tar stream, cut into records, and a consumer of one.
+// What an application is: a producer of a pax tar stream, cut into frames, and a consumer of one.
 //
 // Types, and the one rule about warnings. Both run synchronously on a job's worker thread: the
-// caller pulls or feeds one record at a time and lets the event loop run in between, so that a
-// job holds one frame of tar and one of zstd at a time, whatever it backs up.
+// caller pulls or feeds one frame at a time and lets the event loop run in between, so that a job
+// holds a few frames at a time, whatever it backs up. Compression is the caller's.
 
-import type { DataRecord, RestoreRecord } from "../record.ts";
+import type { TarFrame, TarPieces } from "../record.ts";
 
 /** What went wrong with one path while the job goes on. */
 export type WarningCode =
@@ -45,16 +45,16 @@ export interface Totals {
 }
 
 /**
- * Pull a record, send it, yield to the event loop, pull the next. Null stands for no record: it
+ * Pull a frame, send it, yield to the event loop, pull the next. Null stands for no frame: it
  * waits for what its caller gets it, or has worked for long and lets the event loop run.
  * `return()` frees everything.
  */
-export type Producer = Generator<DataRecord | null, Totals, void>;
+export type Producer = Generator<TarFrame | null, Totals, void>;
 
-/** Feed the records in order, then `finish`; or `abort`, after any error too. */
+/** Feed the frames in order, then `finish`; or `abort`, after any error too. */
 export interface Consumer {
   /** @throws AgentError `damaged` | `failed` | `no_space` */
-  feed(record: RestoreRecord): void;
+  feed(frame: TarPieces): void;
   /** What has been written so far. */
   written(): Totals;
   /** Completes what is pending. @throws as `feed` */

@@ -1,13 +1,13 @@
-// Collects tar bytes and index rows into frames and makes a DataRecord of each.
+// Collects tar bytes and index rows into frames.
 //
-// Invariants: one buffer is used for all frames; a frame is never longer than `frameBytes`; a row
-// belongs to the frame that holds the first byte of its member; sequence numbers have no gap.
+// Invariants: the memory of a frame is used again once it was released; a frame is never longer
+// than `frameBytes`; a row belongs to the frame that holds the first byte of its member; sequence
+// numbers have no gap.
 
 import { assert } from "../../transport/ground/assert.ts";
 import type { Entry, IndexNote, IndexRow } from "../entry.ts";
 import { encodeIndexRows } from "../media/index_rows.ts";
-import { compressFrame } from "../media/zstd.ts";
-import type { DataRecord } from "../record.ts";
+import type { TarFrame } from "../record.ts";
 import {
   DEFAULT_FRAME_BYTES,
   MAX_FRAME_BYTES,
@@ -17,15 +17,13 @@ import {
 } from "./limits.ts";
 
 export interface FrameOptions {
-  /** zstd level. */
-  readonly level: number;
   /** Tar bytes of a full frame; at most 4 MiB, and 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
 }
 
 export class FrameAssembler {
-  readonly #buffer: Uint8Array;
-  readonly #level: number;
+  #buffer: Uint8Array;
+  readonly #released: Uint8Array[] = [];
   #fill = 0;
   #frameOffset = 0;
   #sequence = 0;
@@ -40,7 +38,6 @@ export class FrameAssembler {
     const frameBytes = options.frameBytes ?? DEFAULT_FRAME_BYTES;
     assert(frameBytes >= MIN_FRAME_BYTES && frameBytes <= MAX_FRAME_BYTES, "frame size in limits");
     this.#buffer = new Uint8Array(frameBytes);
-    this.#level = options.level;
   }
 
   get frameBytes(): number {
@@ -107,22 +104,24 @@ export class FrameAssembler {
   }
 
   /** Ends the frame. */
-  cut(): DataRecord {
+  cut(): TarFrame {
     assert(!this.isEmpty, "an empty frame is not cut");
-    const record: DataRecord = {
+    const buffer = this.#buffer;
+    const frame: TarFrame = {
       sequence: this.#sequence++,
-      frame: compressFrame(this.#buffer.subarray(0, this.#fill), this.#level),
-      tarBytes: this.#fill,
+      tar: buffer.subarray(0, this.#fill),
+      release: () => void this.#released.push(buffer),
       rows: encodeIndexRows(this.#rows, this.#notes),
       rowCount: this.#rows.length,
       contentBytes: this.#contentBytes,
     };
+    this.#buffer = this.#released.pop() ?? new Uint8Array(buffer.length);
     this.#frameOffset += this.#fill;
     this.#fill = 0;
     this.#rows = [];
     this.#notes = [];
     this.#noteBytes = 0;
     this.#contentBytes = 0;
-    return record;
+    return frame;
   }
 }

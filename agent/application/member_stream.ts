@@ -6,7 +6,7 @@
 
 import type { Files, FileStat } from "../../transport/runtime/files.ts";
 import type { Entry, IndexNote } from "../entry.ts";
-import type { DataRecord } from "../record.ts";
+import type { TarFrame } from "../record.ts";
 import {
   BLOCK_BYTES,
   encodeFiller,
@@ -104,7 +104,7 @@ export function* streamMember(
   files: Files,
   descriptor: number,
   plan: MemberPlan,
-): Generator<DataRecord, boolean, void> {
+): Generator<TarFrame, boolean, void> {
   if (frames.room === 0) yield frames.cut();
   frames.addRow(plan.entry, plan.tarBytes);
   yield* appendBytes(frames, plan.header);
@@ -138,7 +138,7 @@ export function* streamMember(
 export function* addNote(
   frames: FrameAssembler,
   note: IndexNote,
-): Generator<DataRecord, void, void> {
+): Generator<TarFrame, void, void> {
   if (frames.notesAreFull) {
     if (frames.isEmpty) frames.append(encodeFiller());
     yield frames.cut();
@@ -147,7 +147,7 @@ export function* addNote(
 }
 
 /** Ends the stream: two blocks of zeros and the last frame. */
-export function* endStream(frames: FrameAssembler): Generator<DataRecord, void, void> {
+export function* endStream(frames: FrameAssembler): Generator<TarFrame, void, void> {
   if (frames.room < END_OF_TAR_BYTES) yield frames.cut();
   frames.append(new Uint8Array(END_OF_TAR_BYTES));
   yield frames.cut();
@@ -156,7 +156,7 @@ export function* endStream(frames: FrameAssembler): Generator<DataRecord, void, 
 function* appendBytes(
   frames: FrameAssembler,
   bytes: Uint8Array,
-): Generator<DataRecord, void, void> {
+): Generator<TarFrame, void, void> {
   let at = 0;
   while (at < bytes.length) {
     if (frames.room === 0) yield frames.cut();

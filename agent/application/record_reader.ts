@@ -1,11 +1,9 @@
-// Restore records into a tar stream: checks the sequence, decompresses, cuts the pieces.
+// The frames of a restore into a tar stream: checks the sequence, cuts the pieces.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import { decompressFrame } from "../media/zstd.ts";
-import type { RestoreRecord } from "../record.ts";
+import type { TarPieces } from "../record.ts";
 import { TarReader } from "../tar/mod.ts";
 import type { TarSink } from "../tar/mod.ts";
-import { MAX_FRAME_BYTES } from "./limits.ts";
 
 /** Receives the members of a restore. */
 export interface RecordSink extends TarSink {
@@ -24,20 +22,14 @@ export class RecordReader {
   }
 
   /** @throws AgentError `damaged`, and whatever the sink throws */
-  feed(record: RestoreRecord): void {
-    if (record.sequence !== this.#sequence) {
-      throw damaged(`record ${record.sequence}`, `${this.#sequence}`);
-    }
-    if (!(record.tarBytes >= 0 && record.tarBytes <= MAX_FRAME_BYTES)) {
-      throw damaged(`a frame of ${record.tarBytes} bytes`, `at most ${MAX_FRAME_BYTES}`);
-    }
+  feed({ sequence, tar, pieces }: TarPieces): void {
+    if (sequence !== this.#sequence) throw damaged(`record ${sequence}`, `${this.#sequence}`);
     this.#sequence++;
-    if (record.frame.length === 0) {
+    if (tar === null) {
       this.#tar.abandon();
       return this.#sink.lost();
     }
-    const tar = decompressFrame(record.frame, record.tarBytes);
-    for (const { offset, length } of record.pieces) {
+    for (const { offset, length } of pieces) {
       if (!(offset >= 0 && length >= 0 && offset + length <= tar.length)) {
         throw damaged(`piece ${offset}+${length}`, `it within ${tar.length} bytes`);
       }

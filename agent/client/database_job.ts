@@ -94,10 +94,13 @@ async function backUp(
       source,
       spool: spool.path,
       files,
-      level: task.compressionLevel,
       signal: session.signal,
     });
-    return { producer, totals: { totalFiles: 1, totalBytes: spool.sizeBytes() } };
+    return {
+      producer,
+      totals: { totalFiles: 1, totalBytes: spool.sizeBytes() },
+      level: task.compressionLevel,
+    };
   };
   return await sendBackup(session, { link, warnings, parent: null, prepare });
 }

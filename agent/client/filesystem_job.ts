@@ -154,13 +154,12 @@ async function backUp(
       files,
       paths,
       ...selection,
-      level: task.compressionLevel,
       parent: parent ?? undefined,
       clock,
       onWarning: warnings.add,
       signal: session.signal,
     });
-    return { producer, totals };
+    return { producer, totals, level: task.compressionLevel };
   };
   return await sendBackup(session, { link, warnings, parent, prepare });
 }

@@ -1,10 +1,18 @@
-// The receiving half of a restore, on the client: feeds records to an application's consumer and
-// tells the server how it went.
+// The receiving half of a restore, on the client: has some frames decompressed at once, feeds them
+// in order to an application's consumer and tells the server how it went.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
-import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
-import type { Redirect } from "../record.ts";
+import {
+  FramesInWork,
+  framesInWork,
+  type JobLink,
+  type LinkDocument,
+  type WorkerResult,
+  type WorkerSession,
+} from "../job/mod.ts";
+import { decompressRecord } from "../media/mod.ts";
+import type { Redirect, TarPieces } from "../record.ts";
 import type { WarningQueue } from "./send_backup.ts";
 
 export interface ReceiveRestoreOptions {
@@ -74,6 +82,8 @@ async function feedAll(
   options: ReceiveRestoreOptions,
 ): Promise<number> {
   const { link, warnings, totals } = options;
+  const { clock, process } = session.runtime;
+  const inWork = new FramesInWork<TarPieces>(framesInWork(process.processors));
   let records = 0;
   let announced: End | null = null;
   while (announced === null || records < announced.records) {
@@ -86,13 +96,18 @@ async function feedAll(
     if (message.kind !== "restore") {
       throw new AgentError("reset", "Cannot go on with the restore: found a backup's record");
     }
-    consumer.feed(message.record);
+    inWork.add(decompressRecord(message.record));
     records += 1;
     await link.acknowledge(null);
+    if (inWork.isFull) consumer.feed(await inWork.take());
     await warnings.sendAll(link);
     const counts = { phase: "writing", ...consumer.written(), ...totals } as const;
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });
-    await session.runtime.clock.yield();
+    await clock.yield();
+  }
+  while (!inWork.isEmpty) {
+    consumer.feed(await inWork.take());
+    await warnings.sendAll(link);
   }
   return announced.lost ?? 0;
 }

@@ -1,15 +1,20 @@
-// The sending half of a backup, on the client: pulls records from an application's producer, sends
-// each, and lets the event loop run in between; then waits until the server has published.
+// The sending half of a backup, on the client: pulls frames from an application's producer, has
+// some compressed at once, sends them in order, and lets the event loop run in between; then waits
+// until the server has published.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
 import {
+  FramesInWork,
+  framesInWork,
   type JobLink,
   type LinkDocument,
   sendForResult,
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { compressFrameAside } from "../media/mod.ts";
+import type { DataRecord, TarFrame } from "../record.ts";
 import type { ParentInbox } from "./parent_inbox.ts";
 
 export interface SendBackupOptions {
@@ -25,6 +30,8 @@ export interface SendBackupOptions {
 export interface PreparedBackup {
   readonly producer: Producer;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
+  /** zstd level. */
+  readonly level: number;
 }
 
 type QueuedWarning = Omit<Extract<LinkDocument, { type: "warning" }>, "type">;
@@ -86,32 +93,45 @@ export async function sendBackup(
 
 async function sendRecords(
   session: WorkerSession,
-  { producer, totals }: PreparedBackup,
+  { producer, totals, level }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { link, warnings, signal, parent } = options;
   await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
-  let records = 0;
-  let files = 0;
-  let bytes = 0;
+  const { clock, process } = session.runtime;
+  const inWork = new FramesInWork<DataRecord>(framesInWork(process.processors));
+  const sent = { records: 0, files: 0, bytes: 0 };
+  const sendOldest = async () => {
+    const record = await inWork.take();
+    await link.sendData(record, { signal });
+    sent.records += 1;
+    sent.files += record.rowCount;
+    sent.bytes += record.contentBytes;
+  };
   let step = producer.next();
   for (; step.done !== true; step = producer.next()) {
     if (signal.aborted) return;
     session.throwIfCancelled();
-    const record = step.value;
-    if (record === null) await parent?.ready(signal);
-    else {
-      await link.sendData(record, { signal });
-      records += 1;
-      files += record.rowCount;
-      bytes += record.contentBytes;
-    }
-    session.progress({ phase: "reading", files, bytes, ...totals });
+    if (step.value === null) await parent?.ready(signal);
+    else inWork.add(compress(step.value, level));
+    if (inWork.isFull) await sendOldest();
+    session.progress({ phase: "reading", files: sent.files, bytes: sent.bytes, ...totals });
     await warnings.sendAll(link);
-    await session.runtime.clock.yield();
+    await clock.yield();
   }
+  while (!inWork.isEmpty && !signal.aborted) await sendOldest();
   await warnings.sendAll(link);
+  const { records } = sent;
   await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
+}
+
+/** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */
+async function compress(tarFrame: TarFrame, level: number): Promise<DataRecord> {
+  const { sequence, tar, rows, rowCount, contentBytes } = tarFrame;
+  const frame = (await compressFrameAside(tar, level)).slice();
+  const tarBytes = tar.length;
+  tarFrame.release();
+  return { sequence, frame, tarBytes, rows, rowCount, contentBytes };
 }
 
 async function awaitResult(

@@ -92,6 +92,15 @@ export const REJOIN_WAIT_MS = REJOIN_LIMIT_MS + REJOIN_TRY_MS +
 /** A worker's connections and volumes may take this long to close after its job. */
 export const CLOSE_GRACE_MS = 2_000;
 
+/**
+ * Frames that a job has compressed or decompressed at once: one for each processor and one more, so
+ * that none of them waits for the thread of the job. Each takes some 4 MiB.
+ */
+export function framesInWork(processors: number): number {
+  return Math.min(processors, PROCESSORS_USED_MAX) + 1;
+}
+const PROCESSORS_USED_MAX = 8;
+
 /** Characters of the detail of a fallback that a peer sends. */
 export const DETAIL_LENGTH_MAX = 4096;
 

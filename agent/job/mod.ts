@@ -1,6 +1,7 @@
 // Door of the job room.
 
 export { finishLink } from "./finish_link.ts";
+export { FramesInWork } from "./frames_in_work.ts";
 export { Job } from "./job.ts";
 export { JobRunner } from "./job_runner.ts";
 export { sourceOfRequest } from "./job_source.ts";
@@ -8,6 +9,7 @@ export { JobThread } from "./job_thread.ts";
 export {
   CLOSE_GRACE_MS,
   ENDPOINTS_PER_JOB,
+  framesInWork,
   PEER_JOBS_MAX,
   SCAN_LIMIT_MS,
   WARNINGS_MAX,

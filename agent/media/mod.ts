@@ -1,7 +1,8 @@
 // Door of the media room: the files of the vault, their frames and the rows in them.
 
+export { decompressRecord } from "./decompress_record.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
-export { compressFrame, decompressFrame } from "./zstd.ts";
+export { compressFrame, compressFrameAside, decompressFrame } from "./zstd.ts";
 export type { BackupKind, MediaLabel } from "./label.ts";
 export type { BackupResult, MediaTrailer, Skipped } from "./trailer.ts";
 export { MAX_FRAME_BYTES, MAX_FRAME_TAR_BYTES, MAX_SKIPPED_LISTED } from "./limits.ts";

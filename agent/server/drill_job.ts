@@ -11,7 +11,8 @@ import { FilesystemRestorer, SqliteRestorer, TargetComparer } from "../applicati
 import type { CatalogBackup } from "../catalog/mod.ts";
 import type { Entry } from "../entry.ts";
 import type { ServerDrillTask, WorkerResult, WorkerSession } from "../job/mod.ts";
-import type { RestoreRecord } from "../record.ts";
+import { decompressRecord } from "../media/mod.ts";
+import type { TarPieces } from "../record.ts";
 import {
   type MemberChoice,
   type RestorePlan,
@@ -112,7 +113,7 @@ async function restore(parts: Parts, consumer: Consumer): Promise<void> {
   try {
     await feed(parts, {
       phase: "writing",
-      take: (record) => consumer.feed(record),
+      take: (frame) => consumer.feed(frame),
       count: () => consumer.written(),
     });
     consumer.finish();
@@ -140,7 +141,7 @@ async function compare(
     report.looked(looked);
     return looked;
   };
-  await feed(parts, { phase: "verifying", take: (record) => comparer.feed(record), count });
+  await feed(parts, { phase: "verifying", take: (frame) => comparer.feed(frame), count });
   report.looked(comparer.finish());
 }
 
@@ -153,7 +154,7 @@ function* chosenEntries(plan: RestorePlan, choice: MemberChoice | null): Generat
 
 interface Feeding {
   readonly phase: "writing" | "verifying";
-  readonly take: (record: RestoreRecord) => void;
+  readonly take: (frame: TarPieces) => void;
   readonly count: () => { readonly files: number; readonly bytes: number };
 }
 
@@ -163,7 +164,7 @@ async function feed(parts: Parts, { phase, take, count }: Feeding): Promise<void
   const totals = { totalFiles: choice?.count ?? plan.files, totalBytes: null };
   for (const record of reader.restoreRecords(plan, report.onLost, choice)) {
     session.throwIfCancelled();
-    take(record);
+    take(await decompressRecord(record));
     session.progress({ phase, ...count(), ...totals });
     await session.runtime.clock.yield();
   }

@@ -26,6 +26,12 @@ export interface Marks {
 
 /** Makes configurations, array, group and database, and starts both daemons. */
 export async function setUp(stage: Stage, calls: AgentCalls): Promise<void> {
+  Ledger.create(stage.path("app.db"), LEDGER_BYTES)[Symbol.dispose]();
+  await startAgents(stage, calls);
+}
+
+/** Makes configurations, array and group, and starts both daemons. */
+export async function startAgents(stage: Stage, calls: AgentCalls): Promise<void> {
   const port = await freePorts(4);
   const ports = { server: port, client: port + 2 };
   writeFileSync(stage.path("server.yaml"), serverConfiguration(ports));
@@ -34,7 +40,6 @@ export async function setUp(stage: Stage, calls: AgentCalls): Promise<void> {
   stage.registerArray(array);
   await calls.offline("array", "create", array, "--volumes", "2", "--size", "256MiB");
   await calls.offline("stg", "format", "stg0", "--config", stage.path("server.yaml"));
-  Ledger.create(stage.path("app.db"), LEDGER_BYTES)[Symbol.dispose]();
   for (const side of ["server", "client"] as const) {
     stage.start(side, [
       ...stage.agent,

@@ -91,6 +91,12 @@ export class Stage {
     throw new Error(`${name} ended with ${actor.child.exitCode}`);
   }
 
+  /** Process id of what was started under this name. */
+  pidOf(name: string): number {
+    this.assertRunning(name);
+    return this.#actors.find((actor) => actor.name === name)?.child.pid ?? -1;
+  }
+
   /** The end of a process's log, with its name; empty when it has none. */
   logOf(name: string): string {
     const path = this.path(`${name}.log`);

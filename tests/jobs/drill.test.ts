@@ -303,7 +303,7 @@ function backUpDatabase(
   const spool = `${bed.folder}/spool`;
   snapshotSqlite({ files, source, spool });
   spoil(spool);
-  const made = collect(produceSqlite({ files, source, spool, level: 1, frameBytes: 8192 }));
+  const made = collect(produceSqlite({ files, source, spool, frameBytes: 8192 }));
   using writer = VaultWriter.open({ directory: bed.vault, files });
   const kind: BackupKind = "sqlite";
   const label = {

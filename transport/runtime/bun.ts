@@ -1,5 +1,6 @@
 // The runtime seam filled by Bun: node:net, libc by bun:ffi, web workers.
 
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { openBunLibc } from "./bun_libc.ts";
@@ -69,6 +70,7 @@ function bunProcess(libc: Libc): Process {
     isTerminal: (stream) => STREAMS[stream]().isTTY === true,
     columns: () => process.stdout.columns ?? 80,
     residentBytes: () => process.memoryUsage.rss(),
+    processors: availableParallelism(),
     cpuSeconds,
     command: (entryUrl) =>
       Bun.isStandaloneExecutable

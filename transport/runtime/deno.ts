@@ -1,5 +1,6 @@
 // The runtime seam filled by Deno: own TCP, libc by Deno.dlopen, web workers.
 
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
@@ -75,6 +76,7 @@ function denoProcess(libc: Libc): Process {
     isTerminal: (stream) => STREAMS[stream]().isTerminal(),
     columns: () => terminalColumns(),
     residentBytes: () => Deno.memoryUsage().rss,
+    processors: availableParallelism(),
     cpuSeconds,
     command: (entryUrl) =>
       Deno.build.standalone ? [Deno.execPath()] : [...runSource(), fileURLToPath(entryUrl)],

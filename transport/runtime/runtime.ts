@@ -142,6 +142,8 @@ export interface Process {
   columns(): number;
   /** Resident memory of this process in bytes. */
   residentBytes(): number;
+  /** Processors that this process may run on. */
+  readonly processors: number;
   /** User and system time that this process has used, all threads. */
   cpuSeconds(): number;
   /** The command that starts the program of this entry module again; its arguments follow. */

@@ -4,6 +4,11 @@
 // young, work of other connections of the thread: it costs them little to be looked after in turn,
 // and nobody else gets the processor anyway.
 //
+// An end whose peer takes its time learns patience: it sleeps right after the first polls and
+// leaves the processor to those who have work, the peer among them. It does so until a sleep of it
+// made the peer wait, so two fast ends never sleep in turns. (Measured on two cores, a backup of
+// 1 GB: 18 s of processor time without, of which 8 were the work.)
+//
 // Invariants: the count of polls bounds every step but the last as well as the time, so that a
 // clock that stands still (simulation) cannot make them endless.
 
@@ -12,6 +17,7 @@ import {
   CROWDED_GAP_MS,
   CROWDED_MS,
   CROWDED_YIELD_MS_MAX,
+  PATIENT_AFTER_MS,
   SLEEP_MS_FIRST,
   SLEEP_MS_MAX,
   SPIN_MS_MAX,
@@ -31,6 +37,8 @@ export class IdleLadder {
   /** Since when this wait lasts (-1: not begun), and since when nobody on the thread works. */
   #beganMs = -1;
   #startedMs = 0;
+  /** The latest `next`. */
+  #seenMs = 0;
   #works = -1;
   /** The last poll of this wait that did not follow a sleep; -1 without one. */
   #polledMs = -1;
@@ -39,6 +47,8 @@ export class IdleLadder {
   #polls = 0;
   #slept = false;
   #idle = false;
+  /** Outlives the wait: its next steps are sleeps. */
+  #patient = false;
 
   /** Traffic was seen: the next wait starts at the foot. */
   reset(): void {
@@ -48,6 +58,16 @@ export class IdleLadder {
     this.#slept = false;
     this.#idle = false;
     this.sleepMs = SLEEP_MS_FIRST;
+  }
+
+  /**
+   * The wait is over.
+   * @param late the peer waited for us meanwhile
+   */
+  settle(late: boolean): void {
+    if (this.#beganMs < 0) return;
+    if (late) this.#patient = false;
+    else if (this.#slept || this.#seenMs - this.#beganMs >= PATIENT_AFTER_MS) this.#patient = true;
   }
 
   /** True once the wait is longer than a short spin. */
@@ -74,6 +94,7 @@ export class IdleLadder {
       this.#polls = 0;
     }
     this.#works = works;
+    this.#seenMs = nowMs;
     const waitedMs = nowMs - this.#startedMs;
     const gap = this.#polledMs >= 0 && nowMs - this.#polledMs >= CROWDED_GAP_MS;
     if (gap) this.#crowdedUntilMs = nowMs + CROWDED_MS;
@@ -82,7 +103,7 @@ export class IdleLadder {
     this.#polls++;
     if (this.#polls <= SPIN_POLLS_MAX && waitedMs < SPIN_MS_MAX) return "spin";
     this.#idle = true;
-    if (this.#polls <= YIELD_END && waitedMs < YIELD_MS_MAX) {
+    if (!this.#patient && this.#polls <= YIELD_END && waitedMs < YIELD_MS_MAX) {
       return crowded && waitedMs >= CROWDED_YIELD_MS_MAX ? "doze" : "yield";
     }
     this.#polledMs = -1;

@@ -151,6 +151,12 @@ export const CROWDED_MS = 200;
 export const CROWDED_YIELD_MS_MAX = 0.2;
 export const DOZE_MS = 0.03;
 
+/**
+ * After a wait of so long, in ms, an end counts on the next one to be long too, unless the peer
+ * waited as well: many times what a peer takes that only moves bytes.
+ */
+export const PATIENT_AFTER_MS = 1;
+
 /** First and longest sleep between polls: 30 ms keep an idle connection under 1 % of a core. */
 export const SLEEP_MS_FIRST = 1;
 export const SLEEP_MS_MAX = 30;

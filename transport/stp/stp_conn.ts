@@ -142,6 +142,7 @@ export class StpConn implements Conn {
         this.#checkUsable();
       }
       if (receive.available > 0) {
+        this.#readLadder.settle(this.#link.peerBlocked);
         const taken = this.#receiver.take(into);
         const count = typeof taken === "number" ? taken : await taken;
         if (!this.#ackTimer && receive.available === 0) this.#acknowledgeLater();
@@ -201,6 +202,7 @@ export class StpConn implements Conn {
       if (from.length === 0) return 0;
       nowMs = clock.monotonicMs();
       if (this.#sender.ready(nowMs)) {
+        this.#writeLadder.settle(this.#link.send.ackedFrames === this.#link.send.frames);
         // One look at our host is good for this call, however long it took.
         if (guarded !== undefined || (guarded = this.#link.guard(nowMs)) === undefined) break;
         await guarded;

@@ -13,7 +13,7 @@ import { AgentError } from "../../../transport/ground/error.ts";
 import type { Files, FileStat } from "../../../transport/runtime/files.ts";
 import type { Clock } from "../../../transport/runtime/runtime.ts";
 import type { Entry, IndexNote, Xattr } from "../../entry.ts";
-import type { DataRecord } from "../../record.ts";
+import type { TarFrame } from "../../record.ts";
 import type { SourceSelection } from "../../source_selection.ts";
 import type { ApplicationWarning, Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
@@ -34,8 +34,6 @@ export interface ProduceFilesystemOptions extends SourceSelection {
   readonly files: Files;
   /** Absolute paths. */
   readonly paths: readonly string[];
-  /** zstd level. */
-  readonly level: number;
   /** The rows of the parent of an incremental backup; none for a full one. */
   readonly parent?: ParentFeed | undefined;
   /** Says how old a change is; without it none counts as recent. */
@@ -49,8 +47,8 @@ export interface ProduceFilesystemOptions extends SourceSelection {
 }
 
 /**
- * Produces the records of a backup.
- * @throws AgentError `usage` | `not_found` before the first record, `cancelled` by the signal,
+ * Produces the frames of a backup.
+ * @throws AgentError `usage` | `not_found` before the first frame, `cancelled` by the signal,
  * `damaged` for rows of the parent that cannot be
  */
 export function* produceFilesystem(options: ProduceFilesystemOptions): Producer {
@@ -72,7 +70,7 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
   return store.frames.totals;
 }
 
-type Steps<Result = void> = Generator<DataRecord | null, Result, void>;
+type Steps<Result = void> = Generator<TarFrame | null, Result, void>;
 
 /** What a visit is compared with. */
 interface Before {

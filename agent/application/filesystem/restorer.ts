@@ -9,7 +9,7 @@ import { AgentError } from "../../../transport/ground/error.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import type { Entry, Xattr } from "../../entry.ts";
-import type { Redirect, RestoreRecord } from "../../record.ts";
+import type { Redirect, TarPieces } from "../../record.ts";
 import { splitPath } from "../../tar/mod.ts";
 import type { MemberExtra } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
@@ -71,8 +71,8 @@ export class FilesystemRestorer implements Consumer {
     throw notEmpty(options.target);
   }
 
-  feed(record: RestoreRecord): void {
-    this.#reader.feed(record);
+  feed(frame: TarPieces): void {
+    this.#reader.feed(frame);
   }
 
   written(): Totals {

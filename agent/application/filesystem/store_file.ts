@@ -8,7 +8,7 @@
 // end, its path is noted as deleted, so that no backup presents zeros for content.
 
 import type { Files, FileStat } from "../../../transport/runtime/files.ts";
-import type { DataRecord } from "../../record.ts";
+import type { TarFrame } from "../../record.ts";
 import type { ApplicationWarning } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
 import type { FrameAssembler } from "../frame_assembler.ts";
@@ -26,7 +26,7 @@ export interface StoreFileOptions {
 /** How a file was stored: null when it was not. */
 export type StoredFile = "settled" | "unsettled" | null;
 
-type Storing = Generator<DataRecord, StoredFile, void>;
+type Storing = Generator<TarFrame, StoredFile, void>;
 
 /** Stores the file of a visit. */
 export function* storeFile(
@@ -96,7 +96,7 @@ function* readSmall(
   files: Files,
   descriptor: number,
   plan: MemberPlan,
-): Generator<DataRecord, boolean, void> {
+): Generator<TarFrame, boolean, void> {
   if (plan.tarBytes > frames.room) yield frames.cut();
   return fillMember(files, descriptor, frames.window, plan);
 }
@@ -106,7 +106,7 @@ function* streamLarge(
   files: Files,
   descriptor: number,
   plan: MemberPlan,
-): Generator<DataRecord, boolean, void> {
+): Generator<TarFrame, boolean, void> {
   try {
     return yield* streamMember(frames, files, descriptor, plan);
   } catch (error) {

@@ -9,7 +9,7 @@ import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import type { Entry, Xattr } from "../../entry.ts";
 import { entryDifferences } from "../../entry_difference.ts";
-import type { RestoreRecord } from "../../record.ts";
+import type { TarPieces } from "../../record.ts";
 import type { MemberExtra, SparseMap } from "../../tar/mod.ts";
 import type { Totals } from "../application.ts";
 import { RecordReader } from "../record_reader.ts";
@@ -74,8 +74,8 @@ export class TargetComparer implements Disposable {
   }
 
   /** @throws AgentError `damaged` */
-  feed(record: RestoreRecord): void {
-    this.#reader.feed(record);
+  feed(frame: TarPieces): void {
+    this.#reader.feed(frame);
   }
 
   /** What was looked at so far. */

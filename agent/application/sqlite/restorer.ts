@@ -10,7 +10,7 @@ import { AgentError } from "../../../transport/ground/error.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import type { Entry } from "../../entry.ts";
-import type { RestoreRecord } from "../../record.ts";
+import type { TarPieces } from "../../record.ts";
 import type { SparseMap } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { Attributes } from "../attributes.ts";
@@ -71,8 +71,8 @@ export class SqliteRestorer implements Consumer {
     }
   }
 
-  feed(record: RestoreRecord): void {
-    this.#translate(() => this.#reader.feed(record));
+  feed(frame: TarPieces): void {
+    this.#translate(() => this.#reader.feed(frame));
   }
 
   written(): Totals {

@@ -68,8 +68,6 @@ function makeSpool(files: Files, spool: string): void {
 }
 
 export interface ProduceSqliteOptions extends SnapshotSqliteOptions {
-  /** zstd level. */
-  readonly level: number;
   /** Tar bytes of a frame; 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;

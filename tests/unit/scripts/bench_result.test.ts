@@ -5,7 +5,8 @@ import { ARRAY_GOALS, withDerived } from "../../../scripts/bench/array/array_goa
 import { contestants } from "../../../scripts/bench/contestants.ts";
 import { GOALS, judge, type Rounds, valueOf } from "../../../scripts/bench/goals.ts";
 import { figuresOf } from "../../../scripts/bench/iperf.ts";
-import { linePlot, niceMax } from "../../../scripts/bench/line_plot.ts";
+import { niceMax } from "../../../scripts/bench/drawing.ts";
+import { linePlot } from "../../../scripts/bench/line_plot.ts";
 import { median } from "../../../scripts/bench/median.ts";
 import type { Figures } from "../../../scripts/bench/peer_task.ts";
 import { renderResult, toJson } from "../../../scripts/bench/report.ts";

@@ -65,7 +65,7 @@ function attributesOf(path: string): string[] {
 }
 
 function produce(log = warningLog(), from: Files = files) {
-  const options = { paths: [source], ...EVERYTHING, level: 1, frameBytes: 64 * 1024 };
+  const options = { paths: [source], ...EVERYTHING, frameBytes: 64 * 1024 };
   return collect(produceFilesystem({ ...options, files: from, onWarning: log.onWarning }));
 }
 

@@ -37,7 +37,7 @@ function taken(
 ) {
   const { log, onWarning } = warningLog();
   const options = { ...EVERYTHING, ...selection, files: from, paths };
-  const { rows } = collect(produceFilesystem({ ...options, level: 1, onWarning }));
+  const { rows } = collect(produceFilesystem({ ...options, onWarning }));
   const scanned = scanFilesystem({ ...options, clock, limitMs: 60_000 });
   expect(scanned.totalFiles).toBe(rows.length);
   const all = rows.map(({ entry }) => textOf(entry.path).slice(source.length + 1));

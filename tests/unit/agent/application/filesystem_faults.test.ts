@@ -13,13 +13,13 @@ import {
   scanFilesystem,
 } from "../../../../agent/application/mod.ts";
 import type { FilesystemRestorerOptions } from "../../../../agent/application/mod.ts";
-import { compressFrame } from "../../../../agent/media/zstd.ts";
 import { encodeMemberHeader } from "../../../../agent/tar/mod.ts";
 import { SystemError } from "../../../../transport/runtime/files.ts";
 import type { Files } from "../../../../transport/runtime/files.ts";
 import {
   clock,
   collect,
+  decompressed,
   files,
   makeFolder,
   picture,
@@ -43,7 +43,7 @@ beforeEach(() => {
 afterEach(() => removeFolder(folder));
 
 function produce(log: ReturnType<typeof warningLog>, from: Files = files, exclude: string[] = []) {
-  const options = { paths: [source], ...EVERYTHING, exclude, level: 1, frameBytes: 64 * 1024 };
+  const options = { paths: [source], ...EVERYTHING, exclude, frameBytes: 64 * 1024 };
   return collect(produceFilesystem({ ...options, files: from, onWarning: log.onWarning }));
 }
 
@@ -162,7 +162,6 @@ describe("produceFilesystem()", () => {
         files,
         paths: [source, path],
         ...EVERYTHING,
-        level: 1,
         onWarning: () => {},
       })
         .next();
@@ -248,7 +247,7 @@ describe("FilesystemRestorer", () => {
       const pieces = [{ offset: 0, length: tar.length }];
       const consumer = restorer();
       try {
-        consumer.feed({ sequence: 0, frame: compressFrame(tar, 1), tarBytes: tar.length, pieces });
+        consumer.feed({ sequence: 0, tar, pieces });
       } finally {
         consumer.abort();
       }
@@ -288,7 +287,7 @@ describe("FilesystemRestorer", () => {
       const pieces = [{ offset: 0, length: tar.length }];
       const log = warningLog();
       const consumer = restorer({ overwrite, onWarning: log.onWarning });
-      consumer.feed({ sequence: 0, frame: compressFrame(tar, 1), tarBytes: tar.length, pieces });
+      consumer.feed({ sequence: 0, tar, pieces });
       consumer.finish();
       expect(readdirSync(join(folder, "outside"))).toEqual(["secret"]);
       expect(readdirSync(folder).sort()).toEqual(["out", "outside", "src"]);
@@ -324,7 +323,8 @@ describe("FilesystemRestorer", () => {
     const made = produce(warningLog());
     const consumer = restorer();
     for (const { sequence, frame, tarBytes } of made.records.slice(0, 3)) {
-      consumer.feed({ sequence, frame, tarBytes, pieces: [{ offset: 0, length: tarBytes }] });
+      const pieces = [{ offset: 0, length: tarBytes }];
+      consumer.feed(decompressed({ sequence, frame, tarBytes, pieces }));
     }
     expect(readdirSync(out("")).length).toBe(1);
     expect(() => consumer.finish()).toThrow("inside a member");

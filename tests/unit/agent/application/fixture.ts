@@ -8,7 +8,8 @@ import { join } from "node:path";
 import type { ApplicationWarning, Consumer, Producer } from "../../../../agent/application/mod.ts";
 import type { IndexRow } from "../../../../agent/entry.ts";
 import { decodeIndexRows } from "../../../../agent/media/index_rows.ts";
-import type { DataRecord } from "../../../../agent/record.ts";
+import { compressFrame, decompressFrame } from "../../../../agent/media/zstd.ts";
+import type { DataRecord, RestoreRecord, TarFrame, TarPieces } from "../../../../agent/record.ts";
 import type { Files } from "../../../../transport/runtime/files.ts";
 import { currentRuntime } from "../../../../transport/runtime/current_runtime.ts";
 
@@ -53,6 +54,20 @@ export interface Produced {
   readonly bytes: number;
 }
 
+/** What the client makes of a producer's frame before it sends it. */
+export function compressed(tarFrame: TarFrame): DataRecord {
+  const { tar, release: _, ...rest } = tarFrame;
+  const record = { ...rest, frame: compressFrame(tar, 1), tarBytes: tar.length };
+  tarFrame.release();
+  return record;
+}
+
+/** What the client makes of a record before a consumer gets it. */
+export function decompressed({ sequence, frame, tarBytes, pieces }: RestoreRecord): TarPieces {
+  const tar = frame.length === 0 ? null : decompressFrame(frame, tarBytes);
+  return { sequence, tar, pieces };
+}
+
 export function collect(producer: Producer): Produced {
   const records: DataRecord[] = [];
   for (;;) {
@@ -61,7 +76,7 @@ export function collect(producer: Producer): Produced {
       const rows = records.flatMap((record) => decodeIndexRows(record.rows).rows);
       return { records, rows, ...next.value };
     }
-    if (next.value !== null) records.push(next.value);
+    if (next.value !== null) records.push(compressed(next.value));
   }
 }
 
@@ -72,7 +87,8 @@ export function toMedia(produced: Produced): Uint8Array {
 
 export function restoreAll(produced: Produced, consumer: Consumer): ReturnType<Consumer["finish"]> {
   for (const { sequence, frame, tarBytes } of produced.records) {
-    consumer.feed({ sequence, frame, tarBytes, pieces: [{ offset: 0, length: tarBytes }] });
+    const pieces = [{ offset: 0, length: tarBytes }];
+    consumer.feed(decompressed({ sequence, frame, tarBytes, pieces }));
   }
   return consumer.finish();
 }
@@ -92,7 +108,9 @@ export function restoreSome(
       const to = Math.min(row.tarOffset + row.tarBytes - start, tarBytes);
       return to > from ? [{ offset: from, length: to - from }] : [];
     });
-    if (pieces.length > 0) consumer.feed({ sequence: sequence++, frame, tarBytes, pieces });
+    if (pieces.length > 0) {
+      consumer.feed(decompressed({ sequence: sequence++, frame, tarBytes, pieces }));
+    }
     start += tarBytes;
   }
   return consumer.finish();
@@ -110,8 +128,8 @@ export function warningLog(): { log: string[]; onWarning: (warning: ApplicationW
 
 /** Every object: type, mode, owner, size, time in ns, target, link set, hash below 100 MiB. */
 export function picture(folder: string): string {
-  const format = "%P\\t%y\\t%m\\t%U:%G\\t%T@\\t%l\\t%n\\t%i\\t%s\\n";
-  const lines = shell(folder, `find . -printf '${format}' | sort`).split("\n").filter(Boolean);
+  const format = "%P\\t%y\\t%m\\t%U:%G\\t%T@\\t%l\\t%n\\t%i\\t%s\\0";
+  const lines = shell(folder, `find . -printf '${format}' | sort -z`).split("\0").filter(Boolean);
   const sets = new Map<string, number>();
   const drawn = lines.map((line) => {
     const fields = line.split("\t");

@@ -55,7 +55,6 @@ describe("file system", () => {
       files,
       paths: [join(folder, "src")],
       ...EVERYTHING,
-      level: 1,
       frameBytes: 64 * 1024,
       onWarning: warnings.onWarning,
     }));
@@ -95,7 +94,6 @@ describe("file system", () => {
       files,
       paths: [join(folder, "src")],
       ...EVERYTHING,
-      level: 1,
       frameBytes: 16 * 1024,
       onWarning: () => {},
     }));
@@ -121,7 +119,6 @@ describe("file system", () => {
       files,
       paths: [deep],
       ...EVERYTHING,
-      level: 1,
       maxOpenDirectories: 3,
       onWarning: warnings.onWarning,
     }));
@@ -141,7 +138,6 @@ describe("file system", () => {
       files,
       paths: [join(target, folder, "deep")],
       ...EVERYTHING,
-      level: 1,
       maxOpenDirectories: 2,
       onWarning: warnings.onWarning,
     }));

@@ -25,7 +25,7 @@ afterEach(() => removeFolder(folder));
 
 function backUp() {
   snapshotSqlite({ files, source, spool });
-  return collect(produceSqlite({ files, source, spool, level: 1, frameBytes: 8192 }));
+  return collect(produceSqlite({ files, source, spool, frameBytes: 8192 }));
 }
 
 function restorer(destination: string): SqliteRestorer {
@@ -124,7 +124,7 @@ describe("SQLite", () => {
     );
     snapshotSqlite({ files, source, spool });
     shell(folder, "printf garbage | dd of=spool bs=1 seek=8200 conv=notrunc status=none");
-    const made = collect(produceSqlite({ files, source, spool, level: 1 }));
+    const made = collect(produceSqlite({ files, source, spool }));
     shell(folder, `mkdir in; sqlite3 in/app.db "CREATE TABLE t(x); INSERT INTO t VALUES ('old');"`);
     const damaged = restorer(join(folder, "in/app.db"));
     expect(() => restoreAll(made, damaged)).toThrow("integrity_check");

@@ -16,7 +16,14 @@ import type { CatalogBackup } from "../../../../agent/catalog/mod.ts";
 import { MediaReader, type Skipped } from "../../../../agent/media/mod.ts";
 import { chooseParent, Vault, VaultReader, VaultWriter } from "../../../../agent/vault/mod.ts";
 import type { Files } from "../../../../transport/runtime/mod.ts";
-import { clock, files, makeFolder, removeFolder } from "../application/fixture.ts";
+import {
+  clock,
+  compressed,
+  decompressed,
+  files,
+  makeFolder,
+  removeFolder,
+} from "../application/fixture.ts";
 import { makeResult } from "../media/media_fixture.ts";
 import {
   EVERYTHING,
@@ -71,7 +78,6 @@ export class IncrementalBed implements Disposable {
       files: options.through ?? files,
       paths,
       ...selection,
-      level: 1,
       frameBytes: this.frameBytes,
       parent: parent === null ? undefined : feedOf(reader, parent.backup),
       clock: options.settled ? undefined : clock,
@@ -88,7 +94,7 @@ export class IncrementalBed implements Disposable {
     });
     let step = producer.next();
     for (; step.done !== true; step = producer.next()) {
-      if (step.value !== null) backup.append(step.value);
+      if (step.value !== null) backup.append(compressed(step.value));
     }
     const skipped: Skipped[] = warnings.filter(({ code }) => makesIncomplete(code))
       .map(({ path, code }) => ({ path: new TextDecoder().decode(path), reason: code }));
@@ -116,7 +122,7 @@ export class IncrementalBed implements Disposable {
     });
     const lost: string[] = [];
     const onLost = (path: Uint8Array) => void lost.push(new TextDecoder().decode(path));
-    for (const record of reader.restoreRecords(plan, onLost)) consumer.feed(record);
+    for (const record of reader.restoreRecords(plan, onLost)) consumer.feed(decompressed(record));
     consumer.finish();
     return {
       path: `${target}${this.source}`,

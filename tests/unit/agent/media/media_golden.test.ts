@@ -10,6 +10,7 @@ import { FilesystemRestorer } from "../../../../agent/application/mod.ts";
 import { MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
 import { EVERYTHING, selectionOf } from "../../../../agent/source_selection.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
+import { decompressed } from "../application/fixture.ts";
 import { openVault } from "../vault/vault_fixture.ts";
 import { files, makeArchive, sampleMembers, withFolder } from "./media_fixture.ts";
 
@@ -121,7 +122,9 @@ describe("the golden media files of format 2", () => {
         redirects,
         onWarning,
       });
-      for (const record of reader.restoreRecords(plan, () => {})) consumer.feed(record);
+      for (const record of reader.restoreRecords(plan, () => {})) {
+        consumer.feed(decompressed(record));
+      }
       consumer.finish();
       expectGoldenTree(`${target}/srv/golden`);
     });

@@ -1,7 +1,12 @@
 // zstd frames: header flags, round trip, refusal of bombs and of damage.
 
 import { describe, expect, test } from "bun:test";
-import { compressFrame, decompressFrame } from "../../../../agent/media/zstd.ts";
+import {
+  compressFrame,
+  compressFrameAside,
+  decompressFrame,
+  decompressFrameAside,
+} from "../../../../agent/media/zstd.ts";
 
 const CHECKSUM_FLAG = 0x04;
 const CONTENT_SIZE_FLAGS = 0xe0;
@@ -33,5 +38,18 @@ describe("zstd frames", () => {
     frame[frame.length - 1] = (frame[frame.length - 1] ?? 0) ^ 1;
     expect(() => decompressFrame(frame, content.length)).toThrow("Cannot decompress frame");
     expect(() => decompressFrame(frame.subarray(0, 20), content.length)).toThrow("Cannot");
+  });
+
+  test("the asynchronous calls do the same, several at once", async () => {
+    const contents = [1, 2, 512, 1_000_000].map((size) => new Uint8Array(size).fill(size));
+    const frames = await Promise.all(contents.map((content) => compressFrameAside(content, 3)));
+    expect(frames).toEqual(contents.map((content) => compressFrame(content, 3)));
+    const again = frames.map((frame, at) => decompressFrameAside(frame, contents[at]?.length ?? 0));
+    expect((await Promise.all(again)).map((bytes) => [...bytes.subarray(0, 9)])).toEqual(
+      contents.map((content) => [...content.subarray(0, 9)]),
+    );
+    const [, , , large = new Uint8Array()] = frames;
+    await expect(decompressFrameAside(large, 1000)).rejects.toThrow("Cannot decompress frame");
+    await expect(decompressFrameAside(large, 1_000_001)).rejects.toThrow("need 1000001 bytes");
   });
 });

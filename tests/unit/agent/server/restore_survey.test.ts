@@ -17,7 +17,7 @@ import { RestoreSurvey } from "../../../../agent/server/restore_survey.ts";
 import { type Verdict, VERDICTS } from "../../../../agent/verdict.ts";
 import { AT_CWD } from "../../../../transport/runtime/files.ts";
 import { SeededRandom } from "../../../simulation/seeded_random.ts";
-import { files, picture, shell } from "../application/fixture.ts";
+import { decompressed, files, picture, shell } from "../application/fixture.ts";
 import { IncrementalBed } from "../incremental/incremental_bed.ts";
 import { RandomTree } from "../incremental/random_tree.ts";
 
@@ -62,7 +62,9 @@ function restore(bed: IncrementalBed, how: RestoreHow = {}): Restored {
   if (dryRun) return { items, verdicts, warnings, writtenBytes: 0, wanted: server.wanted };
   const { redirects } = plan;
   const consumer = new FilesystemRestorer({ files, target, overwrite, redirects, onWarning });
-  for (const record of reader.restoreRecords(plan, () => {}, server.choice)) consumer.feed(record);
+  for (const record of reader.restoreRecords(plan, () => {}, server.choice)) {
+    consumer.feed(decompressed(record));
+  }
   const { bytes } = consumer.finish();
   return { items, verdicts, warnings, writtenBytes: bytes, wanted: server.wanted };
 }

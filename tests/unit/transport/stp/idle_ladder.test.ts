@@ -6,6 +6,7 @@ import {
   BLIND_POLLS_MAX,
   CROWDED_GAP_MS,
   CROWDED_MS,
+  PATIENT_AFTER_MS,
   SLEEP_MS_FIRST,
   SLEEP_MS_MAX,
   SPIN_POLLS_MAX,
@@ -79,6 +80,24 @@ describe("IdleLadder", () => {
     expect(ladder.next(0)).toBe("spin");
     ladder.reset();
     expect(ladder.blind()).toBe(true);
+  });
+
+  test("sleeps at once after a long wait, until a sleep made the peer wait", () => {
+    const ladder = new IdleLadder();
+    const stepsFrom = (beganMs: number): string[] => {
+      ladder.reset();
+      return [0, 0.5, PATIENT_AFTER_MS].map((ms) => ladder.next(beganMs + ms));
+    };
+    expect(stepsFrom(0)).toEqual(["spin", "yield", "yield"]);
+    ladder.settle(false);
+    expect(stepsFrom(10)).toEqual(["spin", "sleep", "sleep"]);
+    ladder.settle(true);
+    expect(stepsFrom(20)).toEqual(["spin", "yield", "yield"]);
+    ladder.settle(true);
+    // No wait at all says nothing.
+    ladder.reset();
+    ladder.settle(false);
+    expect(stepsFrom(30)).toEqual(["spin", "yield", "yield"]);
   });
 
   test("outlasts the other end's first sleep, so that two ends do not sleep in turns", () => {

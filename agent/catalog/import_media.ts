@@ -7,7 +7,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
-import type { MediaLabel, MediaReader } from "../media/mod.ts";
+import type { BackupStart, MediaLabel, MediaReader } from "../media/mod.ts";
 import { numberOf } from "./entry_row.ts";
 import { RowImport } from "./row_import.ts";
 import { inTransaction } from "./schema.ts";
@@ -94,7 +94,7 @@ function findLine(
 }
 
 /** What the same client, kind, database, path set and excludes have in common. */
-export function sourceKey(label: Omit<MediaLabel, "backup" | "level" | "needs" | "startedMs">) {
+export function sourceKey(label: Omit<BackupStart, "backup" | "level" | "needs" | "startedMs">) {
   const paths = JSON.stringify([...label.paths].sort());
   const exclude = JSON.stringify([...label.exclude].sort());
   const key = JSON.stringify([label.client, label.kind, label.database, paths, exclude]);

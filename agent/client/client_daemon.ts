@@ -22,7 +22,8 @@ import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
-import type { ClientDatabaseTask, JobThread, StgAccess } from "../job/mod.ts";
+import { readRecipients } from "../encryption/mod.ts";
+import type { ClientDatabaseTask, EncryptionPart, JobThread, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { requireRestoreAllowed } from "./receive_restore.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
@@ -32,25 +33,33 @@ import { clearSpool } from "./spool_file.ts";
 export class ClientDaemon extends DaemonBase {
   readonly role = "client";
   readonly #config: ClientConfig;
+  readonly #encryption: EncryptionPart;
   readonly #setups: SetupRoom;
   readonly #rejoins = new RejoinRoom();
   readonly #ports: ListeningPort[] = [];
 
-  private constructor(config: ClientConfig, parts: DaemonParts, stgs: StgService) {
-    super(config.name, parts, stgs);
+  private constructor(
+    config: ClientConfig,
+    parts: DaemonParts,
+    owned: { readonly stgs: StgService; readonly encryption: EncryptionPart },
+  ) {
+    super(config.name, parts, owned.stgs);
     this.#config = config;
+    this.#encryption = owned.encryption;
     this.#setups = new SetupRoom(parts.runtime.clock, (setup) => {
       this.layer.abort(setup.descriptor, "its job did not come");
     });
   }
 
-  /** @throws AgentError `busy` (host id) | `port_in_use` | `failed` */
+  /** @throws AgentError `busy` (host id) | `port_in_use` | `usage` | `failed` */
   static async start(config: ClientConfig, parts: DaemonParts): Promise<ClientDaemon> {
+    const recipients = await readRecipients(parts.runtime.files, config.encryption);
+    const encryption = { recipients, identityFile: config.encryption.identityFile };
     const stgs = await StgService.open(stgPartsOf(config.name, parts), config.stgs);
     const { files } = parts.runtime;
     const left = clearSpool(files, { directory: config.spool, client: config.name });
     if (left.length > 0) parts.log("warning", `cannot remove old snapshots: ${left.join(", ")}`);
-    const daemon = new ClientDaemon(config, parts, stgs);
+    const daemon = new ClientDaemon(config, parts, { stgs, encryption });
     try {
       await daemon.#listen();
     } catch (error) {
@@ -138,6 +147,7 @@ export class ClientDaemon extends DaemonBase {
       mayRejoin: session.version >= REJOIN_VERSION,
       stgs,
       compressionLevel: this.#config.compression.level,
+      encryption: this.#encryption,
       allowRestore: this.#config.allowRestore,
     }, async () => {
       this.#setups.leave(hello);
@@ -204,6 +214,7 @@ export class ClientDaemon extends DaemonBase {
       steps: [],
       stgs,
       compressionLevel: compression.level,
+      encryption: this.#encryption,
       server: { family: "AF_INET", address: server.address, port: server.port },
       listen: { family: "AF_INET", address: network.listen, port: 0 },
       spool,

@@ -22,6 +22,7 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
+import { openerOf, sealerOf } from "./job_encryption.ts";
 import { receiveRestore } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SpoolFile } from "./spool_file.ts";
@@ -54,7 +55,7 @@ export async function runClientDatabase(
     await link.send(session.ownSteps());
     if (task.action.type === "backup") return await backUp(session, link, { task, database });
     const { backup, target } = task.action;
-    return await restore(session, link, { database, backup, target });
+    return await restore(session, link, { task, database, backup, target });
   });
 }
 
@@ -75,19 +76,22 @@ async function backUp(
     path: source,
   });
   await expect(session, link, "started");
+  const sealer = sealerOf(session, task.encryption);
   const producer = produceSqlite({
     source,
     spool: spool.path,
     files,
     level: task.compressionLevel,
+    frameBytes: sealer?.frameBytes,
     signal: session.signal,
   });
   const totals = { totalFiles: 1, totalBytes: spool.sizeBytes() };
   const warnings = new WarningQueue();
-  return await sendBackup(session, producer, { link, warnings, totals, parent: null });
+  return await sendBackup(session, producer, { link, warnings, totals, parent: null, sealer });
 }
 
 interface RestoreRequest {
+  readonly task: ClientDatabaseTask;
   readonly database: Sqlite;
   readonly backup: string;
   /** Directory to write the database file to; null replaces the database in place. */
@@ -97,7 +101,7 @@ interface RestoreRequest {
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { database, backup, target }: RestoreRequest,
+  { task, database, backup, target }: RestoreRequest,
 ): Promise<WorkerResult> {
   const { files } = session.runtime;
   if (target !== null) requireEmpty(files, target);
@@ -116,6 +120,7 @@ async function restore(
     const result = await receiveRestore(session, consumer, {
       link,
       warnings,
+      opener: openerOf(session, task.encryption),
       totals: { totalFiles, totalBytes },
       incomplete: () => false,
     });

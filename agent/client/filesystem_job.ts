@@ -19,6 +19,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { openerOf, sealerOf } from "./job_encryption.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
@@ -121,17 +122,19 @@ async function backUp(
     ? { totalFiles: null, totalBytes: null }
     : scanFilesystem({ files, paths, exclude, clock, limitMs: SCAN_LIMIT_MS });
   const parent = incremental ? new ParentInbox(link) : null;
+  const sealer = sealerOf(session, task.encryption);
   const producer = produceFilesystem({
     files,
     paths,
     exclude,
     level: task.compressionLevel,
+    frameBytes: sealer?.frameBytes,
     parent: parent ?? undefined,
     clock,
     onWarning: warnings.add,
     signal: session.signal,
   });
-  return await sendBackup(session, producer, { link, warnings, totals, parent });
+  return await sendBackup(session, producer, { link, warnings, totals, parent, sealer });
 }
 
 async function restore(
@@ -157,6 +160,7 @@ async function restore(
   return await receiveRestore(session, consumer, {
     link,
     warnings,
+    opener: openerOf(session, task.encryption),
     totals: { totalFiles, totalBytes },
     incomplete: () => incomplete,
   });

@@ -1,8 +1,9 @@
-// The receiving half of a restore, on the client: feeds records to an application's consumer and
-// tells the server how it went.
+// The receiving half of a restore, on the client: decrypts records that are encrypted, feeds them
+// to an application's consumer and tells the server how it went.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
+import type { FrameOpener } from "../encryption/mod.ts";
 import type { JobLink, LinkDocument, WorkerResult, WorkerSession } from "../job/mod.ts";
 import type { Redirect } from "../record.ts";
 import type { WarningQueue } from "./send_backup.ts";
@@ -10,6 +11,7 @@ import type { WarningQueue } from "./send_backup.ts";
 export interface ReceiveRestoreOptions {
   readonly link: JobLink;
   readonly warnings: WarningQueue;
+  readonly opener: FrameOpener;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
   /** True once a warning said that something could not be restored. */
   readonly incomplete: () => boolean;
@@ -72,7 +74,7 @@ async function feedAll(
   consumer: Consumer,
   options: ReceiveRestoreOptions,
 ): Promise<void> {
-  const { link, warnings, totals } = options;
+  const { link, warnings, opener, totals } = options;
   let records = 0;
   let announced: number | null = null;
   while (announced === null || records < announced) {
@@ -85,7 +87,7 @@ async function feedAll(
     if (message.kind !== "restore") {
       throw new AgentError("reset", "Cannot go on with the restore: found a backup's record");
     }
-    consumer.feed(message.record);
+    consumer.feed(await opener.open(message.record));
     records += 1;
     await link.acknowledge(null);
     await warnings.sendAll(link);

@@ -1,8 +1,10 @@
 // The sending half of a backup, on the client: pulls records from an application's producer, sends
-// each, and lets the event loop run in between; then waits until the server has published.
+// each, encrypted if so configured, and lets the event loop run in between; then waits until the
+// server has published.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
+import type { FrameSealer } from "../encryption/mod.ts";
 import {
   type JobLink,
   type LinkDocument,
@@ -18,6 +20,8 @@ export interface SendBackupOptions {
   readonly warnings: WarningQueue;
   /** Where the producer takes the parent's rows from; null for a full backup. */
   readonly parent: ParentInbox | null;
+  /** Null sends plain frames. */
+  readonly sealer: FrameSealer | null;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
 }
 
@@ -77,7 +81,7 @@ async function sendRecords(
   producer: Producer,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { link, warnings, totals, signal, parent } = options;
+  const { link, warnings, totals, signal, parent, sealer } = options;
   let records = 0;
   let files = 0;
   let bytes = 0;
@@ -88,7 +92,7 @@ async function sendRecords(
     const record = step.value;
     if (record === null) await parent?.ready(signal);
     else {
-      await link.sendData(record, { signal });
+      await link.sendData(sealer === null ? record : await sealer.seal(record), { signal });
       records += 1;
       files += record.rowCount;
       bytes += record.contentBytes;

@@ -93,6 +93,16 @@ export type DatabaseEntry =
     readonly restore: readonly string[];
   };
 
+/** Who can read a client's backups (age); shape only. */
+export interface EncryptionConfig {
+  /** Public keys. Backups are encrypted when there are some, here or in the file. */
+  readonly recipients: readonly string[];
+  /** File with more of them. */
+  readonly recipientsFile: string | null;
+  /** File with secret keys for restores; it need not be there before. */
+  readonly identityFile: string | null;
+}
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -125,6 +135,7 @@ export interface ClientConfig extends CommonConfig {
   /** Directory for database snapshots while they are being backed up. */
   readonly spool: string;
   readonly compression: { readonly level: number };
+  readonly encryption: EncryptionConfig;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
 }

@@ -7,9 +7,11 @@ import {
   databaseEntrySchema,
   type DatabasePart,
   DEFAULT_SPOOL,
+  type EncryptionFields,
+  encryptionSchema,
   serverEntrySchema,
 } from "./client_schema.ts";
-import type { ClientConfig, DatabaseEntry } from "./config.ts";
+import type { ClientConfig, DatabaseEntry, EncryptionConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
 import { checkPeerAddresses, checkServerName } from "./tls_check.ts";
 import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES } from "./limits.ts";
@@ -17,6 +19,8 @@ import { refuseBadNames } from "./read_server_config.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 import { pathSchema } from "./shared_schema.ts";
+
+const NO_ENCRYPTION: EncryptionFields = {};
 
 /** The configuration, or undefined after its problems were recorded in `reader`. */
 export function readClientConfig(reader: SectionReader, file: string): ClientConfig | undefined {
@@ -29,6 +33,9 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     ["compression"],
     compressionSchema.default({ level: DEFAULT_COMPRESSION_LEVEL }),
   );
+  const encryption = reader.has("encryption")
+    ? reader.read(["encryption"], encryptionSchema)
+    : NO_ENCRYPTION;
   const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
   refuseBadNames(reader, databases.parts);
   const { name, network, control } = shared;
@@ -45,7 +52,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
-  if (allowRestore === undefined) return undefined;
+  if (allowRestore === undefined || encryption === undefined) return undefined;
   return {
     role: "client",
     file,
@@ -59,7 +66,18 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     databases: databases.parts.map((part) => databaseEntry(part, file)),
     spool: resolveBeside(file, spool),
     compression,
+    encryption: encryptionConfig(encryption, file),
     allowRestore,
+  };
+}
+
+function encryptionConfig(fields: EncryptionFields, file: string): EncryptionConfig {
+  const resolve = (path: string | undefined) =>
+    path === undefined ? null : resolveBeside(file, path);
+  return {
+    recipients: fields.recipients ?? [],
+    recipientsFile: resolve(fields.recipients_file),
+    identityFile: resolve(fields.identity_file),
   };
 }
 

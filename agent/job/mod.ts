@@ -14,6 +14,7 @@ export { groupOf, NOT_CONFIGURED, type Prove } from "./storage_access.ts";
 export type {
   ClientDatabaseTask,
   ClientFilesystemTask,
+  EncryptionPart,
   FromWorker,
   NetworkPart,
   ServerDatabaseTask,

@@ -122,12 +122,21 @@ export interface ServerValidateTask extends TaskBase {
   readonly stg: StgAccess;
 }
 
+/** How a client's job encrypts and decrypts. */
+export interface EncryptionPart {
+  /** Public keys, checked; none: backups are not encrypted. */
+  readonly recipients: readonly string[];
+  /** File with the secret keys for restores. */
+  readonly identityFile: string | null;
+}
+
 export interface ClientFilesystemTask extends TaskBase {
   readonly kind: "client-filesystem";
   /** True when the server may connect again in mid-job. */
   readonly mayRejoin: boolean;
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
+  readonly encryption: EncryptionPart;
   readonly allowRestore: boolean;
 }
 
@@ -135,6 +144,7 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly kind: "client-database";
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
+  readonly encryption: EncryptionPart;
   readonly server: Address;
   readonly listen: Address;
   readonly spool: string;

@@ -11,6 +11,7 @@ import { SetupRoom } from "../../agent/client/setup_room.ts";
 import type { ClientEntry } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
+  type EncryptionPart,
   type FromWorker,
   type Prove,
   type ServerFilesystemTask,
@@ -66,6 +67,8 @@ export class JobBed implements AsyncDisposable {
   readonly stp: MemoryBed;
   /** The network from the server to the client. */
   network: Network = runtime.network;
+  /** Keys of the client. */
+  encryption: EncryptionPart = { recipients: [], identityFile: null };
   readonly #options: JobBedOptions;
 
   private constructor(stp: MemoryBed, options: JobBedOptions) {
@@ -124,6 +127,7 @@ export class JobBed implements AsyncDisposable {
       mayRejoin: true,
       stgs: { stg0: this.#access(1) },
       compressionLevel: 1,
+      encryption: this.encryption,
       allowRestore: true,
     };
     const far = this.#session(1, task);

@@ -110,6 +110,7 @@ export function makeLabel(fields: Partial<MediaLabel> = {}): MediaLabel {
     paths: ["/srv"],
     exclude: [],
     startedMs: Date.UTC(2026, 10, 22, 17, 15, 0, 123),
+    encryption: null,
     ...fields,
   };
 }

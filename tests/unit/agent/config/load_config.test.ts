@@ -130,6 +130,34 @@ describe("loadConfig", () => {
     ]);
   });
 
+  test("loadClientConfig() reads whom to encrypt for, and refuses what is no public key", () => {
+    const key = `age1${"q".repeat(58)}`;
+    const read = (text: string) => loadClientConfig(CLIENT + text, { file: FILE });
+    expect(requireConfig(read("")).encryption).toEqual({
+      recipients: [],
+      recipientsFile: null,
+      identityFile: null,
+    });
+    const all = `{ recipients: [${key}], recipients_file: r.txt, identity_file: /root/i.txt }`;
+    expect(requireConfig(read(`encryption: ${all}\n`)).encryption).toEqual({
+      recipients: [key],
+      recipientsFile: "/etc/agent/r.txt",
+      identityFile: "/root/i.txt",
+    });
+    const refusals = (text: string) => {
+      const result = read(`encryption: ${text}\n`);
+      return result.ok ? [] : result.problems.map((problem) => formatProblem("F", problem));
+    };
+    expect(refusals("{}").join()).toContain("encryption: found nothing in it");
+    expect(refusals("").join()).toContain("encryption");
+    expect(refusals("{ recipients: [] }").join()).toContain("encryption.recipients");
+    expect(refusals("{ recipient: x }").join()).toContain("encryption.recipient");
+    const secret = `AGE-SECRET-KEY-1${"Q".repeat(58)}`;
+    const shown = refusals(`{ recipients: [${key}, ${secret}, ssh-ed25519] }`).join("\n");
+    expect(shown).toMatch(/recipients\[1\].*a secret key[^]*recipients\[2\].*something else/);
+    expect(shown).not.toContain("QQQ");
+  });
+
   test("loadConfigText() takes the role from the content", () => {
     expect(requireConfig(loadConfigText(SERVER, { file: FILE })).role).toBe("server");
     expect(requireConfig(loadConfigText(CLIENT, { file: FILE })).role).toBe("client");

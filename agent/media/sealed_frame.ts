@@ -10,7 +10,7 @@
 // file key is used for one file, as the age format wants it. Pure: no I/O, and no keys: what the
 // server can tell without them.
 
-import { damagedFrame, decodeSkippable, isSkippable, newSkippable } from "./skippable_frame.ts";
+import { damagedFrame, decodeSkippable, hasKind, newSkippable } from "./skippable_frame.ts";
 import { SKIPPABLE_HEADER_BYTES } from "./skippable_frame.ts";
 
 const FIRST_LINE = new TextEncoder().encode("age-encryption.org/v1\n");
@@ -20,7 +20,7 @@ export const SEALED_HEAD_BYTES = SKIPPABLE_HEADER_BYTES + FIRST_LINE.length;
 
 /** Is this data frame encrypted? Plain ones begin with zstd's own magic. */
 export function isSealed(frame: Uint8Array): boolean {
-  return isSkippable("sealed", frame);
+  return hasKind("sealed", frame);
 }
 
 /** A sealed frame and the place in it that the age file is to fill. */

@@ -45,7 +45,7 @@ export function newSkippable(kind: SkippableKind, payloadBytes: number): Uint8Ar
 }
 
 /** Does a frame of this kind begin here? */
-export function isSkippable(kind: SkippableKind, bytes: Uint8Array): boolean {
+export function hasKind(kind: SkippableKind, bytes: Uint8Array): boolean {
   if (bytes.length < SKIPPABLE_HEADER_BYTES) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return view.getUint32(0, true) === SKIPPABLE_MAGIC[kind];

@@ -48,6 +48,16 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/integration/crash.test.ts",
     env: (seed) => ({ CRASH_SEED: String(seed) }),
   },
+  concurrent: {
+    about: "backups, restores, verifications and expiries of one vault at the same time",
+    file: "tests/integration/concurrent.test.ts",
+    env: (seed) => ({ CONCURRENT_SEED: String(seed), CONCURRENT_JOBS: "30" }),
+  },
+  flips: {
+    about: "single flipped bits in media: each is found, none restores a wrong byte",
+    file: "tests/unit/agent/incremental/flipped_bits.test.ts",
+    env: (seed) => ({ FLIP_SEED: String(seed), FLIPS: "300" }),
+  },
   incremental: {
     about: "histories of a tree: every backup of it restores, media and catalog agree",
     file: "tests/unit/agent/incremental/incremental_model.test.ts",

@@ -1,7 +1,7 @@
-// Either process may be killed at any moment of a job: the other one notices, both go on without a
-// manual step, and no earlier backup suffers.
+// Either process, or both, may be killed at any moment of a job: the other one notices, both go on
+// without a manual step, and no earlier backup suffers.
 //
-// Each round picks a job, a victim and a moment by a seed, which is printed. CRASH_SEED repeats a
+// Each round picks a job, victims and a moment by a seed, which is printed. CRASH_SEED repeats a
 // run, CRASH_ROUNDS makes it longer.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -39,12 +39,16 @@ function numbers(seed: number): () => number {
   };
 }
 
+const SIDES = ["server", "client"] as const;
+
 interface Attack {
   readonly side: "server" | "client";
   readonly request: JobRequest;
-  readonly victim: "server" | "client";
+  readonly victims: readonly ("server" | "client")[];
   readonly momentMs: number;
 }
+
+const VICTIMS = [["server"], ["client"], SIDES] as const;
 
 describe("killing a process in the middle of a job", () => {
   let bed: Bed;
@@ -89,7 +93,7 @@ describe("killing a process in the middle of a job", () => {
     return {
       request,
       side: request.kind === "backup-database" ? "client" : "server",
-      victim: next() < 0.5 ? "server" : "client",
+      victims: VICTIMS[Math.floor(next() * VICTIMS.length)] ?? SIDES,
       momentMs: next() * MOMENT_MS_MAX,
     };
   }
@@ -124,22 +128,26 @@ describe("killing a process in the middle of a job", () => {
 
   for (let round = 1; round <= ROUNDS; round += 1) {
     test(`round ${round} of seed ${SEED}`, async () => {
-      const { side, request, victim, momentMs } = choose(round);
-      const what = `${request.kind}, ${victim} killed after ${momentMs.toFixed(0)} ms`;
+      const { side, request, victims, momentMs } = choose(round);
+      const who = victims.join(" and ");
+      const what = `${request.kind}, ${who} killed after ${momentMs.toFixed(0)} ms`;
       process.stdout.write(`round ${round} of seed ${SEED}: ${what}\n`);
       const body = request;
       const posted = await callControl(bed.socket(side), "/v1/jobs", { method: "POST", body });
       expect(posted.status).toBeLessThan(300);
       await pause(momentMs);
-      await bed.stop(victim, "SIGKILL");
-      const survivor = victim === "server" ? "client" : "server";
-      const job = (await quiet(survivor)).at(-1);
-      expect(["ok", "failed", undefined]).toContain(job?.state);
-      if (job?.state === "failed") expect(job.error?.message ?? "").not.toBe("");
-      await bed.start(victim);
-      // The new process needs no help: neither the vault's nor the storage group's state is in the way.
-      const { stgs } = await bed.status(victim);
-      expect(stgs[0]).toMatchObject({ state: "up", reason: null });
+      await Promise.all(victims.map((victim) => bed.stop(victim, "SIGKILL")));
+      for (const survivor of SIDES.filter((one) => !victims.includes(one))) {
+        const job = (await quiet(survivor)).at(-1);
+        expect(["ok", "failed", undefined]).toContain(job?.state);
+        if (job?.state === "failed") expect(job.error?.message ?? "").not.toBe("");
+      }
+      await Promise.all(victims.map((victim) => bed.start(victim)));
+      // A new process needs no help: neither the vault's nor the group's state is in the way.
+      for (const victim of victims) {
+        const { stgs } = await bed.status(victim);
+        expect(stgs[0]).toMatchObject({ state: "up", reason: null });
+      }
       const again = await backup();
       expect(again).toMatchObject({ status: "ok", fallback: null });
       await bed.job("client", "backup", "database", "app");

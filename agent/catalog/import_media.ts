@@ -7,7 +7,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
-import type { MediaLabel, MediaReader } from "../media/mod.ts";
+import type { BackupStart, MediaLabel, MediaReader } from "../media/mod.ts";
 import { canonicalSelection } from "../source_selection.ts";
 import { numberOf } from "./entry_row.ts";
 import { RowImport } from "./row_import.ts";
@@ -95,7 +95,7 @@ function findLine(
 }
 
 /** What the same client, kind, database, path set and selection have in common. */
-export function sourceKey(label: Omit<MediaLabel, "backup" | "level" | "needs" | "startedMs">) {
+export function sourceKey(label: Omit<BackupStart, "backup" | "level" | "needs" | "startedMs">) {
   const { client, kind, database } = label;
   const paths = JSON.stringify([...label.paths].sort());
   const { exclude, ...rest } = canonicalSelection(label);

@@ -24,12 +24,14 @@ import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import {
   type ClientDatabaseTask,
+  type EncryptionPart,
   type Job,
   type JobThread,
   PEER_JOBS_MAX,
   sourceOfRequest,
   type StgAccess,
 } from "../job/mod.ts";
+import { readRecipients } from "../encryption/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { requireRestoreAllowed } from "./receive_restore.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
@@ -39,25 +41,33 @@ import { clearSpool } from "./spool_file.ts";
 export class ClientDaemon extends DaemonBase {
   readonly role = "client";
   readonly #config: ClientConfig;
+  readonly #encryption: EncryptionPart;
   readonly #setups: SetupRoom;
   readonly #rejoins = new RejoinRoom();
   readonly #ports: ListeningPort[] = [];
 
-  private constructor(config: ClientConfig, parts: DaemonParts, stgs: StgService) {
-    super(config, parts, stgs);
+  private constructor(
+    config: ClientConfig,
+    parts: DaemonParts,
+    owned: { readonly stgs: StgService; readonly encryption: EncryptionPart },
+  ) {
+    super(config, parts, owned.stgs);
     this.#config = config;
+    this.#encryption = owned.encryption;
     this.#setups = new SetupRoom(parts.runtime.clock, (setup) => {
       this.layer.abort(setup.descriptor, "its job did not come");
     });
   }
 
-  /** @throws AgentError `busy` (host id) | `port_in_use` | `failed` */
+  /** @throws AgentError `busy` (host id) | `port_in_use` | `usage` | `failed` */
   static async start(config: ClientConfig, parts: DaemonParts): Promise<ClientDaemon> {
+    const recipients = await readRecipients(parts.runtime.files, config.encryption);
+    const encryption = { recipients, identityFile: config.encryption.identityFile };
     const stgs = await StgService.open(stgPartsOf(config.name, parts), config.stgs);
     const { files } = parts.runtime;
     const left = clearSpool(files, { directory: config.spool, client: config.name });
     if (left.length > 0) parts.log("warning", `cannot remove old snapshots: ${left.join(", ")}`);
-    const daemon = new ClientDaemon(config, parts, stgs);
+    const daemon = new ClientDaemon(config, parts, { stgs, encryption });
     try {
       await daemon.#listen();
       daemon.startSchedules(`${config.state}/${config.name}.schedules.json`);
@@ -150,6 +160,7 @@ export class ClientDaemon extends DaemonBase {
       stgs,
       compressionLevel: this.#config.compression.level,
       hooks: this.#config.hooks,
+      encryption: this.#encryption,
       allowRestore: this.#config.allowRestore,
     }, async () => {
       this.#setups.leave(hello);
@@ -212,6 +223,7 @@ export class ClientDaemon extends DaemonBase {
         steps: [],
         stgs,
         compressionLevel: compression.level,
+        encryption: this.#encryption,
         hooks,
         server: { family: "AF_INET", address: server.address, port: server.port },
         listen: { family: "AF_INET", address: network.listen, port: 0 },

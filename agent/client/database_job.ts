@@ -23,6 +23,7 @@ import {
 } from "../job/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
 import { BackupHooks } from "./backup_hooks.ts";
+import { openerOf, sealerOf } from "./job_encryption.ts";
 import { receiveRestore } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SpoolFile } from "./spool_file.ts";
@@ -59,7 +60,7 @@ export async function runClientDatabase(
         return await backUp(session, link, { task, database, hooks });
       }
       const { backup, target } = task.action;
-      return await restore(session, link, { database, backup, target });
+      return await restore(session, link, { task, database, backup, target });
     })
   );
 }
@@ -90,22 +91,26 @@ async function backUp(
   const prepare = async (signal: AbortSignal) => {
     await hooks.before({ kind: "sqlite", backup, database: database.name }, { signal, warnings });
     snapshotSqlite({ source, spool: spool.path, files });
+    const sealer = sealerOf(session, task.encryption);
     const producer = produceSqlite({
       source,
       spool: spool.path,
       files,
+      frameBytes: sealer?.frameBytes,
       signal: session.signal,
     });
     return {
       producer,
       totals: { totalFiles: 1, totalBytes: spool.sizeBytes() },
       level: task.compressionLevel,
+      sealer,
     };
   };
   return await sendBackup(session, { link, warnings, parent: null, prepare });
 }
 
 interface RestoreRequest {
+  readonly task: ClientDatabaseTask;
   readonly database: Sqlite;
   readonly backup: string;
   /** Directory to write the database file to; null replaces the database in place. */
@@ -115,7 +120,7 @@ interface RestoreRequest {
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { database, backup, target }: RestoreRequest,
+  { task, database, backup, target }: RestoreRequest,
 ): Promise<WorkerResult> {
   const { files } = session.runtime;
   if (target !== null) requireEmpty(files, target);
@@ -134,6 +139,7 @@ async function restore(
     const result = await receiveRestore(session, consumer, {
       link,
       warnings,
+      opener: openerOf(session, task.encryption),
       totals: { totalFiles, totalBytes },
       incomplete: () => false,
     });

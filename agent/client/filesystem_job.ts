@@ -22,6 +22,7 @@ import {
 } from "../job/mod.ts";
 import { selectionOf } from "../source_selection.ts";
 import { BackupHooks } from "./backup_hooks.ts";
+import { openerOf, sealerOf } from "./job_encryption.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import {
@@ -78,9 +79,9 @@ export async function runClientFilesystem(
       requireRestoreAllowed(task.allowRestore, request.target);
       const warnings = new RestoreWarnings();
       if (request.type === "restore-filesystem") {
-        return await restore(session, link, { request, warnings });
+        return await restore(session, link, { task, request, warnings });
       }
-      return await surveyThenRestore(session, link, { request, warnings });
+      return await surveyThenRestore(session, link, { task, request, warnings });
     })
   );
 }
@@ -150,16 +151,18 @@ async function backUp(
     const totals = incremental
       ? { totalFiles: null, totalBytes: null }
       : scanFilesystem({ files, paths, ...selection, clock, limitMs: SCAN_LIMIT_MS });
+    const sealer = sealerOf(session, task.encryption);
     const producer = produceFilesystem({
       files,
       paths,
       ...selection,
+      frameBytes: sealer?.frameBytes,
       parent: parent ?? undefined,
       clock,
       onWarning: warnings.add,
       signal: session.signal,
     });
-    return { producer, totals, level: task.compressionLevel };
+    return { producer, totals, level: task.compressionLevel, sealer };
   };
   return await sendBackup(session, { link, warnings, parent, prepare });
 }
@@ -180,7 +183,8 @@ type SurveyRequest = Extract<Request, { type: "survey-filesystem" }>;
 async function surveyThenRestore(
   session: WorkerSession,
   link: JobLink,
-  { request, warnings }: {
+  { task, request, warnings }: {
+    readonly task: ClientFilesystemTask;
     readonly request: SurveyRequest;
     readonly warnings: RestoreWarnings;
   },
@@ -198,10 +202,11 @@ async function surveyThenRestore(
   }
   // How much comes is the server's to tell: it knows what links need besides.
   const totals = { totalFiles: null, totalBytes: null };
-  return await restore(session, link, { request: { ...request, ...totals }, warnings });
+  return await restore(session, link, { task, request: { ...request, ...totals }, warnings });
 }
 
 interface RestoreHow {
+  readonly task: ClientFilesystemTask;
   readonly request:
     & Pick<SurveyRequest, "target" | "overwrite" | "redirects">
     & ReceiveRestoreOptions["totals"];
@@ -211,7 +216,7 @@ interface RestoreHow {
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { request, warnings }: RestoreHow,
+  { task, request, warnings }: RestoreHow,
 ): Promise<WorkerResult> {
   const { target, overwrite, redirects, totalFiles, totalBytes } = request;
   const consumer = new FilesystemRestorer({
@@ -224,6 +229,7 @@ async function restore(
   return await receiveRestore(session, consumer, {
     link,
     warnings,
+    opener: openerOf(session, task.encryption),
     totals: { totalFiles, totalBytes },
     incomplete: () => warnings.incomplete,
   });

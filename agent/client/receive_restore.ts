@@ -1,8 +1,9 @@
-// The receiving half of a restore, on the client: has some frames decompressed at once, feeds them
-// in order to an application's consumer and tells the server how it went.
+// The receiving half of a restore, on the client: has some frames decrypted and decompressed at
+// once, feeds them in order to an application's consumer and tells the server how it went.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
+import type { FrameOpener } from "../encryption/mod.ts";
 import {
   FramesInWork,
   framesInWork,
@@ -12,12 +13,13 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { decompressRecord } from "../media/mod.ts";
-import type { Redirect, TarPieces } from "../record.ts";
+import type { Redirect, RestoreRecord, TarPieces } from "../record.ts";
 import type { WarningQueue } from "./send_backup.ts";
 
 export interface ReceiveRestoreOptions {
   readonly link: JobLink;
   readonly warnings: WarningQueue;
+  readonly opener: FrameOpener;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
   /** True once a warning said that something could not be restored. */
   readonly incomplete: () => boolean;
@@ -81,7 +83,7 @@ async function feedAll(
   consumer: Consumer,
   options: ReceiveRestoreOptions,
 ): Promise<number> {
-  const { link, warnings, totals } = options;
+  const { link, warnings, opener, totals } = options;
   const { clock, process } = session.runtime;
   const inWork = new FramesInWork<TarPieces>(framesInWork(process.processors));
   let records = 0;
@@ -96,7 +98,7 @@ async function feedAll(
     if (message.kind !== "restore") {
       throw new AgentError("reset", "Cannot go on with the restore: found a backup's record");
     }
-    inWork.add(decompressRecord(message.record));
+    inWork.add(openRecord(opener, message.record));
     records += 1;
     await link.acknowledge(null);
     if (inWork.isFull) consumer.feed(await inWork.take());
@@ -110,6 +112,11 @@ async function feedAll(
     await warnings.sendAll(link);
   }
   return announced.lost ?? 0;
+}
+
+/** The link uses the frame's memory again: it is copied, compressed as it is. */
+async function openRecord(opener: FrameOpener, record: RestoreRecord): Promise<TarPieces> {
+  return await decompressRecord(await opener.open({ ...record, frame: record.frame.slice() }));
 }
 
 type End = Extract<LinkDocument, { type: "end" }>;

@@ -1,9 +1,10 @@
 // The sending half of a backup, on the client: pulls frames from an application's producer, has
-// some compressed at once, sends them in order, and lets the event loop run in between; then waits
-// until the server has published.
+// some compressed, and encrypted if so configured, at once, sends them in order, and lets the event
+// loop run in between; then waits until the server has published.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
+import type { FrameSealer } from "../encryption/mod.ts";
 import {
   FramesInWork,
   framesInWork,
@@ -32,6 +33,8 @@ export interface PreparedBackup {
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
   /** zstd level. */
   readonly level: number;
+  /** Null sends plain frames. */
+  readonly sealer: FrameSealer | null;
 }
 
 type QueuedWarning = Omit<Extract<LinkDocument, { type: "warning" }>, "type">;
@@ -93,7 +96,7 @@ export async function sendBackup(
 
 async function sendRecords(
   session: WorkerSession,
-  { producer, totals, level }: PreparedBackup,
+  { producer, totals, ...how }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { link, warnings, signal, parent } = options;
@@ -113,7 +116,7 @@ async function sendRecords(
     if (signal.aborted) return;
     session.throwIfCancelled();
     if (step.value === null) await parent?.ready(signal);
-    else inWork.add(compress(step.value, level));
+    else inWork.add(makeRecord(step.value, how));
     if (inWork.isFull) await sendOldest();
     session.progress({ phase: "reading", files: sent.files, bytes: sent.bytes, ...totals });
     await warnings.sendAll(link);
@@ -126,12 +129,16 @@ async function sendRecords(
 }
 
 /** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */
-async function compress(tarFrame: TarFrame, level: number): Promise<DataRecord> {
+async function makeRecord(
+  tarFrame: TarFrame,
+  { level, sealer }: Pick<PreparedBackup, "level" | "sealer">,
+): Promise<DataRecord> {
   const { sequence, tar, rows, rowCount, contentBytes } = tarFrame;
   const frame = (await compressFrameAside(tar, level)).slice();
   const tarBytes = tar.length;
   tarFrame.release();
-  return { sequence, frame, tarBytes, rows, rowCount, contentBytes };
+  const record = { sequence, frame, tarBytes, rows, rowCount, contentBytes };
+  return sealer === null ? record : await sealer.seal(record);
 }
 
 async function awaitResult(

@@ -1,7 +1,7 @@
 // Schemas of the keys that only a client's configuration has.
 
 import { z } from "zod";
-import { section } from "./issue_text.ts";
+import { refuse, section } from "./issue_text.ts";
 import * as limits from "./limits.ts";
 import {
   addressSchema,
@@ -27,6 +27,7 @@ export const CLIENT_KEYS = [
   "spool",
   "compression",
   "hooks",
+  "encryption",
   "allow_restore",
 ] as const;
 
@@ -82,4 +83,37 @@ export const compressionSchema = section({
 });
 
 export type HooksPart = z.output<typeof hooksSchema>;
+/** Bech32 as age writes it; whether it is mistyped is found when the agent starts. */
+const RECIPIENT_PATTERN = /^age1[02-9ac-hj-np-z]{40,2500}$/;
+
+/** The text is not shown: it may be a secret key that was put into the wrong place. */
+const recipientSchema = z.string().transform((text, context) => {
+  if (RECIPIENT_PATTERN.test(text)) return text;
+  const secret = text.toUpperCase().startsWith("AGE-SECRET-KEY");
+  refuse(
+    context,
+    `found ${secret ? "a secret key" : "something else"}, need a public key of age (age1…)`,
+    "Write the public key that `age-keygen -y IDENTITY_FILE` prints.",
+  );
+  return z.NEVER;
+});
+
+const encryptionFields = section({
+  recipients: z.array(recipientSchema).min(1).max(limits.MAX_RECIPIENTS).optional(),
+  recipients_file: pathSchema.optional(),
+  identity_file: pathSchema.optional(),
+});
+
+export const encryptionSchema = encryptionFields.transform((fields, context) => {
+  if (Object.values(fields).some((value) => value !== undefined)) return fields;
+  refuse(
+    context,
+    "found nothing in it, need recipients, recipients_file or identity_file",
+    "Name the public keys to encrypt for, or leave encryption out.",
+  );
+  return z.NEVER;
+});
+
+export type EncryptionFields = z.output<typeof encryptionFields>;
+
 export type DatabasePart = z.output<typeof databaseEntrySchema>;

@@ -141,6 +141,16 @@ export type ScheduleTask =
   /** Each run looks at the next of so many parts of the vault. */
   | { readonly kind: "verify"; readonly data: boolean; readonly parts: number };
 
+/** Who can read a client's backups (age); shape only. */
+export interface EncryptionConfig {
+  /** Public keys. Backups are encrypted when there are some, here or in the file. */
+  readonly recipients: readonly string[];
+  /** File with more of them. */
+  readonly recipientsFile: string | null;
+  /** File with secret keys for restores; it need not be there before. */
+  readonly identityFile: string | null;
+}
+
 interface CommonConfig {
   /** The file it came from, absolute. */
   readonly file: string;
@@ -178,6 +188,7 @@ export interface ClientConfig extends CommonConfig {
   readonly hooks: HooksConfig;
   /** Directory for what must survive a restart: what was run last by its schedules. */
   readonly state: string;
+  readonly encryption: EncryptionConfig;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
 }

@@ -64,6 +64,8 @@ export const MAX_SCHEDULE_ITEMS = 1_000;
 export const MIN_COMPRESSION_LEVEL = 1;
 export const MAX_COMPRESSION_LEVEL = 19;
 export const DEFAULT_COMPRESSION_LEVEL = 3;
+/** Recipients of one client: each adds up to 1.7 KB to every frame of a backup. */
+export const MAX_RECIPIENTS = 16;
 
 assert(
   DEFAULT_DEAD_TIME_MS >= DEFAULT_HEARTBEAT_MS * MIN_HEARTBEATS_PER_DEAD_TIME,

@@ -7,6 +7,7 @@ export type {
   Config,
   ControlAddress,
   DatabaseEntry,
+  EncryptionConfig,
   FullEvery,
   HookConfig,
   HooksConfig,
@@ -26,6 +27,7 @@ export {
   formatProblem,
   requireConfig,
 } from "./config_problem.ts";
+export { MAX_RECIPIENTS } from "./limits.ts";
 export { closestName } from "./closest_name.ts";
 export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";
 export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";

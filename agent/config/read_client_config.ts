@@ -8,11 +8,13 @@ import {
   type DatabasePart,
   DEFAULT_SPOOL,
   DEFAULT_STATE,
+  type EncryptionFields,
+  encryptionSchema,
   type HooksPart,
   hooksSchema,
   serverEntrySchema,
 } from "./client_schema.ts";
-import type { ClientConfig, DatabaseEntry, HookConfig } from "./config.ts";
+import type { ClientConfig, DatabaseEntry, EncryptionConfig, HookConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
 import { checkPeerAddresses, checkServerName } from "./tls_check.ts";
 import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES, MAX_SCHEDULES } from "./limits.ts";
@@ -21,6 +23,8 @@ import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import { checkClientSchedules, clientSchedule, clientScheduleSchema } from "./schedule_schema.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 import { pathSchema } from "./shared_schema.ts";
+
+const NO_ENCRYPTION: EncryptionFields = {};
 
 /** The configuration, or undefined after its problems were recorded in `reader`. */
 export function readClientConfig(reader: SectionReader, file: string): ClientConfig | undefined {
@@ -34,6 +38,9 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     compressionSchema.default({ level: DEFAULT_COMPRESSION_LEVEL }),
   );
   const hooks = reader.read(["hooks"], hooksSchema.default({}));
+  const encryption = reader.has("encryption")
+    ? reader.read(["encryption"], encryptionSchema)
+    : NO_ENCRYPTION;
   const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
   const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
   const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
@@ -54,6 +61,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
   if (allowRestore === undefined || hooks === undefined || state === undefined) return undefined;
+  if (encryption === undefined) return undefined;
   return {
     role: "client",
     file,
@@ -71,6 +79,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     state: resolveBeside(file, state),
     compression,
     hooks: { pre: hookOf(hooks.pre, file), post: hookOf(hooks.post, file) },
+    encryption: encryptionConfig(encryption, file),
     allowRestore,
   };
 }
@@ -81,6 +90,16 @@ function hookOf(hook: HooksPart["pre"], file: string): HookConfig | null {
   const [program = "", ...rest] = hook.command;
   const command = [program.includes("/") ? resolveBeside(file, program) : program, ...rest];
   return { command, timeoutMs: hook.timeout, onFailure: hook.on_failure };
+}
+
+function encryptionConfig(fields: EncryptionFields, file: string): EncryptionConfig {
+  const resolve = (path: string | undefined) =>
+    path === undefined ? null : resolveBeside(file, path);
+  return {
+    recipients: fields.recipients ?? [],
+    recipientsFile: resolve(fields.recipients_file),
+    identityFile: resolve(fields.identity_file),
+  };
 }
 
 function databaseEntry({ key, value }: ReadPart<DatabasePart>, file: string): DatabaseEntry {

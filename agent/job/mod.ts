@@ -23,6 +23,7 @@ export { groupOf, NOT_CONFIGURED, type Prove } from "./storage_access.ts";
 export type {
   ClientDatabaseTask,
   ClientFilesystemTask,
+  EncryptionPart,
   FromWorker,
   NetworkPart,
   ServerDatabaseTask,

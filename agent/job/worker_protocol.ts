@@ -143,6 +143,14 @@ export interface ServerValidateTask extends TaskBase {
   readonly stg: StgAccess;
 }
 
+/** How a client's job encrypts and decrypts. */
+export interface EncryptionPart {
+  /** Public keys, checked; none: backups are not encrypted. */
+  readonly recipients: readonly string[];
+  /** File with the secret keys for restores. */
+  readonly identityFile: string | null;
+}
+
 export interface ClientFilesystemTask extends TaskBase {
   readonly kind: "client-filesystem";
   /** True when the server may connect again in mid-job. */
@@ -150,6 +158,7 @@ export interface ClientFilesystemTask extends TaskBase {
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
   readonly hooks: HooksConfig;
+  readonly encryption: EncryptionPart;
   readonly allowRestore: boolean;
 }
 
@@ -158,6 +167,7 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
   readonly hooks: HooksConfig;
+  readonly encryption: EncryptionPart;
   readonly server: Address;
   readonly listen: Address;
   readonly spool: string;

@@ -3,11 +3,12 @@
 // that the catalog can be made again.
 //
 //   prose and commands, then an empty line, then the facts in this order:
-//     format: 2 (1 is read too: full backups only)
+//     format: 2, or 3 when encrypted (1 is read too: full backups only)
 //     backup, client, kind, level: plain text
 //     needs: ids of the backups that an incremental one builds on, the full one first and the
 //       parent last, one line each; when there are very many, the full one and the last ones
 //     database: JSON string or null
+//     encryption: age, only in format 3
 //     path, exclude: JSON strings, one line each, any number; the rules of exclude in their order
 //     exclude-caches: yes, one-file-system: yes, exclude-larger-than: bytes, ignore-file: JSON
 //       string: the rest of the selection (source_selection.ts), each only when it is set
@@ -18,18 +19,21 @@
 
 import { crc32 } from "../../transport/ground/crc32.ts";
 import type { SourceSelection } from "../source_selection.ts";
+import { labelProse } from "./label_prose.ts";
 import { MAX_LABEL_BYTES, MAX_NEEDS_LISTED } from "./limits.ts";
 import { damagedFrame, decodeSkippable, encodeSkippable } from "./skippable_frame.ts";
 
 const FORMAT = "2";
-const FORMATS: readonly string[] = ["1", FORMAT];
+/** A reader of format 2 would take its frames for damaged ones. */
+const FORMAT_ENCRYPTED = "3";
+const FORMATS: readonly string[] = ["1", FORMAT, FORMAT_ENCRYPTED];
 
 export type BackupKind = "filesystem" | "postgresql" | "sqlite" | "command";
 
 const KINDS: readonly BackupKind[] = ["filesystem", "postgresql", "sqlite", "command"];
 
 /** What is known of a backup when it begins. */
-export interface MediaLabel extends SourceSelection {
+export interface BackupStart extends SourceSelection {
   /** Id of the backup and stem of its file: only A-Z a-z 0-9 . _ - */
   readonly backup: string;
   readonly client: string;
@@ -44,23 +48,28 @@ export interface MediaLabel extends SourceSelection {
   readonly startedMs: number;
 }
 
+/** What a media file says of its backup. */
+export interface MediaLabel extends BackupStart {
+  /** How its data frames are encrypted; null: they are plain zstd frames. */
+  readonly encryption: "age" | null;
+}
+
 /** Encodes the label as one whole skippable frame. */
 export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
   const facts = [
-    `format: ${FORMAT}`,
+    `format: ${label.encryption === null ? FORMAT : FORMAT_ENCRYPTED}`,
     `backup: ${label.backup}`,
     `client: ${label.client}`,
     `kind: ${label.kind}`,
     `level: ${label.level}`,
     ...listedNeeds(label).map((backup) => `needs: ${backup}`),
     `database: ${JSON.stringify(label.database)}`,
+    ...(label.encryption === null ? [] : [`encryption: ${label.encryption}`]),
     ...label.paths.map((path) => `path: ${JSON.stringify(path)}`),
     ...selectionFacts(label),
     `started: ${new Date(label.startedMs).toISOString()}`,
   ];
-  const text = `${label.level === "full" ? prose(label.backup) : incrementalProse(label)}\n${
-    facts.join("\n")
-  }\n`;
+  const text = `${labelProse(label, listedNeeds(label))}\n${facts.join("\n")}\n`;
   const body = new TextEncoder().encode(text);
   const check = crc32(body).toString(16).padStart(8, "0");
   return encodeSkippable("label", new TextEncoder().encode(`${text}check: ${check}\n`));
@@ -92,45 +101,10 @@ function readSelection(facts: ReadonlyMap<string, readonly string[]>): SourceSel
   };
 }
 
-function prose(backup: string): string {
-  const file = `${backup}.tar.zst`;
-  const unpack = `tar --xattrs --xattrs-include='*' --acls --numeric-owner -xpf -`;
-  return `This is a backup: a POSIX pax tar archive in zstd frames. zstd and GNU tar restore it.
-
-  Restore everything below the current directory (as root):
-    zstd -dc ${file} | ${unpack}
-  Restore one file or directory (its path without the leading "/"):
-    zstd -dc ${file} | ${unpack} PATH
-  List it:    zstd -dc ${file} | tar -tvf -
-  Check it:   zstd -t ${file}
-`;
-}
-
 /** Of a long chain the full backup and the last ones; each of these names the ones before it. */
 function listedNeeds({ needs }: MediaLabel): readonly string[] {
   if (needs.length <= MAX_NEEDS_LISTED) return needs;
   return [...needs.slice(0, 1), ...needs.slice(1 - MAX_NEEDS_LISTED)];
-}
-
-function incrementalProse(label: MediaLabel): string {
-  const file = `${label.backup}.tar.zst`;
-  const listed = listedNeeds(label);
-  const missing = label.needs.length - listed.length;
-  const gap = missing === 0 ? "" : `
-  The list leaves out ${missing} backups after the first; the label of the second one names them.
-`;
-  return `This is an incremental backup: a POSIX pax tar archive in zstd frames with what changed
-since the backup before it, deletions included. zstd and GNU tar restore it after the full backup
-and every incremental one in between, which are the lines "needs" below, oldest first.
-
-  Restore everything below the current directory, which is empty at first (as root):
-    for b in ${[...listed, label.backup].join(" ")}; do
-      zstd -dc $b.tar.zst | tar --listed-incremental=/dev/null --xattrs --xattrs-include='*' \\
-        --acls --numeric-owner -xpf - || break
-    done
-${gap}  List it:    zstd -dc ${file} | tar -tvf -
-  Check it:   zstd -t ${file}
-`;
 }
 
 /**
@@ -151,8 +125,13 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     }
     return value;
   };
-  if (!FORMATS.includes(one("format"))) {
-    throw damagedFrame("label", `format ${one("format")}`, FORMATS.join(" or "));
+  const format = one("format");
+  if (!FORMATS.includes(format)) {
+    throw damagedFrame("label", `format ${format}`, FORMATS.join(" or "));
+  }
+  const encryption = format === FORMAT_ENCRYPTED ? one("encryption") : null;
+  if (encryption !== null && encryption !== "age") {
+    throw damagedFrame("label", `encryption ${encryption}`, "age");
   }
   const kind = KINDS.find((name) => name === one("kind"));
   if (kind === undefined) throw damagedFrame("label", `kind ${one("kind")}`, KINDS.join(", "));
@@ -177,6 +156,7 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     paths: (facts.get("path") ?? []).map(readText),
     ...readSelection(facts),
     startedMs,
+    encryption,
   };
 }
 

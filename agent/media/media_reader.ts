@@ -22,6 +22,7 @@ import {
   MAX_LABEL_BYTES,
   MAX_TRAILER_BYTES,
 } from "./limits.ts";
+import { checkSealedHead, SEALED_HEAD_BYTES } from "./sealed_frame.ts";
 import { decodeSeekTable, SEEK_FOOTER_BYTES, seekTableBytes } from "./seek_table.ts";
 import type { SeekEntry } from "./seek_table.ts";
 import { damagedFrame, SKIPPABLE_HEADER_BYTES } from "./skippable_frame.ts";
@@ -92,14 +93,14 @@ export class MediaReader {
   }
 
   /**
-   * Reads one whole data frame.
+   * Reads one whole data frame, as it is stored.
    * @throws AgentError `damaged` when its header is not the one the seek table promises
    * @throws SystemError
    */
   readFrame(sequence: number): Uint8Array {
     const place = this.#frame(sequence);
     const frame = this.#read(place.mediaOffset, place.compressedBytes);
-    checkHeader(frame, place);
+    this.#checkHeader(frame, place);
     return frame;
   }
 
@@ -121,8 +122,9 @@ export class MediaReader {
   /** Checks a data frame's header alone. @throws AgentError `damaged` */
   checkFrameHeader(sequence: number): void {
     const place = this.#frame(sequence);
-    const bytes = Math.min(ZSTD_HEADER_MAX_BYTES, place.compressedBytes);
-    checkHeader(this.#read(place.mediaOffset, bytes), place);
+    const longest = this.label.encryption === null ? ZSTD_HEADER_MAX_BYTES : SEALED_HEAD_BYTES;
+    const bytes = Math.min(longest, place.compressedBytes);
+    this.#checkHeader(this.#read(place.mediaOffset, bytes), place);
   }
 
   /** Number of index frames. */
@@ -283,6 +285,14 @@ export class MediaReader {
     }
   }
 
+  #checkHeader(frame: Uint8Array, place: FramePlace): void {
+    if (this.label.encryption !== null) return checkSealedHead(frame, place.compressedBytes);
+    const { contentBytes } = readZstdHeader(frame);
+    if (contentBytes !== place.tarBytes) {
+      throw damagedFrame("data", `${contentBytes} content bytes`, `${place.tarBytes}`);
+    }
+  }
+
   #read(offset: number, bytes: number): Uint8Array {
     const into = new Uint8Array(bytes);
     for (let at = 0; at < bytes;) {
@@ -302,11 +312,4 @@ function limit(entry: SeekEntry | undefined, maxBytes: number): number {
     throw damagedFrame("seek table", `a frame of ${bytes} bytes`, "label first, trailer last");
   }
   return bytes;
-}
-
-function checkHeader(frame: Uint8Array, place: FramePlace): void {
-  const { contentBytes } = readZstdHeader(frame);
-  if (contentBytes !== place.tarBytes) {
-    throw damagedFrame("data", `${contentBytes} content bytes`, `${place.tarBytes}`);
-  }
 }

@@ -2,11 +2,14 @@
 // frames, trailer, seek table. Synchronous: it belongs on a job's worker thread.
 //
 // Invariants:
-//  1. Nothing but whole zstd frames with content size and checksum is taken, in sequence.
+//  1. Nothing but whole zstd frames with content size and checksum, or such as are encrypted, is
+//     taken, in sequence.
 //  2. The file grows only at its end; what `sync` covered is never written again.
 //  3. Memory is one group's rows and 8 bytes a frame; frames go from the caller's buffer to the
 //     kernel.
-//  4. The writer never renames: a file gets its final name by publication (vault/).
+//  4. The label comes with the first frame, which says whether the backup is encrypted; then all
+//     frames are, or none.
+//  5. The writer never renames: a file gets its final name by publication (vault/).
 
 import { assert } from "../../transport/ground/assert.ts";
 import { crc32 } from "../../transport/ground/crc32.ts";
@@ -17,7 +20,7 @@ import type { DataRecord } from "../record.ts";
 import { encodeGroupIndex } from "./group_index.ts";
 import type { GroupFrame } from "./group_index.ts";
 import { encodeLabel } from "./label.ts";
-import type { MediaLabel } from "./label.ts";
+import type { BackupStart } from "./label.ts";
 import {
   GROUP_ROWS_BYTES,
   MAX_FRAME_BYTES,
@@ -26,6 +29,7 @@ import {
   MAX_GROUP_FRAMES,
   MAX_SEEK_ENTRIES,
 } from "./limits.ts";
+import { checkSealedHead, isSealed } from "./sealed_frame.ts";
 import { encodeSeekTable } from "./seek_table.ts";
 import type { SeekEntry } from "./seek_table.ts";
 import { encodeTrailer } from "./trailer.ts";
@@ -39,14 +43,17 @@ export interface MediaWriterOptions {
   readonly files: Files;
   /** Where to write; must not exist. */
   readonly path: string;
-  readonly label: MediaLabel;
+  readonly label: BackupStart;
 }
 
 export class MediaWriter {
   readonly #files: Files;
   readonly #path: string;
+  readonly #start: BackupStart;
   readonly #entries: SeekEntry[] = [];
   #descriptor: number | null;
+  /** Null before the first frame. */
+  #encryption: { readonly by: "age" | null } | null = null;
   #group: GroupFrame[] = [];
   #groupRowsBytes = 0;
   #groupMediaOffset = 0;
@@ -58,25 +65,19 @@ export class MediaWriter {
   #syncedSequence = -1;
 
   /**
-   * Creates the file and writes the label.
+   * Creates the file.
    * @throws SystemError
    */
   constructor(options: MediaWriterOptions) {
     this.#files = options.files;
     this.#path = options.path;
+    this.#start = options.label;
     this.#descriptor = options.files.open(AT_CWD, options.path, {
       access: "write",
       create: true,
       exclusive: true,
       mode: 0o600,
     });
-    try {
-      this.#write(encodeLabel(options.label), 0);
-    } catch (error) {
-      this.abort();
-      throw error;
-    }
-    this.#groupMediaOffset = this.#mediaBytes;
   }
 
   /** Sequence that `append` takes next. */
@@ -100,6 +101,7 @@ export class MediaWriter {
    */
   append(record: DataRecord): void {
     this.#check(record);
+    if (this.#encryption === null) this.#begin(isSealed(record.frame) ? "age" : null);
     this.#write(record.frame, record.tarBytes);
     this.#group.push({
       compressedBytes: record.frame.length,
@@ -135,6 +137,7 @@ export class MediaWriter {
    * @throws SystemError
    */
   finish(result: BackupResult, number: number): void {
+    if (this.#encryption === null) this.#begin(null);
     this.#endGroup();
     const checks = {
       frames: this.#nextSequence,
@@ -175,10 +178,22 @@ export class MediaWriter {
     if (record.rows.length > MAX_FRAME_ROWS_BYTES) {
       throw refused(record, `${record.rows.length} row bytes`, `at most ${MAX_FRAME_ROWS_BYTES}`);
     }
+    const sealed = isSealed(record.frame);
+    if (this.#encryption !== null && (this.#encryption.by !== null) !== sealed) {
+      throw refused(record, sealed ? "an encrypted frame" : "a plain frame", "all frames alike");
+    }
+    // What is in an encrypted frame is for its reader to check.
+    if (sealed) return checkSealedHead(record.frame, record.frame.length);
     const { contentBytes } = checkZstdFrame(record.frame);
     if (contentBytes !== record.tarBytes) {
       throw refused(record, `${contentBytes} content bytes`, `the declared ${record.tarBytes}`);
     }
+  }
+
+  #begin(by: "age" | null): void {
+    this.#encryption = { by };
+    this.#write(encodeLabel({ ...this.#start, encryption: by }), 0);
+    this.#groupMediaOffset = this.#mediaBytes;
   }
 
   #write(frame: Uint8Array, tarBytes: number): void {

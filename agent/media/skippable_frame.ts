@@ -12,11 +12,13 @@ import { AgentError } from "../../transport/ground/error.ts";
 
 export const SKIPPABLE_HEADER_BYTES = 8;
 
-/** The four uses a media file makes of skippable frames. */
+/** The uses a media file makes of skippable frames. */
 const SKIPPABLE_MAGIC = {
   label: 0x184d2a50,
   index: 0x184d2a51,
   trailer: 0x184d2a52,
+  /** A data frame that is encrypted (sealed_frame.ts). */
+  sealed: 0x184d2a53,
   /** Fixed by the zstd seekable format 0.1.0. */
   seekTable: 0x184d2a5e,
 } as const;
@@ -28,12 +30,25 @@ export function encodeSkippable(
   kind: SkippableKind,
   payload: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(SKIPPABLE_HEADER_BYTES + payload.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, SKIPPABLE_MAGIC[kind], true);
-  view.setUint32(4, payload.length, true);
+  const frame = newSkippable(kind, payload.length);
   frame.set(payload, SKIPPABLE_HEADER_BYTES);
   return frame;
+}
+
+/** A skippable frame whose payload is still to be filled in. */
+export function newSkippable(kind: SkippableKind, payloadBytes: number): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(SKIPPABLE_HEADER_BYTES + payloadBytes);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, SKIPPABLE_MAGIC[kind], true);
+  view.setUint32(4, payloadBytes, true);
+  return frame;
+}
+
+/** Does a frame of this kind begin here? */
+export function hasKind(kind: SkippableKind, bytes: Uint8Array): boolean {
+  if (bytes.length < SKIPPABLE_HEADER_BYTES) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return view.getUint32(0, true) === SKIPPABLE_MAGIC[kind];
 }
 
 /**

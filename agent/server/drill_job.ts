@@ -11,7 +11,7 @@ import { FilesystemRestorer, SqliteRestorer, TargetComparer } from "../applicati
 import type { CatalogBackup } from "../catalog/mod.ts";
 import type { Entry } from "../entry.ts";
 import type { ServerDrillTask, WorkerResult, WorkerSession } from "../job/mod.ts";
-import { decompressRecord } from "../media/mod.ts";
+import { decompressRecord, isSealed } from "../media/mod.ts";
 import type { TarPieces } from "../record.ts";
 import {
   type MemberChoice,
@@ -164,10 +164,20 @@ async function feed(parts: Parts, { phase, take, count }: Feeding): Promise<void
   const totals = { totalFiles: choice?.count ?? plan.files, totalBytes: null };
   for (const record of reader.restoreRecords(plan, report.onLost, choice)) {
     session.throwIfCancelled();
+    if (isSealed(record.frame)) throw encrypted();
     take(await decompressRecord(record));
     session.progress({ phase, ...count(), ...totals });
     await session.runtime.clock.yield();
   }
+}
+
+/** The server holds no key: that says nothing about the backup. */
+function encrypted(): AgentError {
+  return new AgentError(
+    "auth",
+    "Cannot drill the backup: it is encrypted, need the identity, which only clients hold",
+    { hint: "Restore it on a client that has the identity, and run `agent verify --data` here." },
+  );
 }
 
 /** A full scratch directory needs another hint than a client's target. */

@@ -10,7 +10,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import type { MediaLabel, Skipped } from "../media/mod.ts";
+import type { BackupStart, Skipped } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
 import { type BackupWriter, VaultWriter } from "../vault/mod.ts";
 import type { ParentSource } from "./parent_source.ts";
@@ -18,7 +18,7 @@ import type { ParentSource } from "./parent_source.ts";
 export interface ReceiveBackupOptions {
   readonly link: JobLink;
   readonly vault: string;
-  readonly label: MediaLabel;
+  readonly label: BackupStart;
   /** Rows of the parent of an incremental backup. */
   readonly parent: ParentSource | null;
 }

@@ -35,6 +35,7 @@ export async function runServerVerify(
       if (!isGone || task.backups.includes(reference)) throw error;
     }
   }
+  reportUndecrypted(session, reports);
   const damage = verifyError(reports);
   if (damage !== null) throw damage;
   return { status: "ok", backup: null, files: reports.length, bytes };
@@ -61,6 +62,15 @@ async function verifyOne(
     await session.runtime.clock.yield();
   }
   return { report: step.value, looked };
+}
+
+/** The server has no keys: what it could not look at, it says. */
+function reportUndecrypted(session: WorkerSession, reports: readonly VerifyReport[]): void {
+  const count = reports.filter(({ undecrypted }) => undecrypted).length;
+  if (count === 0) return;
+  const message = `${count} of ${reports.length} media files are encrypted: their bytes were ` +
+    "checked as they are stored, their content was not decrypted";
+  session.warn({ code: "encrypted", message, path: null });
 }
 
 function reportFinding(session: WorkerSession, finding: Finding): void {

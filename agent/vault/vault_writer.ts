@@ -13,14 +13,14 @@ import { AT_CWD } from "../../transport/runtime/files.ts";
 import { Catalog } from "../catalog/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
 import { MediaWriter } from "../media/mod.ts";
-import type { BackupResult, MediaLabel } from "../media/mod.ts";
+import type { BackupResult, BackupStart } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
 import { MediaStore } from "./media_store.ts";
 import { vaultError, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
 /** What is known of a backup when it begins. */
-export type BackupMeta = MediaLabel;
+export type BackupMeta = BackupStart;
 
 export class VaultWriter {
   readonly #place: VaultPlace;
@@ -41,7 +41,7 @@ export class VaultWriter {
   }
 
   /**
-   * Begins a backup: a partial media file with its label.
+   * Begins a backup: a partial media file.
    * @throws AgentError `no_space` | `failed`
    */
   begin(meta: BackupMeta): BackupWriter {

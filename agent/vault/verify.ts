@@ -1,13 +1,16 @@
 // Proves a backup: does its media file hold what the catalog says, and with `data` does every
 // frame decompress to its checksum and does a tar header stand where each member begins?
 //
+// Of an encrypted backup the bytes are checked as they are stored, by the checksums in the index:
+// nobody here can decrypt them, and the report says so.
+//
 // A generator: it yields progress and findings, so that the caller can let others run, report, and
 // stop at any time. A finding never ends the verification while anything is left to look at.
 
 import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
-import { decompressFrame } from "../media/mod.ts";
+import { decompressFrame, isSealed } from "../media/mod.ts";
 import type { FramePlace, MediaReader } from "../media/mod.ts";
 import { MAX_FINDING_PATHS, MAX_FINDINGS, VERIFY_STEP } from "./limits.ts";
 import type { MediaStore } from "./media_store.ts";
@@ -37,6 +40,8 @@ export type VerifyEvent =
 export interface VerifyReport {
   readonly backup: string;
   readonly findings: readonly Finding[];
+  /** True when content was to be looked at and is encrypted. */
+  readonly undecrypted: boolean;
   /** All findings, also those beyond the limit of the list. */
   readonly findingCount: number;
 }
@@ -74,7 +79,19 @@ export function* verifyBackup(
     }
     yield event;
   }
-  return { backup: backup.backup, findings, findingCount };
+  const undecrypted = options.data && isEncrypted(parts, backup);
+  return { backup: backup.backup, findings, findingCount, undecrypted };
+}
+
+/** Of a file that cannot be opened it is not known, and that is a finding already. */
+function isEncrypted({ store }: VerifyParts, { backup }: CatalogBackup): boolean {
+  try {
+    using media = store.open(backup);
+    return media.label.encryption !== null;
+  } catch (error) {
+    if (error instanceof AgentError) return false;
+    throw error;
+  }
 }
 
 /** The error of a verification that found something, null when all is sound. */
@@ -206,6 +223,7 @@ class Contents {
       const message = `Cannot vouch for frame "${sequence}": another CRC-32, need the index's`;
       throw new AgentError("damaged", message);
     }
+    if (isSealed(frame)) return [];
     const tar = decompressFrame(frame, place.tarBytes);
     return offsets.filter((offset) => {
       const at = offset - place.tarOffset;

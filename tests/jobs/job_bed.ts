@@ -12,6 +12,7 @@ import type { JobEventBody } from "../../agent/control/mod.ts";
 import type { ClientEntry, HooksConfig } from "../../agent/config/mod.ts";
 import {
   type ClientFilesystemTask,
+  type EncryptionPart,
   type FromWorker,
   type Prove,
   type ServerFilesystemTask,
@@ -73,6 +74,8 @@ export class JobBed implements AsyncDisposable {
   readonly stp: MemoryBed;
   /** The network from the server to the client. */
   network: Network = runtime.network;
+  /** Keys of the client. */
+  encryption: EncryptionPart = { recipients: [], identityFile: null };
   readonly #options: JobBedOptions;
   #sessions: readonly WorkerSession[] = [];
 
@@ -139,6 +142,7 @@ export class JobBed implements AsyncDisposable {
       stgs: { stg0: this.#access(1) },
       compressionLevel: 1,
       hooks: this.#options.hooks ?? { pre: null, post: null },
+      encryption: this.encryption,
       allowRestore: true,
     };
     const far = this.#session(1, task);

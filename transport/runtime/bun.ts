@@ -3,13 +3,16 @@
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import type { Aead } from "./aead.ts";
 import { openBunLibc } from "./bun_libc.ts";
+import { openBunLibcrypto } from "./bun_libcrypto.ts";
 import { BunNetwork } from "./bun_network.ts";
 import { BunTlsNetwork } from "./bun_tls_network.ts";
 import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
+import { openAead } from "./open_aead.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
@@ -25,6 +28,7 @@ export function bunRuntime(): Runtime {
   const libc = openBunLibc();
   const files = new NotedFiles(libc);
   let parent: Thread | undefined;
+  let aead: Aead | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
   return {
     name: "bun",
@@ -35,6 +39,7 @@ export function bunRuntime(): Runtime {
     secureNetwork: (options) => new BunTlsNetwork(clock, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
+    aead: () => aead ??= openAead(openBunLibcrypto),
     process: bunProcess(libc),
     startThread: (moduleUrl) => startWebThread(moduleUrl, { files, clock }),
     parentThread: () =>

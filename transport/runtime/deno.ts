@@ -2,13 +2,16 @@
 
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import type { Aead } from "./aead.ts";
 import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { openDenoLibc } from "./deno_libc.ts";
+import { openDenoLibcrypto } from "./deno_libcrypto.ts";
 import { DenoNetwork } from "./deno_network.ts";
 import { DenoTlsNetwork } from "./deno_tls_network.ts";
 import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
+import { openAead } from "./open_aead.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
@@ -25,6 +28,7 @@ export function denoRuntime(): Runtime {
   const libc = openDenoLibc();
   const files = new NotedFiles(libc);
   let parent: Thread | undefined;
+  let aead: Aead | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
   const network = new DenoNetwork(clock, new TcpReset(libc, files));
   return {
@@ -36,6 +40,7 @@ export function denoRuntime(): Runtime {
     secureNetwork: (options) => new DenoTlsNetwork({ plain: network, clock }, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
+    aead: () => aead ??= openAead(openDenoLibcrypto),
     process: denoProcess(libc),
     startThread: (moduleUrl) => startWebThread(moduleUrl, { files, clock }),
     parentThread: () =>

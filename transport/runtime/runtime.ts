@@ -3,6 +3,7 @@
 
 import type { Conn, Listener, WaitOptions } from "../conn.ts";
 import type { AgentError } from "../ground/error.ts";
+import type { Aead } from "./aead.ts";
 import type { DirectIo } from "./direct_io.ts";
 import type { Files } from "./files.ts";
 
@@ -169,6 +170,8 @@ export interface Runtime {
   secureNetwork(options: TlsOptions): Network;
   readonly memories: SharedMemories;
   readonly directIo: DirectIo;
+  /** The cipher of encrypted backups, by the fastest engine here; opened at the first call. */
+  aead(): Aead;
   readonly process: Process;
   /** Starts a thread from a module URL made by the program's entry (compile facts: flat path). */
   startThread(moduleUrl: URL): Thread;

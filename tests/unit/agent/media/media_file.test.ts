@@ -3,7 +3,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { decompressFrame, MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
+import {
+  decompressFrame,
+  MediaReader,
+  MediaWriter,
+  newSealedFrame,
+} from "../../../../agent/media/mod.ts";
 import type { DataRecord } from "../../../../agent/record.ts";
 import {
   concatenate,
@@ -20,6 +25,18 @@ function write(path: string, records: readonly DataRecord[], label = makeLabel()
   const writer = new MediaWriter({ files, path, label });
   for (const record of records) writer.append(record);
   writer.finish(makeResult(), 7);
+}
+
+/** The record with its frame dressed as an age file: what it holds is for its reader to check. */
+function sealed(record: DataRecord, firstLine = "age-encryption.org/v1\n"): DataRecord {
+  const age = concatenate([new TextEncoder().encode(firstLine), record.frame]);
+  const { frame, ageFile } = newSealedFrame(age.length);
+  ageFile.set(age);
+  return { ...record, frame };
+}
+
+function cut(record: DataRecord): DataRecord {
+  return { ...record, frame: record.frame.subarray(0, -1) };
 }
 
 function run(command: string, cwd: string): string {
@@ -140,6 +157,55 @@ describe("MediaWriter and MediaReader", () => {
       writer.append(first);
       expect(() => writer.append(first)).toThrow("sequence 0, need 1");
       writer.abort();
+    });
+  });
+
+  test("append() takes encrypted frames alone or plain ones alone, and the label says which", async () => {
+    await withFolder((folder) => {
+      const [first, second, third] = makeRecords(makeArchive(sampleMembers()));
+      if (first === undefined || second === undefined || third === undefined) throw new Error("3");
+      const open = (name: string) =>
+        new MediaWriter({ files, path: `${folder}/${name}`, label: makeLabel() });
+      const plain = open("plain");
+      plain.append(first);
+      expect(() => plain.append(sealed(second))).toThrow("an encrypted frame, need all frames");
+      plain.abort();
+      const writer = open("encrypted");
+      for (const bad of [sealed(first, "age-encryption.org/v2\n"), cut(sealed(first))]) {
+        expect(() => writer.append(bad)).toThrow("Cannot read media frame");
+      }
+      writer.append(sealed(first));
+      expect(() => writer.append(second)).toThrow("a plain frame, need all frames");
+      writer.append(sealed(second));
+      writer.finish(makeResult(), 1);
+      using media = new MediaReader(files, `${folder}/encrypted`);
+      expect(media.label).toEqual(makeLabel({ encryption: "age" }));
+      expect(media.readFrame(1)).toEqual(sealed(second).frame);
+      media.checkFrameHeader(0);
+      const text = readFileSync(`${folder}/encrypted`, "latin1");
+      expect(text).toMatch(
+        /^.{8}This is an encrypted backup[^]*\nformat: 3\n[^]*encryption: age\n/,
+      );
+      run("zstd -q -t encrypted", folder);
+    });
+  });
+
+  test("checkFrameHeader() finds a frame of an encrypted file that is none", async () => {
+    await withFolder((folder) => {
+      const path = `${folder}/b`;
+      write(path, makeRecords(makeArchive(sampleMembers())).map((record) => sealed(record)));
+      const good = readFileSync(path);
+      using media = new MediaReader(files, path);
+      const at = media.frames[1]?.mediaOffset ?? 0;
+      for (const offset of [0, 4, 8, 28]) {
+        const bad = Uint8Array.from(good);
+        bad[at + offset] = (bad[at + offset] ?? 0) ^ 1;
+        writeFileSync(path, bad);
+        using damaged = new MediaReader(files, path);
+        expect(() => damaged.checkFrameHeader(1)).toThrow("Cannot read media frame");
+        expect(() => damaged.readFrame(1)).toThrow("Cannot read media frame");
+        damaged.checkFrameHeader(0);
+      }
     });
   });
 

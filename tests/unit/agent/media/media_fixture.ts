@@ -111,6 +111,7 @@ export function makeLabel(fields: Partial<MediaLabel> = {}): MediaLabel {
     paths: ["/srv"],
     ...EVERYTHING,
     startedMs: Date.UTC(2026, 10, 22, 17, 15, 0, 123),
+    encryption: null,
     ...fields,
   };
 }

@@ -2,22 +2,36 @@
 // and facts make the same bytes again. Media written years ago must stay readable.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "bun:test";
 import { FilesystemRestorer } from "../../../../agent/application/mod.ts";
-import { MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
+import { FrameOpener } from "../../../../agent/encryption/mod.ts";
+import { decompressFrame, MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
 import { EVERYTHING, selectionOf } from "../../../../agent/source_selection.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
 import { decompressed } from "../application/fixture.ts";
 import { openVault } from "../vault/vault_fixture.ts";
+import { currentRuntime } from "../../../../transport/mod.ts";
 import { files, makeArchive, sampleMembers, withFolder } from "./media_fixture.ts";
+
+const runtime = await currentRuntime();
 
 const GOLDEN = goldenPath("format_1");
 const FULL = goldenPath("format_2_full");
 const INCREMENTAL = goldenPath("format_2_incremental");
 const SELECTION = goldenPath("format_2_selection");
+/** Its key lies beside it, in format_3_identity.txt: it protects nothing. */
+const ENCRYPTED = goldenPath("format_3_encrypted");
+const IDENTITY = ENCRYPTED.replace("encrypted.tar.zst", "identity.txt");
 
 function goldenPath(name: string): string {
   return fileURLToPath(
@@ -43,6 +57,41 @@ describe("the golden media file", () => {
       expect(`${result.status} ${result.stderr}`).toBe("0 ");
       expect(readFileSync(`${folder}/srv/docs/first`, "utf8")).toBe("shared data");
       expect(readFileSync(`${folder}/srv/sym`, "utf8")).toBe("alpha\n");
+    });
+  });
+});
+
+describe("the golden encrypted media file of format 3", () => {
+  test("reads without a key but for its content, and that with its key", async () => {
+    using media = new MediaReader(files, ENCRYPTED);
+    expect(media.label).toMatchObject({ backup: "b0003", level: "full", encryption: "age" });
+    const archive = makeArchive(sampleMembers());
+    expect([...media.indexRows()]).toEqual([...archive.rows]);
+    await withFolder(async (folder) => {
+      const identityFile = `${folder}/identity.txt`;
+      writeFileSync(identityFile, readFileSync(IDENTITY), { mode: 0o600 });
+      const opener = new FrameOpener({ files, identityFile, aead: runtime.aead() });
+      const tar: Uint8Array[] = [];
+      for (const [sequence, { tarBytes }] of media.frames.entries()) {
+        const record = { sequence, frame: media.readFrame(sequence), tarBytes, pieces: [] };
+        tar.push(decompressFrame((await opener.open(record)).frame, tarBytes));
+      }
+      expect(tar.length).toBeGreaterThan(1);
+      expect(Buffer.compare(Buffer.concat(tar), archive.tar)).toBe(0);
+    });
+  });
+
+  test("restores with the commands of its label", async () => {
+    await withFolder((folder) => {
+      copyFileSync(ENCRYPTED, `${folder}/b0003.tar.zst`);
+      copyFileSync(IDENTITY, `${folder}/identity.txt`);
+      const label = readFileSync(ENCRYPTED).subarray(0, 2000).toString("latin1");
+      const commands = [/set -o pipefail[^]*?\n {4}}\n/, /^ {4}unseal.*-xpf -$/m, /unseal.*zstd -t/]
+        .map((part) => part.exec(label)?.[0] ?? "false").join("\n");
+      const result = spawnSync("bash", ["-ec", commands], { cwd: folder, encoding: "utf8" });
+      expect(`${result.status} ${result.stderr}`).toMatch(/^0 (?!.*error)/);
+      expect(readFileSync(`${folder}/srv/docs/first`, "utf8")).toBe("shared data");
+      expect(statSync(`${folder}/srv/big.bin`).size).toBe(20_000);
     });
   });
 });
@@ -83,7 +132,7 @@ describe("the golden media files of format 2", () => {
 
   test("are made again byte by byte from their own frames and rows", async () => {
     await withFolder((folder) => {
-      for (const golden of [FULL, INCREMENTAL, SELECTION]) {
+      for (const golden of [FULL, INCREMENTAL, SELECTION, ENCRYPTED]) {
         using media = new MediaReader(files, golden);
         const { number, frames: _f, rows: _r, tarBytes: _t, ...result } = media.trailer;
         const path = `${folder}/${basename(golden)}`;

@@ -1,0 +1,68 @@
+// Mistakes in a client's configuration: each is reported with its line, column, key, message, hint.
+
+import { describe, expect, test } from "bun:test";
+import { formatProblem, loadConfigText } from "../../../../agent/config/mod.ts";
+
+const CLIENT = `name: web01
+network: { listen: 127.0.0.1, port: 7530 }
+control: unix:run/client.sock
+server: { address: 127.0.0.1, port: 7430, connections: 2 }
+stgs: [ { name: stg0, host: 2, array: array, volumes: [v0, v1] } ]
+databases:
+  app: { kind: sqlite, path: data/app.db }
+  pg:  { kind: postgresql, data: /var/lib/postgresql/15/main, socket: /var/run/postgresql,
+         user: postgres }
+  erp: { kind: command, backup: [sh, -c, "dump"], restore: [sh, -c, "load"] }
+`;
+
+const FILE = "/etc/agent/x.yaml";
+
+function problems(text: string): readonly string[] {
+  const result = loadConfigText(text, { file: FILE });
+  if (result.ok) return [];
+  return result.problems.map((problem) => formatProblem("F", problem));
+}
+
+const CLIENT_CASES: readonly (readonly [string, string, string, string])[] = [
+  [
+    "unknown database kind",
+    "kind: sqlite",
+    "kind: sqlit",
+    "F:7:16: databases.app.kind: found " +
+    '"sqlit", need one of sqlite, postgresql, command\n  hint: Did you mean "sqlite"?',
+  ],
+  [
+    "database key of another kind",
+    "data/app.db",
+    "a, user: x",
+    "F:7:33: databases.app.user: " +
+    'unknown key "user", need one of kind, path',
+  ],
+  ["empty command", '[sh, -c, "dump"]', "[]", "F:10:33: databases.erp.backup: found a list of 0"],
+  [
+    "server on WKP + 1",
+    "port: 7430",
+    "port: 7531",
+    "F:4:37: server.port: found 7531, need one " +
+    "outside 7530-7531",
+  ],
+  [
+    "port without a next one",
+    "port: 7530",
+    "port: 65535",
+    "F:2:37: network.port: found 65535, " +
+    "need at most 65534",
+  ],
+  ["server missing", "server:", "srever:", "F:1:1: server: missing, need a map of keys"],
+  ["vault in a client", "name: web01", "name: web01\nvault: x", "F:1:1: found keys of a server"],
+];
+
+describe("loadConfigText() of a client", () => {
+  for (const [what, from, to, beginning] of CLIENT_CASES) {
+    test(`refuses: ${what}`, () => {
+      expect(CLIENT).toContain(from);
+      const found = problems(CLIENT.replace(from, to));
+      expect(found[0]?.slice(0, beginning.length)).toBe(beginning);
+    });
+  }
+});

@@ -16,77 +16,14 @@ import {
 import { describe, expect, test } from "bun:test";
 import { produceSqlite, snapshotSqlite } from "../../agent/application/mod.ts";
 import type { BackupKind } from "../../agent/media/mod.ts";
-import {
-  type FromWorker,
-  type ServerDrillTask,
-  type WorkerResult,
-  WorkerSession,
-} from "../../agent/job/mod.ts";
 import type { Drill } from "../../agent/control/mod.ts";
-import { runServerDrill } from "../../agent/server/mod.ts";
 import { rebuildCatalog, VaultWriter } from "../../agent/vault/mod.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
-import { TcpMechanism } from "../../transport/tcp/mod.ts";
-import { type Files, SystemError } from "../../transport/runtime/mod.ts";
-import { IDENTITY, runtime } from "../unit/transport/flow/flow_bed.ts";
+import { SystemError } from "../../transport/runtime/mod.ts";
 import { collect, files, shell, withFaults } from "../unit/agent/application/fixture.ts";
 import { IncrementalBed } from "../unit/agent/incremental/incremental_bed.ts";
 import { makeResult } from "../unit/agent/media/media_fixture.ts";
-
-interface Drilled {
-  readonly result: WorkerResult | null;
-  readonly error: Error | null;
-  readonly drill: Drill | null;
-  readonly warnings: readonly (string | null)[];
-}
-
-interface DrillHow extends Partial<ServerDrillTask> {
-  readonly through?: Files;
-  /** Cancels the job when it starts. */
-  readonly cancelled?: boolean;
-}
-
-/** Runs a drill as a worker does. */
-async function runDrill(bed: IncrementalBed, how: DrillHow = {}): Promise<Drilled> {
-  const { through = files, cancelled = false, ...options } = how;
-  using reader = bed.reader();
-  const backup = reader.backup(options.backup ?? "latest").backup;
-  const task: ServerDrillTask = {
-    kind: "server-drill",
-    identity: IDENTITY,
-    steps: [],
-    vault: bed.vault,
-    sample: null,
-    seed: null,
-    scratch: null,
-    ...options,
-    backup,
-  };
-  const messages: FromWorker[] = [];
-  const mechanism = () => new TcpMechanism(runtime.network);
-  await using session = new WorkerSession({
-    runtime: Object.create(runtime, { files: { value: through } }),
-    task,
-    network: mechanism(),
-    storage: mechanism(),
-    post: (message) => void messages.push(message),
-  });
-  if (cancelled) session.cancel();
-  let result: WorkerResult | null = null;
-  let error: Error | null = null;
-  try {
-    result = await runServerDrill(session, task);
-  } catch (thrown) {
-    error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  }
-  const drill = messages.flatMap((one) => one.type === "drill" ? [one.drill] : [])[0] ?? null;
-  const warnings = messages.flatMap((one) =>
-    one.type === "report" && one.body.type === "warning"
-      ? [`${one.body.path?.slice(bed.source.length)} ${one.body.message}`]
-      : []
-  );
-  return { result, error, drill, warnings };
-}
+import { runDrill } from "./drill_bed.ts";
 
 /** A tree with one of everything, backed up in full and then incrementally. */
 function backedUp(): IncrementalBed {

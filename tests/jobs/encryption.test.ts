@@ -14,10 +14,12 @@ import {
 } from "node:fs";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, test } from "bun:test";
+import { SETTLED_AFTER_MS } from "../../agent/application/limits.ts";
 import { rebuildCatalog, Vault, VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 import { AgentError } from "../../transport/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
+import { runDrill } from "./drill_bed.ts";
 import { JobBed, type JobOutcome } from "./job_bed.ts";
 
 const SECRET = "what nobody but the owner of the key may read; ".repeat(50);
@@ -41,6 +43,13 @@ async function openBed(): Promise<JobBed> {
   bed.writeFile("src/large", LARGE_BYTES);
   writeFileSync(bed.path("src/small"), SECRET);
   return bed;
+}
+
+/** What was written just before it is looked at comes again with the next backup. */
+async function settle(): Promise<void> {
+  const { clock } = runtime;
+  const settledMs = clock.monotonicMs() + SETTLED_AFTER_MS;
+  while (clock.monotonicMs() <= settledMs) await clock.yield();
 }
 
 async function backUp(bed: JobBed, backup: string, keys: readonly Keys[]): Promise<void> {
@@ -148,6 +157,7 @@ describe("an encrypted backup", () => {
     const [first, second] = [await newKeys(), await newKeys()];
     await backUp(bed, "b1", []);
     writeFileSync(bed.path("src/small"), `${SECRET}1`);
+    await settle();
     await backUp(bed, "b2", [first]);
     writeFileSync(bed.path("src/new"), `${SECRET}2`);
     await backUp(bed, "b3", [second]);
@@ -190,4 +200,16 @@ describe("an encrypted backup", () => {
     },
     LIMIT_MS,
   );
+
+  test("is not drilled by the server, which has no key, and that says nothing of it", async () => {
+    await using bed = await openBed();
+    await backUp(bed, "b1", [await newKeys()]);
+    const place = { directory: bed.path("vault"), files: runtime.files };
+    const reader = () => VaultReader.open(place);
+    const drilled = await runDrill({ vault: place.directory, source: bed.path("src"), reader });
+    expect(drilled.error instanceof AgentError && drilled.error.code).toBe("auth");
+    expect(drilled.drill).toBeNull();
+    using after = reader();
+    expect(after.backup("b1").drilled).toBeNull();
+  }, LIMIT_MS);
 });

@@ -43,7 +43,7 @@ describe("driveStreams()", () => {
     const figures = await driveStreams(near, gauges, { frameBytes: 65_536, seconds: 0.1 });
     expect(figures.bytes % 65_536).toBe(0);
     expect(figures.bytes).toBeGreaterThan(0);
-    expect(figures.seconds).toBeGreaterThan(0.05);
+    expect(figures.seconds).toBeGreaterThan(0);
     expect(figures.bytesPerSecond).toBeCloseTo(figures.bytes / figures.seconds, 3);
     expect(figures.cpuSecondsPerGigabyte).toBeGreaterThan(0);
     expect(figures.smallestShare).toBe(1);

@@ -26,6 +26,7 @@ type Change = (tree: RandomTree) => void;
 export class RandomTree {
   readonly root: string;
   readonly random: SeededRandom;
+  #files = 0;
 
   constructor(root: string, random: SeededRandom) {
     this.root = root;
@@ -53,8 +54,9 @@ export class RandomTree {
 
   makeFile(): void {
     const path = this.freePath();
-    // Some are larger than a frame, some empty.
-    const bytes = this.random.chance(0.05) ? 150_000 : this.random.below(3000);
+    // Some are larger than a frame, some empty. No two large ones have the same size: files that
+    // are made in one tick of the kernel's clock have the same time, too.
+    const bytes = this.random.chance(0.05) ? 150_000 + this.#files++ : this.random.below(3000);
     if (path !== null) writeFileSync(path, this.random.bytes(this.random.chance(0.1) ? 0 : bytes));
   }
 

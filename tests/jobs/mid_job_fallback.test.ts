@@ -7,14 +7,14 @@ import type { Conn } from "../../transport/conn.ts";
 import { isFallbackReason } from "../../transport/flow/mod.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import { proveMedium } from "../../transport/stp/mod.ts";
-import { VaultReader, verifyError } from "../../agent/vault/mod.ts";
+import { VaultReader } from "../../agent/vault/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
+import { BACKUP, findings, restore } from "./data_jobs.ts";
 import { JobBed, type JobBedOptions, type JobOutcome } from "./job_bed.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 24 * MIB;
-const BACKUP = "web01-20260101T000000Z-aaaaaa";
 const LIMIT_MS = 60_000;
 
 type Host = "server" | "client" | "both";
@@ -38,27 +38,6 @@ function cutAfter(bed: JobBed, host: Host, frames: number): void {
 function backup(bed: JobBed) {
   const paths = [bed.path("data")];
   return bed.run({ type: "backup", backup: BACKUP, paths, ...EVERYTHING, full: true });
-}
-
-function restore(bed: JobBed) {
-  const target = bed.path("restored");
-  return bed.run({
-    type: "restore",
-    backup: BACKUP,
-    target,
-    include: [],
-    overwrite: "refuse",
-    dryRun: false,
-  });
-}
-
-/** Findings of `verify --data`. */
-function findings(bed: JobBed): string {
-  using reader = VaultReader.open({ directory: bed.path("vault"), files: runtime.files });
-  const verification = reader.verify(BACKUP, { data: true, subset: null });
-  let step = verification.next();
-  while (!step.done) step = verification.next();
-  return verifyError([step.value])?.message ?? "none";
 }
 
 function published(bed: JobBed): (string | null)[] {

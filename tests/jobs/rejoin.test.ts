@@ -5,11 +5,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { performances } from "../../agent/cli/ladder_plan.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
-import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { CutNetwork } from "./cut_network.ts";
+import { BACKUP, findings, restore } from "./data_jobs.ts";
 import { JobBed, type JobBedOptions, type JobOutcome } from "./job_bed.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
@@ -17,7 +16,6 @@ const MIB = 1024 * 1024;
 const FILE_BYTES = 24 * MIB;
 /** More than lies in the buffers of a socket: the job runs on both sides when so much was sent. */
 const RUNNING_BYTES = 12 * MIB;
-const BACKUP = "web01-20260101T000000Z-aaaaaa";
 const LIMIT_MS = 60_000;
 
 const FIXED_SEEDS = [1, 2, 3, 4, 5];
@@ -37,27 +35,6 @@ function backup(bed: JobBed) {
     ...EVERYTHING,
     full: false,
   });
-}
-
-function restore(bed: JobBed) {
-  const target = bed.path("restored");
-  return bed.run({
-    type: "restore",
-    backup: BACKUP,
-    target,
-    include: [],
-    overwrite: "refuse",
-    dryRun: false,
-  });
-}
-
-/** Findings of `verify --data`. */
-function findings(bed: JobBed): string {
-  using reader = VaultReader.open({ directory: bed.path("vault"), files: runtime.files });
-  const verification = reader.verify(BACKUP, { data: true, subset: null });
-  let step = verification.next();
-  while (!step.done) step = verification.next();
-  return verifyError([step.value])?.message ?? "none";
 }
 
 /**

@@ -1,27 +1,7 @@
 // Mistakes in a client's configuration: each is reported with its line, column, key, message, hint.
 
 import { describe, expect, test } from "bun:test";
-import { formatProblem, loadConfigText } from "../../../../agent/config/mod.ts";
-
-const CLIENT = `name: web01
-network: { listen: 127.0.0.1, port: 7530 }
-control: unix:run/client.sock
-server: { address: 127.0.0.1, port: 7430, connections: 2 }
-stgs: [ { name: stg0, host: 2, array: array, volumes: [v0, v1] } ]
-databases:
-  app: { kind: sqlite, path: data/app.db }
-  pg:  { kind: postgresql, data: /var/lib/postgresql/15/main, socket: /var/run/postgresql,
-         user: postgres }
-  erp: { kind: command, backup: [sh, -c, "dump"], restore: [sh, -c, "load"] }
-`;
-
-const FILE = "/etc/agent/x.yaml";
-
-function problems(text: string): readonly string[] {
-  const result = loadConfigText(text, { file: FILE });
-  if (result.ok) return [];
-  return result.problems.map((problem) => formatProblem("F", problem));
-}
+import { CLIENT, problems } from "./config_texts.ts";
 
 const CLIENT_CASES: readonly (readonly [string, string, string, string])[] = [
   [

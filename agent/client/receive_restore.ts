@@ -1,7 +1,7 @@
 // The receiving half of a restore, on the client: has some frames decrypted and decompressed at
 // once, feeds them in order to an application's consumer and tells the server how it went.
 
-import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import { AgentError, freeBytes, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
 import type { FrameOpener } from "../encryption/mod.ts";
 import {
@@ -101,22 +101,32 @@ async function feedAll(
     inWork.add(openRecord(opener, message.record));
     records += 1;
     await link.acknowledge(null);
-    if (inWork.isFull) consumer.feed(await inWork.take());
+    if (inWork.isFull) feed(consumer, await inWork.take());
     await warnings.sendAll(link);
     const counts = { phase: "writing", ...consumer.written(), ...totals } as const;
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });
     await clock.yield();
   }
   while (!inWork.isEmpty) {
-    consumer.feed(await inWork.take());
+    feed(consumer, await inWork.take());
     await warnings.sendAll(link);
   }
   return announced.lost ?? 0;
 }
 
+function feed(consumer: Consumer, pieces: TarPieces): void {
+  consumer.feed(pieces);
+  if (pieces.tar !== null) freeBytes(pieces.tar);
+}
+
 /** The link uses the frame's memory again: it is copied, compressed as it is. */
 async function openRecord(opener: FrameOpener, record: RestoreRecord): Promise<TarPieces> {
-  return await decompressRecord(await opener.open({ ...record, frame: record.frame.slice() }));
+  const frame = record.frame.slice();
+  const opened = await opener.open({ ...record, frame });
+  const pieces = await decompressRecord(opened);
+  freeBytes(frame);
+  freeBytes(opened.frame);
+  return pieces;
 }
 
 type End = Extract<LinkDocument, { type: "end" }>;

@@ -56,6 +56,11 @@ export interface LinkOptions {
   readonly numbered?: boolean;
 }
 
+export interface ReleaseOptions extends WaitOptions {
+  /** Called when the peer has the record; not at all where the link does not learn of that. */
+  readonly release?: () => void;
+}
+
 export class JobLink {
   readonly #control: MessageLane;
   readonly #errors: MessageLane;
@@ -178,10 +183,11 @@ export class JobLink {
     return this.#sendRecord({ totalBytes: dataRecordBytes(record), fill }, options);
   }
 
-  /** The record's bytes must stay as they are: they may be sent again. */
-  sendRestore(record: RestoreRecord, options: WaitOptions = {}): Promise<void> {
+  /** The record's bytes must stay as they are until `release`: they may be sent again. */
+  sendRestore(record: RestoreRecord, { signal, release }: ReleaseOptions = {}): Promise<void> {
     const fill = (into: Uint8Array) => encodeRestoreRecord(record, into);
-    return this.#sendRecord({ totalBytes: restoreRecordBytes(record), fill }, options);
+    const message = { totalBytes: restoreRecordBytes(record), fill, release };
+    return this.#sendRecord(message, { signal });
   }
 
   /** Answers a `parent-wanted`, on the channel of the records. */

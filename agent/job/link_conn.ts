@@ -41,6 +41,8 @@ export type LinkMessage =
 export interface Outgoing {
   readonly totalBytes: number;
   readonly fill: (into: Uint8Array) => void;
+  /** Called when it is certain that the message is not asked for again, if that ever is. */
+  readonly release?: (() => void) | undefined;
 }
 
 /** What came on a connection; null at the end of its stream. */

@@ -162,7 +162,7 @@ export class NumberedConn implements MessageLane {
   }
 
   async #push(message: Outgoing, { signal }: WaitOptions): Promise<void> {
-    this.#messages.push(message, message.totalBytes);
+    this.#messages.push(message, message.totalBytes, message.release);
     if (this.#conn !== null) await orCancelled(this.#write(this.#conn, message), signal);
   }
 

@@ -38,9 +38,9 @@ export class NumberedMessages<M> {
     return this.#kept.acknowledged === this.#kept.pushed;
   }
 
-  /** A message of ours is to be sent. */
-  push(message: M, bytes: number): void {
-    this.#kept.push(message, bytes);
+  /** A message of ours is to be sent; `release` is called when the peer has it. */
+  push(message: M, bytes: number, release?: () => void): void {
+    this.#kept.push(message, bytes, release);
   }
 
   /** The peer has the first `count` of ours. @throws AgentError `damaged` for more than we sent */

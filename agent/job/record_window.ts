@@ -20,6 +20,7 @@ export interface WindowLimits {
 interface Kept<R> {
   readonly record: R;
   readonly bytes: number;
+  readonly release: (() => void) | undefined;
 }
 
 export class RecordWindow<R> {
@@ -50,8 +51,9 @@ export class RecordWindow<R> {
     return this.#kept.length >= maxRecords || this.#bytes >= maxBytes;
   }
 
-  push(record: R, bytes: number): void {
-    this.#kept.push({ record, bytes });
+  /** @param release called when the receiver has the record: nobody asks for it any more */
+  push(record: R, bytes: number, release?: () => void): void {
+    this.#kept.push({ record, bytes, release });
     this.#bytes += bytes;
   }
 
@@ -70,7 +72,10 @@ export class RecordWindow<R> {
     }
     const count = received - this.#acknowledged;
     if (count <= 0) return false;
-    for (const { bytes } of this.#kept.splice(0, count)) this.#bytes -= bytes;
+    for (const { bytes, release } of this.#kept.splice(0, count)) {
+      this.#bytes -= bytes;
+      release?.();
+    }
     this.#acknowledged = received;
     return true;
   }
@@ -80,7 +85,7 @@ export class RecordWindow<R> {
     return this.#kept.map(({ record }) => record);
   }
 
-  /** Drops everything, once nothing can be lost any more. */
+  /** Drops everything without a release: another window took it, or nothing is asked for. */
   clear(): void {
     this.#acknowledged = this.pushed;
     this.#kept = [];

@@ -5,7 +5,7 @@
 // client is disturbed, and one that is gone for ever needs no other. How it went stays with the
 // backup; a drill that was cancelled, or had no space, says nothing about the backup.
 
-import { AgentError } from "../../transport/mod.ts";
+import { AgentError, freeBytes } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
 import { FilesystemRestorer, SqliteRestorer, TargetComparer } from "../application/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
@@ -165,7 +165,10 @@ async function feed(parts: Parts, { phase, take, count }: Feeding): Promise<void
   for (const record of reader.restoreRecords(plan, report.onLost, choice)) {
     session.throwIfCancelled();
     if (isSealed(record.frame)) throw encrypted();
-    take(await decompressRecord(record));
+    const pieces = await decompressRecord(record);
+    take(pieces);
+    freeBytes(record.frame);
+    if (pieces.tar !== null) freeBytes(pieces.tar);
     session.progress({ phase, ...count(), ...totals });
     await session.runtime.clock.yield();
   }

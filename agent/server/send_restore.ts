@@ -1,7 +1,7 @@
 // The sending half of a restore, on the server: plans which frames hold what is wanted, sends them
 // whole with the pieces to cut, and waits until the client has written everything.
 
-import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import { AgentError, freeBytes, fromErrorRecord } from "../../transport/mod.ts";
 import {
   type JobLink,
   type LinkDocument,
@@ -53,7 +53,8 @@ export async function sendRestore(
     let records = 0;
     for (const record of planned.reader.restoreRecords(planned.plan, onLost, choice)) {
       if (failed.aborted) return;
-      await link.sendRestore(record, { signal: failed });
+      const release = () => freeBytes(record.frame);
+      await link.sendRestore(record, { signal: failed, release });
       records += 1;
       session.throwIfCancelled();
       await session.runtime.clock.yield();

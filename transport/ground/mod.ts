@@ -15,6 +15,7 @@ export {
   fromErrorRecord,
   toErrorRecord,
 } from "./error.ts";
+export { freeBytes } from "./free_bytes.ts";
 export { decodeHex, encodeHex } from "./hex.ts";
 export { readExactly, readFull, readFullOrEnd } from "./read_exactly.ts";
 export { writeAll } from "./write_all.ts";

@@ -45,4 +45,15 @@ describe("RecordWindow", () => {
     window.acknowledge(1);
     expect([window.isFull, window.unacknowledged()]).toEqual([false, ["more"]]);
   });
+
+  test("releases what the receiver has, once, and nothing that another window took", () => {
+    const window = new RecordWindow<string>({ maxRecords: 8, maxBytes: 100 });
+    const released: string[] = [];
+    for (const name of ["a", "b", "c"]) window.push(name, 1, () => released.push(name));
+    window.acknowledge(2);
+    window.acknowledge(1);
+    expect(released).toEqual(["a", "b"]);
+    window.clear();
+    expect(released).toEqual(["a", "b"]);
+  });
 });

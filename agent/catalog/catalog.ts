@@ -12,6 +12,7 @@ import type { MediaReader } from "../media/mod.ts";
 import {
   type Columns,
   ENTRY_COLUMNS,
+  FILE_CODE,
   fromColumns,
   HARDLINK_CODE,
   numberOf,
@@ -58,6 +59,9 @@ const LAST_BACKUPS = `SELECT s.client, s.kind, s.database, MAX(b.started_ms) AS 
 const EVERYTHING = { first: new Uint8Array(0), end: Uint8Array.of(1) } as const;
 const EVERYWHERE = [EVERYTHING.first, EVERYTHING.end] as const;
 const ROWS = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN directories d ON d.id = e.directory`;
+/** Directories outside, their entries inside: both indexes are in the order of the walk. */
+const ROWS_BELOW = `SELECT ${ENTRY_COLUMNS} FROM directories d
+  CROSS JOIN entries e ON e.directory = d.id WHERE d.source = ? AND`;
 
 export class Catalog {
   readonly #database: DatabaseSync;
@@ -205,14 +209,24 @@ export class Catalog {
     }
   }
 
-  /** All rows that a backup sees, in no particular order. */
-  rows(backup: CatalogBackup): Generator<CatalogRow> {
-    return this.#iterate(`WHERE ${SEEN}`, seenBy(backup));
+  /** Entries and content bytes that a backup sees. */
+  totals(backup: CatalogBackup): { readonly files: number; readonly bytes: number } {
+    return this.#run("read", () => {
+      const sql = `SELECT COUNT(*) AS files, COALESCE(SUM(e.size) FILTER (WHERE e.type =
+        ${FILE_CODE}), 0) AS bytes FROM entries e WHERE ${SEEN}`;
+      const row = this.#database.prepare(sql).get(...seenBy(backup)) ?? {};
+      return { files: numberOf(row, "files"), bytes: numberOf(row, "bytes") };
+    });
   }
 
-  /** All rows that a backup sees, by media file and place in it. */
-  rowsInTarOrder(backup: CatalogBackup): Generator<CatalogRow> {
-    return this.#iterate(`WHERE ${SEEN} ORDER BY e.media, e.tar_offset`, seenBy(backup));
+  /** The rows of a path and of everything below it, in no particular order. */
+  rowsWithin(backup: CatalogBackup, path: Uint8Array): Generator<CatalogRow> {
+    return this.#within(backup, path, "");
+  }
+
+  /** The same, by media file and place in it. */
+  rowsInTarOrder(backup: CatalogBackup, path: Uint8Array): Generator<CatalogRow> {
+    return this.#within(backup, path, "ORDER BY media, tar_offset");
   }
 
   /** The hard links that a backup sees, by place. */
@@ -247,12 +261,21 @@ export class Catalog {
     this.close();
   }
 
-  /** Directories outside, their entries inside: both indexes are in the order of the walk. */
   #inWalkOrder(seen: string, parameters: readonly SQLInputValue[]): Generator<CatalogRow> {
+    const order = "ORDER BY d.key, e.name";
+    return this.#select(`${ROWS_BELOW} d.key >= ? AND d.key < ? AND ${seen} ${order}`, parameters);
+  }
+
+  #within(backup: CatalogBackup, path: Uint8Array, order: string): Generator<CatalogRow> {
+    const seen = seenBy(backup);
+    if (path.length <= 1) return this.#iterate(`WHERE ${SEEN} ${order}`, seen);
+    const { parent, name } = splitPath(path);
+    const { first, end } = walkRange(path);
+    const { source } = backup;
     return this.#select(
-      `SELECT ${ENTRY_COLUMNS} FROM directories d CROSS JOIN entries e ON e.directory = d.id
-        WHERE d.source = ? AND d.key >= ? AND d.key < ? AND ${seen} ORDER BY d.key, e.name`,
-      parameters,
+      `${ROWS_BELOW} d.key = ? AND e.name = ? AND ${SEEN} UNION ALL
+        ${ROWS_BELOW} d.key >= ? AND d.key < ? AND ${SEEN} ${order}`,
+      [source, walkKey(parent), name, ...seen, source, first, end, ...seen],
     );
   }
 

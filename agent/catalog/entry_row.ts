@@ -21,6 +21,7 @@ const TYPES: readonly EntryType[] = [
   "block",
 ];
 
+export const FILE_CODE = TYPES.indexOf("file");
 export const HARDLINK_CODE = TYPES.indexOf("hardlink");
 export const DIRECTORY_CODE = TYPES.indexOf("directory");
 

@@ -12,16 +12,26 @@ import { AgentError } from "../../transport/ground/error.ts";
 import type { CatalogRow } from "../catalog/mod.ts";
 import type { Entry } from "../entry.ts";
 import type { Redirect } from "../record.ts";
+import { globBase, isWithin } from "./glob_base.ts";
 import { MAX_REDIRECTS } from "./limits.ts";
 import { Selection } from "./selection.ts";
 
-/** The rows of one backup; each call starts a new iteration. */
+/** The rows of one backup, or of those at and below a path; each call starts a new iteration. */
 export interface RowSource {
-  rows(): Iterable<CatalogRow>;
+  /** Of all rows. */
+  totals(): Totals;
+  rows(base: Uint8Array): Iterable<CatalogRow>;
   /** Hard links only, by media file and place. */
   hardLinks(): Iterable<CatalogRow>;
   /** By media file and place. */
-  rowsInTarOrder(): Iterable<CatalogRow>;
+  rowsInTarOrder(base: Uint8Array): Iterable<CatalogRow>;
+}
+
+interface Totals {
+  /** Entries of every type, as a backup counts them. */
+  readonly files: number;
+  /** Content bytes. */
+  readonly bytes: number;
 }
 
 /** A stretch of one media file's tar stream: one member. */
@@ -34,12 +44,8 @@ export interface Extent {
   readonly tarBytes: number;
 }
 
-export interface RestorePlan {
+export interface RestorePlan extends Totals {
   readonly redirects: readonly Redirect[];
-  /** Entries of every type, as a backup counts them. */
-  readonly files: number;
-  /** Content bytes. */
-  readonly bytes: number;
   /** The members to send, by media file and place; each call starts over. */
   members(): Iterable<PlannedMember>;
 }
@@ -60,22 +66,20 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
   const redirects = selection.everything
     ? new Redirects()
     : planRedirects(source.hardLinks(), selection);
-  let files = 0;
-  let bytes = 0;
-  for (const row of source.rows()) {
-    const redirected = redirects.sends(row);
-    if (!selection.has(row.entry.path) && !redirected) continue;
-    if (!redirected) files++;
-    if (row.entry.type === "file") bytes += row.entry.sizeBytes;
-  }
+  const named = globBase(include);
+  const base = redirects.list().every(({ member }) => isWithin(member, named))
+    ? named
+    : globBase([]);
+  const totals = selection.everything
+    ? source.totals()
+    : countWanted(source.rows(base), selection, redirects);
   const [unused] = selection.unused();
   if (unused !== undefined) throw noMatch(unused);
   return {
     redirects: redirects.list(),
-    files,
-    bytes,
+    ...totals,
     *members() {
-      for (const row of source.rowsInTarOrder()) {
+      for (const row of source.rowsInTarOrder(base)) {
         if (redirects.replaces(row)) continue;
         if (!selection.has(row.entry.path) && !redirects.sends(row)) continue;
         const { media, tarOffset, tarBytes, entry } = row;
@@ -84,6 +88,22 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
       }
     },
   };
+}
+
+function countWanted(
+  rows: Iterable<CatalogRow>,
+  selection: Selection,
+  redirects: Redirects,
+): Totals {
+  let files = 0;
+  let bytes = 0;
+  for (const row of rows) {
+    const redirected = redirects.sends(row);
+    if (!selection.has(row.entry.path) && !redirected) continue;
+    if (!redirected) files++;
+    if (row.entry.type === "file") bytes += row.entry.sizeBytes;
+  }
+  return { files, bytes };
 }
 
 function planRedirects(hardLinks: Iterable<CatalogRow>, selection: Selection): Redirects {

@@ -70,9 +70,10 @@ export class VaultReader {
     const backup = this.#hold(reference);
     const catalog = this.#catalog;
     const source = {
-      rows: () => catalog.rows(backup),
+      totals: () => catalog.totals(backup),
+      rows: (base: Uint8Array) => catalog.rowsWithin(backup, base),
       hardLinks: () => catalog.hardLinks(backup),
-      rowsInTarOrder: () => catalog.rowsInTarOrder(backup),
+      rowsInTarOrder: (base: Uint8Array) => catalog.rowsInTarOrder(backup, base),
     };
     return planRestore(source, include);
   }

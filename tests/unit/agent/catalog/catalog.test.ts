@@ -24,6 +24,8 @@ import {
 import { lastBackupViews } from "../../../../agent/server/last_backups.ts";
 import { codeOf, openVault, publish } from "../vault/vault_fixture.ts";
 
+const ROOT = new TextEncoder().encode("/");
+
 /** A media file whose rows are `rows`, each a member of one block in one large frame per 4096. */
 function writeMedia(path: string, rows: readonly IndexRow[], number = 1): void {
   const perFrame = 4096;
@@ -105,7 +107,7 @@ describe("Catalog", () => {
       using catalog = Catalog.open(`${folder}/catalog.sqlite`);
       using media = new MediaReader(files, `${folder}/m`);
       catalog.import(media);
-      const found = [...catalog.rowsInTarOrder(catalog.backup("latest"))];
+      const found = [...catalog.rowsInTarOrder(catalog.backup("latest"), ROOT)];
       expect(found).toEqual(rowsOf(entries).map((row) => ({ ...row, media: 1, unsettled: false })));
       expect(catalog.list("latest", "/").length).toBe(5);
       expect(catalog.list("latest", "/1960")[0]?.mtime).toBe("1960-06-29T18:39:59.999999999Z");
@@ -203,7 +205,7 @@ describe("Catalog", () => {
       using fresh = Catalog.open(`${folder}/catalog.sqlite`);
       expect(fresh.backups()).toEqual(old.backups());
       for (const backup of old.backups()) {
-        expect([...fresh.rows(backup)]).toEqual([...old.rows(backup)]);
+        expect([...fresh.rowsWithin(backup, ROOT)]).toEqual([...old.rowsWithin(backup, ROOT)]);
       }
     });
   });

@@ -102,6 +102,17 @@ describe("planRestore() and restoreRecords()", () => {
     });
   });
 
+  test("send one object, however its path is written", async () => {
+    await withSample((reader) => {
+      const name = "/srv/docs/plan [v1].txt";
+      for (const glob of [name, "/srv/docs/plan*", "/srv/do?s/plan*", "/srv/{docs,other}/p*"]) {
+        const plan = reader.planRestore("latest", [glob]);
+        expect(memberNames(assemble(reader.restoreRecords(plan, none)))).toEqual([name]);
+        expect(plan.files).toBe(1);
+      }
+    });
+  });
+
   test("redirect the data of a hard-link set whose first name is not selected", async () => {
     await withSample((reader) => {
       const plan = reader.planRestore("latest", ["/srv/link*"]);

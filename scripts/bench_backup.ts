@@ -4,7 +4,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BackupBed } from "./bench/backup/backup_bed.ts";
-import { type BackupFigures, type PeerName, PEERS } from "./bench/backup/backup_figures.ts";
+import {
+  type BackupFigures,
+  type PeerName,
+  PEERS,
+  runName,
+} from "./bench/backup/backup_figures.ts";
 import {
   BACKUP_GOALS,
   type BackupRounds,
@@ -15,6 +20,7 @@ import { MILLION_FILE_BYTES, SMALL_BYTES } from "./bench/backup/limits.ts";
 import { backupPlots, backupTable } from "./bench/backup/backup_report.ts";
 import { backupRuns } from "./bench/backup/backup_runs.ts";
 import { measureMillion } from "./bench/backup/million.ts";
+import { measureOneFile } from "./bench/backup/one_file.ts";
 import { judge } from "./bench/goals.ts";
 import { renderVerdicts } from "./bench/report.ts";
 import { failUsage, note, say, scriptOptions, wholeNumber } from "./bench/script_options.ts";
@@ -22,7 +28,7 @@ import { failUsage, note, say, scriptOptions, wholeNumber } from "./bench/script
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 const USAGE = "Usage: scripts/bench-backup [--files N] [--big N] [--runs N] [--only PEER,…] " +
-  "[--parent DIR] [--source] [--million] [--json FILE] [--plot DIR]";
+  "[--parent DIR] [--source] [--million | --one] [--json FILE] [--plot DIR]";
 
 const values = scriptOptions(USAGE, Deno.args, {
   files: { type: "string" },
@@ -32,6 +38,7 @@ const values = scriptOptions(USAGE, Deno.args, {
   parent: { type: "string", default: tmpdir() },
   source: { type: "boolean", default: false },
   million: { type: "boolean", default: false },
+  one: { type: "boolean", default: false },
   json: { type: "string" },
   plot: { type: "string" },
 });
@@ -48,7 +55,14 @@ function countOf(text: string, name: string): number {
   return text === "0" ? 0 : wholeNumber(text, name);
 }
 
-async function measure(bed: BackupBed, stop: AbortSignal): Promise<BackupRounds> {
+async function measure(bed: BackupBed, files: number, stop: AbortSignal): Promise<BackupRounds> {
+  if (values.million) return new Map([[MILLION, [await measureMillion(bed, files, note)]]]);
+  if (!values.one) return await measureRounds(bed, stop);
+  const runs = wholeNumber(values.runs, "runs");
+  return new Map([[runName("agent", "all", "one"), await measureOneFile(bed, runs)]]);
+}
+
+async function measureRounds(bed: BackupBed, stop: AbortSignal): Promise<BackupRounds> {
   const rounds = new Map<string, BackupFigures[]>();
   const peers = peersOf(values.only);
   for (let round = 1; round <= wholeNumber(values.runs, "runs"); round++) {
@@ -64,13 +78,13 @@ async function measure(bed: BackupBed, stop: AbortSignal): Promise<BackupRounds>
 
 function report(rounds: BackupRounds): void {
   const verdicts = judge(values.million ? MILLION_GOALS : BACKUP_GOALS, rounds);
-  if (!values.million) say(`${backupTable(rounds)}\n`);
+  if (!values.million && !values.one) say(`${backupTable(rounds)}\n`);
   say(`${renderVerdicts(verdicts)}\nMedians; ratios within each round.\n`);
   if (values.json !== undefined) {
     const summary = { type: "summary", rounds: Object.fromEntries(rounds), goals: verdicts };
     writeFileSync(values.json, `${JSON.stringify(summary, null, 2)}\n`);
   }
-  if (values.plot === undefined || values.million) return;
+  if (values.plot === undefined || values.million || values.one) return;
   mkdirSync(values.plot, { recursive: true });
   for (const [name, svg] of backupPlots(rounds)) writeFileSync(join(values.plot, name), svg);
 }
@@ -81,7 +95,7 @@ async function main(): Promise<number> {
     Deno.addSignalListener(signal, () => stop.abort(new Error("interrupted")));
   }
   const files = countOf(values.files ?? (values.million ? "1000000" : "100000"), "files");
-  const big = values.million ? 0 : countOf(values.big ?? "4", "big");
+  const big = values.million ? 0 : countOf(values.big ?? (values.one ? "9" : "4"), "big");
   const agent = [values.source ? `${ROOT}/scripts/agent` : `${ROOT}/dist/agent`];
   await using bed = new BackupBed({
     agent,
@@ -93,11 +107,7 @@ async function main(): Promise<number> {
   note("making the data");
   bed.makeData();
   await bed.agent.prepare();
-  report(
-    values.million
-      ? new Map([[MILLION, [await measureMillion(bed, files, note)]]])
-      : await measure(bed, stop.signal),
-  );
+  report(await measure(bed, files, stop.signal));
   return 0;
 }
 

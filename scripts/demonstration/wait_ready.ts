@@ -1,21 +1,10 @@
 // Waits until a daemon says that it is ready, by its control endpoint on a Unix socket.
 
-import { request } from "node:http";
+import { askSocket } from "./ask_socket.ts";
 
 /** Milliseconds between two questions, and until the demo gives up. */
 const PAUSE_MS = 50;
 const DEADLINE_MS = 60_000;
-
-function ask(socketPath: string): Promise<number> {
-  return new Promise((resolve) => {
-    const call = request({ socketPath, path: "/readyz", method: "GET" }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    call.on("error", () => resolve(0));
-    call.end();
-  });
-}
 
 /**
  * Resolves when `GET /readyz` answers 200.
@@ -25,7 +14,7 @@ export async function waitReady(socketPath: string, check: () => void): Promise<
   const deadline = performance.now() + DEADLINE_MS;
   for (;;) {
     check();
-    if (await ask(socketPath) === 200) return;
+    if ((await askSocket(socketPath, "/readyz")).status === 200) return;
     if (performance.now() > deadline) throw new Error(`${socketPath} is not ready in time`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }

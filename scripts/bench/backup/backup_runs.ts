@@ -1,10 +1,10 @@
 // Everything that one round of the backup benchmark runs, in this order.
 
-import { join } from "node:path";
 import { needTool } from "../../demonstration/run_tool.ts";
 import { type BackupBed, sizeOf } from "./backup_bed.ts";
 import { type BackupFigures, type PeerName, runName, type SetName } from "./backup_figures.ts";
 import { measureCommand } from "./measure_command.ts";
+import { measureOneFile } from "./one_file.ts";
 
 /** All that stat tells, as an incremental backup has to look at it. */
 const STAT_FORMAT = "%p %y %m %U %G %s %b %n %i %D %T@ %C@ %A@\\n";
@@ -71,19 +71,7 @@ function unchangedRuns(bed: BackupBed): BackupRun[] {
 
 /** One small file out of a backup of everything. */
 function oneFileRuns(bed: BackupBed): BackupRun[] {
-  const set = bed.sets.includes("small") ? "small" : null;
-  if (set === null) return [];
-  const one = async () => {
-    bed.agent.dropMedia();
-    await bed.settle("all");
-    await bed.agent.backUp(bed.source("all"));
-    const target = bed.makeTarget();
-    const cost = await bed.agent.restoreOne(target, join(bed.source(set), "one.txt"));
-    if (sizeOf(target).files !== 1) throw new Error("the agent restored more than one file");
-    const storedBytes = sizeOf(bed.agent.archive).bytes;
-    bed.agent.dropMedia();
-    bed.drop(target);
-    return { ...cost, storedBytes };
-  };
+  if (!bed.sets.includes("small")) return [];
+  const one = async () => (await measureOneFile(bed, 1))[0] ?? {};
   return [{ name: runName("agent", "all", "one"), run: one }];
 }

@@ -9,10 +9,12 @@ export interface DatabaseKind extends Disposable {
   /** Full path of what is backed up. */
   readonly path: string;
   /** Makes a backup ready; the producer frees what it needs, disposing of this the rest. */
-  prepare(options: PrepareDatabase): Promise<Pick<PreparedBackup, "producer" | "totals">>;
+  prepare(options: PrepareDatabase): PreparedDatabase | Promise<PreparedDatabase>;
   /** @throws AgentError `busy` | `failed` when the destination cannot be written */
-  restorer(options: RestoreDatabase): Promise<Consumer>;
+  restorer(options: RestoreDatabase): Consumer | Promise<Consumer>;
 }
+
+export type PreparedDatabase = Pick<PreparedBackup, "producer" | "totals">;
 
 export interface PrepareDatabase {
   /** Id of the backup. */

@@ -5,8 +5,12 @@ import { AgentError, AT_CWD, type Runtime, SystemError, type UserId } from "../.
 import { BaseBackupRestorer, type Consumer, produceBaseBackup } from "../application/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
 import { findUser, ReplicationSession } from "../postgresql/mod.ts";
-import type { DatabaseKind, PrepareDatabase, RestoreDatabase } from "./database_kind.ts";
-import type { PreparedBackup } from "./send_backup.ts";
+import type {
+  DatabaseKind,
+  PrepareDatabase,
+  PreparedDatabase,
+  RestoreDatabase,
+} from "./database_kind.ts";
 
 type Cluster = Extract<DatabaseEntry, { kind: "postgresql" }>;
 
@@ -27,7 +31,7 @@ export class PostgresDatabase implements DatabaseKind {
 
   async prepare(
     { backup, frameBytes, signal, onNotice }: PrepareDatabase,
-  ): Promise<Pick<PreparedBackup, "producer" | "totals">> {
+  ): Promise<PreparedDatabase> {
     const { files, clock } = this.#runtime;
     const session = await ReplicationSession.logIn(this.#runtime, this.#cluster, {
       signal,

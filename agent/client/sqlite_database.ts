@@ -9,8 +9,12 @@ import {
   SqliteRestorer,
 } from "../application/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
-import type { DatabaseKind, PrepareDatabase, RestoreDatabase } from "./database_kind.ts";
-import type { PreparedBackup } from "./send_backup.ts";
+import type {
+  DatabaseKind,
+  PrepareDatabase,
+  PreparedDatabase,
+  RestoreDatabase,
+} from "./database_kind.ts";
 import { SpoolFile, type SpoolPlace } from "./spool_file.ts";
 
 export class SqliteDatabase implements DatabaseKind {
@@ -29,16 +33,14 @@ export class SqliteDatabase implements DatabaseKind {
     this.#spool = new SpoolFile(files, spool);
   }
 
-  async prepare(
-    { frameBytes, signal }: PrepareDatabase,
-  ): Promise<Pick<PreparedBackup, "producer" | "totals">> {
+  prepare({ frameBytes, signal }: PrepareDatabase): PreparedDatabase {
     const snapshot = { source: this.path, spool: this.#spool.path, files: this.#files };
     snapshotSqlite(snapshot);
     const totals = { totalFiles: 1, totalBytes: this.#spool.sizeBytes() };
     return { producer: produceSqlite({ ...snapshot, frameBytes, signal }), totals };
   }
 
-  async restorer({ target, tablespaces, onWarning }: RestoreDatabase): Promise<Consumer> {
+  restorer({ target, tablespaces, onWarning }: RestoreDatabase): Consumer {
     if (tablespaces.length > 0) {
       const message = `Cannot restore "${this.path}": found --tablespace, need a cluster for it`;
       throw new AgentError("usage", message, { hint: "Leave out --tablespace." });

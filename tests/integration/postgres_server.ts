@@ -41,7 +41,7 @@ export function makeServerDirectory(path: string): void {
 }
 
 /** A cluster that exists; `start` runs its server. Disposing stops it. */
-export class PostgresServer implements AsyncDisposable {
+export class PostgresServer implements Disposable {
   readonly data: string;
   readonly socket: string;
   #running = false;
@@ -94,7 +94,7 @@ shared_buffers = 16MB
     return runTool("psql", [...how, "-h", this.socket, "-d", "postgres"], statements).trim();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     if (this.#running) this.stop("immediate");
   }
 }

@@ -14,7 +14,7 @@ let bed: Bed | null = null;
 let server: PostgresServer | null = null;
 
 afterEach(async () => {
-  await server?.[Symbol.asyncDispose]();
+  server?.[Symbol.dispose]();
   await bed?.[Symbol.asyncDispose]();
   [server, bed] = [null, null];
 });

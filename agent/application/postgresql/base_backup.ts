@@ -9,8 +9,8 @@
 //   'c' copy ends; an answer with the position where the backup ends; 'Z'
 //
 // Invariants: the first member is the data directory, the first one of each tablespace its
-// location, before anything in them; the manifest, which proves every file, is the last one. A backup that the server does
-// not end by 'Z' is an error: what was sent of it is not published.
+// location, before anything in them; the manifest, which proves every file, is the last one. A
+// backup that the server does not end by 'Z' is an error: what was sent of it is not published.
 
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { FileStat } from "../../../transport/runtime/files.ts";

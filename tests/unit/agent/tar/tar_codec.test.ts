@@ -198,7 +198,9 @@ describe("tar codec", () => {
   });
 
   test("TarReader throws damaged when a name leaves the tree", () => {
-    for (const path of ["/../x", "/a/../x", "/a//x", "/.//x", "/a/./x", "/a/..", "/", "/a/", "/a\0b"]) {
+    for (
+      const path of ["/../x", "/a/../x", "/a//x", "/.//x", "/a/./x", "/a/..", "/", "/a/", "/a\0b"]
+    ) {
       const stream = encodeMemberHeader({ ...file, path: bytes(path) });
       if (path === "/a\0b") continue; // The block's name field ends at a NUL.
       expect(() => parse(stream, 512)).toThrow("Cannot read tar header");

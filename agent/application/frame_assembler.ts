@@ -21,6 +21,8 @@ export interface FrameOptions {
   readonly level: number;
   /** Tar bytes of a full frame; at most 4 MiB, and 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
+  /** Tar bytes that are there before the first frame; none when left out. */
+  readonly tarOffset?: number | undefined;
 }
 
 export class FrameAssembler {
@@ -41,6 +43,7 @@ export class FrameAssembler {
     assert(frameBytes >= MIN_FRAME_BYTES && frameBytes <= MAX_FRAME_BYTES, "frame size in limits");
     this.#buffer = new Uint8Array(frameBytes);
     this.#level = options.level;
+    this.#frameOffset = options.tarOffset ?? 0;
   }
 
   get frameBytes(): number {

@@ -139,11 +139,18 @@ export function* addNote(
   frames: FrameAssembler,
   note: IndexNote,
 ): Generator<DataRecord, void, void> {
-  if (frames.notesAreFull) {
-    if (frames.isEmpty) frames.append(encodeFiller());
-    yield frames.cut();
-  }
+  yield* makeNoteRoom(frames);
   frames.addNote(note);
+}
+
+/**
+ * Makes room for one more note. Before a member it keeps that and what is noted of it in one
+ * frame, so that a backup that is cut never has the one without the other.
+ */
+export function* makeNoteRoom(frames: FrameAssembler): Generator<DataRecord, void, void> {
+  if (!frames.notesAreFull) return;
+  if (frames.isEmpty) frames.append(encodeFiller());
+  yield frames.cut();
 }
 
 /** Ends the stream: two blocks of zeros and the last frame. */

@@ -41,7 +41,9 @@ export function importMedia(
     // A full backup starts its own generation, which closes every row of its source.
     const line = findLine(database, media.label, source) ?? { generation: number, parent: null };
     insertBackup(database, media, { source, number, ...line });
-    const into = new RowImport(database, { source, number, generation: line.generation });
+    const continued = media.label.continued === true;
+    const { generation } = line;
+    const into = new RowImport(database, { source, number, generation, continued });
     let rows = 0;
     for (let group = 0; group < media.groupCount; group++) {
       for (const page of media.groupPages(group)) {
@@ -93,15 +95,17 @@ function findLine(
   return { generation, parent: numberOf(found, "number") };
 }
 
+type SourceLabel = Omit<MediaLabel, "backup" | "level" | "needs" | "startedMs" | "continued">;
+
 /** What the same client, kind, database, path set and excludes have in common. */
-export function sourceKey(label: Omit<MediaLabel, "backup" | "level" | "needs" | "startedMs">) {
+export function sourceKey(label: SourceLabel) {
   const paths = JSON.stringify([...label.paths].sort());
   const exclude = JSON.stringify([...label.exclude].sort());
   const key = JSON.stringify([label.client, label.kind, label.database, paths, exclude]);
   return { key, paths, exclude };
 }
 
-function sourceId(database: DatabaseSync, label: MediaLabel): number {
+export function sourceId(database: DatabaseSync, label: SourceLabel): number {
   const { key, paths, exclude } = sourceKey(label);
   const found = database.prepare("SELECT id FROM sources WHERE key = ?").get(key);
   if (found !== undefined) return numberOf(found, "id");

@@ -86,6 +86,13 @@ export function renderSummary(
     parts.push(`(${formatSize(summary.bytes / summary.seconds)}/s)`);
   }
   const lines = [parts.join(" "), ...channelLines(summary.channels)];
+  if (summary.resumed !== null) {
+    const { files, bytes } = summary.resumed;
+    lines.push(
+      `  went on from a backup that was cut: ${count(files, "file")}, ${formatSize(bytes)} ` +
+        "of it were not sent again",
+    );
+  }
   if (summary.fallback !== null) {
     const meaning = FALLBACK_REASONS[summary.fallback];
     const title = paint.yellow("fallback to the network:");

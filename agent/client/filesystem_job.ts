@@ -114,7 +114,7 @@ async function backUp(
   { task, request }: Asked<"backup-filesystem">,
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
-  const { paths, exclude, incremental } = request;
+  const { paths, exclude, incremental, resumeAt } = request;
   const warnings = new WarningQueue();
   // How much has changed is known only at the end.
   const totals = incremental
@@ -127,6 +127,7 @@ async function backUp(
     exclude,
     level: task.compressionLevel,
     parent: parent ?? undefined,
+    tarOffset: resumeAt ?? undefined,
     clock,
     onWarning: warnings.add,
     signal: session.signal,

@@ -98,7 +98,8 @@ async function sendRecords(
     await session.runtime.clock.yield();
   }
   await warnings.sendAll(link);
-  await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
+  const { kept, ...produced } = step.value;
+  await link.send({ type: "end", records, warnings: warnings.sent, totals: produced, kept });
 }
 
 async function awaitResult(

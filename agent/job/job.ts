@@ -38,6 +38,8 @@ export interface JobEnd {
   readonly backup: string | null;
   readonly files: number | null;
   readonly bytes: number | null;
+  /** What was there already, when the job went on from a backup that was cut. */
+  readonly resumed?: Summary["resumed"];
   readonly channels: ChannelBytes;
   readonly error: ErrorRecord | null;
 }
@@ -144,6 +146,7 @@ export class Job {
       seconds: Math.round(nowMs - this.start.startedMs) / 1000,
       channels: end.channels,
       fallback: this.#fallback,
+      resumed: end.resumed ?? null,
     };
     this.#append(this.#summary);
   }

@@ -132,12 +132,13 @@ export class JobThread {
       this.#fail(result.error, channels);
       return;
     }
-    const { status, backup, files, bytes } = result;
+    const { status, backup, files, bytes, kept } = result;
     this.job.end({
       state: status,
       backup,
       files,
       bytes,
+      resumed: kept ?? null,
       channels,
       error: null,
     }, this.#parts.clock.monotonicMs());

@@ -48,6 +48,8 @@ const document = z.discriminatedUnion("type", [
     exclude: z.array(path),
     /** True: only what differs from the parent, whose rows the client asks for. */
     incremental: z.boolean().default(false),
+    /** Tar bytes of a backup that was cut, which this one goes on after; of version 3. */
+    resumeAt: count.nullable().default(null),
   }),
   // Client to server: send these rows of the parent.
   z.object({ type: z.literal("parent-wanted"), index: count }),
@@ -113,6 +115,8 @@ const document = z.discriminatedUnion("type", [
     warnings: count.optional(),
     /** What the sender counts, where that is not what the records hold. */
     totals: z.object({ files: count, bytes: count }).optional(),
+    /** How much of that was there already, from a backup that was cut. */
+    kept: z.object({ files: count, bytes: count }).optional(),
   }),
   // From the receiver of records: how many are here, and how many of them safe on disk.
   z.object({ type: z.literal("cursor"), received: count, synced: count.nullable() }),

@@ -201,6 +201,8 @@ export interface WorkerResult {
   readonly backup: string | null;
   readonly files: number | null;
   readonly bytes: number | null;
+  /** Of a backup that went on from one that was cut: what was there already. */
+  readonly kept?: { readonly files: number; readonly bytes: number } | null;
 }
 
 export type FromWorker =

@@ -10,6 +10,8 @@
 //     database: JSON string or null
 //     path, exclude: JSON strings, one line each, any number
 //     started: RFC 3339 with milliseconds, UTC
+//     continued: yes, when the file goes on from a backup that was cut; its label takes the place
+//       of the first one, with the same length
 //     check: CRC-32 of everything before this line, 8 hexadecimal digits
 //
 // Pure: no I/O.
@@ -40,10 +42,33 @@ export interface MediaLabel {
   readonly exclude: readonly string[];
   /** Milliseconds since 1970, UTC. */
   readonly startedMs: number;
+  /**
+   * The file goes on from a backup that was cut: it may hold what was changed or deleted between
+   * the two, before what makes up for it.
+   */
+  readonly continued?: true | undefined;
 }
 
 /** Encodes the label as one whole skippable frame. */
 export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
+  return encodeText(label, "");
+}
+
+/**
+ * Encodes the label of a file that goes on from a cut one, for the place of that one's label.
+ * @returns null when it is longer than that
+ */
+export function encodeContinuedLabel(
+  label: MediaLabel,
+  frameBytes: number,
+): Uint8Array<ArrayBuffer> | null {
+  const continued = { ...label, continued: true } as const;
+  const spare = frameBytes - encodeText(continued, "").length;
+  return spare < 0 ? null : encodeText(continued, " ".repeat(spare));
+}
+
+/** @param spaces stand at the end of the prose's last line */
+function encodeText(label: MediaLabel, spaces: string): Uint8Array<ArrayBuffer> {
   const facts = [
     `format: ${FORMAT}`,
     `backup: ${label.backup}`,
@@ -55,27 +80,32 @@ export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
     ...label.paths.map((path) => `path: ${JSON.stringify(path)}`),
     ...label.exclude.map((glob) => `exclude: ${JSON.stringify(glob)}`),
     `started: ${new Date(label.startedMs).toISOString()}`,
+    ...(label.continued ? ["continued: yes"] : []),
   ];
-  const text = `${label.level === "full" ? prose(label.backup) : incrementalProse(label)}\n${
-    facts.join("\n")
-  }\n`;
+  const prose = label.level === "full" ? fullProse(label) : incrementalProse(label);
+  const text = `${prose}${spaces}\n\n${facts.join("\n")}\n`;
   const body = new TextEncoder().encode(text);
   const check = crc32(body).toString(16).padStart(8, "0");
   return encodeSkippable("label", new TextEncoder().encode(`${text}check: ${check}\n`));
 }
 
-function prose(backup: string): string {
-  const file = `${backup}.tar.zst`;
-  const unpack = `tar --xattrs --xattrs-include='*' --acls --numeric-owner -xpf -`;
+/** A continued file needs the room of this line for its facts. */
+function listLine({ backup, continued }: MediaLabel): string {
+  return continued ? "" : `  List it:    zstd -dc ${backup}.tar.zst | tar -tvf -\n`;
+}
+
+function fullProse(label: MediaLabel): string {
+  const file = `${label.backup}.tar.zst`;
+  const options = "--xattrs --xattrs-include='*' --acls --numeric-owner -xpf -";
+  // Names that are gone again are deleted as they are after an incremental backup.
+  const unpackAll = `tar ${label.continued ? "--listed-incremental=/dev/null " : ""}${options}`;
   return `This is a backup: a POSIX pax tar archive in zstd frames. zstd and GNU tar restore it.
 
   Restore everything below the current directory (as root):
-    zstd -dc ${file} | ${unpack}
+    zstd -dc ${file} | ${unpackAll}
   Restore one file or directory (its path without the leading "/"):
-    zstd -dc ${file} | ${unpack} PATH
-  List it:    zstd -dc ${file} | tar -tvf -
-  Check it:   zstd -t ${file}
-`;
+    zstd -dc ${file} | tar ${options} PATH
+${listLine(label)}  Check it:   zstd -t ${file}`;
 }
 
 /** Of a long chain the full backup and the last ones; each of these names the ones before it. */
@@ -100,9 +130,7 @@ and every incremental one in between, which are the lines "needs" below, oldest 
       zstd -dc $b.tar.zst | tar --listed-incremental=/dev/null --xattrs --xattrs-include='*' \\
         --acls --numeric-owner -xpf - || break
     done
-${gap}  List it:    zstd -dc ${file} | tar -tvf -
-  Check it:   zstd -t ${file}
-`;
+${gap}${listLine(label)}  Check it:   zstd -t ${file}`;
 }
 
 /**
@@ -149,6 +177,7 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     paths: (facts.get("path") ?? []).map(readText),
     exclude: (facts.get("exclude") ?? []).map(readText),
     startedMs,
+    ...(facts.has("continued") ? { continued: true } : {}),
   };
 }
 

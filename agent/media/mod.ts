@@ -1,5 +1,7 @@
 // Door of the media room: the files of the vault, their frames and the rows in them.
 
+export { CutMedia } from "./cut_media.ts";
+export type { MediaPrefix } from "./media_prefix.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
 export { compressFrame, decompressFrame } from "./zstd.ts";
 export type { BackupKind, MediaLabel } from "./label.ts";
@@ -8,4 +10,4 @@ export { MAX_FRAME_BYTES, MAX_FRAME_TAR_BYTES, MAX_SKIPPED_LISTED } from "./limi
 export { MediaReader } from "./media_reader.ts";
 export type { FramePlace } from "./media_reader.ts";
 export { MediaWriter } from "./media_writer.ts";
-export type { MediaWriterOptions } from "./media_writer.ts";
+export type { Continuation, MediaWriterOptions } from "./media_writer.ts";

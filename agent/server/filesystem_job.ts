@@ -1,9 +1,10 @@
 // A file-system job on the server's worker thread: Fig. 4 and Fig. 4A, then a backup or a restore.
 //
 // A backup builds on the latest one of its source, if there is one and none but a full one is
-// wanted: then the client asks for that one's rows and sends what differs.
+// wanted: then the client asks for that one's rows and sends what differs. It goes on from one that
+// was cut, if that counts from the same state (begin_backup.ts).
 
-import { assert } from "../../transport/mod.ts";
+import { assert, RESUME_VERSION } from "../../transport/mod.ts";
 import {
   finishLink,
   groupOf,
@@ -13,10 +14,11 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { chooseParent, VaultReader } from "../vault/mod.ts";
+import type { MediaLabel } from "../media/mod.ts";
+import { chooseParent, VaultReader, VaultWriter } from "../vault/mod.ts";
+import { beginBackup } from "./begin_backup.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
-import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, sendRestore } from "./send_restore.ts";
 
@@ -68,13 +70,28 @@ async function backup(
   opened: OpenedLink & { readonly reader: VaultReader },
 ): Promise<WorkerResult> {
   const { paths, exclude, full } = action;
-  const { link, channel, fallback, mayFallBack, reader } = opened;
+  const { link, network, channel, fallback, mayFallBack, reader } = opened;
   session.setBackup(action.backup);
   const { name: client, fullEvery } = task.client;
   const startedMs = session.runtime.clock.wallMs();
   const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, exclude });
   const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
-  using source = parent === null ? null : new ParentSource(reader, parent.backup);
+  const label: MediaLabel = {
+    backup: action.backup,
+    client,
+    kind: "filesystem",
+    database: null,
+    level: parent === null ? "full" : "incremental",
+    needs: parent === null ? [] : chain.map((one) => one.backup),
+    paths,
+    exclude,
+    startedMs,
+  };
+  const place = { directory: task.vault, files: session.runtime.files };
+  using vault = VaultWriter.open(place);
+  const mayResume = network.version >= RESUME_VERSION;
+  using begun = await beginBackup(session, { place, reader, vault, label, mayResume });
+  const { writer, parent: source, resumeAt } = begun;
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,
@@ -82,23 +99,9 @@ async function backup(
     mayFallBack,
     paths: [...paths],
     exclude: [...exclude],
-    incremental: parent !== null,
+    incremental: source !== null,
+    resumeAt,
   };
   await link.send(message);
-  return await receiveBackup(session, {
-    link,
-    vault: task.vault,
-    parent: source,
-    label: {
-      backup: action.backup,
-      client,
-      kind: "filesystem",
-      database: null,
-      level: parent === null ? "full" : "incremental",
-      needs: parent === null ? [] : chain.map((one) => one.backup),
-      paths,
-      exclude,
-      startedMs,
-    },
-  });
+  return await receiveBackup(session, { link, writer, parent: source });
 }

@@ -2,10 +2,9 @@
 // which the last chunk is kept, for the channel that it took may have died with it.
 
 import { AgentError } from "../../transport/mod.ts";
-import { encodeParentRows } from "../application/mod.ts";
+import { encodeParentRows, type PlacedRow } from "../application/mod.ts";
 import { compressFrame } from "../media/mod.ts";
 import type { ParentChunk } from "../record.ts";
-import type { VaultReader } from "../vault/mod.ts";
 
 /** Rows compress well at the fastest level, which costs less than their transmission. */
 const LEVEL = 1;
@@ -14,8 +13,9 @@ export class ParentSource implements Disposable {
   readonly #chunks: Generator<Uint8Array>;
   #last: ParentChunk | null = null;
 
-  constructor(reader: VaultReader, parent: string) {
-    this.#chunks = encodeParentRows(reader.parentRows(parent));
+  /** @param rows by directory, in the order of a walk */
+  constructor(rows: Iterable<PlacedRow>) {
+    this.#chunks = encodeParentRows(rows);
   }
 
   /** True once the client has asked for rows. */

@@ -3,16 +3,20 @@
 //   1  the first
 //   2  the messages of a file-system job's network connections are acknowledged, and the server may
 //      connect again in mid-job
+//   3  a file-system backup may go on from one that was cut
 
 import { AgentError } from "../ground/error.ts";
 import type { Hello } from "./flow_messages.ts";
 
 /** Versions that this program speaks. */
 export const VERSION_MIN = 1;
-export const VERSION_MAX = 2;
+export const VERSION_MAX = 3;
 
 /** The first version in which a file-system job outlives its network connections. */
 export const REJOIN_VERSION = 2;
+
+/** The first version in which a backup goes on from one that was cut. */
+export const RESUME_VERSION = 3;
 
 /**
  * The version both sides speak.

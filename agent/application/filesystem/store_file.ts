@@ -107,6 +107,8 @@ function* streamLarge(
   descriptor: number,
   plan: MemberPlan,
 ): Generator<DataRecord, boolean, void> {
+  // A backup that is cut in here is gone on with before this member, not before its frame's others.
+  if (!frames.isEmpty) yield frames.cut();
   try {
     return yield* streamMember(frames, files, descriptor, plan);
   } catch (error) {

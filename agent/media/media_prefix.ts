@@ -125,7 +125,13 @@ export class PrefixScan {
       this.#lastPath = last.entry.path;
       this.#memberEnd = last.tarOffset + last.tarBytes;
     }
-    if (this.#memberEnd > this.#tarBytes) return;
+    // After its last member a frame may hold the end of the stream, which nothing may follow. One
+    // with notes alone holds a filler.
+    const isFiller = last === undefined && (page?.notes.length ?? 0) > 0;
+    if (isFiller && this.#memberEnd === this.#tarBytes - frame.tarBytes) {
+      this.#memberEnd = this.#tarBytes;
+    }
+    if (this.#memberEnd !== this.#tarBytes) return;
     this.#end = {
       entryCount: this.#entries.length,
       group,

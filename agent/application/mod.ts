@@ -4,6 +4,8 @@ export { makesIncomplete } from "./application.ts";
 export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from "./application.ts";
 export { MAX_FRAME_BYTES, MAX_PARENT_CHUNK_BYTES } from "./limits.ts";
 export { compileExclude } from "./filesystem/exclude.ts";
+export { canGoOn } from "./filesystem/open_member.ts";
+export type { OpenMember } from "./filesystem/open_member.ts";
 export { encodeParentRows } from "./filesystem/parent_rows.ts";
 export type { PlacedRow } from "./filesystem/parent_rows.ts";
 export type { ParentFeed } from "./filesystem/parent_tree.ts";

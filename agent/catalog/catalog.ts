@@ -20,7 +20,7 @@ import {
 } from "./entry_row.ts";
 import * as expiry from "./expiry.ts";
 import { importMedia, sourceKey } from "./import_media.ts";
-import { listPath, listRoots, type Seen, SEEN } from "./listing.ts";
+import { listPath, listRoots, SEEN, type Seen } from "./listing.ts";
 import { resolveReference } from "./reference.ts";
 import { openDatabase } from "./schema.ts";
 import { catalogError } from "./sqlite_error.ts";

@@ -4,8 +4,10 @@
 import { AgentError, fromErrorRecord, setupFallback } from "../../transport/mod.ts";
 import {
   type ApplicationWarning,
+  canGoOn,
   FilesystemRestorer,
   makesIncomplete,
+  type OpenMember,
   produceFilesystem,
   scanFilesystem,
 } from "../application/mod.ts";
@@ -19,6 +21,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { decodeIndexRows } from "../media/mod.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, requireRestoreAllowed } from "./receive_restore.ts";
@@ -97,10 +100,25 @@ async function receiveRequest(session: WorkerSession, link: JobLink): Promise<As
     if (document.type === "restore-filesystem") return document;
     if (document.type === "validate") return document;
     if (document.type === "error") throw fromErrorRecord(document.error);
+    if (document.type === "open-member") {
+      const member = decodeMember(document.row, document.tarOffset);
+      const goesOn = canGoOn(session.runtime.files, member);
+      await link.send({ type: "member-goes-on", goesOn });
+      continue;
+    }
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);
   }
   throw new AgentError("reset", "Cannot start the job: the server asked for nothing known");
+}
+
+/** @throws AgentError `damaged` */
+function decodeMember(row: string, tarOffset: number): OpenMember {
+  const { rows: [only] } = decodeIndexRows(Uint8Array.fromBase64(row));
+  if (only === undefined) {
+    throw new AgentError("damaged", "Cannot go on with a member: found no row of it, need one");
+  }
+  return { row: only, tarOffset };
 }
 
 interface Asked<R extends Request["type"]> {
@@ -114,7 +132,7 @@ async function backUp(
   { task, request }: Asked<"backup-filesystem">,
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
-  const { paths, exclude, incremental, resumeAt } = request;
+  const { paths, exclude, incremental, resumeAt, openMember } = request;
   const warnings = new WarningQueue();
   // How much has changed is known only at the end.
   const totals = incremental
@@ -128,6 +146,9 @@ async function backUp(
     level: task.compressionLevel,
     parent: parent ?? undefined,
     tarOffset: resumeAt ?? undefined,
+    openMember: openMember === null || resumeAt === null
+      ? undefined
+      : decodeMember(openMember, resumeAt),
     clock,
     onWarning: warnings.add,
     signal: session.signal,

@@ -50,7 +50,13 @@ const document = z.discriminatedUnion("type", [
     incremental: z.boolean().default(false),
     /** Tar bytes of a backup that was cut, which this one goes on after; of version 3. */
     resumeAt: count.nullable().default(null),
+    /** The row of the member in which it was cut, when the client said that it goes on. */
+    openMember: bytes.nullable().default(null),
   }),
+  // Server to client, before that: could the rest of this member be sent, from this offset on?
+  z.object({ type: z.literal("open-member"), row: bytes, tarOffset: count }),
+  // Client to server: the answer.
+  z.object({ type: z.literal("member-goes-on"), goesOn: z.boolean() }),
   // Client to server: send these rows of the parent.
   z.object({ type: z.literal("parent-wanted"), index: count }),
   // Server to client: write the records that follow below `target`.

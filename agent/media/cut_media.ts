@@ -4,8 +4,7 @@
 // Invariants:
 //  1. What is taken is proved: each frame by the CRC-32 that its group's index has of it, each
 //     index by its own. Nothing relies on what was synced; a crash may have left anything.
-//  2. The prefix ends where no member is open, so that a tar stream can go on there. Frames after
-//     the last index count for nothing: the rows of their members are lost.
+//  2. Frames after the last index count for nothing: the rows of their members are lost.
 //  3. The file is locked as long as this is open; its writer holds the same lock, so a file that
 //     can be locked has no writer any more.
 
@@ -27,7 +26,7 @@ import {
   MAX_LABEL_BYTES,
 } from "./limits.ts";
 import { PrefixScan } from "./media_prefix.ts";
-import type { FoundFrame, MediaPrefix } from "./media_prefix.ts";
+import type { CutPrefixes, FoundFrame, MediaPrefix } from "./media_prefix.ts";
 import { isSkippable, SKIPPABLE_HEADER_BYTES } from "./skippable_frame.ts";
 import { measureZstdFrame } from "./zstd_frame.ts";
 
@@ -77,10 +76,9 @@ export class CutMedia {
 
   /**
    * Finds how far the file is whole; reads all of it and yields between its groups.
-   * @returns null when there is nothing to go on with
    * @throws SystemError
    */
-  *findPrefix(): Generator<void, MediaPrefix | null> {
+  *findPrefixes(): Generator<void, CutPrefixes> {
     const scan = new PrefixScan(this.#labelBytes);
     let frames: FoundFrame[] = [];
     for (let at = this.#labelBytes;;) {
@@ -97,7 +95,7 @@ export class CutMedia {
       frames.push(frame);
       at += frame.compressedBytes;
     }
-    return scan.prefix((group) => decodeGroupIndex(this.#read(group.mediaOffset, group.bytes)));
+    return scan.prefixes((group) => decodeGroupIndex(this.#read(group.mediaOffset, group.bytes)));
   }
 
   /** The rows and notes of a prefix of this file, one group in memory at a time. */

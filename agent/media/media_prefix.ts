@@ -1,11 +1,12 @@
 // How far a media file whose writing was cut off can be gone on with: takes its groups in order and
-// remembers the last place where no member is open, so that a tar stream can go on there. Pure.
+// remembers the last place where no member is open, so that a tar stream can go on there; and the
+// last one of all, when a file is open there that was not changed just before it was read. Pure.
 //
 // Invariant: what is taken is proved: each frame by the CRC-32 that its group's index has of it,
 // each index by its own, and each member begins in the frame that has its row.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import type { IndexPage } from "../entry.ts";
+import type { IndexPage, IndexRow } from "../entry.ts";
 import { decodeGroupIndex } from "./group_index.ts";
 import type { GroupFrame, GroupIndex } from "./group_index.ts";
 import { decodeIndexRows } from "./index_rows.ts";
@@ -25,6 +26,14 @@ export interface MediaPrefix {
   readonly frameCount: number;
   /** Path of the last member. */
   readonly lastPath: Uint8Array;
+}
+
+/** The ways in which a cut file can be gone on with. */
+export interface CutPrefixes {
+  /** Up to where no member is open; null when there is no such place. */
+  readonly closed: MediaPrefix | null;
+  /** All that is whole, and the file whose member is open there; null when none is. */
+  readonly open: { readonly prefix: MediaPrefix; readonly row: IndexRow } | null;
 }
 
 /** A frame as the file has it, before an index says what it is. */
@@ -58,10 +67,14 @@ export class PrefixScan {
   #tarBytes = 0;
   #rowCount = 0;
   #frameCount = 0;
-  #lastPath: Uint8Array = new Uint8Array(0);
+  /** The last member, and is it a file that may be gone on with? */
+  #lastRow: IndexRow | null = null;
+  #isSettled = false;
   /** Tar offset at which the last member ends. */
   #memberEnd = 0;
-  #end: End | null = null;
+  /** The last place of all, and the last one where no member is open. */
+  #last: End | null = null;
+  #closed: End | null = null;
 
   constructor(labelBytes: number) {
     this.#entries = [{ compressedBytes: labelBytes, tarBytes: 0 }];
@@ -88,9 +101,20 @@ export class PrefixScan {
     return true;
   }
 
-  prefix(readGroup: (group: FoundGroup) => GroupIndex): MediaPrefix | null {
-    const end = this.#end;
-    if (end === null) return null;
+  /** @param readGroup reads an index of the file again */
+  prefixes(readGroup: (group: FoundGroup) => GroupIndex): CutPrefixes {
+    const row = this.#lastRow;
+    const isOpen = this.#last !== null && this.#memberEnd > this.#tarBytes;
+    const canGoOn = isOpen && row?.entry.type === "file" && this.#isSettled;
+    return {
+      closed: this.#closed === null ? null : this.#prefix(this.#closed, readGroup),
+      open: !canGoOn || this.#last === null
+        ? null
+        : { prefix: this.#prefix(this.#last, readGroup), row },
+    };
+  }
+
+  #prefix(end: End, readGroup: (group: FoundGroup) => GroupIndex): MediaPrefix {
     const { mediaBytes, tarBytes, rowCount, frameCount, lastPath } = end;
     const totals = { tarBytes, rowCount, frameCount, lastPath };
     if (end.isWholeGroup) {
@@ -120,19 +144,8 @@ export class PrefixScan {
     this.#tarBytes += frame.tarBytes;
     this.#frameCount += 1;
     this.#rowCount += frame.rowCount;
-    const last = page?.rows.at(-1);
-    if (last !== undefined) {
-      this.#lastPath = last.entry.path;
-      this.#memberEnd = last.tarOffset + last.tarBytes;
-    }
-    // After its last member a frame may hold the end of the stream, which nothing may follow. One
-    // with notes alone holds a filler.
-    const isFiller = last === undefined && (page?.notes.length ?? 0) > 0;
-    if (isFiller && this.#memberEnd === this.#tarBytes - frame.tarBytes) {
-      this.#memberEnd = this.#tarBytes;
-    }
-    if (this.#memberEnd !== this.#tarBytes) return;
-    this.#end = {
+    this.#takePage(page, frame.tarBytes);
+    this.#last = {
       entryCount: this.#entries.length,
       group,
       groupFrames: at + 1,
@@ -143,8 +156,24 @@ export class PrefixScan {
       tarBytes: this.#tarBytes,
       rowCount: this.#rowCount,
       frameCount: this.#frameCount,
-      lastPath: this.#lastPath,
+      lastPath: this.#lastRow?.entry.path ?? new Uint8Array(0),
     };
+    if (this.#memberEnd === this.#tarBytes) this.#closed = this.#last;
+  }
+
+  #takePage(page: IndexPage | undefined, frameTarBytes: number): void {
+    const notes = page?.notes ?? [];
+    const last = page?.rows.at(-1);
+    if (last !== undefined) {
+      const path = last.entry.path.toBase64();
+      this.#lastRow = last;
+      this.#isSettled = notes.every((note) => note.path.toBase64() !== path);
+      this.#memberEnd = last.tarOffset + last.tarBytes;
+    } else if (notes.length > 0 && this.#memberEnd === this.#tarBytes - frameTarBytes) {
+      // A frame with notes alone holds a filler. What else stands after the last member of a frame
+      // may be the end of the stream, which nothing may follow.
+      this.#memberEnd = this.#tarBytes;
+    }
   }
 
   #fits(index: GroupIndex, found: readonly FoundFrame[]): boolean {

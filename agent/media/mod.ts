@@ -1,7 +1,7 @@
 // Door of the media room: the files of the vault, their frames and the rows in them.
 
 export { CutMedia } from "./cut_media.ts";
-export type { MediaPrefix } from "./media_prefix.ts";
+export type { CutPrefixes, MediaPrefix } from "./media_prefix.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
 export { compressFrame, decompressFrame } from "./zstd.ts";
 export type { BackupKind, MediaLabel } from "./label.ts";

@@ -1,10 +1,12 @@
 // Begins a file-system backup in the vault: where a cut one of the same source was kept that fits,
-// there, and else from nothing. What stands in the cut one's way, short of a cancellation, costs
-// only what it would have saved.
+// there, and else from nothing. When it was cut within a large file, the client is asked whether
+// that is still the same. What stands in the way of this, short of a cancellation or the loss of the
+// client, costs only what it would have saved.
 
-import { AgentError, SystemError } from "../../transport/mod.ts";
-import type { WorkerSession } from "../job/mod.ts";
-import type { MediaLabel } from "../media/mod.ts";
+import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import { SystemError } from "../../transport/runtime/files.ts";
+import type { JobLink, WorkerSession } from "../job/mod.ts";
+import { type CutPrefixes, encodeIndexRows, type MediaLabel } from "../media/mod.ts";
 import {
   type BackupWriter,
   chooseCut,
@@ -21,6 +23,7 @@ export interface BeginOptions {
   readonly reader: VaultReader;
   readonly vault: VaultWriter;
   readonly label: MediaLabel;
+  readonly link: JobLink;
   /** False when the client knows nothing of cut backups. */
   readonly mayResume: boolean;
 }
@@ -32,6 +35,8 @@ export interface BegunBackup extends Disposable {
   readonly parent: ParentSource | null;
   /** Tar bytes that are there already; null when it begins from nothing. */
   readonly resumeAt: number | null;
+  /** The row of the member in which they end, encoded; null when none is open there. */
+  readonly openMember: string | null;
 }
 
 /** @throws AgentError `no_space` | `failed` | `cancelled` */
@@ -50,32 +55,44 @@ export async function beginBackup(
   const source = parent === undefined
     ? null
     : owned.use(new ParentSource(reader.parentRows(parent)));
-  return begun(owned.move(), { writer, parent: source, resumeAt: null });
+  return begun(owned.move(), { writer, parent: source, resumeAt: null, openMember: null });
 }
 
 async function goOn(
   session: WorkerSession,
-  { reader, vault, label }: BeginOptions,
+  { reader, vault, label, link }: BeginOptions,
   { cuts, cut }: { readonly cuts: CutBackups; readonly cut: CutBackup },
 ): Promise<BegunBackup | null> {
-  using owned = new DisposableStack();
-  try {
-    using media = cuts.open(cut.backup);
-    if (media === null) return null;
-    const prefix = await inSteps(session, media.findPrefix());
-    if (prefix === null) return null;
-    const from = { cut: media, prefix };
+  using media = cuts.open(cut.backup);
+  if (media === null) return null;
+  const prefixes = await attempt(session, () => inSteps(session, media.findPrefixes()));
+  if (prefixes === null) return null;
+  const openMember = await askForRest(session, link, prefixes);
+  const prefix = openMember === null ? prefixes.closed : prefixes.open?.prefix ?? null;
+  if (prefix === null) return null;
+  const from = { cut: media, prefix };
+  return await attempt(session, async () => {
+    using owned = new DisposableStack();
     const steps = reader.draftTree(label, label.needs.at(-1) ?? null, from);
     const draft = owned.use(await inSteps(session, steps));
     const made = vault.goOn(cut.backup, from, label);
     if (made === null) return null;
     const writer = owned.use(made);
-    const rows = reader.draftRows(draft, label.paths);
-    const parent = owned.use(new ParentSource(rows));
+    const parent = owned.use(new ParentSource(reader.draftRows(draft, label.paths)));
     const message = `goes on from the backup of ${new Date(cut.label.startedMs).toISOString()} ` +
       `that was cut: ${writer.mediaBytes} bytes of its media stay`;
     session.warn({ code: "resumed", message, path: null });
-    return begun(owned.move(), { writer, parent, resumeAt: prefix.tarBytes });
+    return begun(owned.move(), { writer, parent, resumeAt: prefix.tarBytes, openMember });
+  });
+}
+
+/** What fails in the vault here costs only what it would have saved. */
+async function attempt<T>(
+  session: WorkerSession,
+  body: () => Promise<T | null>,
+): Promise<T | null> {
+  try {
+    return await body();
   } catch (error) {
     session.throwIfCancelled();
     if (!(error instanceof AgentError || error instanceof SystemError)) throw error;
@@ -83,6 +100,28 @@ async function goOn(
     session.warn({ code: "not_resumed", message, path: null });
     return null;
   }
+}
+
+/** @returns the row of the open member, encoded, when the client can send the rest of it */
+async function askForRest(
+  session: WorkerSession,
+  link: JobLink,
+  { open }: CutPrefixes,
+): Promise<string | null> {
+  if (open === null) return null;
+  const row = encodeIndexRows([open.row]).toBase64();
+  await link.send({ type: "open-member", row, tarOffset: open.prefix.tarBytes });
+  for (;;) {
+    const message = await link.receive();
+    session.throwIfCancelled();
+    if (message.kind !== "document") break;
+    const { document } = message;
+    if (document.type === "member-goes-on") return document.goesOn ? row : null;
+    if (document.type === "error") throw fromErrorRecord(document.error);
+    if (document.type !== "trace") break;
+    session.addPeerSteps(document.steps);
+  }
+  throw new AgentError("reset", "Cannot begin the backup: found no answer, need it");
 }
 
 function begun(owned: DisposableStack, parts: Omit<BegunBackup, keyof Disposable>): BegunBackup {

@@ -58,7 +58,7 @@ export async function runServerDatabase(
       exclude: [],
       startedMs: session.runtime.clock.wallMs(),
     });
-    return await receiveBackup(session, { link, writer, parent: null });
+    return await receiveBackup(session, { link, writer, parent: null, mustAsk: false });
   });
 }
 

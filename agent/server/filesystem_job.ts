@@ -90,8 +90,8 @@ async function backup(
   const place = { directory: task.vault, files: session.runtime.files };
   using vault = VaultWriter.open(place);
   const mayResume = network.version >= RESUME_VERSION;
-  using begun = await beginBackup(session, { place, reader, vault, label, mayResume });
-  const { writer, parent: source, resumeAt } = begun;
+  using begun = await beginBackup(session, { place, reader, vault, label, link, mayResume });
+  const { writer, parent: source, resumeAt, openMember } = begun;
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,
@@ -101,7 +101,8 @@ async function backup(
     exclude: [...exclude],
     incremental: source !== null,
     resumeAt,
+    openMember,
   };
   await link.send(message);
-  return await receiveBackup(session, { link, writer, parent: source });
+  return await receiveBackup(session, { link, writer, parent: source, mustAsk: resumeAt === null });
 }

@@ -22,6 +22,8 @@ export interface ReceiveBackupOptions {
   readonly writer: BackupWriter;
   /** Rows of the parent of an incremental backup. */
   readonly parent: ParentSource | null;
+  /** False when the client may send before it asks for rows: the rest of a member comes first. */
+  readonly mustAsk: boolean;
 }
 
 /**
@@ -83,6 +85,7 @@ class Receipt {
   readonly #link: JobLink;
   readonly #writer: BackupWriter;
   readonly #parent: ParentSource | null;
+  readonly #mustAsk: boolean;
   #records = 0;
   #warnings = 0;
   /** Counts of records and warnings that the client sent; null until it says so. */
@@ -101,6 +104,7 @@ class Receipt {
     this.#link = parts.link;
     this.#writer = parts.writer;
     this.#parent = parts.parent;
+    this.#mustAsk = parts.mustAsk;
     this.#totals = { totalFiles: null, totalBytes: null };
   }
 
@@ -126,7 +130,7 @@ class Receipt {
   }
 
   async #take(record: DataRecord): Promise<void> {
-    if (this.#parent !== null && !this.#parent.isAsked) throw fullOnly();
+    if (this.#mustAsk && this.#parent?.isAsked === false) throw fullOnly();
     this.#writer.append(record);
     this.#records += 1;
     this.files += record.rowCount;

@@ -66,6 +66,9 @@ export class JobBed implements AsyncDisposable {
   readonly stp: MemoryBed;
   /** The network from the server to the client. */
   network: Network = runtime.network;
+  /** The sessions of the job that runs, or ran last. */
+  server: WorkerSession | null = null;
+  client: WorkerSession | null = null;
   readonly #options: JobBedOptions;
 
   private constructor(stp: MemoryBed, options: JobBedOptions) {
@@ -128,6 +131,8 @@ export class JobBed implements AsyncDisposable {
     };
     const far = this.#session(1, task);
     ports.serve(far.session);
+    this.server = server.session;
+    this.client = far.session;
     return await Promise.all([
       server.end(() => runServerFilesystem(server.session, server.task, proveMedium)),
       far.end(() =>

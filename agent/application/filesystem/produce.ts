@@ -24,6 +24,7 @@ import { addNote, endStream, makeNoteRoom, planMember, streamMember } from "../m
 import { encodeDumpdir } from "./dumpdir.ts";
 import { compileExclude } from "./exclude.ts";
 import { type FirstName, HardLinks } from "./hard_links.ts";
+import { type OpenMember, sendRest } from "./open_member.ts";
 import { ParentComparison } from "./parent_comparison.ts";
 import type { ParentRow } from "./parent_rows.ts";
 import { type ParentFeed, ParentTree } from "./parent_tree.ts";
@@ -44,6 +45,8 @@ export interface ProduceFilesystemOptions {
   readonly parent?: ParentFeed | undefined;
   /** Tar bytes that a backup which was cut left, and this one goes on after. */
   readonly tarOffset?: number | undefined;
+  /** The member in which that was cut, when it is gone on with. */
+  readonly openMember?: OpenMember | undefined;
   /** Says how old a change is; without it none counts as recent. */
   readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /** Tar bytes of a frame; 1 MiB when left out. */
@@ -69,6 +72,7 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
     onWarning: options.onWarning,
     maxOpenDirectories: options.maxOpenDirectories,
   });
+  if (options.openMember !== undefined) yield* store.goOn(options.openMember);
   let count = 0;
   for (const visit of visits) {
     if (options.signal?.aborted) throw new AgentError("cancelled", "Cannot go on: cancelled");
@@ -108,6 +112,8 @@ class Store {
   readonly #open: Open[] = [];
   #keptFiles = 0;
   #keptBytes = 0;
+  /** The open member, when its file turned out to be another. */
+  #void: Uint8Array | null = null;
 
   constructor(options: ProduceFilesystemOptions, excluded: (path: Uint8Array) => boolean) {
     this.frames = new FrameAssembler(options);
@@ -130,6 +136,13 @@ class Store {
     this.#open.push({ path: visit.path, stat: visit.stat, again, isKept, hasStored: false });
   }
 
+  /** Sends the rest of the member in which a backup was cut. */
+  *goOn(member: OpenMember): Steps {
+    const { bytes, isWhole } = yield* sendRest(this.frames, this.#options.files, member);
+    this.#keptBytes -= bytes;
+    if (!isWhole) this.#void = member.row.entry.path;
+  }
+
   /** What was made, when all visits are done. */
   produced(): Produced {
     const { files, bytes } = this.frames.totals;
@@ -141,19 +154,20 @@ class Store {
     const lookedMs = this.#options.clock?.wallMs() ?? Infinity;
     const before = this.#comparison === null ? null : yield* this.#compare(visit, this.#comparison);
     const first = this.#links.firstName(visit.stat);
-    if (before !== null && isUnchanged(visit.stat, before, first)) {
+    const isVoid = this.#void !== null && compareBytes(this.#void, visit.path) === 0;
+    if (before !== null && !isVoid && isUnchanged(visit.stat, before, first)) {
       if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: false });
       if (before.row?.kept !== true) return "passed";
       this.#countKept(visit.stat, first);
       return "kept";
     }
+    const isRecent = lookedMs - Number(visit.stat.ctimeNs / 1_000_000n) < SETTLED_AFTER_MS;
     yield* makeNoteRoom(this.frames);
     const stored = first === null
-      ? yield* this.#storeVisit(visit)
+      ? yield* this.#storeVisit(visit, isRecent)
       : yield* this.#storeLink(visit, first);
     if (stored === null) return "passed";
     if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
-    const isRecent = lookedMs - Number(visit.stat.ctimeNs / 1_000_000n) < SETTLED_AFTER_MS;
     if (stored === "unsettled" || isRecent) {
       yield* addNote(this.frames, { kind: "unsettled", path: visit.path });
     }
@@ -197,11 +211,11 @@ class Store {
     }
   }
 
-  *#storeVisit(visit: Visit): Steps<"settled" | "unsettled" | null> {
+  *#storeVisit(visit: Visit, isRecent: boolean): Steps<"settled" | "unsettled" | null> {
     const { stat, path, directory, name } = visit;
     const { files, onWarning } = this.#options;
     if (stat.type === "file" && stat.sizeBytes > 0) {
-      return yield* storeFile(this.frames, this.#options, visit);
+      return yield* storeFile(this.frames, { ...this.#options, isRecent }, visit);
     }
     let target: Uint8Array | null = null;
     try {

@@ -6,9 +6,11 @@ import { copyFileSync, mkdirSync, readdirSync, renameSync, truncateSync } from "
 import { DatabaseSync } from "node:sqlite";
 import {
   type ApplicationWarning,
+  canGoOn,
   encodeParentRows,
   FilesystemRestorer,
   makesIncomplete,
+  type OpenMember,
   type ParentFeed,
   type PlacedRow,
   produceFilesystem,
@@ -139,6 +141,7 @@ export class IncrementalBed implements Disposable {
       frameBytes: this.frameBytes,
       parent: resumed?.feed ?? (rows === null ? undefined : feedOf(rows)),
       tarOffset: resumed?.tarBytes,
+      openMember: resumed?.openMember,
       clock: options.settled ? undefined : clock,
       onWarning: (warning) => void warnings.push(warning),
     });
@@ -153,19 +156,24 @@ export class IncrementalBed implements Disposable {
     readonly reader: VaultReader;
     readonly vault: VaultWriter;
     readonly label: MediaLabel & SourceName;
-  }): { readonly writer: BackupWriter; readonly feed: ParentFeed; readonly tarBytes: number } | null {
+  }): Resumed | null {
     const { owned, reader, vault, label } = parts;
     const cuts = new CutBackups({ directory: this.vault, files });
     const named = chooseCut(cuts.list(), label);
     using cut = named === null ? null : cuts.open(named.backup);
-    const prefix = cut === null ? null : runToEnd(cut.findPrefix());
-    if (named === null || cut === null || prefix === null) return null;
+    const prefixes = cut === null ? null : runToEnd(cut.findPrefixes());
+    if (named === null || cut === null || prefixes === null) return null;
+    const { open, closed } = prefixes;
+    const member = open === null ? null : { row: open.row, tarOffset: open.prefix.tarBytes };
+    const openMember = member !== null && canGoOn(files, member) ? member : undefined;
+    const prefix = openMember === undefined ? closed : open?.prefix ?? null;
+    if (prefix === null) return null;
     const from = { cut, prefix };
     const draft = owned.use(runToEnd(reader.draftTree(label, label.needs.at(-1) ?? null, from)));
     const writer = vault.goOn(named.backup, from, label);
     if (writer === null) throw new Error("the label of the same source fits");
     const feed = feedOf(reader.draftRows(draft, label.paths));
-    return { writer: owned.use(writer), feed, tarBytes: prefix.tarBytes };
+    return { writer: owned.use(writer), feed, tarBytes: prefix.tarBytes, openMember };
   }
 
   reader(): VaultReader {
@@ -251,6 +259,13 @@ export class IncrementalBed implements Disposable {
   [Symbol.dispose](): void {
     removeFolder(this.folder);
   }
+}
+
+interface Resumed {
+  readonly writer: BackupWriter;
+  readonly feed: ParentFeed;
+  readonly tarBytes: number;
+  readonly openMember: OpenMember | undefined;
 }
 
 export function runToEnd<T>(steps: Generator<unknown, T>): T {

@@ -73,6 +73,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       residentBytes: process.residentBytes(),
       stgs,
       jobs: { running: this.runner.board.running().length, total: this.runner.board.all().length },
+      cutBackups: [],
     };
   }
 

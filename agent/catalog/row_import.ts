@@ -46,11 +46,13 @@ export class RowImport {
       `SELECT first, type FROM entries WHERE ${AT} AND "end" IS NULL`,
     );
     this.#close = database.prepare(`UPDATE entries SET "end" = ? WHERE ${AT} AND "end" IS NULL`);
-    const below = "(SELECT id FROM directories WHERE source = ? AND key >= ? AND key < ?)";
-    this.#closeBelow = database.prepare(`
-      UPDATE entries SET "end" = ? WHERE generation = ? AND "end" IS NULL AND directory IN ${below}`);
+    const below =
+      "directory IN (SELECT id FROM directories WHERE source = ? AND key >= ? AND key < ?)";
+    this.#closeBelow = database.prepare(
+      `UPDATE entries SET "end" = ? WHERE generation = ? AND "end" IS NULL AND ${below}`,
+    );
     this.#removeBelow = database.prepare(
-      `DELETE FROM entries WHERE generation = ? AND first = ? AND directory IN ${below}`,
+      `DELETE FROM entries WHERE generation = ? AND first = ? AND ${below}`,
     );
     this.#remove = database.prepare(`DELETE FROM entries WHERE ${AT} AND first = ?`);
     this.#unsettle = database.prepare(

@@ -106,5 +106,12 @@ export function renderStatus(status: StatusView, paint: Paint): string {
     ["up", formatSeconds(status.uptimeSeconds)],
     ["memory", formatSize(status.residentBytes)],
     ["jobs", `${status.jobs.running} running, ${status.jobs.total} known`],
+    ...status.cutBackups.map(({ client, paths, time, mediaBytes }) => {
+      const what = printable(`${client} ${paths.join(" ")}`);
+      return [
+        "cut backup",
+        `${what}, of ${time}: ${formatSize(mediaBytes)} to go on from`,
+      ] as const;
+    }),
   ]) + status.stgs.map((stg) => `\n${renderStg(stg, paint)}`).join("");
 }

@@ -316,6 +316,17 @@ export interface StatusView {
   readonly residentBytes: number;
   readonly stgs: readonly StgView[];
   readonly jobs: { readonly running: number; readonly total: number };
+  /** Of a server: backups that were cut, for the next one of their source to go on with. */
+  readonly cutBackups: readonly CutBackupView[];
+}
+
+/** What is there of a backup that was cut. */
+export interface CutBackupView {
+  readonly client: string;
+  readonly paths: readonly string[];
+  /** When it began. */
+  readonly time: string;
+  readonly mediaBytes: number;
 }
 
 /** One channel to a client, as it was found by setting it up. */

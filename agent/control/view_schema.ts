@@ -315,6 +315,12 @@ export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   residentBytes: count,
   stgs: z.array(stgViewSchema),
   jobs: z.looseObject({ running: count, total: count }),
+  cutBackups: z.array(z.looseObject({
+    client: z.string(),
+    paths: z.array(z.string()),
+    time: z.string(),
+    mediaBytes: count,
+  })).default([]),
 });
 
 /** An error as the endpoint answers it (RFC 9457) with the product's code and hint. */

@@ -22,6 +22,7 @@ import { encodeContinuedLabel, encodeLabel } from "./label.ts";
 import type { MediaLabel } from "./label.ts";
 import {
   GROUP_ROWS_BYTES,
+  GROUP_TAR_BYTES,
   MAX_FRAME_BYTES,
   MAX_FRAME_ROWS_BYTES,
   MAX_FRAME_TAR_BYTES,
@@ -150,9 +151,10 @@ export class MediaWriter {
     this.#tarBytes += record.tarBytes;
     this.#rowCount += record.rowCount;
     this.#nextSequence = record.sequence + 1;
-    if (this.#group.length === MAX_GROUP_FRAMES || this.#groupRowsBytes >= GROUP_ROWS_BYTES) {
-      this.#endGroup();
-    }
+    const isFull = this.#group.length === MAX_GROUP_FRAMES ||
+      this.#groupRowsBytes >= GROUP_ROWS_BYTES ||
+      this.#tarBytes - this.#groupTarOffset >= GROUP_TAR_BYTES;
+    if (isFull) this.#endGroup();
   }
 
   /**

@@ -1,7 +1,6 @@
 // Begins a file-system backup in the vault: where a cut one of the same source was kept that fits,
 // there, and else from nothing. When it was cut within a large file, the client is asked whether
-// that is still the same. What stands in the way of this, short of a cancellation or the loss of the
-// client, costs only what it would have saved.
+// that is still the same. What fails in the vault here costs only what it would have saved.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import { SystemError } from "../../transport/runtime/files.ts";
@@ -86,7 +85,7 @@ async function goOn(
   });
 }
 
-/** What fails in the vault here costs only what it would have saved. */
+/** @returns null, with a warning, when `body` fails */
 async function attempt<T>(
   session: WorkerSession,
   body: () => Promise<T | null>,

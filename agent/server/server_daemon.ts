@@ -24,6 +24,7 @@ import type {
   JobRequest,
   JobView,
   ListedEntry,
+  StatusView,
   ValidationView,
 } from "../control/daemon.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
@@ -31,6 +32,7 @@ import { type DaemonParts, VERSION } from "../daemon_parts.ts";
 import type { Job, ServerFilesystemTask, StgAccess } from "../job/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { toCutView } from "./cut_backup_view.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { logRecovery } from "./log_recovery.ts";
 
@@ -93,6 +95,10 @@ export class ServerDaemon extends DaemonBase {
       `Cannot start "${request.kind}" here: databases are backed up and restored by their client`,
       { hint: "Run the command on the database's host, against the client's daemon." },
     );
+  }
+
+  override status(): StatusView {
+    return { ...super.status(), cutBackups: this.#vault.cutBackups().map(toCutView) };
   }
 
   override backups(): readonly BackupView[] {
@@ -304,6 +310,7 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startExpire(request: Extract<JobRequest, { kind: "expire" }>): JobView {
+    if (!request.dryRun) this.#vault.giveUpCuts();
     const job = this.runner.create({ id: null, kind: "expire", client: null, request });
     const { name, vault, retention } = this.#config;
     this.runner.run(job, {

@@ -173,7 +173,7 @@ export class Vault {
     );
   }
 
-  /** Backups that were cut and wait for the next one of their source. @throws AgentError `failed` */
+  /** Backups that were cut, for the next one of their source. @throws AgentError `failed` */
   cutBackups(): CutBackup[] {
     return withVaultErrors("list cut backups", this.#options, () => this.#cuts.list());
   }

@@ -24,6 +24,7 @@ function summaryOf(
     seconds: 0.5,
     channels,
     fallback,
+    resumed: null,
   };
 }
 

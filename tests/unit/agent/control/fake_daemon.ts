@@ -36,6 +36,7 @@ export function summaryOf(job: string, status: Summary["status"] = "ok"): Summar
     seconds: 2,
     channels: CHANNELS,
     fallback: null,
+    resumed: null,
   };
 }
 
@@ -245,6 +246,7 @@ export class FakeDaemon implements Daemon {
       version: "0.0.0",
       ready: this.ready,
       reasons: this.ready ? [] : ["catalog damaged"],
+      cutBackups: [],
       uptimeSeconds: 5,
       residentBytes: 1024 * 1024,
       stgs: [STG],

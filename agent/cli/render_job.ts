@@ -86,7 +86,7 @@ export function renderSummary(
     parts.push(`(${formatSize(summary.bytes / summary.seconds)}/s)`);
   }
   const lines = [parts.join(" "), ...channelLines(summary.channels)];
-  if (summary.resumed !== null) {
+  if (summary.resumed !== undefined) {
     const { files, bytes } = summary.resumed;
     lines.push(
       `  went on from a backup that was cut: ${count(files, "file")}, ${formatSize(bytes)} ` +

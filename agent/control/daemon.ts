@@ -50,8 +50,8 @@ export interface Summary {
   readonly channels: ChannelBytes;
   /** Why data went over the network although storage was preferred; else null. */
   readonly fallback: FallbackReason | null;
-  /** Of a backup that went on from one that was cut: what did not have to be sent again. */
-  readonly resumed: { readonly files: number; readonly bytes: number } | null;
+  /** Only of a backup that went on from one that was cut: what was not sent again. */
+  readonly resumed?: { readonly files: number; readonly bytes: number } | undefined;
 }
 
 export interface Progress {

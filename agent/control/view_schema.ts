@@ -46,7 +46,7 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   seconds: count,
   channels,
   fallback: z.enum(FALLBACK_CODES).nullable(),
-  resumed: z.object({ files: count, bytes: count }).nullable().default(null),
+  resumed: z.object({ files: count, bytes: count }).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({

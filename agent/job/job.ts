@@ -146,7 +146,7 @@ export class Job {
       seconds: Math.round(nowMs - this.start.startedMs) / 1000,
       channels: end.channels,
       fallback: this.#fallback,
-      resumed: end.resumed ?? null,
+      ...(end.resumed === undefined ? {} : { resumed: end.resumed }),
     };
     this.#append(this.#summary);
   }

@@ -138,7 +138,7 @@ export class JobThread {
       backup,
       files,
       bytes,
-      resumed: kept ?? null,
+      resumed: kept ?? undefined,
       channels,
       error: null,
     }, this.#parts.clock.monotonicMs());

@@ -36,7 +36,7 @@ export class CutMedia {
   readonly #sizeBytes: number;
   readonly #labelBytes: number;
   /** What was read ahead: frames are mostly much shorter than the longest. */
-  readonly #window = new Uint8Array(MAX_FRAME_BYTES);
+  #window = new Uint8Array(0);
   #windowAt = 0;
   #windowBytes = 0;
   readonly label: MediaLabel;
@@ -80,6 +80,7 @@ export class CutMedia {
    */
   *findPrefixes(): Generator<void, CutPrefixes> {
     const scan = new PrefixScan(this.#labelBytes);
+    this.#window = new Uint8Array(Math.min(MAX_FRAME_BYTES, this.#sizeBytes));
     let frames: FoundFrame[] = [];
     for (let at = this.#labelBytes;;) {
       const index = this.#readSkippable(at, MAX_GROUP_INDEX_BYTES + SKIPPABLE_HEADER_BYTES);

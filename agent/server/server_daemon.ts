@@ -247,6 +247,7 @@ export class ServerDaemon extends DaemonBase {
       const { target, include, overwrite } = request;
       return { type: "restore", backup: restored, target, include, overwrite };
     }
+    this.#vault.giveUpCuts();
     const { exclude, full } = request;
     // The paths as the client walks them: they name the source.
     const paths = normalizeSourcePaths(request.paths);

@@ -2,8 +2,8 @@
 // backup that goes on with it sends the rest, as long as the file is the one that it was.
 //
 // Invariant: a member that was begun is complete in length. When the file is not the same any more
-// while its rest is read, zeros stand for what is missing, its path is noted as deleted, and the
-// walk stores it like any other that changed.
+// while its rest is read, zeros stand for what is missing, and it is noted as unsettled: the walk,
+// also that of a later backup if this one is cut as well, takes it for changed.
 
 import { AT_CWD, SystemError } from "../../../transport/runtime/files.ts";
 import type { Files, FileStat } from "../../../transport/runtime/files.ts";
@@ -57,7 +57,11 @@ export function* sendRest(
   } finally {
     if (opened !== null) files.close(opened.descriptor);
   }
-  if (!isWhole) yield* addNote(frames, { kind: "deleted", path: row.entry.path });
+  if (!isWhole) {
+    yield* addNote(frames, { kind: "unsettled", path: row.entry.path });
+    // A note counts for the rows of its frame, too: the path's next one comes in another.
+    yield frames.cut();
+  }
   return { bytes: frames.totals.bytes - before, isWhole };
 }
 

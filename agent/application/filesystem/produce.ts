@@ -166,7 +166,11 @@ class Store {
     const stored = first === null
       ? yield* this.#storeVisit(visit, isRecent)
       : yield* this.#storeLink(visit, first);
-    if (stored === null) return "passed";
+    if (stored === null) {
+      // Otherwise the zeros of the open member would count as its content.
+      if (isVoid) yield* addNote(this.frames, { kind: "deleted", path: visit.path });
+      return "passed";
+    }
     if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
     if (stored === "unsettled" || isRecent) {
       yield* addNote(this.frames, { kind: "unsettled", path: visit.path });

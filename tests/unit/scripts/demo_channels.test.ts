@@ -24,7 +24,6 @@ function summaryOf(
     seconds: 0.5,
     channels,
     fallback,
-    resumed: null,
   };
 }
 

@@ -21,7 +21,6 @@ const SUMMARY: Summary = {
   seconds: 2,
   channels: { network: { bytes: 5_000 }, storage: { bytes: 100_001_000 } },
   fallback: null,
-  resumed: null,
 };
 
 function row(change: Partial<Summary>, lanBytes: number): LanRow {

@@ -36,7 +36,6 @@ export function summaryOf(job: string, status: Summary["status"] = "ok"): Summar
     seconds: 2,
     channels: CHANNELS,
     fallback: null,
-    resumed: null,
   };
 }
 

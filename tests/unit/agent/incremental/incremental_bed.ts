@@ -37,6 +37,8 @@ export interface BackUpOptions {
   readonly paths?: readonly string[];
   /** Nothing counts as changed a moment ago, although tests are fast. */
   readonly settled?: boolean;
+  /** Happens after it was decided where to go on, and before anything is read. */
+  readonly thenFirst?: () => void;
   /** Files that fail or count, in place of the real ones. */
   readonly through?: Files;
 }
@@ -131,6 +133,7 @@ export class IncrementalBed implements Disposable {
       startedMs: clock.wallMs(),
     } as const;
     const resumed = this.#goOn({ owned, reader, vault, label });
+    options.thenFirst?.();
     const writer = resumed?.writer ?? owned.use(vault.begin(label));
     const rows = parent === null ? null : reader.parentRows(parent.backup);
     const producer = produceFilesystem({

@@ -39,10 +39,13 @@ export interface Piece {
 
 /**
  * Restore, server to client: one zstd frame and the pieces wanted of its content. All pieces of a
- * restore, put end to end, are a tar stream (without its two closing zero blocks).
+ * restore, put end to end, are a tar stream (without its two closing zero blocks). A record with an
+ * empty frame takes the member back of which the pieces before it were the beginning: its rest is
+ * damaged, and the next piece begins another one.
  */
 export interface RestoreRecord {
   readonly sequence: number;
+  /** Empty: the member under way is lost. */
   readonly frame: Uint8Array;
   readonly tarBytes: number;
   readonly pieces: readonly Piece[];

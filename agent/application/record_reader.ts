@@ -7,11 +7,19 @@ import { TarReader } from "../tar/mod.ts";
 import type { TarSink } from "../tar/mod.ts";
 import { MAX_FRAME_BYTES } from "./limits.ts";
 
+/** Receives the members of a restore. */
+export interface RecordSink extends TarSink {
+  /** The rest of the member under way is lost; it does not `end`. */
+  lost(): void;
+}
+
 export class RecordReader {
   readonly #tar: TarReader;
+  readonly #sink: RecordSink;
   #sequence = 0;
 
-  constructor(sink: TarSink) {
+  constructor(sink: RecordSink) {
+    this.#sink = sink;
     this.#tar = new TarReader(sink);
   }
 
@@ -23,8 +31,12 @@ export class RecordReader {
     if (!(record.tarBytes >= 0 && record.tarBytes <= MAX_FRAME_BYTES)) {
       throw damaged(`a frame of ${record.tarBytes} bytes`, `at most ${MAX_FRAME_BYTES}`);
     }
-    const tar = decompressFrame(record.frame, record.tarBytes);
     this.#sequence++;
+    if (record.frame.length === 0) {
+      this.#tar.abandon();
+      return this.#sink.lost();
+    }
+    const tar = decompressFrame(record.frame, record.tarBytes);
     for (const { offset, length } of record.pieces) {
       if (!(offset >= 0 && length >= 0 && offset + length <= tar.length)) {
         throw damaged(`piece ${offset}+${length}`, `it within ${tar.length} bytes`);

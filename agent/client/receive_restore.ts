@@ -46,12 +46,12 @@ export async function receiveRestore(
 ): Promise<WorkerResult> {
   const { link, warnings } = options;
   try {
-    await feedAll(session, consumer, options);
+    const lost = await feedAll(session, consumer, options);
     session.throwIfCancelled();
     await link.sayBusy();
     const { files, bytes } = consumer.finish();
     await warnings.sendAll(link);
-    const status = options.incomplete() ? "incomplete" : "ok";
+    const status = lost > 0 || options.incomplete() ? "incomplete" : "ok";
     await link.send({
       type: "result",
       warnings: warnings.sent,
@@ -67,15 +67,16 @@ export async function receiveRestore(
   }
 }
 
+/** @returns count of members that the server could not send */
 async function feedAll(
   session: WorkerSession,
   consumer: Consumer,
   options: ReceiveRestoreOptions,
-): Promise<void> {
+): Promise<number> {
   const { link, warnings, totals } = options;
   let records = 0;
-  let announced: number | null = null;
-  while (announced === null || records < announced) {
+  let announced: End | null = null;
+  while (announced === null || records < announced.records) {
     const message = await link.receive();
     session.throwIfCancelled();
     if (message.kind === "document") {
@@ -93,11 +94,14 @@ async function feedAll(
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });
     await session.runtime.clock.yield();
   }
+  return announced.lost ?? 0;
 }
 
-/** The count of records, when the document tells it. */
-function readDocument(session: WorkerSession, document: LinkDocument): number | null {
-  if (document.type === "end") return document.records;
+type End = Extract<LinkDocument, { type: "end" }>;
+
+/** The document, when it ends the records. */
+function readDocument(session: WorkerSession, document: LinkDocument): End | null {
+  if (document.type === "end") return document;
   if (document.type === "error") throw fromErrorRecord(document.error);
   if (document.type === "trace") {
     session.addPeerSteps(document.steps);

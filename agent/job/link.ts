@@ -26,14 +26,7 @@ import {
   withDeadline,
 } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
-import {
-  CURSOR_BYTES,
-  CURSOR_RECORDS,
-  NETWORK_MOMENT_MS,
-  NETWORK_SILENCE_MOMENTS,
-  REJOIN_WAIT_MS,
-  TELL_TIMEOUT_MS,
-} from "./limits.ts";
+import { REJOIN_WAIT_MS, TELL_TIMEOUT_MS } from "./limits.ts";
 import { LinkConn, type LinkMessage, type MessageLane, type Outgoing } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import {
@@ -48,7 +41,10 @@ import { LinkInbox } from "./link_inbox.ts";
 import { type LinkConns, NetworkRejoin, type RejoinOptions } from "./network_rejoin.ts";
 import { NetworkWatch } from "./network_watch.ts";
 import { NumberedConn } from "./numbered_conn.ts";
+import { ReceivedRecords } from "./received_records.ts";
 import { type LaneOptions, StorageLane } from "./storage_lane.ts";
+import { toldReason } from "./told_reason.ts";
+import { watchNetwork } from "./watch_network.ts";
 
 export type { LinkMessage } from "./link_conn.ts";
 
@@ -75,10 +71,8 @@ export class JobLink {
   readonly #ended = new AbortController();
   /** Ends what waits for the peer; `#options.signal` alone ends what tells it something. */
   readonly #signal: AbortSignal;
-  /** Records handed out, and of them what no cursor has told the peer. */
-  #received = 0;
-  #untoldRecords = 0;
-  #untoldBytes = 0;
+  /** Records handed out. */
+  readonly #received = new ReceivedRecords();
   /** The parent chunk that was asked for and is not here. */
   #wanted: number | null = null;
 
@@ -99,7 +93,7 @@ export class JobLink {
   attachStorage(conn: Conn | Fallback, options: LaneOptions): void {
     const data = "reason" in conn ? null : new LinkConn(conn);
     const { clock, signal } = this.#options;
-    const received = () => this.#received;
+    const received = () => this.#received.count;
     const isCut = () => this.#rejoin?.isCut ?? false;
     this.#lane = new StorageLane({
       ...options,
@@ -121,8 +115,18 @@ export class JobLink {
 
   /** Looks whether the network falls silent; both sides call it, for a file-system job. */
   watchNetwork(): void {
+    const { clock } = this.#options;
     this.#watch ??= new NetworkWatch();
-    void this.#watchOn(this.#watch);
+    void watchNetwork(this.#watch, {
+      clock,
+      signal: this.#signal,
+      isListening: () => this.#listening && !(this.#rejoin?.isCut ?? false),
+      receivedBytes: () => this.#control.receivedBytes + this.#errors.receivedBytes,
+      speak: () => {
+        this.#control.speak(this.#options).catch(() => {}); // It is noticed where it is read.
+      },
+      fallSilent: (why) => this.#fallSilent(why),
+    });
   }
 
   /**
@@ -198,10 +202,8 @@ export class JobLink {
    * @param synced count of records that are safe on disk, null when that has no meaning
    */
   async acknowledge(synced: number | null): Promise<void> {
-    if (this.#untoldRecords < CURSOR_RECORDS && this.#untoldBytes < CURSOR_BYTES) return;
-    this.#untoldRecords = 0;
-    this.#untoldBytes = 0;
-    await this.send({ type: "cursor", received: this.#received, synced });
+    const received = this.#received.untold();
+    if (received !== null) await this.send({ type: "cursor", received, synced });
   }
 
   /**
@@ -223,9 +225,50 @@ export class JobLink {
     }
   }
 
+  /**
+   * Runs what the peer has no word in: when it says that it gives up, or ends, that ends `work`.
+   * @throws the peer's reason, or what `work` throws
+   */
+  async meanwhile<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const spoke = new AbortController();
+    const end = () => spoke.abort();
+    const heeding = this.#heed(AbortSignal.any([this.#signal, done.signal])).then(end, end);
+    this.#listening = true;
+    try {
+      return await work(spoke.signal);
+    } catch (error) {
+      if (!spoke.signal.aborted) throw error;
+      const message = await this.receive();
+      const said = message.kind === "document" ? message.document : null;
+      if (said?.type === "error") throw fromErrorRecord(said.error);
+      throw new AgentError("reset", "Cannot go on with the job: the peer spoke out of turn");
+    } finally {
+      this.#listening = false;
+      done.abort();
+      await heeding;
+    }
+  }
+
+  /** Until something is here that is not for the link alone; it is left here. */
+  async #heed(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      this.#listen();
+      const arrival = await this.#inbox.peek(signal);
+      const message = "message" in arrival ? arrival.message : null;
+      if (message === null || !this.#isForLink(arrival.from, message)) return;
+      await this.#inbox.next(signal);
+      arrival.from.pending = null;
+    }
+  }
+
+  #listen(): void {
+    for (const conn of this.#open) this.#inbox.listen(conn, this.#options);
+  }
+
   async #next(): Promise<LinkMessage> {
     while (this.#open.size > 0) {
-      for (const conn of this.#open) this.#inbox.listen(conn, this.#options);
+      this.#listen();
       const arrival = await this.#inbox.next(this.#signal);
       const { from } = arrival;
       if (!this.#isLive(from)) this.#open.delete(from);
@@ -240,7 +283,9 @@ export class JobLink {
         return arrival.message;
       }
     }
-    throw await this.#reasonOf(
+    throw await toldReason(
+      this.#errors,
+      this.#options,
       new AgentError("reset", "Cannot go on with the job: the peer ended the connection"),
     );
   }
@@ -251,7 +296,9 @@ export class JobLink {
   }
 
   async #failed(from: MessageLane, failure: unknown): Promise<void> {
-    if (this.#lane === null || from !== this.#lane.data) throw await this.#reasonOf(failure);
+    if (this.#lane === null || from !== this.#lane.data) {
+      throw await toldReason(this.#errors, this.#options, failure);
+    }
     this.#lane.fail(failure);
     this.#open.delete(from);
   }
@@ -271,25 +318,7 @@ export class JobLink {
     this.wantParent(this.#wanted).catch(() => {});
   }
 
-  async #watchOn(watch: NetworkWatch): Promise<void> {
-    for (;;) {
-      try {
-        await this.#options.clock.sleep(NETWORK_MOMENT_MS, { signal: this.#signal });
-      } catch {
-        return; // The job ended.
-      }
-      const listening = this.#listening && !(this.#rejoin?.isCut ?? false);
-      const bytes = this.#control.receivedBytes + this.#errors.receivedBytes;
-      const verdict = watch.moment(listening, bytes);
-      if (verdict === "speak") this.#control.speak(this.#options).catch(() => {});
-      if (verdict === "silent") this.#fallSilent(watch);
-    }
-  }
-
-  #fallSilent(watch: NetworkWatch): void {
-    watch.heard(); // A network that comes back has its whole time again.
-    const seconds = NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS / 1000;
-    const why = `the peer said nothing over the network for ${seconds} s`;
+  #fallSilent(why: string): void {
     if (this.#rejoin !== null) return this.#rejoin.cut(why);
     this.#ended.abort(
       new AgentError("unreachable", `Cannot go on with the job: ${why}`, {
@@ -307,45 +336,13 @@ export class JobLink {
       if (message.chunk.index === this.#wanted) this.#wanted = null;
       return;
     }
-    const { sequence, frame } = message.record;
-    if (sequence !== this.#received) {
-      const found = `record ${sequence}, need ${this.#received}`;
-      throw new AgentError("damaged", `Cannot go on with the job: the peer sent ${found}`);
-    }
-    this.#received += 1;
-    this.#untoldRecords += 1;
-    this.#untoldBytes += frame.length;
+    this.#received.take(message.record);
   }
 
   /** A record may wait for words of the peer, which nobody reads once its result was read. */
   #sendRecord(record: Outgoing, { signal }: WaitOptions): Promise<void> {
     const sending = this.#lane?.send(record) ?? this.#control.send(record, this.#options);
     return orCancelled(sending, signal);
-  }
-
-  /** A peer that fails says why on a connection that may be read later than the broken one. */
-  async #reasonOf(error: unknown): Promise<unknown> {
-    if (!(error instanceof AgentError) || error.code !== "reset") return error;
-    const { clock, signal } = this.#options;
-    const action = "learn why the peer ended the job";
-    const deadline = { timeoutMs: TELL_TIMEOUT_MS, action, signal };
-    try {
-      return await withDeadline(clock, deadline, (signal) => this.#toldError({ signal }));
-    } catch {
-      return error;
-    }
-  }
-
-  /** Reads on to the peer's error. @throws when none comes */
-  async #toldError(options: WaitOptions): Promise<AgentError> {
-    while (true) {
-      const { message } = await this.#errors.begin(options);
-      if (message === null) throw new AgentError("reset", "Cannot learn the reason: none came");
-      if (message.kind === "document" && message.document.type === "error") {
-        return fromErrorRecord(message.document.error);
-      }
-      this.#errors.pending = null;
-    }
   }
 
   /** Closes every connection after what was sent, and after the peer has it, if that shows. */

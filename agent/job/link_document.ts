@@ -119,6 +119,8 @@ const document = z.discriminatedUnion("type", [
     type: z.literal("end"),
     records: count,
     warnings: count.optional(),
+    /** Members that a restore leaves out, for damage to the media. */
+    lost: count.optional(),
     /** What the sender counts, where that is not what the records hold. */
     totals: z.object({ files: count, bytes: count }).optional(),
     /** How much of that was there already, from a backup that was cut. */

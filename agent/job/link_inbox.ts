@@ -25,11 +25,18 @@ export class LinkInbox {
     );
   }
 
-  /** @throws AgentError `cancelled`, or the signal's own reason */
+  /** Takes the next one. @throws AgentError `cancelled`, or the signal's own reason */
   async next(signal: AbortSignal): Promise<Arrival> {
+    const arrival = await this.peek(signal);
+    this.#arrivals.shift();
+    return arrival;
+  }
+
+  /** Waits for the next one and leaves it here. @throws as `next` does */
+  async peek(signal: AbortSignal): Promise<Arrival> {
     for (;;) {
       throwIfCancelled(signal);
-      const arrival = this.#arrivals.shift();
+      const [arrival] = this.#arrivals;
       if (arrival !== undefined) return arrival;
       await this.#change.next({ signal });
     }

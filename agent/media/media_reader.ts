@@ -5,6 +5,7 @@
 // nothing is read outside the file and no buffer is larger than the limits.
 
 import { assert } from "../../transport/ground/assert.ts";
+import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
@@ -43,11 +44,19 @@ interface IndexPlace {
   readonly framesBefore: number;
 }
 
+/** Checksums of the frames of the group that was asked for last. */
+interface GroupChecksums {
+  readonly group: number;
+  readonly first: number;
+  readonly checksums: readonly (number | null)[];
+}
+
 export class MediaReader {
   readonly #files: Files;
   readonly #descriptor: number;
   readonly #frames: FramePlace[] = [];
   readonly #indexes: IndexPlace[] = [];
+  #group: GroupChecksums | null = null;
   #closed = false;
   readonly sizeBytes: number;
   readonly label: MediaLabel;
@@ -91,6 +100,21 @@ export class MediaReader {
     const place = this.#frame(sequence);
     const frame = this.#read(place.mediaOffset, place.compressedBytes);
     checkHeader(frame, place);
+    return frame;
+  }
+
+  /**
+   * Reads one whole data frame and compares it with the checksum in its index; where the index is
+   * damaged, whoever decompresses the frame finds what is wrong with it.
+   * @throws AgentError `damaged`
+   * @throws SystemError
+   */
+  readProvedFrame(sequence: number): Uint8Array {
+    const frame = this.readFrame(sequence);
+    const wanted = this.#checksum(sequence);
+    if (wanted !== null && crc32(frame) !== wanted) {
+      throw damagedFrame("data", "other bytes than its index says", "those of its checksum");
+    }
     return frame;
   }
 
@@ -139,18 +163,7 @@ export class MediaReader {
 
   /** CRC-32 of each frame in order; null where the index that holds it is damaged. */
   *frameChecksums(): Generator<number | null> {
-    for (let group = 0; group < this.groupCount; group++) {
-      let checksums: (number | null)[];
-      try {
-        checksums = this.readGroup(group).frames.map((frame) => frame.checksum);
-      } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
-        const first = this.#indexes[group - 1]?.framesBefore ?? 0;
-        const count = (this.#indexes[group]?.framesBefore ?? 0) - first;
-        checksums = Array.from({ length: count }, () => null);
-      }
-      yield* checksums;
-    }
+    for (let group = 0; group < this.groupCount; group++) yield* this.#groupChecksums(group);
   }
 
   /**
@@ -195,6 +208,26 @@ export class MediaReader {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #checksum(sequence: number): number | null {
+    const group = this.#indexes.findIndex(({ framesBefore }) => sequence < framesBefore);
+    if (this.#group?.group !== group) {
+      const first = this.#indexes[group - 1]?.framesBefore ?? 0;
+      this.#group = { group, first, checksums: this.#groupChecksums(group) };
+    }
+    return this.#group.checksums[sequence - this.#group.first] ?? null;
+  }
+
+  #groupChecksums(group: number): (number | null)[] {
+    try {
+      return this.readGroup(group).frames.map((frame) => frame.checksum);
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      const first = this.#indexes[group - 1]?.framesBefore ?? 0;
+      const count = (this.#indexes[group]?.framesBefore ?? 0) - first;
+      return Array.from({ length: count }, () => null);
+    }
   }
 
   #frame(sequence: number): FramePlace {

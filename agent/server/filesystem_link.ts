@@ -1,5 +1,8 @@
 // The server's side of a file-system job's connections: Fig. 4 and Fig. 4A in parallel, then the
 // channel policy of the client decides which channel carries the records.
+//
+// The connections of Fig. 4 are watched while Fig. 4A takes its time: a client whose process ended
+// would else be waited for as one whose storage is late.
 
 import {
   type Address,
@@ -48,47 +51,71 @@ export async function openFilesystemLink(
   const { client } = options;
   const both = new AbortController();
   const signal = AbortSignal.any([session.signal, both.signal]);
+  const storing = tryStorage(session, options, signal);
+  storing.catch(() => {}); // Taken below.
   try {
-    const [network, storage] = await Promise.all([
-      connectFileSystem(session.flow(signal), {
-        client: networkAddress(client, client.port),
-        identity: session.identity,
-      }),
-      tryStorage(session, options, signal),
-    ]);
+    const network = await connectFileSystem(session.flow(signal), {
+      client: networkAddress(client, client.port),
+      identity: session.identity,
+    }).catch((error) => {
+      throw withClientHint(error, client);
+    });
     const link = networkLink(session, network);
-    link.watchNetwork();
-    const mayFallBack = client.channel !== "storage-only";
-    if (typeof storage === "number") {
-      link.attachStorage(session.layer.conn(storage), {
-        side: "server",
-        direction: options.direction,
-        mayFallBack,
-        lost: session.storageLost,
-        onFallback: session.fellBack,
+    try {
+      const storage = await link.meanwhile((gone) => {
+        gone.addEventListener("abort", () => both.abort(), { once: true });
+        return storing;
       });
-      return { link, network, channel: "storage", fallback: null, mayFallBack };
-    }
-    if (!mayFallBack && storage !== null) {
-      const error = new StorageError(storage);
-      await link.send({ type: "error", error: toErrorRecord(error) });
+      return { link, network, ...chooseChannel(session, { link, storage, options }) };
+    } catch (error) {
+      await link.fail(toErrorRecord(error));
       throw error;
     }
-    if (storage !== null) session.fellBack(storage);
-    return { link, network, channel: "network", fallback: storage, mayFallBack };
   } catch (error) {
     both.abort(error);
-    throw withClientHint(error, client);
+    throw error;
   }
+}
+
+interface Found {
+  readonly link: JobLink;
+  /** What `tryStorage` found. */
+  readonly storage: number | Fallback | null;
+  readonly options: FilesystemLinkOptions;
+}
+
+/** @throws StorageError when the policy wants the storage only */
+function chooseChannel(
+  session: WorkerSession,
+  { link, storage, options: { client, direction } }: Found,
+): Pick<OpenedLink, "channel" | "fallback" | "mayFallBack"> {
+  const mayFallBack = client.channel !== "storage-only";
+  if (typeof storage === "number") {
+    link.attachStorage(session.layer.conn(storage), {
+      side: "server",
+      direction,
+      mayFallBack,
+      lost: session.storageLost,
+      onFallback: session.fellBack,
+    });
+    return { channel: "storage", fallback: null, mayFallBack };
+  }
+  if (storage !== null) {
+    if (!mayFallBack) throw new StorageError(storage);
+    session.fellBack(storage);
+  }
+  return { channel: "network", fallback: storage, mayFallBack };
 }
 
 /** A link over the connections that Fig. 4 made. */
 export function networkLink(session: WorkerSession, network: Fig4Connections): JobLink {
-  return new JobLink(connsOf(session, network), {
+  const link = new JobLink(connsOf(session, network), {
     signal: session.signal,
     clock: session.runtime.clock,
     numbered: network.version >= REJOIN_VERSION,
   });
+  link.watchNetwork();
+  return link;
 }
 
 /** The STP descriptor, or why there is none (null: the policy wants none). */

@@ -28,7 +28,8 @@ export function encodeRedirects(
 }
 
 /**
- * Sends the records of a plan and waits for the client's result.
+ * Sends the records of a plan and waits for the client's result. Members in damaged frames are
+ * named, the others restored.
  * @throws AgentError what the client reports, and `reset` | `damaged` | `cancelled`
  */
 export async function sendRestore(
@@ -37,16 +38,22 @@ export async function sendRestore(
   planned: PlannedRestore,
 ): Promise<{ status: WorkerResult["status"]; files: number; bytes: number }> {
   const result = awaitResult(session, link, planned.plan);
+  let lost = 0;
+  const onLost = (path: Uint8Array) => {
+    lost += 1;
+    const message = "a part of it lies in a damaged frame of the media";
+    session.warn({ code: "damaged", message, path: new TextDecoder().decode(path) });
+  };
   return await sendForResult({ clock: session.runtime.clock, result }, async (failed) => {
     let records = 0;
-    for (const record of planned.reader.restoreRecords(planned.plan)) {
+    for (const record of planned.reader.restoreRecords(planned.plan, onLost)) {
       if (failed.aborted) return;
       await link.sendRestore(record, { signal: failed });
       records += 1;
       session.throwIfCancelled();
       await session.runtime.clock.yield();
     }
-    await link.send({ type: "end", records });
+    await link.send({ type: "end", records, ...(lost > 0 ? { lost } : {}) });
   });
 }
 

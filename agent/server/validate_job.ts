@@ -41,7 +41,13 @@ export async function runServerValidate(
   try {
     const { link, certificate } = await connectNetwork(session, client);
     return await finishLink(session, link, async () => {
-      const storage = await lookAtStorage(session, task, prove);
+      const storage = await link.meanwhile((gone) => {
+        return lookAtStorage(session, {
+          task,
+          prove,
+          signal: AbortSignal.any([session.signal, gone]),
+        });
+      });
       await link.send({ type: "validate", storage: typeof storage === "number" });
       const told = await receiveAnswer(session, link);
       // Both ends close at once; without that the endpoints would be shown as aborted.
@@ -79,16 +85,21 @@ async function connectNetwork(
   return { link: networkLink(session, network), certificate };
 }
 
+interface Look {
+  readonly task: ServerValidateTask;
+  readonly prove: Prove;
+  readonly signal: AbortSignal;
+}
+
 /** One try, also when the policy does not want the storage: the group is configured. */
 async function lookAtStorage(
   session: WorkerSession,
-  { client, stg }: ServerValidateTask,
-  prove: Prove,
+  { task: { client, stg }, prove, signal }: Look,
 ): Promise<number | Fallback | null> {
   if (client.stg === null) return null;
   const once: ClientEntry = { ...client, channel: "prefer-storage", waitMs: 0 };
   const options = { client: once, group: groupOf(stg, "server"), prove };
-  return await tryStorage(session, options, session.signal);
+  return await tryStorage(session, options, signal);
 }
 
 async function receiveAnswer(session: WorkerSession, link: JobLink): Promise<Told> {

@@ -91,6 +91,13 @@ export class TarReader {
     }
   }
 
+  /** Forgets the member under way: the next bytes begin another one. */
+  abandon(): void {
+    this.#state = "header";
+    this.#blockFill = 0;
+    this.#pax = new Map();
+  }
+
   /** Ends the stream. @throws AgentError `damaged` when a member is not complete */
   finish(): void {
     const between = this.#state === "header" || this.#state === "ended";

@@ -25,6 +25,8 @@ export interface RowSource {
 
 /** A stretch of one media file's tar stream: one member. */
 export interface Extent {
+  /** Full source path. */
+  readonly path: Uint8Array;
   /** Number of the backup whose media file it is. */
   readonly media: number;
   readonly tarOffset: number;
@@ -69,7 +71,8 @@ export function planRestore(source: RowSource, include: readonly string[]): Rest
       for (const row of source.rowsInTarOrder()) {
         if (redirects.replaces(row)) continue;
         if (selection.has(row.entry.path) || redirects.sends(row)) {
-          yield { media: row.media, tarOffset: row.tarOffset, tarBytes: row.tarBytes };
+          const { media, tarOffset, tarBytes } = row;
+          yield { path: row.entry.path, media, tarOffset, tarBytes };
         }
       }
     },

@@ -1,11 +1,13 @@
 // Carries out a restore plan: whole zstd frames with the pieces wanted of each. All pieces put end
-// to end are the members of the plan, in order.
+// to end are the members of the plan, in order; a damaged frame loses the members that lie in it
+// and no others.
 //
-// Memory: one frame and its pieces. Neighbouring members become one piece, so that a frame has at
-// most as many pieces as it has gaps.
+// Memory: two frames and their pieces. Neighbouring members become one piece, so that a frame has
+// at most as many pieces as it has gaps.
 
 import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
+import { SystemError } from "../../transport/runtime/files.ts";
 import type { FramePlace, MediaReader } from "../media/mod.ts";
 import type { Piece, RestoreRecord } from "../record.ts";
 import type { Extent, RestorePlan } from "./restore_plan.ts";
@@ -14,20 +16,33 @@ import type { Extent, RestorePlan } from "./restore_plan.ts";
 export interface FramePieces {
   readonly media: number;
   readonly sequence: number;
+  readonly frame: Uint8Array;
+  readonly tarBytes: number;
   readonly pieces: readonly Piece[];
 }
 
+/** The media files as a cut sees them. */
+export interface FrameSource {
+  /** The frames of a media file, in tar order. */
+  places(media: number): readonly FramePlace[];
+  /** A frame's bytes; null when they are damaged. */
+  read(media: number, sequence: number): Uint8Array | null;
+  /** A member of which a part is damaged: it is left out. */
+  lose(extent: Extent): void;
+}
+
 /**
- * Cuts members into pieces of frames. Pure.
+ * Cuts members into pieces of frames, each of which is read once.
  * @param extents by media file and place, without overlap
- * @param framesOf the frames of a media file, in tar order
+ * @returns frames, and "lost" where the pieces before it begin a member that has no end
  * @throws AgentError `damaged` when an extent lies outside its media file or before the last one
  */
 export function* cutIntoFrames(
   extents: Iterable<Extent>,
-  framesOf: (media: number) => readonly FramePlace[],
-): Generator<FramePieces> {
-  let current: { media: number; sequence: number; pieces: Piece[] } | null = null;
+  source: FrameSource,
+): Generator<FramePieces | "lost"> {
+  let current: FramePieces & { readonly pieces: Piece[] } | null = null;
+  let damaged: { readonly media: number; readonly sequence: number } | null = null;
   let frames: readonly FramePlace[] = [];
   let media = -1;
   let end = 0;
@@ -35,7 +50,7 @@ export function* cutIntoFrames(
   for (const extent of extents) {
     if (extent.media !== media) {
       ({ media } = extent);
-      frames = framesOf(media);
+      frames = source.places(media);
       end = 0;
       at = 0;
     }
@@ -43,23 +58,41 @@ export function* cutIntoFrames(
     end = extent.tarOffset + extent.tarBytes;
     at = findFrame(frames, extent.tarOffset, at);
     for (let offset = extent.tarOffset; offset < end;) {
-      const frame = frames[at];
-      if (frame === undefined) throw misplaced(extent, "inside its media file");
-      const frameEnd = frame.tarOffset + frame.tarBytes;
+      const place = frames[at];
+      if (place === undefined) throw misplaced(extent, "inside its media file");
+      const frameEnd = place.tarOffset + place.tarBytes;
       if (offset >= frameEnd) {
         at++;
         continue;
       }
-      if (current === null || current.media !== media || current.sequence !== at) {
+      const here = { media, sequence: at };
+      if (!isSame(current, here)) {
+        const frame = isSame(damaged, here) ? null : source.read(media, at);
+        if (frame === null) {
+          damaged = here;
+          source.lose(extent);
+          if (offset === extent.tarOffset) break;
+          if (current !== null) yield current;
+          current = null;
+          yield "lost";
+          break;
+        }
         if (current !== null) yield current;
-        current = { media, sequence: at, pieces: [] };
+        current = { ...here, frame, tarBytes: place.tarBytes, pieces: [] };
       }
       const length = Math.min(end, frameEnd) - offset;
-      addPiece(current.pieces, { offset: offset - frame.tarOffset, length });
+      addPiece(current.pieces, { offset: offset - place.tarOffset, length });
       offset += length;
     }
   }
   if (current !== null) yield current;
+}
+
+function isSame<T extends { readonly media: number; readonly sequence: number }>(
+  one: T | null,
+  other: { readonly media: number; readonly sequence: number },
+): one is T {
+  return one !== null && one.media === other.media && one.sequence === other.sequence;
 }
 
 /** Position of the frame that holds `offset`, at or after `from`; the count when none does. */
@@ -85,35 +118,60 @@ function addPiece(pieces: Piece[], piece: Piece): void {
   }
 }
 
+export interface RestoreSources {
+  /** Opens the media file of a backup by its number. @throws AgentError `damaged` | `failed` */
+  readonly openMedia: (media: number) => MediaReader;
+  /** Told of each member that lies in a damaged frame. */
+  readonly onLost: (path: Uint8Array) => void;
+}
+
 /**
  * Reads the frames of a plan, one at a time. The media files are closed when the generator ends or
  * is returned.
- * @param openMedia opens the media file of the backup with that number
  * @throws AgentError `damaged` | `failed`
  */
 export function* readRestoreRecords(
   plan: RestorePlan,
-  openMedia: (media: number) => MediaReader,
+  { openMedia, onLost }: RestoreSources,
 ): Generator<RestoreRecord> {
   // The cut runs one frame ahead: two files are open where a plan goes from one to the next.
   const open = new Map<number, MediaReader>();
-  const framesOf = (media: number): readonly FramePlace[] => {
-    const reader = openMedia(media);
-    open.set(media, reader);
-    return reader.frames;
+  const source: FrameSource = {
+    places(media) {
+      const reader = openMedia(media);
+      open.set(media, reader);
+      return reader.frames;
+    },
+    read: (media, sequence) => readSound(open.get(media), sequence),
+    lose: ({ path }) => onLost(path),
   };
   try {
     let sequence = 0;
-    for (const { media, sequence: frame, pieces } of cutIntoFrames(plan.extents(), framesOf)) {
-      closeBefore(open, media);
-      const reader = open.get(media);
-      const place = reader?.frames[frame];
-      assert(reader !== undefined && place !== undefined, "the cut asks for frames that exist");
-      yield { sequence, frame: reader.readFrame(frame), tarBytes: place.tarBytes, pieces };
+    for (const cut of cutIntoFrames(plan.extents(), source)) {
+      if (cut === "lost") {
+        yield { sequence, frame: new Uint8Array(0), tarBytes: 0, pieces: [] };
+      } else {
+        closeBefore(open, cut.media);
+        yield { sequence, frame: cut.frame, tarBytes: cut.tarBytes, pieces: cut.pieces };
+      }
       sequence++;
     }
   } finally {
     closeBefore(open, Infinity);
+  }
+}
+
+/** A frame, or null when its bytes are not those that were written, or its sectors unreadable. */
+function readSound(reader: MediaReader | undefined, sequence: number): Uint8Array | null {
+  assert(reader !== undefined, "the cut asks for frames of media that it opened");
+  try {
+    return reader.readProvedFrame(sequence);
+  } catch (error) {
+    const isDamage = error instanceof AgentError
+      ? error.code === "damaged"
+      : error instanceof SystemError && error.errno === "EIO";
+    if (!isDamage) throw error;
+    return null;
   }
 }
 

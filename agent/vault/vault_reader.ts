@@ -122,9 +122,13 @@ export class VaultReader {
     return treeRows({ catalog, seen, paths, isKept: (row) => draft.isKept(row) });
   }
 
-  /** The records of a plan, one frame in memory at a time. @throws AgentError `damaged` */
-  restoreRecords(plan: RestorePlan): Generator<RestoreRecord> {
-    return readRestoreRecords(plan, (media) => this.#openMedia(media));
+  /**
+   * The records of a plan, one frame in memory at a time.
+   * @param onLost told of each member that lies in a damaged frame; the others are sent
+   * @throws AgentError `damaged` when a media file cannot be read at all
+   */
+  restoreRecords(plan: RestorePlan, onLost: (path: Uint8Array) => void): Generator<RestoreRecord> {
+    return readRestoreRecords(plan, { openMedia: (media) => this.#openMedia(media), onLost });
   }
 
   /** The backups whose media files hold what a backup sees. @throws AgentError `not_found` */

@@ -51,6 +51,7 @@ function silentDaemon(): Daemon {
     uptimeSeconds: 0,
     residentBytes: 0,
     stgs: [],
+    cutBackups: [],
     jobs: { running: 0, total: 0 },
   });
   return {

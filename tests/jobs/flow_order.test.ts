@@ -234,6 +234,22 @@ describe("the flows of a file-system job", () => {
     side.close();
   });
 
+  test("a client that ends while its storage is waited for ends the wait", async () => {
+    await using bed = await FlowBed.open();
+    const busy = () => Promise.reject(new AgentError("timeout", "Cannot set up: it is busy"));
+    const side = await ClientSide.listen(bed, () => ({ fig4a: busy }));
+    const client = entryOf(side.port, { waitMs: 600_000 });
+    await using session = serverSession(bed, client);
+    const { group } = bed.server;
+    const opening = openFilesystemLink(session, { client, group, ...RECEIVING, prove: bed.prove });
+    const { control, errors } = await side.session.wait;
+    for (const descriptor of [control, errors]) {
+      if (descriptor !== null) bed.client.layer.abort(descriptor, "killed");
+    }
+    expect((await failure(() => opening)).code).toBe("reset");
+    side.close();
+  });
+
   test("network-only traces Fig. 4A as skipped and opens nothing for it", async () => {
     await using bed = await FlowBed.open();
     const side = await ClientSide.listen(bed, () => ({}));

@@ -52,6 +52,8 @@ export interface JobOutcome {
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
   readonly steps: readonly FlowStep[];
+  /** Code and path. */
+  readonly warnings: readonly string[];
 }
 
 export interface JobBedOptions {
@@ -170,6 +172,7 @@ class RunningJob<T extends WorkerTask> {
   readonly session: WorkerSession;
   readonly #network: string[] = [];
   readonly #steps: FlowStep[] = [];
+  readonly #warnings: string[] = [];
 
   constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
     this.task = task;
@@ -177,6 +180,9 @@ class RunningJob<T extends WorkerTask> {
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
       if (message.type === "steps") this.#steps.push(...message.steps);
+      if (message.type === "report" && message.body.type === "warning") {
+        this.#warnings.push(`${message.body.code} ${message.body.path ?? ""}`);
+      }
     };
     this.session = new WorkerSession({ runtime, task, network, storage, post });
   }
@@ -193,7 +199,8 @@ class RunningJob<T extends WorkerTask> {
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;
-    return { result, error, fallback, channels, network: this.#network, steps: this.#steps };
+    const told = { network: this.#network, steps: this.#steps, warnings: this.#warnings };
+    return { result, error, fallback, channels, ...told };
   }
 }
 

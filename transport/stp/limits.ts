@@ -97,6 +97,9 @@ export const ASK_MS_MAX = 1000;
 /** What a peer wrote and told must show on a volume within this time, in ms: paths may be slow. */
 export const SHOW_TIMEOUT_MS = 2000;
 
+/** It is written again after so long, in ms, while the peer may not have found it. */
+export const SHOW_AGAIN_MS = 200;
+
 /** Refusals a listening block can show at once; the oldest goes first. */
 export const REFUSALS_MAX = 8;
 

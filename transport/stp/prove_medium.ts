@@ -5,7 +5,10 @@
 // On the stream, in each direction: 8 bytes "STPNONCE", u32 count n, n x 32 bytes of nonces; then
 // one byte, 1, when all was found right. A side that finds a difference aborts with the reason.
 //
-// Invariant: the nonces are on the volumes before they are told.
+// Invariants:
+//  1. The nonces were written before they are told.
+//  2. A nonce whose write was lost or torn is written again for as long as the peer has not found
+//     it, as a frame is: a proof fails on other media, not on a lossy one.
 
 import type { Conn, WaitOptions } from "../conn.ts";
 import { assert } from "../ground/assert.ts";
@@ -14,9 +17,9 @@ import { readExactly } from "../ground/read_exactly.ts";
 import { writeAll } from "../ground/write_all.ts";
 import { magicBytes, viewOf } from "./block_fields.ts";
 import { sameEndpoint } from "./control_block.ts";
-import { BLOCK_BYTES, SHOW_TIMEOUT_MS, SLEEP_MS_MAX } from "./limits.ts";
+import { BLOCK_BYTES, SHOW_AGAIN_MS, SHOW_TIMEOUT_MS, SLEEP_MS_MAX } from "./limits.ts";
 import { readBlocks } from "./lost_blocks.ts";
-import { decodeProofBlock, encodeProofBlock, NONCE_BYTES } from "./proof_block.ts";
+import { decodeProofBlock, encodeProofBlock, NONCE_BYTES, type ProofBlock } from "./proof_block.ts";
 import { proofBlockOffset } from "./stg_layout.ts";
 import { StpConn } from "./stp_conn.ts";
 import { sameProof } from "./token_proof.ts";
@@ -40,34 +43,81 @@ export interface ProveOptions extends WaitOptions {
 export async function proveMedium(conn: Conn, options: ProveOptions = {}): Promise<void> {
   const endpoint = options.endpoint ?? conn;
   assert(endpoint instanceof StpConn, "only a storage connection has a medium to prove");
+  const over = new AbortController();
   try {
-    const nonces = await writeNonces(endpoint);
-    await writeAll(conn, nonces, options);
-    const told = await readNonces(conn, endpoint, options);
-    for (const [index, nonce] of told.entries()) {
-      await findNonce(endpoint, { index, nonce }, options);
+    const own = makeProofs(endpoint);
+    await showProofs(endpoint, own);
+    const showing = showAgain(endpoint, own, over.signal);
+    try {
+      await exchangeNonces(conn, endpoint, { own, options });
+    } finally {
+      over.abort();
+      await showing;
     }
-    await writeAll(conn, PROVED, options);
-    await readExactly(conn, 1, options);
   } catch (error) {
     if (error instanceof AgentError && error.code === "mismatch") conn.abort(error.message);
     throw error;
   }
 }
 
-/** @returns the message that tells them */
-async function writeNonces(endpoint: StpConn): Promise<Uint8Array> {
-  const { identity, volumes, random } = endpoint.medium;
-  const by = endpoint.ids.local;
-  const message = new Uint8Array(HEAD_BYTES + volumes.length * NONCE_BYTES);
-  message.set(MAGIC);
-  viewOf(message).setUint32(8, volumes.length, true);
-  const offset = proofBlockOffset(identity.layout, by.host, by.endpoint);
+async function exchangeNonces(
+  conn: Conn,
+  endpoint: StpConn,
+  { own, options }: { readonly own: readonly ProofBlock[]; readonly options: ProveOptions },
+): Promise<void> {
+  await writeAll(conn, encodeNonces(own), options);
+  const told = await readNonces(conn, endpoint, options);
+  for (const [index, nonce] of told.entries()) {
+    await findNonce(endpoint, { index, nonce }, options);
+  }
+  await writeAll(conn, PROVED, options);
+  await readExactly(conn, 1, options);
+}
+
+/** A fresh one for each volume. */
+function makeProofs({ medium, ids }: StpConn): ProofBlock[] {
+  return medium.volumes.map((_, volumeIndex) => ({
+    volumeIndex,
+    volumeUuid: medium.identity.volumeUuids[volumeIndex] ?? "",
+    by: ids.local,
+    nonce: medium.random.bytes(NONCE_BYTES),
+  }));
+}
+
+async function showProofs(endpoint: StpConn, proofs: readonly ProofBlock[]): Promise<void> {
+  const { identity, volumes } = endpoint.medium;
+  const { host, endpoint: index } = endpoint.ids.local;
+  const offset = proofBlockOffset(identity.layout, host, index);
   for (const [volumeIndex, volume] of volumes.entries()) {
-    const nonce = random.bytes(NONCE_BYTES);
-    const volumeUuid = identity.volumeUuids[volumeIndex] ?? "";
+    const proof = proofs[volumeIndex];
+    assert(proof !== undefined, "each volume has its proof");
     await endpoint.guard();
-    await writeVolume(volume, offset, encodeProofBlock({ volumeIndex, volumeUuid, by, nonce }));
+    await writeVolume(volume, offset, encodeProofBlock(proof));
+  }
+}
+
+/** Until the proof is over. A volume that fails here fails the connection's own frames, too. */
+async function showAgain(
+  endpoint: StpConn,
+  proofs: readonly ProofBlock[],
+  over: AbortSignal,
+): Promise<void> {
+  try {
+    for (;;) {
+      await endpoint.medium.clock.sleep(SHOW_AGAIN_MS, { signal: over });
+      await showProofs(endpoint, proofs);
+    }
+  } catch {
+    return;
+  }
+}
+
+/** The message that tells them. */
+function encodeNonces(proofs: readonly ProofBlock[]): Uint8Array {
+  const message = new Uint8Array(HEAD_BYTES + proofs.length * NONCE_BYTES);
+  message.set(MAGIC);
+  viewOf(message).setUint32(8, proofs.length, true);
+  for (const { volumeIndex, nonce } of proofs) {
     message.set(nonce, HEAD_BYTES + volumeIndex * NONCE_BYTES);
   }
   return message;

@@ -60,6 +60,7 @@ export class FilesystemRestorer implements Consumer {
       member: (entry, extra) => this.#onMember(entry, extra),
       data: (bytes) => this.#guard(() => this.#writer?.write(bytes)),
       end: () => this.#onEnd(),
+      lost: () => this.#onLost(),
     });
     if (options.overwrite !== "refuse" || this.#tree.isEmpty()) return;
     this.#tree.abort();
@@ -130,6 +131,13 @@ export class FilesystemRestorer implements Consumer {
       const [first] = this.#names.writeAs(entry.path);
       for (const further of this.#names.furtherNames(entry.path)) this.#link(first, further);
     });
+    this.#entry = null;
+  }
+
+  /** The server names it. */
+  #onLost(): void {
+    this.#writer?.discard();
+    this.#writer = null;
     this.#entry = null;
   }
 

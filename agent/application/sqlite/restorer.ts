@@ -59,6 +59,9 @@ export class SqliteRestorer implements Consumer {
       member: (entry, { sparse }) => this.#onMember(entry, sparse),
       data: (bytes) => this.#writer?.write(bytes),
       end: () => {},
+      lost: () => {
+        throw this.#damaged("a part of it that cannot be read");
+      },
     });
     try {
       this.#release();

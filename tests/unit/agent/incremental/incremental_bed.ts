@@ -183,7 +183,7 @@ export class IncrementalBed implements Disposable {
     return VaultReader.open({ directory: this.vault, files });
   }
 
-  /** Restores a backup, or what the globs match. @returns the restored source and the warnings */
+  /** Restores a backup, or what the globs match. @returns where, the warnings and what is lost */
   restore(reference: string, include: readonly string[] = []) {
     const target = makeFolder();
     using reader = this.reader();
@@ -196,11 +196,14 @@ export class IncrementalBed implements Disposable {
       redirects: plan.redirects,
       onWarning: (warning) => void warnings.push(warning),
     });
-    for (const record of reader.restoreRecords(plan)) consumer.feed(record);
+    const lost: string[] = [];
+    const onLost = (path: Uint8Array) => void lost.push(new TextDecoder().decode(path));
+    for (const record of reader.restoreRecords(plan, onLost)) consumer.feed(record);
     consumer.finish();
     return {
       path: `${target}${this.source}`,
       warnings,
+      lost,
       [Symbol.dispose]: () => removeFolder(target),
     };
   }

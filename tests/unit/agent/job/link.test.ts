@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { LINK_DOCUMENT_BYTES_MAX, TELL_TIMEOUT_MS } from "../../../../agent/job/limits.ts";
 import type { LinkMessage } from "../../../../agent/job/link.ts";
 import { encodeHeader, HEADER_BYTES } from "../../../../agent/job/link_frame.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
 import { writeAll } from "../../../../transport/ground/write_all.ts";
 import { failure } from "../../transport/connect/failure.ts";
 import { HandClock } from "../../transport/flow/hand_clock.ts";
@@ -211,5 +212,53 @@ describe("JobLink refuses", () => {
     const error = await failure(() => near.send({ type: "error", error: { ...ERROR, message } }));
     expect(error.code).toBe("failed");
     expect(error.message).toContain(`at most ${LINK_DOCUMENT_BYTES_MAX}`);
+  });
+});
+
+describe("JobLink.meanwhile()", () => {
+  /** Work that only its signal ends. */
+  function ended(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("given up")), { once: true });
+    });
+  }
+
+  test("gives the work's result, and what came meanwhile to the next receive()", async () => {
+    const { near, far } = linkBed(2);
+    expect(await near.meanwhile(() => Promise.resolve(7))).toBe(7);
+    await far.send({ type: "started", backup: "b" });
+    expect(show(await near.receive())).toBe("started");
+  });
+
+  test("throws what the work throws", async () => {
+    const { near, far } = linkBed(2);
+    const working = near.meanwhile(() => Promise.reject(new AgentError("volume", "No volume")));
+    expect((await failure(() => working)).code).toBe("volume");
+    await far.send({ type: "started", backup: "b" });
+    expect(show(await near.receive())).toBe("started");
+  });
+
+  test("ends the work when the peer says why it gives up", async () => {
+    const { near, far } = linkBed(2);
+    const working = failure(() => near.meanwhile(ended));
+    await far.fail(ERROR);
+    expect((await working).message).toBe(ERROR.message);
+  });
+
+  test("ends the work when the peer is gone", async () => {
+    const { near, pairs } = linkBed(2);
+    const working = failure(() => near.meanwhile(ended));
+    for (const [, conn] of pairs) conn.abort("killed");
+    expect((await working).code).toBe("reset");
+  });
+
+  test("leaves the peer's end to the next receive() when the work is done first", async () => {
+    const { near, pairs } = linkBed(2);
+    const working = near.meanwhile(() => {
+      for (const [, conn] of pairs) conn.abort("killed");
+      return Promise.resolve(7);
+    });
+    expect(await working).toBe(7);
+    expect((await failure(() => near.receive())).code).toBe("reset");
   });
 });

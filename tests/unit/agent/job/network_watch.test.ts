@@ -88,4 +88,20 @@ describe("JobLink.watchNetwork()", () => {
     await near.fail({ code: "unreachable", message: error.message });
     expect((await told).kind).toBe("document");
   });
+
+  test("a set-up that takes longer than a silence lasts ends neither side", async () => {
+    const clock = new HandClock();
+    const { near, far } = linkBed(2, { clock });
+    near.watchNetwork();
+    far.watchNetwork();
+    const asked = far.receive();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const settingUp = near.meanwhile(() => promise);
+    for (let turn = 0; turn < 3 * NETWORK_SILENCE_MOMENTS; turn++) await moment(clock, 2);
+    resolve("set up");
+    expect(await settingUp).toBe("set up");
+    await near.send({ type: "started", backup: "b" });
+    expect((await asked).kind).toBe("document");
+    await Promise.all([near.finish(), far.finish()]);
+  });
 });

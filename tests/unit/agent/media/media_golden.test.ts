@@ -105,7 +105,7 @@ describe("the golden media files of format 2", () => {
         redirects,
         onWarning,
       });
-      for (const record of reader.restoreRecords(plan)) consumer.feed(record);
+      for (const record of reader.restoreRecords(plan, () => {})) consumer.feed(record);
       consumer.finish();
       expectGoldenTree(`${target}/srv/golden`);
     });

@@ -215,6 +215,32 @@ describe("tar codec", () => {
     }
   });
 
+  test("abandon() forgets a member wherever its bytes stop", () => {
+    const long = { ...file, path: bytes(`/${"x".repeat(300)}`), sizeBytes: 700 };
+    const sparse = [{ offset: 4096, length: 700 }];
+    const members = [
+      encodeMemberHeader(long),
+      encodeMemberHeader({ ...file, sizeBytes: 9000 }, { sparse }),
+    ];
+    const after = encodeMemberHeader({ ...file, path: bytes("/after") });
+    for (const header of members) {
+      const whole = join([header, new Uint8Array(1024)]);
+      for (let stop = 0; stop < whole.length; stop += 64) {
+        const found: Entry[] = [];
+        const reader = new TarReader({
+          member: (entry) => void found.push(entry),
+          data: () => {},
+          end: () => {},
+        });
+        reader.feed(whole.subarray(0, stop));
+        reader.abandon();
+        reader.feed(after);
+        reader.finish();
+        expect(found.at(-1)).toEqual({ ...file, path: bytes("/after") });
+      }
+    }
+  });
+
   test("TarReader never fails with anything but damaged when the bytes are random", () => {
     fc.assert(fc.property(fc.uint8Array({ minLength: 512, maxLength: 2048 }), (random) => {
       expect(() => parse(random, 512)).toThrow("Cannot read");

@@ -11,7 +11,6 @@ import {
   makeArchive,
   makeLabel,
   makeRecords,
-  pattern,
   sampleMembers,
   withFolder,
 } from "../media/media_fixture.ts";
@@ -131,7 +130,8 @@ describe("a backup that is cut", () => {
     await withSmallDisk("4m", (folder, fill) => {
       openVault(folder).close();
       cut(folder, { backup: "one", paths: ["/other"] }, 9);
-      const big = makeArchive([{ path: "/srv/big", content: pattern(24_000) }]);
+      const content = crypto.getRandomValues(new Uint8Array(24_000));
+      const big = makeArchive([{ path: "/srv/big", content }]);
       using vault = VaultWriter.open({ directory: folder, files });
       using writer = vault.begin(makeLabel({ backup: "new", startedMs: NOW_MS }));
       fill(8192);

@@ -2,11 +2,11 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { decompressFrame } from "../../../../agent/media/mod.ts";
+import { decompressFrame, type FramePlace } from "../../../../agent/media/mod.ts";
 import type { RestoreRecord } from "../../../../agent/record.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
 import type { RestorePlan } from "../../../../agent/vault/mod.ts";
-import { cutIntoFrames } from "../../../../agent/vault/restore_records.ts";
+import { cutIntoFrames, type FrameSource } from "../../../../agent/vault/restore_records.ts";
 import { Selection } from "../../../../agent/vault/selection.ts";
 import {
   bytesOf,
@@ -45,6 +45,22 @@ function memberNames(tar: Uint8Array): string[] {
   return names;
 }
 
+/** Nothing is damaged. */
+function none(path: Uint8Array): never {
+  throw new Error(`lost ${new TextDecoder().decode(path)}`);
+}
+
+/** Frames of a media file of which some are damaged. */
+function sourceOf(places: readonly FramePlace[], damaged: readonly number[] = []) {
+  const lost: number[] = [];
+  const source: FrameSource = {
+    places: () => places,
+    read: (_media, sequence) => damaged.includes(sequence) ? null : Uint8Array.of(sequence),
+    lose: ({ tarOffset }) => void lost.push(tarOffset),
+  };
+  return { source, lost };
+}
+
 async function withSample(body: (reader: VaultReader) => void): Promise<void> {
   await withFolder((folder) => {
     using _vault = openVault(folder);
@@ -64,7 +80,7 @@ describe("planRestore() and restoreRecords()", () => {
     await withSample((reader) => {
       const plan = reader.planRestore("latest", []);
       const { tar } = makeArchive(sampleMembers());
-      const sent = assemble(reader.restoreRecords(plan));
+      const sent = assemble(reader.restoreRecords(plan, none));
       expect(Buffer.compare(sent, tar.subarray(0, -2 * BLOCK))).toBe(0);
       expect(plan).toMatchObject({
         redirects: [],
@@ -77,7 +93,7 @@ describe("planRestore() and restoreRecords()", () => {
   test("send a directory's subtree and nothing of its parents", async () => {
     await withSample((reader) => {
       const plan = reader.planRestore("latest", ["/srv/docs"]);
-      expect(memberNames(assemble(reader.restoreRecords(plan)))).toEqual([
+      expect(memberNames(assemble(reader.restoreRecords(plan, none)))).toEqual([
         "/srv/docs",
         "/srv/docs/first",
         "/srv/docs/plan [v1].txt",
@@ -90,7 +106,7 @@ describe("planRestore() and restoreRecords()", () => {
     await withSample((reader) => {
       const plan = reader.planRestore("latest", ["/srv/link*"]);
       expect(text(plan)).toEqual(["/srv/docs/first -> /srv/link"]);
-      expect(memberNames(assemble(reader.restoreRecords(plan)))).toEqual([
+      expect(memberNames(assemble(reader.restoreRecords(plan, none)))).toEqual([
         "/srv/docs/first",
         "/srv/link2",
       ]);
@@ -113,7 +129,7 @@ describe("planRestore() and restoreRecords()", () => {
 
   test("close their media when the caller stops early", async () => {
     await withSample((reader) => {
-      const records = reader.restoreRecords(reader.planRestore("latest", []));
+      const records = reader.restoreRecords(reader.planRestore("latest", []), none);
       records.next();
       records.return(undefined);
       expect(records.next().done).toBe(true);
@@ -150,6 +166,8 @@ describe("Selection", () => {
 });
 
 describe("cutIntoFrames()", () => {
+  const path = bytesOf("/a");
+
   test("covers every extent exactly once, in order, with merged pieces", () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 });
     const gaps = fc.array(
@@ -167,13 +185,15 @@ describe("cutIntoFrames()", () => {
       let at = 0;
       for (const [gap, length] of spans) {
         if (at + gap + length > tarOffset) break;
-        extents.push({ media: 1, tarOffset: at + gap, tarBytes: length });
+        extents.push({ path, media: 1, tarOffset: at + gap, tarBytes: length });
         for (let byte = 0; byte < length; byte++) wanted.push(at + gap + byte);
         at += gap + length;
       }
       const found: number[] = [];
       let before = -1;
-      for (const { sequence, pieces } of cutIntoFrames(extents, () => frames)) {
+      for (const cut of cutIntoFrames(extents, sourceOf(frames).source)) {
+        if (cut === "lost") throw new Error("nothing is damaged");
+        const { sequence, pieces } = cut;
         expect(sequence).toBeGreaterThan(before);
         before = sequence;
         let last = -1;
@@ -194,12 +214,57 @@ describe("cutIntoFrames()", () => {
     const frames = [{ mediaOffset: 0, compressedBytes: 1, tarOffset: 0, tarBytes: 100 }];
     const cut = (...extents: [number, number][]) => () => [
       ...cutIntoFrames(
-        extents.map(([tarOffset, tarBytes]) => ({ media: 1, tarOffset, tarBytes })),
-        () => frames,
+        extents.map(([tarOffset, tarBytes]) => ({ path, media: 1, tarOffset, tarBytes })),
+        sourceOf(frames).source,
       ),
     ];
     expect(codeOf(cut([90, 20]))).toBe("damaged");
     expect(codeOf(cut([100, 1]))).toBe("damaged");
     expect(codeOf(cut([50, 10], [40, 5]))).toBe("damaged");
+  });
+
+  test("loses the members that lie in a damaged frame and no others", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 });
+    const lengths = fc.array(fc.integer({ min: 1, max: 99 }), { maxLength: 20 });
+    const damages = fc.array(fc.nat(19), { maxLength: 4 });
+    fc.assert(fc.property(sizes, lengths, damages, (frameSizes, memberSizes, damaged) => {
+      let tarOffset = 0;
+      const frames = frameSizes.map((tarBytes) => {
+        const place = { mediaOffset: 0, compressedBytes: 1, tarOffset, tarBytes };
+        tarOffset += tarBytes;
+        return place;
+      });
+      let end = 0;
+      const members = memberSizes.map((tarBytes) => {
+        end += tarBytes;
+        return { path, media: 1, tarOffset: end - tarBytes, tarBytes };
+      }).filter((member) => member.tarOffset + member.tarBytes <= tarOffset);
+      const isLost = (from: number, to: number) =>
+        damaged.some((sequence) => {
+          const frame = frames[sequence];
+          return frame !== undefined && frame.tarOffset < to &&
+            from < frame.tarOffset + frame.tarBytes;
+        });
+      const sound = members.filter((one) => !isLost(one.tarOffset, one.tarOffset + one.tarBytes));
+      const { source, lost } = sourceOf(frames, damaged);
+      // What a reader of members gets: "lost" takes back what no whole member holds.
+      const starts = new Set(members.map((one) => one.tarOffset));
+      let kept: number[] = [];
+      for (const cut of cutIntoFrames(members, source)) {
+        if (cut === "lost") {
+          kept = kept.slice(0, kept.findLastIndex((byte) => starts.has(byte)));
+          continue;
+        }
+        const from = frames[cut.sequence]?.tarOffset ?? 0;
+        for (const { offset, length } of cut.pieces) {
+          for (let byte = 0; byte < length; byte++) kept.push(from + offset + byte);
+        }
+      }
+      const wanted = sound.flatMap((one) =>
+        Array.from({ length: one.tarBytes }, (_, byte) => one.tarOffset + byte)
+      );
+      expect(kept).toEqual(wanted);
+      expect(lost.length).toBe(members.length - sound.length);
+    }));
   });
 });

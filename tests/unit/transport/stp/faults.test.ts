@@ -10,7 +10,7 @@ import {
   decodeControlBlock,
 } from "../../../../transport/stp/control_block.ts";
 import { proveMedium, type StpConn } from "../../../../transport/stp/mod.ts";
-import { controlBlockOffset } from "../../../../transport/stp/stg_layout.ts";
+import { controlBlockOffset, proofBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { MemoryMedium } from "./memory_volume.ts";
 import {
   connectPair,
@@ -155,6 +155,27 @@ describe("proveMedium()", () => {
     await Promise.all([proveMedium(a), proveMedium(b)]);
     await writeWhole(a, Uint8Array.of(1));
     expect([...await readCount(b, 1)]).toEqual([1]);
+  });
+
+  test("writes again what is lost: a lossy path is no other medium", async () => {
+    const bed = await memoryBed(2);
+    const [a, b] = await connectPair(bed);
+    const { layout } = bed.identity;
+    const proofs = [a, b].map(({ ids: { local } }) =>
+      proofBlockOffset(layout, local.host, local.endpoint)
+    );
+    let lost = 0;
+    for (const one of bed.media) {
+      const left = new Map(proofs.map((offset) => [offset, 2]));
+      one.losesWrite = (offset) => {
+        const times = left.get(offset) ?? 0;
+        left.set(offset, times - 1);
+        if (times > 0) lost++;
+        return times > 0;
+      };
+    }
+    await Promise.all([proveMedium(a), proveMedium(b)]);
+    expect(lost).toBe(8);
   });
 
   test("names the volume that is another medium on the other side", async () => {

@@ -1,0 +1,106 @@
+// One flipped bit anywhere in the media of a backup: verification finds it, and a restore either
+// fails, or names what it leaves out and brings back every other file as it was.
+//
+// The seed is printed; FLIP_SEED repeats a run, FLIPS makes it longer.
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { AgentError } from "../../../../transport/ground/error.ts";
+import { SeededRandom } from "../../../simulation/seeded_random.ts";
+import { picture, shell } from "../application/fixture.ts";
+import { IncrementalBed } from "./incremental_bed.ts";
+import { RandomTree } from "./random_tree.ts";
+
+const FLIPS = Number(process.env["FLIPS"] ?? 8);
+const SEED = Number(process.env["FLIP_SEED"] ?? Date.now() % 2 ** 31);
+const TIMEOUT_MS = 600_000;
+
+/** Checksum and path of each file, a line each. */
+function sums(folder: string): string[] {
+  return shell(folder, "find . -type f -print0 | sort -z | xargs -0r md5sum").split("\n");
+}
+
+function findings(bed: IncrementalBed, backup: string): number {
+  using reader = bed.reader();
+  const run = reader.verify(backup, { data: true, subset: null });
+  for (;;) {
+    const step = run.next();
+    if (step.done === true) return step.value.findingCount;
+  }
+}
+
+type Outcome = "failed" | "whole" | "partly";
+
+/** Restores the backup; whatever it brings is right. */
+function checkRestore(bed: IncrementalBed, backup: string, good: string): Outcome {
+  try {
+    using restored = bed.restore(backup);
+    const { path, lost, warnings } = restored;
+    if (lost.length === 0 && warnings.length === 0) {
+      expect(picture(path)).toBe(good);
+      return "whole";
+    }
+    const [wanted, found] = [sums(bed.source), sums(path)];
+    expect(found.filter((line) => !wanted.includes(line))).toEqual([]);
+    expect(wanted.length - found.length).toBeLessThanOrEqual(lost.length + warnings.length);
+    return "partly";
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    expect(error.code).toBe("damaged");
+    return "failed";
+  }
+}
+
+describe("one flipped bit", () => {
+  test(`is found and restores nothing wrong, seed ${SEED}`, () => {
+    using bed = new IncrementalBed(8 * 1024);
+    const random = new SeededRandom(SEED);
+    const tree = new RandomTree(bed.source, random);
+    tree.grow(30);
+    bed.backUp();
+    tree.change(8);
+    const { backup } = bed.backUp().backup;
+    const good = picture(bed.source);
+    const outcomes = new Set<Outcome>();
+    for (const file of readdirSync(`${bed.vault}/media`)) {
+      const path = `${bed.vault}/media/${file}`;
+      const sound = readFileSync(path);
+      using media = bed.media(file.replace(".tar.zst", ""));
+      const inFrame = (media.frames[0]?.mediaOffset ?? 0) + 30;
+      for (let flip = 0; flip <= FLIPS; flip++) {
+        const at = flip === 0 ? inFrame : random.below(sound.length);
+        const bad = Uint8Array.from(sound);
+        bad[at] = (bad[at] ?? 0) ^ (1 << random.below(8));
+        writeFileSync(path, bad);
+        const found = findings(bed, file.replace(".tar.zst", "")) > 0;
+        expect([file, at, found]).toEqual([file, at, true]);
+        outcomes.add(checkRestore(bed, backup, good));
+      }
+      writeFileSync(path, sound);
+    }
+    expect(checkRestore(bed, backup, good)).toBe("whole");
+    expect(outcomes.has("partly")).toBe(true);
+  }, TIMEOUT_MS);
+
+  test("in any frame loses what lies in it, members of several frames too", () => {
+    using bed = new IncrementalBed(8192);
+    shell(
+      bed.source,
+      `mkdir d; head -c 61000 /dev/urandom > d/large; ln d/large d/linked; touch e
+      printf x > "d/$(printf %0200d 1)"; cp d/large f; head -c 3000 /dev/urandom > small
+      mkdir -p "$(printf %0120d 2)/$(printf %0120d 3)"; setfattr -n user.x -v y small || true`,
+    );
+    const { backup } = bed.backUp().backup;
+    const path = `${bed.vault}/media/${backup}.tar.zst`;
+    const sound = readFileSync(path);
+    using media = bed.media(backup);
+    expect(media.frames.length).toBeGreaterThan(12);
+    for (const { mediaOffset, compressedBytes } of media.frames) {
+      const bad = Uint8Array.from(sound);
+      const at = mediaOffset + (compressedBytes >> 1);
+      bad[at] = (bad[at] ?? 0) ^ 1;
+      writeFileSync(path, bad);
+      expect(checkRestore(bed, backup, "")).toBe("partly");
+    }
+  }, TIMEOUT_MS);
+});

@@ -3,7 +3,8 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import { picture } from "../application/fixture.ts";
+import { type Files, SystemError } from "../../../../transport/runtime/files.ts";
+import { files, picture } from "../application/fixture.ts";
 import { pattern } from "../media/media_fixture.ts";
 import { IncrementalBed } from "./incremental_bed.ts";
 
@@ -73,6 +74,25 @@ describe("a backup that goes on", () => {
       expectWhole(bed, backup.backup);
     });
   }
+
+  test("makes up for a large file whose rest cannot be read at first", () => {
+    using bed = cutBed();
+    let failures = 1;
+    const through = new Proxy(files, {
+      get: (target, key: keyof Files) => {
+        const call = target[key];
+        if (typeof call !== "function") return call;
+        if (key !== "readAt" || failures === 0) return call.bind(target);
+        return () => {
+          failures -= 1;
+          throw new SystemError("EIO", "pread", large(bed));
+        };
+      },
+    });
+    const { backup, kept } = bed.backUp({ ...SETTLED, through });
+    expect([failures, kept?.files]).toEqual([0, 4]);
+    expectWhole(bed, backup.backup);
+  });
 
   test("does not go on within a large file that was changed just before it was read", () => {
     using bed = new IncrementalBed(8 * 1024);

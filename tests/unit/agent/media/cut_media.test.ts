@@ -137,7 +137,9 @@ describe("CutMedia", () => {
   test("findPrefixes() takes nothing from a changed byte on", async () => {
     await withFolder((folder) => {
       const [whole, path] = [`${folder}/whole`, `${folder}/cut`];
-      writeCut(whole, 2);
+      const count = 4; // In the middle of the large file.
+      writeCut(whole, 2, count);
+      expect(prefixesOf(whole, ({ open }) => open?.prefix.frameCount)).toBe(count);
       const bytes = readFileSync(whole);
       for (let at = encodeLabel(LABEL).length; at < bytes.length; at += 5) {
         const changed = Uint8Array.from(bytes);

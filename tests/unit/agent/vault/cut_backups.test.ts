@@ -19,6 +19,7 @@ import { openVault, publish } from "./vault_fixture.ts";
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.now();
+const SAMPLE = makeArchive(sampleMembers());
 
 function cutOf(backup: string, fields: Partial<MediaLabel> = {}): CutBackup {
   const label = makeLabel({ backup, startedMs: NOW_MS, ...fields });
@@ -26,12 +27,10 @@ function cutOf(backup: string, fields: Partial<MediaLabel> = {}): CutBackup {
 }
 
 /** A backup that is begun and cut after some records. */
-function cut(folder: string, label: Partial<MediaLabel>, count = 2): void {
+function cut(folder: string, label: Partial<MediaLabel>, count = 2, archive = SAMPLE): void {
   using vault = VaultWriter.open({ directory: folder, files });
   using writer = vault.begin(makeLabel({ startedMs: NOW_MS, ...label }));
-  for (const record of makeRecords(makeArchive(sampleMembers())).slice(0, count)) {
-    writer.append(record);
-  }
+  for (const record of makeRecords(archive).slice(0, count)) writer.append(record);
 }
 
 function partials(folder: string): string[] {
@@ -129,9 +128,9 @@ describe("a backup that is cut", () => {
   test("is the first thing that goes on a full disk", async () => {
     await withSmallDisk("4m", (folder, fill) => {
       openVault(folder).close();
-      cut(folder, { backup: "one", paths: ["/other"] }, 9);
-      const content = crypto.getRandomValues(new Uint8Array(24_000));
+      const content = crypto.getRandomValues(new Uint8Array(48_000));
       const big = makeArchive([{ path: "/srv/big", content }]);
+      cut(folder, { backup: "one", paths: ["/other"] }, Infinity, big);
       using vault = VaultWriter.open({ directory: folder, files });
       using writer = vault.begin(makeLabel({ backup: "new", startedMs: NOW_MS }));
       fill(8192);

@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
+import { SETTLED_AFTER_MS } from "../../agent/application/limits.ts";
 import { VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
@@ -70,6 +71,9 @@ describe("a backup that was cut", () => {
       const sizes = [6, 1, 9, 0.5, 4, 0.1, 3].map((size) => Math.floor(size * MIB));
       sizes.forEach((bytes, at) => bed.writeFile(`data/file${at}`, bytes));
       const total = sizes.reduce((sum, size) => sum + size, 0);
+      // What was written just before it is looked at is read again in any case.
+      const settledMs = runtime.clock.monotonicMs() + SETTLED_AFTER_MS;
+      while (runtime.clock.monotonicMs() <= settledMs) await runtime.clock.yield();
 
       cutAfter(bed, how, 30 + random.below(50));
       const [first] = await backup(bed, "web01-1");

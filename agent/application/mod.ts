@@ -5,6 +5,8 @@ export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from
 export { MAX_FRAME_BYTES, MAX_PARENT_CHUNK_BYTES } from "./limits.ts";
 export { compileRules } from "./filesystem/directory_scope.ts";
 export { ruleLines } from "./filesystem/exclude_rules.ts";
+export { canGoOn } from "./filesystem/open_member.ts";
+export type { OpenMember } from "./filesystem/open_member.ts";
 export { encodeParentRows } from "./filesystem/parent_rows.ts";
 export type { PlacedRow } from "./filesystem/parent_rows.ts";
 export type { ParentFeed } from "./filesystem/parent_tree.ts";

@@ -1,15 +1,17 @@
 // Backups that go on from one that was cut: what they keep, what they send again, and when.
 
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, linkSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import { type Files, SystemError } from "../../../../transport/runtime/files.ts";
-import { files, picture } from "../application/fixture.ts";
+import { files, picture, withFaults } from "../application/fixture.ts";
 import { pattern } from "../media/media_fixture.ts";
 import { IncrementalBed } from "./incremental_bed.ts";
 
 const SETTLED = { settled: true } as const;
 const LARGE = 200_000;
+/** Bytes of a file after which nothing else fits a frame of 8 KiB. */
+const FILLS_FRAME = 6000;
 
 /** A tree whose backup is cut in the middle of its large file, or where `records` say. */
 function cutBed(records = 12): IncrementalBed {
@@ -78,15 +80,11 @@ describe("a backup that goes on", () => {
   test("makes up for a large file whose rest cannot be read at first", () => {
     using bed = cutBed();
     let failures = 1;
-    const through = new Proxy(files, {
-      get: (target, key: keyof Files) => {
-        const call = target[key];
-        if (typeof call !== "function") return call;
-        if (key !== "readAt" || failures === 0) return call.bind(target);
-        return () => {
-          failures -= 1;
-          throw new SystemError("EIO", "pread", large(bed));
-        };
+    const through = withFaults({
+      readAt: (descriptor, offset, into) => {
+        if (failures === 0) return files.readAt(descriptor, offset, into);
+        failures -= 1;
+        throw new SystemError("EIO", "pread", large(bed));
       },
     });
     const { backup, kept } = bed.backUp({ ...SETTLED, through });
@@ -139,4 +137,45 @@ describe("a backup that goes on", () => {
     const { backup, kept } = bed.backUp(SETTLED);
     expect([backup.level, kept, bed.partials()]).toEqual(["incremental", null, []]);
   });
+
+  test("stores a directory again that the first of two cuts left undone", () => {
+    using bed = new IncrementalBed(8 * 1024);
+    const [early, late, last] = ["m/x", "z/s/a", "z/t"].map((name) => `${bed.source}/${name}`);
+    for (const name of ["m", "z/s"]) mkdirSync(`${bed.source}/${name}`, { recursive: true });
+    for (const path of [early, late, last]) writeFileSync(path ?? "", pattern(FILLS_FRAME));
+    bed.backUp(SETTLED);
+    for (const path of [late, last]) writeFileSync(path ?? "", pattern(FILLS_FRAME + 1));
+    // The file is there, but not its directory after it.
+    bed.cutBackUp(SETTLED, { records: 1, share: null });
+    writeFileSync(early ?? "", pattern(FILLS_FRAME + 1));
+    bed.cutBackUp(SETTLED, { records: 2, share: null });
+    const { backup } = bed.backUp(SETTLED);
+    expectWhole(bed, backup.backup);
+  });
+
+  for (const isCut of [false, true]) {
+    const where = isCut ? "the cut one itself" : "the parent";
+    test(`stores a hard link of ${where} again whose first name is newer`, () => {
+      using bed = new IncrementalBed(8 * 1024);
+      for (const name of ["a", "c"]) writeFileSync(`${bed.source}/${name}`, pattern(FILLS_FRAME));
+      linkSync(`${bed.source}/a`, `${bed.source}/b`);
+      // The first name comes again although nothing changes, and its link does not.
+      const options = { ...SETTLED, through: withRestlessFiles() };
+      if (isCut) bed.cutBackUp(options, { records: 3, share: null });
+      else bed.backUp(options);
+      bed.cutBackUp(SETTLED, { records: isCut ? 2 : 1, share: null });
+      const { backup } = bed.backUp(SETTLED);
+      expectWhole(bed, backup.backup);
+    });
+  }
 });
+
+/** Files that are another time old whenever they are looked at again. */
+function withRestlessFiles(): Files {
+  let looks = 0n;
+  const statDescriptor: Files["statDescriptor"] = (descriptor) => {
+    const stat = files.statDescriptor(descriptor);
+    return { ...stat, mtimeNs: stat.mtimeNs + ++looks };
+  };
+  return withFaults({ statDescriptor });
+}

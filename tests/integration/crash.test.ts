@@ -10,7 +10,7 @@ import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
 import { pause, until } from "./deadline.ts";
-import { makeRandomFiles } from "./odd_tree.ts";
+import { differences, makeRandomFiles } from "./odd_tree.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
@@ -26,6 +26,13 @@ const MOMENT_MS_MAX = 700;
  * to tell the peer (2 s) and to hand over what it sent (5 s), and slack.
  */
 const NOTICE_MS = 2500 + 2000 + 5000 + 2500;
+
+const MIB = 1024 * 1024;
+/** Of the backup that goes on, and what must have come when its first server is killed. */
+const LARGE = { count: 8, bytes: 11 * MIB };
+const CUT_BYTES = 36 * MIB;
+/** What a killed server may have lost of that: its last group, and what came in between. */
+const LOST_BYTES = 16 * MIB;
 
 const ENDED = ["ok", "incomplete", "failed", "cancelled"];
 
@@ -129,6 +136,27 @@ describe("killing a process in the middle of a job", () => {
     expect(`${checked.stdout}${checked.stderr}`).toBe("sound\n");
   }
 
+  /** Kills the server in a full backup and starts it; a backup that ended before is made again. */
+  async function cutOff(paths: readonly string[]): Promise<void> {
+    const body = { kind: "backup-filesystem", client: "web01", paths, full: true, ...EVERYTHING };
+    await until(TIMEOUT_MS, "a backup that is under way", async () => {
+      const posted = await callControl(bed.socket("server"), "/v1/jobs", { method: "POST", body });
+      expect(posted.status).toBeLessThan(300);
+      const { job } = JSON.parse(posted.body) as JobView;
+      const moved = await until(NOTICE_MS, "data of the backup", async () => {
+        const view = await bed.get<JobView>("server", `/v1/jobs/${job}`);
+        if (ENDED.includes(view.state)) return "ended";
+        return (view.progress?.bytes ?? 0) >= CUT_BYTES ? "enough" : null;
+      });
+      if (moved === "ended") return null;
+      await bed.stop("server", "SIGKILL");
+      const media = readdirSync(bed.path("vault", "media"));
+      await quiet("client");
+      await bed.start("server");
+      return media.some((name) => name.endsWith(".partial")) ? true : null;
+    });
+  }
+
   for (let round = 1; round <= ROUNDS; round += 1) {
     test(`round ${round} of seed ${SEED}`, async () => {
       const { side, request, victims, momentMs } = choose(round);
@@ -163,4 +191,28 @@ describe("killing a process in the middle of a job", () => {
       expect(readDatabase(bed.path("app.db")).integrity).toBe("ok");
     }, TIMEOUT_MS);
   }
+
+  test("a backup whose server is killed is gone on with, and restores", async () => {
+    const large = bed.path("large");
+    await makeRandomFiles(large, LARGE);
+    await cutOff([large]);
+    const { cutBackups } = await bed.status("server");
+    expect(cutBackups).toMatchObject([{ client: "web01", paths: [large] }]);
+
+    const args = ["backup", "filesystem", "--full", "--client", "web01", large];
+    const { backup, status, bytes, resumed, channels } = await bed.job("server", ...args);
+    const total = LARGE.count * LARGE.bytes;
+    expect([status, bytes]).toEqual(["ok", total]);
+    const kept = resumed?.bytes ?? 0;
+    expect(kept).toBeGreaterThan(CUT_BYTES - LOST_BYTES - MIB);
+    const sent = channels.storage.bytes + channels.network.bytes;
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThan(total - kept + MIB);
+    expect((await bed.status("server")).cutBackups).toEqual([]);
+
+    const target = bed.path("goneon");
+    await bed.job("server", "restore", backup ?? "", "--target", target);
+    expect(await differences(large, `${target}${large}`)).toEqual([]);
+    await expectSound();
+  }, TIMEOUT_MS);
 });

@@ -55,7 +55,8 @@ export function uselessCuts(
   });
 }
 
-function isUsable({ kind, encryption }: MediaLabel): boolean {
+/** Is it of a kind that is ever gone on with? */
+export function isUsable({ kind, encryption }: MediaLabel): boolean {
   return kind === "filesystem" && encryption === null;
 }
 

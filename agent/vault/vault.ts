@@ -34,7 +34,7 @@ import { applyMarks } from "./apply_marks.ts";
 import { backupId, ID_RANDOM_BYTES } from "./backup_id.ts";
 import { adoptMedia } from "./adopt_media.ts";
 import { CutBackups } from "./cut_backups.ts";
-import { type CutBackup, uselessCuts } from "./cut_policy.ts";
+import { type CutBackup, isUsable, uselessCuts } from "./cut_policy.ts";
 import { diffBackups } from "./diff_backups.ts";
 import { findEntries } from "./find_entries.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
@@ -183,7 +183,8 @@ export class Vault {
 
   /** Backups that were cut, for the next one of their source. @throws AgentError `failed` */
   cutBackups(): CutBackup[] {
-    return withVaultErrors("list cut backups", this.#options, () => this.#cuts.list());
+    const usable = () => this.#cuts.list().filter(({ label }) => isUsable(label));
+    return withVaultErrors("list cut backups", this.#options, usable);
   }
 
   /** Removes cut backups that nobody will go on with; on a full disk all of them. */

@@ -20,7 +20,7 @@ import {
 } from "../../../../agent/media/mod.ts";
 import type { CutPrefixes, MediaPrefix } from "../../../../agent/media/mod.ts";
 import type { DataRecord } from "../../../../agent/record.ts";
-import { encodeLabel } from "../../../../agent/media/label.ts";
+import { encodeContinuedLabel, encodeLabel } from "../../../../agent/media/label.ts";
 import {
   files,
   makeArchive,
@@ -189,6 +189,17 @@ describe("CutMedia", () => {
       expect(first?.label).toEqual(LABEL);
       expect(CutMedia.open(files, path)).toBe(null);
     });
+  });
+
+  test("a label of one that goes on fits its place, with a command that replays deletions", () => {
+    const incremental = { level: "incremental", needs: ["b1"] } as const;
+    for (const fields of [{}, incremental, { exclude: ["*.o", "!keep.o"], ignoreFile: "x" }]) {
+      const first = encodeLabel({ ...LABEL, ...fields });
+      const label = encodeContinuedLabel({ ...NEXT, ...fields }, first.length);
+      expect(label?.length).toBe(first.length);
+      const text = new TextDecoder().decode(label ?? undefined);
+      expect(text).toContain("| tar --listed-incremental=/dev/null --xattrs");
+    }
   });
 
   test("goOn() leaves the file alone when the label is too long for its place", async () => {

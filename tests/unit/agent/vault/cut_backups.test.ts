@@ -53,6 +53,10 @@ describe("chooseCut()", () => {
     expect(chooseCut(cuts, { ...next, level: "incremental", needs: ["p"] })).toBe(null);
     expect(chooseCut(cuts, next)).toBe(null);
   });
+
+  test("takes none whose frames are encrypted", () => {
+    expect(chooseCut([cutOf("a", { encryption: "age" })], next)).toBe(null);
+  });
 });
 
 describe("uselessCuts()", () => {
@@ -69,12 +73,13 @@ describe("uselessCuts()", () => {
     ]);
   });
 
-  test("keeps none of a source that was published since, and none of a database", () => {
-    const cuts = [cutOf("a"), cutOf("d", { kind: "sqlite", database: "app" })];
+  test("keeps none of a source that was published since, of a database, or encrypted", () => {
+    const database = cutOf("d", { kind: "sqlite", database: "app" });
+    const cuts = [cutOf("a"), database, cutOf("e", { client: "web02", encryption: "age" })];
     const published = [{ source: makeLabel(), startedMs: NOW_MS - 1 }];
-    expect(ids(uselessCuts(cuts, { ...none, published }))).toEqual(["d"]);
+    expect(ids(uselessCuts(cuts, { ...none, published }))).toEqual(["d", "e"]);
     const later = [{ source: makeLabel(), startedMs: NOW_MS + 1 }];
-    expect(ids(uselessCuts(cuts, { ...none, published: later }))).toEqual(["a", "d"]);
+    expect(ids(uselessCuts(cuts, { ...none, published: later }))).toEqual(["a", "d", "e"]);
   });
 });
 

@@ -67,12 +67,20 @@ function fullProse({ read, check, kind, tools, first }: Words, label: MediaLabel
   const unpackAll = label.continued ? `tar ${REPLAY} ${OPTIONS}` : `tar ${OPTIONS}`;
   const name = kind === "" ? "a backup" : `an ${kind}backup`;
   return `This is ${name}: a POSIX pax tar archive in zstd frames. ${tools} restore it.
-${first}
+${first}${label.kind === "command" ? commandProse(read(file)) : ""}
   Restore everything below the current directory (as root):
     ${read(file)} | ${unpackAll}
   Restore one file or directory (its path without the leading "/"):
     ${read(file)} | tar ${OPTIONS} PATH
 ${listLine(label, read(file))}  Check it:   ${check(file)}
+`;
+}
+
+/** The parts of a command's output, put end to end. */
+function commandProse(stream: string): string {
+  return `
+  Give the program that restores it what the other one wrote:
+    ${stream} | tar -xOf - | PROGRAM
 `;
 }
 

@@ -9,6 +9,8 @@ export type { ProgramOptions } from "./command/program_stream.ts";
 export { CommandRestorer } from "./command/restorer.ts";
 export { compileRules } from "./filesystem/directory_scope.ts";
 export { ruleLines } from "./filesystem/exclude_rules.ts";
+export { canGoOn } from "./filesystem/open_member.ts";
+export type { OpenMember } from "./filesystem/open_member.ts";
 export { encodeParentRows } from "./filesystem/parent_rows.ts";
 export type { PlacedRow } from "./filesystem/parent_rows.ts";
 export type { ParentFeed } from "./filesystem/parent_tree.ts";

@@ -127,7 +127,8 @@ async function sendRecords(
   while (!inWork.isEmpty && !signal.aborted) await sendOldest();
   await warnings.sendAll(link);
   const { records } = sent;
-  await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
+  const { kept, ...made } = step.value;
+  await link.send({ type: "end", records, warnings: warnings.sent, totals: made, kept });
 }
 
 /** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */

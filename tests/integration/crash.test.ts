@@ -10,7 +10,7 @@ import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
 import { pause, until } from "./deadline.ts";
-import { makeRandomFiles } from "./odd_tree.ts";
+import { differences, makeRandomFiles } from "./odd_tree.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
@@ -26,6 +26,13 @@ const MOMENT_MS_MAX = 700;
  * to tell the peer (2 s) and to hand over what it sent (5 s), and slack.
  */
 const NOTICE_MS = 2500 + 2000 + 5000 + 2500;
+
+const MIB = 1024 * 1024;
+/** Of the backup that goes on, and what must have come when its first server is killed. */
+const LARGE = { count: 8, bytes: 9 * MIB };
+const CUT_BYTES = 32 * MIB;
+/** What a killed server may have lost of that: its last group, and what came in between. */
+const LOST_BYTES = 16 * MIB;
 
 const ENDED = ["ok", "incomplete", "failed", "cancelled"];
 
@@ -68,8 +75,9 @@ describe("killing a process in the middle of a job", () => {
     await bed?.[Symbol.asyncDispose]();
   });
 
-  function backup() {
-    return bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("data"));
+  function backup(...options: string[]) {
+    const args = ["--client", "web01", ...options, bed.path("data")];
+    return bed.job("server", "backup", "filesystem", ...args);
   }
 
   function choose(round: number): Attack {
@@ -78,7 +86,7 @@ describe("killing a process in the middle of a job", () => {
         kind: "backup-filesystem",
         client: "web01",
         paths: [bed.path("data")],
-        full: false,
+        full: true,
         ...EVERYTHING,
       },
       {
@@ -137,6 +145,27 @@ describe("killing a process in the middle of a job", () => {
     expect(`${checked.stdout}${checked.stderr}`).toBe("sound\n");
   }
 
+  /** Kills the server in a full backup and starts it; a backup that ended before is made again. */
+  async function cutOff(paths: readonly string[]): Promise<void> {
+    const body = { kind: "backup-filesystem", client: "web01", paths, full: true, ...EVERYTHING };
+    await until(TIMEOUT_MS, "a backup that is under way", async () => {
+      const posted = await callControl(bed.socket("server"), "/v1/jobs", { method: "POST", body });
+      expect(posted.status).toBeLessThan(300);
+      const { job } = JSON.parse(posted.body) as JobView;
+      const moved = await until(NOTICE_MS, "data of the backup", async () => {
+        const view = await bed.get<JobView>("server", `/v1/jobs/${job}`);
+        if (ENDED.includes(view.state)) return "ended";
+        return (view.progress?.bytes ?? 0) >= CUT_BYTES ? "enough" : null;
+      });
+      if (moved === "ended") return null;
+      await bed.stop("server", "SIGKILL");
+      const media = readdirSync(bed.path("vault", "media"));
+      // The client's own job goes on waiting for its server; the next one need not.
+      await bed.start("server");
+      return media.some((name) => name.endsWith(".partial")) ? true : null;
+    });
+  }
+
   for (let round = 1; round <= ROUNDS; round += 1) {
     test(`round ${round} of seed ${SEED}`, async () => {
       const { side, request, victims, momentMs } = choose(round);
@@ -159,8 +188,12 @@ describe("killing a process in the middle of a job", () => {
         const { stgs } = await bed.status(victim);
         expect(stgs[0]).toMatchObject({ state: "up", reason: null });
       }
-      const again = await backup();
+      const isCut = readdirSync(bed.path("vault", "media"))
+        .some((name) => name.endsWith(".partial"));
+      const again = request.kind === "backup-filesystem" ? await backup("--full") : await backup();
       expect(again).toMatchObject({ status: "ok", fallback: null });
+      // A server that was killed has lost the rows of what came last, which may be all.
+      if (isCut && !victims.includes("server")) expect(again).toHaveProperty("resumed");
       await bed.job("client", "backup", "database", "app");
       await expectSound();
       expect(readdirSync(bed.folder).filter((name) => name.includes(".snapshot"))).toEqual([]);
@@ -168,4 +201,27 @@ describe("killing a process in the middle of a job", () => {
       await tidy(round);
     }, TIMEOUT_MS);
   }
+
+  test("a backup whose server is killed is gone on with, and restores", async () => {
+    const large = bed.path("large");
+    await makeRandomFiles(large, LARGE);
+    await cutOff([large]);
+    const { cutBackups } = await bed.status("server");
+    expect(cutBackups).toMatchObject([{ client: "web01", paths: [large] }]);
+
+    const args = ["backup", "filesystem", "--full", "--client", "web01", large];
+    const { backup, status, bytes, resumed, channels } = await bed.job("server", ...args);
+    const total = LARGE.count * LARGE.bytes;
+    expect([status, bytes]).toEqual(["ok", total]);
+    const kept = resumed?.bytes ?? 0;
+    expect(kept).toBeGreaterThan(CUT_BYTES - LOST_BYTES - MIB);
+    const sent = channels.storage.bytes + channels.network.bytes;
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThan(total - kept + MIB);
+    expect((await bed.status("server")).cutBackups).toEqual([]);
+
+    const target = bed.path("goneon");
+    await bed.job("server", "restore", backup ?? "", "--target", target);
+    expect(await differences(large, `${target}${large}`)).toEqual([]);
+  }, TIMEOUT_MS);
 });

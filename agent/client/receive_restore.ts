@@ -60,6 +60,7 @@ export async function receiveRestore(
     session.throwIfCancelled();
     await link.sayBusy();
     const { files, bytes } = consumer.finish();
+    await consumer.settle?.();
     await warnings.sendAll(link);
     const status = lost > 0 || options.incomplete() ? "incomplete" : "ok";
     await link.send({
@@ -101,21 +102,22 @@ async function feedAll(
     inWork.add(openRecord(opener, message.record));
     records += 1;
     await link.acknowledge(null);
-    if (inWork.isFull) feed(consumer, await inWork.take());
+    if (inWork.isFull) await feed(consumer, await inWork.take());
     await warnings.sendAll(link);
     const counts = { phase: "writing", ...consumer.written(), ...totals } as const;
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });
     await clock.yield();
   }
   while (!inWork.isEmpty) {
-    feed(consumer, await inWork.take());
+    await feed(consumer, await inWork.take());
     await warnings.sendAll(link);
   }
   return announced.lost ?? 0;
 }
 
-function feed(consumer: Consumer, pieces: TarPieces): void {
+async function feed(consumer: Consumer, pieces: TarPieces): Promise<void> {
   consumer.feed(pieces);
+  await consumer.settle?.();
   if (pieces.tar !== null) freeBytes(pieces.tar);
 }
 

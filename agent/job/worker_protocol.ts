@@ -30,6 +30,7 @@ import type {
   JobKind,
   JobRequest,
   Progress,
+  Summary,
   Warning,
 } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
@@ -174,7 +175,13 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly database: DatabaseEntry;
   readonly action:
     | { readonly type: "backup" }
-    | { readonly type: "restore"; readonly backup: string; readonly target: string | null };
+    | {
+      readonly type: "restore";
+      readonly backup: string;
+      readonly target: string | null;
+      /** Tablespaces of a cluster that go elsewhere: full paths. */
+      readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
+    };
 }
 
 export type WorkerTask =
@@ -237,6 +244,8 @@ export interface WorkerResult {
   readonly bytes: number | null;
   /** Of a restore that surveyed its target. */
   readonly verdicts?: VerdictCounts;
+  /** Of a backup that went on from one that was cut: what was there already. */
+  readonly resumed?: Summary["resumed"];
 }
 
 export type FromWorker =

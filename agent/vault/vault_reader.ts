@@ -9,6 +9,7 @@ import type { Entry } from "../entry.ts";
 import type { Continuation, MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";
+import { globBase } from "./glob_base.ts";
 import { MediaStore } from "./media_store.ts";
 import type { MemberChoice } from "./member_choice.ts";
 import { planRestore } from "./restore_plan.ts";
@@ -113,7 +114,8 @@ export class VaultReader {
     parent: string | null,
     { cut, prefix }: Continuation,
   ): Generator<void, DraftTree> {
-    const before = parent === null ? [] : this.#catalog.rows(this.#catalog.backup(parent));
+    const catalog = this.#catalog;
+    const before = parent === null ? [] : catalog.rowsWithin(catalog.backup(parent), globBase([]));
     const { lastPath } = prefix;
     return yield* DraftTree.make({ source, before, pages: cut.pages(prefix), lastPath });
   }

@@ -179,6 +179,14 @@ export class ByteReader {
     return this.#bytes.subarray(from, this.#at);
   }
 
+  /** Passes over the next `count` bytes. */
+  skip(what: string, count: number): void {
+    if (count > this.left) {
+      throw this.damaged(`${what} of ${count} bytes, need at most the ${this.left} left`);
+    }
+    this.#at += count;
+  }
+
   damaged(found: string): AgentError {
     return new AgentError("damaged", `Cannot read ${this.#name}: found ${found}`, {
       hint: "Run `agent verify` to find the damaged media.",

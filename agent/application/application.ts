@@ -55,6 +55,11 @@ export type Producer = Generator<TarFrame | null, Totals, void>;
 export interface Consumer {
   /** @throws AgentError `damaged` | `failed` | `no_space` */
   feed(frame: TarPieces): void;
+  /**
+   * To be awaited after `feed` and after `finish`, when there is one: what was fed has been taken,
+   * the end too. @throws as `feed`
+   */
+  settle?(): Promise<void>;
   /** What has been written so far. */
   written(): Totals;
   /** Completes what is pending. @throws as `feed` */

@@ -31,6 +31,8 @@ export interface SendBackupOptions {
 export interface PreparedBackup {
   readonly producer: Producer;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
+  /** To be awaited when the producer gives null; else it is the parent that it waits for. */
+  readonly ready?: (() => Promise<void>) | undefined;
   /** zstd level. */
   readonly level: number;
   /** Null sends plain frames. */
@@ -96,7 +98,7 @@ export async function sendBackup(
 
 async function sendRecords(
   session: WorkerSession,
-  { producer, totals, level, sealer }: PreparedBackup,
+  { producer, totals, ready, level, sealer }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { link, warnings, signal, parent } = options;
@@ -116,7 +118,7 @@ async function sendRecords(
   for (; step.done !== true; step = producer.next()) {
     if (signal.aborted) return;
     session.throwIfCancelled();
-    if (step.value === null) await parent?.ready(signal);
+    if (step.value === null) await (ready?.() ?? parent?.ready(signal));
     else inWork.add(makeRecord(step.value, { compressor, sealer }));
     if (inWork.isFull) await sendOldest();
     session.progress({ phase: "reading", files: sent.files, bytes: sent.bytes, ...totals });

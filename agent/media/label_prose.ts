@@ -56,22 +56,28 @@ const ENCRYPTED: Words = {
 /** @param listed backups that an incremental one builds on, oldest first: all or the main ones */
 export function labelProse(label: MediaLabel, listed: readonly string[]): string {
   const words = label.encryption === null ? PLAIN : ENCRYPTED;
-  return label.level === "full"
-    ? fullProse(words, label.backup)
-    : incrementalProse(words, label, listed);
+  return label.level === "full" ? fullProse(words, label) : incrementalProse(words, label, listed);
 }
 
-function fullProse({ read, check, kind, tools, first }: Words, backup: string): string {
-  const file = `${backup}.tar.zst`;
+function fullProse({ read, check, kind, tools, first }: Words, label: MediaLabel): string {
+  const file = `${label.backup}.tar.zst`;
   const name = kind === "" ? "a backup" : `an ${kind}backup`;
   return `This is ${name}: a POSIX pax tar archive in zstd frames. ${tools} restore it.
-${first}
+${first}${label.kind === "command" ? commandProse(read(file)) : ""}
   Restore everything below the current directory (as root):
     ${read(file)} | ${TAR}
   Restore one file or directory (its path without the leading "/"):
     ${read(file)} | ${TAR} PATH
   List it:    ${read(file)} | tar -tvf -
   Check it:   ${check(file)}
+`;
+}
+
+/** The parts of a command's output, put end to end. */
+function commandProse(stream: string): string {
+  return `
+  Give the program that restores it what the other one wrote:
+    ${stream} | tar -xOf - | PROGRAM
 `;
 }
 

@@ -5,7 +5,7 @@
 // run, CRASH_ROUNDS makes it longer.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon.ts";
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
@@ -57,10 +57,11 @@ describe("killing a process in the middle of a job", () => {
   const next = numbers(SEED);
 
   beforeAll(async () => {
-    bed = await Bed.started();
+    bed = await Bed.started({ moreClients: "retention: { keep_last: 2 }\n" });
     await makeRandomFiles(bed.path("data"), { count: 12, bytes: 4 * 1024 * 1024 });
     makeDatabase(bed.path("app.db"), 24);
     first = (await backup()).backup ?? "";
+    await bed.run(["pin", first], "server");
   }, TIMEOUT_MS);
 
   afterAll(async () => {
@@ -100,6 +101,12 @@ describe("killing a process in the middle of a job", () => {
     };
   }
 
+  /** Removes what long runs would drown in. */
+  async function tidy(round: number): Promise<void> {
+    await bed.job("server", "expire");
+    rmSync(bed.path(`restored${round}`), { recursive: true, force: true });
+  }
+
   /** Every job of a daemon has ended. @throws Error that shows those that have not */
   async function quiet(side: string): Promise<JobView[]> {
     let running: JobView[] = [];
@@ -120,8 +127,10 @@ describe("killing a process in the middle of a job", () => {
   async function expectSound(): Promise<void> {
     const { lines } = await bed.json("server", "backups");
     const backups = lines.map((line): Partial<BackupView> => line);
-    const media = backups.map(({ backup }) => `${backup}.tar.zst`).sort();
-    expect(readdirSync(bed.path("vault", "media")).sort()).toEqual(media);
+    const media = backups.map(({ backup }) => `${backup}.tar.zst`);
+    expect(readdirSync(bed.path("vault", "media")).sort()).toEqual(
+      [...media, `${first}.pinned`].sort(),
+    );
     const verified = await bed.json("server", "verify", "--data");
     expect(`${verified.code}${verified.stderr}`).toBe("0");
     const checked = await bed.run(["array", "check", bed.path("array")]);
@@ -156,6 +165,7 @@ describe("killing a process in the middle of a job", () => {
       await expectSound();
       expect(readdirSync(bed.folder).filter((name) => name.includes(".snapshot"))).toEqual([]);
       expect(readDatabase(bed.path("app.db")).integrity).toBe("ok");
+      await tidy(round);
     }, TIMEOUT_MS);
   }
 });

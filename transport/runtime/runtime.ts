@@ -6,6 +6,7 @@ import type { AgentError } from "../ground/error.ts";
 import type { Aead } from "./aead.ts";
 import type { DirectIo } from "./direct_io.ts";
 import type { Files } from "./files.ts";
+import type { LocalSocket, LocalSocketOptions, UserId } from "./local_socket.ts";
 
 /** Time. `monotonicMs` is the only clock that protocols may use; wall time is for labels. */
 export interface Clock {
@@ -126,10 +127,29 @@ export interface ChildProcessOptions {
   readonly isGroup?: boolean;
 }
 
+/**
+ * A process that bytes go through. It is the head of a group: a signal goes to all that it started.
+ */
+export interface PipedProcess extends ChildProcess {
+  /** The next bytes of its standard output, which are not read before; null at the end. */
+  read(): Promise<Uint8Array | null>;
+  /** Writes all to its standard input, and waits for room. @throws Error when nobody reads it */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+export interface PipedProcessOptions {
+  /** Told its standard error, and why it could not be started. */
+  readonly onErrorText: (text: string) => void;
+  /** Variables beside those of ours. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** The process around us: arguments, signals, exit, standard streams. */
 export interface Process {
   readonly args: readonly string[];
   readonly pid: number;
+  /** The effective user and group. */
+  readonly user: UserId;
   /** True in a compiled binary: `execPath ARGS` starts the program again. */
   readonly standalone: boolean;
   readonly execPath: string;
@@ -151,6 +171,8 @@ export interface Process {
   command(entryUrl: string): readonly string[];
   /** Starts another process; `command` is the program and its arguments. */
   start(command: readonly string[], options: ChildProcessOptions): ChildProcess;
+  /** Starts another process to move bytes through. */
+  startPiped(command: readonly string[], options: PipedProcessOptions): PipedProcess;
   /** Calls `handler` when our standard input ends. @returns stops watching */
   onInputEnd(handler: () => void): () => void;
   /** Calls `handler` for what nobody catches on this thread: a bug of ours. */
@@ -168,6 +190,8 @@ export interface Runtime {
    * @throws AgentError `usage` when the credentials cannot be used
    */
   secureNetwork(options: TlsOptions): Network;
+  /** Connects to a socket of this host, synchronously. @throws SystemError */
+  connectLocal(path: string, options: LocalSocketOptions): LocalSocket;
   readonly memories: SharedMemories;
   readonly directIo: DirectIo;
   /** The cipher of encrypted backups, by the fastest engine here; opened at the first call. */

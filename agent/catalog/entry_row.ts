@@ -5,6 +5,7 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { EntryType, IndexRow } from "../entry.ts";
+import { splitTime } from "../split_time.ts";
 import { pathOfWalkKey } from "../walk_order.ts";
 import { REBUILD_HINT } from "./sqlite_error.ts";
 
@@ -31,6 +32,8 @@ const SLASH = 0x2f;
 /** Everything of a row that stands after (generation, directory, name, first, end). */
 export function toColumns(row: IndexRow, media: number): SQLInputValue[] {
   const { entry } = row;
+  const mtime = splitTime(entry.mtimeNs);
+  const ctime = splitTime(entry.ctimeNs);
   const rdev = entry.rdev === null ? null : `${entry.rdev.major}:${entry.rdev.minor}`;
   return [
     TYPES.indexOf(entry.type),
@@ -38,8 +41,10 @@ export function toColumns(row: IndexRow, media: number): SQLInputValue[] {
     entry.uid,
     entry.gid,
     entry.sizeBytes,
-    ...splitTime(entry.mtimeNs),
-    ...splitTime(entry.ctimeNs),
+    mtime.seconds,
+    mtime.nanoseconds,
+    ctime.seconds,
+    ctime.nanoseconds,
     BigInt.asIntN(64, entry.inode),
     entry.target,
     rdev,
@@ -118,11 +123,6 @@ export function blobOf(columns: Columns, key: string): Uint8Array {
   const value = columns[key];
   if (!(value instanceof Uint8Array)) throw damagedColumn(key, "bytes");
   return value;
-}
-
-function splitTime(ns: bigint): [number, number] {
-  const nanoseconds = ((ns % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
-  return [Number((ns - nanoseconds) / NS_PER_SECOND), Number(nanoseconds)];
 }
 
 function joinTime(seconds: number, nanoseconds: number): bigint {

@@ -9,6 +9,12 @@ import { AgentError } from "../../transport/ground/error.ts";
 
 const FIRST_BYTES = 4096;
 const MAX_VARINT_BYTES = 10;
+/** Bytes of a varint that is a safe integer whatever they are. */
+const SMALL_BYTES = 7;
+const MAX_INT32 = 0x7fff_ffff;
+
+/** Signed values below it are zigzag coded as plain numbers. */
+const MAX_ZIGZAG = 2 ** 52;
 
 /** Appends to a buffer that doubles when full. */
 export class ByteWriter {
@@ -21,20 +27,20 @@ export class ByteWriter {
 
   /** Appends a non-negative safe integer. */
   varint(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `varint ${value} is a non-negative integer`);
+    assert(Number.isSafeInteger(value) && value >= 0, "a varint is a non-negative integer");
     this.#reserve(MAX_VARINT_BYTES);
     let rest = value;
-    while (rest >= 0x80) {
+    for (; rest > MAX_INT32; rest = Math.floor(rest / 0x80)) {
       this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
     }
+    for (; rest >= 0x80; rest >>>= 7) this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
     this.#bytes[this.#length++] = rest;
   }
 
   /** Appends an unsigned 64-bit value. */
   bigVarint(value: bigint): void {
     if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return this.varint(Number(value));
-    assert(value >= 0n && value < 1n << 64n, `varint ${value} has at most 64 bits`);
+    assert(value >= 0n && value < 1n << 64n, "a varint has at most 64 bits");
     this.#reserve(MAX_VARINT_BYTES);
     let rest = value;
     while (rest >= 0x80n) {
@@ -44,15 +50,26 @@ export class ByteWriter {
     this.#bytes[this.#length++] = Number(rest);
   }
 
+  /** Appends a signed safe integer, zigzag coded. */
+  signedNumber(value: number): void {
+    if (Math.abs(value) >= MAX_ZIGZAG) this.signed(BigInt(value));
+    else this.varint(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
   /** Appends a signed 64-bit value, zigzag coded. */
   signed(value: bigint): void {
     this.bigVarint(value < 0n ? (-value << 1n) - 1n : value << 1n);
   }
 
-  raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+  /** Appends bytes from `start` on. */
+  raw(bytes: Uint8Array, start = 0): void {
+    const count = bytes.length - start;
+    this.#reserve(count);
+    // A loop for the few bytes that most calls bring: a view for `set` costs more.
+    if (start > 0) {
+      for (let at = 0; at < count; at++) this.#bytes[this.#length + at] = bytes[start + at] ?? 0;
+    } else this.#bytes.set(bytes, this.#length);
+    this.#length += count;
   }
 
   /** Forgets what was written and keeps the buffer. */
@@ -93,13 +110,36 @@ export class ByteReader {
 
   /** A varint that must be a safe integer of at most `max`. */
   varint(what: string, max: number): number {
-    const value = this.bigVarint(what);
-    if (value > BigInt(max)) throw this.damaged(`${what} ${value}, need at most ${max}`);
+    const small = this.#small();
+    if (small >= 0 && small <= max) return small;
+    const value = small >= 0 ? small : this.#exact(what);
+    if (value > max) throw this.damaged(`${what} ${value}, need at most ${max}`);
     return Number(value);
   }
 
   /** An unsigned varint of at most 64 bits, in shortest form. */
   bigVarint(what: string): bigint {
+    const small = this.#small();
+    return small >= 0 ? BigInt(small) : this.#exact(what);
+  }
+
+  /** The varint here as far as a number holds it surely; -1, and no step, for what it may not. */
+  #small(): number {
+    let value = 0;
+    let scale = 1;
+    for (let at = this.#at, count = 0; count < SMALL_BYTES; at++, count++) {
+      const byte = this.#bytes[at];
+      if (byte === undefined || (byte === 0 && count > 0)) return -1;
+      value += (byte & 0x7f) * scale;
+      scale *= 0x80;
+      if (byte >= 0x80) continue;
+      this.#at = at + 1;
+      return value;
+    }
+    return -1;
+  }
+
+  #exact(what: string): bigint {
     let low = 0;
     let scale = 1;
     let high = 0n;
@@ -123,7 +163,9 @@ export class ByteReader {
 
   /** A zigzag-coded signed value. */
   signed(what: string): bigint {
-    const coded = this.bigVarint(what);
+    const small = this.#small();
+    if (small >= 0) return BigInt(small % 2 === 0 ? small / 2 : -(small + 1) / 2);
+    const coded = this.#exact(what);
     return (coded & 1n) === 0n ? coded >> 1n : -((coded + 1n) >> 1n);
   }
 
@@ -135,6 +177,14 @@ export class ByteReader {
     const from = this.#at;
     this.#at += count;
     return this.#bytes.subarray(from, this.#at);
+  }
+
+  /** Passes over the next `count` bytes. */
+  skip(what: string, count: number): void {
+    if (count > this.left) {
+      throw this.damaged(`${what} of ${count} bytes, need at most the ${this.left} left`);
+    }
+    this.#at += count;
   }
 
   damaged(found: string): AgentError {

@@ -23,6 +23,7 @@
 import { assert } from "../../transport/ground/assert.ts";
 import { crc32 } from "../../transport/ground/crc32.ts";
 import type { Entry, EntryType, IndexNote, IndexPage, IndexRow } from "../entry.ts";
+import { exactSeconds, splitTime } from "../split_time.ts";
 import { MAX_PATH_BYTES } from "../tar/limits.ts";
 import { ByteReader, ByteWriter } from "./byte_cursor.ts";
 
@@ -67,7 +68,7 @@ export function encodeIndexRows(
   let previousEnd = 0;
   for (const row of rows) {
     writeEntry(writer, row.entry, previousPath);
-    writer.signed(BigInt(row.tarOffset - previousEnd));
+    writer.signedNumber(row.tarOffset - previousEnd);
     writer.varint(row.tarBytes);
     previousPath = row.entry.path;
     previousEnd = row.tarOffset + row.tarBytes;
@@ -177,12 +178,12 @@ function writeEntry(writer: ByteWriter, entry: Entry, previousPath: Uint8Array):
   writeTime(writer, entry.mtimeNs);
   writeTime(writer, entry.ctimeNs);
   writer.bigVarint(entry.inode);
-  assert((entry.target !== null) === hasTarget(entry.type), `${entry.type} has its target`);
+  assert((entry.target !== null) === hasTarget(entry.type), "a link has its target");
   if (entry.target !== null) {
     writer.varint(entry.target.length);
     writer.raw(entry.target);
   }
-  assert((entry.rdev !== null) === hasRdev(entry.type), `${entry.type} has its device numbers`);
+  assert((entry.rdev !== null) === hasRdev(entry.type), "a device has its numbers");
   if (entry.rdev !== null) {
     writer.varint(entry.rdev.major);
     writer.varint(entry.rdev.minor);
@@ -213,7 +214,7 @@ function writePath(writer: ByteWriter, path: Uint8Array, previousPath: Uint8Arra
   const shared = sharedPrefix(previousPath, path);
   writer.varint(shared);
   writer.varint(path.length - shared);
-  writer.raw(path.subarray(shared));
+  writer.raw(path, shared);
 }
 
 function readPath(reader: ByteReader, previousPath: Uint8Array): Uint8Array {
@@ -229,10 +230,10 @@ function readPath(reader: ByteReader, previousPath: Uint8Array): Uint8Array {
 
 /** Writes a time as signed seconds and nanoseconds. */
 export function writeTime(writer: ByteWriter, timeNs: bigint): void {
-  let seconds = timeNs / NS_PER_SECOND;
-  if (timeNs < seconds * NS_PER_SECOND) seconds -= 1n;
-  writer.signed(seconds);
-  writer.varint(Number(timeNs - seconds * NS_PER_SECOND));
+  const split = splitTime(timeNs);
+  if (Number.isSafeInteger(split.seconds)) writer.signedNumber(split.seconds);
+  else writer.signed(exactSeconds(timeNs, split));
+  writer.varint(split.nanoseconds);
 }
 
 /** Reads what `writeTime` wrote. @throws AgentError `damaged` */

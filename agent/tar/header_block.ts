@@ -24,8 +24,10 @@ export const MAX_OCTAL_11 = 0o77777777777;
 export const NAME_BYTES = 100;
 
 const CHECKSUM_OFFSET = 148;
+const MAX_INT32 = 0x7fff_ffff;
 const SPACE = 0x20;
-const encoder = new TextEncoder();
+/** "ustar", NUL, "00". */
+const MAGIC = new TextEncoder().encode("ustar\u000000");
 
 /** The fields of a header block. Names are cut to their field; a pax record has the whole. */
 export interface HeaderBlock {
@@ -43,23 +45,23 @@ export interface HeaderBlock {
 
 /** Writes the block into `into` (512 bytes, zeros) at `offset`. Numbers must fit their fields. */
 export function writeHeaderBlock(into: Uint8Array, offset: number, header: HeaderBlock): void {
-  const block = into.subarray(offset, offset + BLOCK_BYTES);
-  assert(block.length === BLOCK_BYTES, "a header block has 512 bytes");
-  block.set(header.name.subarray(0, NAME_BYTES), 0);
-  writeOctal(block, 100, 7, header.mode);
-  writeOctal(block, 108, 7, header.uid);
-  writeOctal(block, 116, 7, header.gid);
-  writeOctal(block, 124, 11, header.size);
-  writeOctal(block, 136, 11, header.mtimeSeconds);
-  block.fill(SPACE, CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8);
-  block[156] = header.typeflag.charCodeAt(0);
-  block.set(header.linkname.subarray(0, NAME_BYTES), 157);
-  block.set(encoder.encode("ustar\u000000"), 257);
-  writeOctal(block, 329, 7, header.major);
-  writeOctal(block, 337, 7, header.minor);
-  writeOctal(block, CHECKSUM_OFFSET, 6, byteSum(block));
-  block[CHECKSUM_OFFSET + 6] = 0;
-  block[CHECKSUM_OFFSET + 7] = SPACE;
+  assert(into.length >= offset + BLOCK_BYTES, "a header block has 512 bytes");
+  writeName(into, offset, header.name);
+  writeOctal(into, offset + 100, 7, header.mode);
+  writeOctal(into, offset + 108, 7, header.uid);
+  writeOctal(into, offset + 116, 7, header.gid);
+  writeOctal(into, offset + 124, 11, header.size);
+  writeOctal(into, offset + 136, 11, header.mtimeSeconds);
+  const checksumAt = offset + CHECKSUM_OFFSET;
+  into.fill(SPACE, checksumAt, checksumAt + 8);
+  into[offset + 156] = header.typeflag.charCodeAt(0);
+  writeName(into, offset + 157, header.linkname);
+  into.set(MAGIC, offset + 257);
+  writeOctal(into, offset + 329, 7, header.major);
+  writeOctal(into, offset + 337, 7, header.minor);
+  writeOctal(into, checksumAt, 6, byteSum(into, offset));
+  into[checksumAt + 6] = 0;
+  into[checksumAt + 7] = SPACE;
 }
 
 /**
@@ -69,7 +71,7 @@ export function writeHeaderBlock(into: Uint8Array, offset: number, header: Heade
 export function readHeaderBlock(block: Uint8Array): HeaderBlock | null {
   assert(block.length === BLOCK_BYTES, "a header block has 512 bytes");
   const stored = block.subarray(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8);
-  let sum = byteSum(block);
+  let sum = byteSum(block, 0);
   if (sum === 0) return null;
   for (const byte of stored) sum += SPACE - byte;
   const wanted = readNumber(block, CHECKSUM_OFFSET, 8, "checksum");
@@ -103,11 +105,11 @@ export function damagedHeader(found: string, needed: string): AgentError {
 }
 
 function writeOctal(block: Uint8Array, offset: number, digits: number, value: number): void {
-  assert(value >= 0 && value < 8 ** digits, `${value} fits ${digits} octal digits`);
+  assert(value >= 0 && value < 8 ** digits, "a number fits the octal digits of its field");
   let rest = value;
-  for (let index = digits - 1; index >= 0; index--) {
-    block[offset + index] = 0x30 + rest % 8;
-    rest = Math.floor(rest / 8);
+  for (let at = offset + digits - 1; at >= offset; at--) {
+    block[at] = 0x30 + (rest & 7); // The low bits of any safe integer.
+    rest = rest <= MAX_INT32 ? rest >>> 3 : Math.floor(rest / 8);
   }
 }
 
@@ -136,8 +138,14 @@ function cString(block: Uint8Array, offset: number, length: number): Uint8Array 
   return field.slice(0, end < 0 ? length : end);
 }
 
-function byteSum(block: Uint8Array): number {
+function writeName(into: Uint8Array, offset: number, name: Uint8Array): void {
+  if (name.length > 0) {
+    into.set(name.length > NAME_BYTES ? name.subarray(0, NAME_BYTES) : name, offset);
+  }
+}
+
+function byteSum(bytes: Uint8Array, offset: number): number {
   let sum = 0;
-  for (let index = 0; index < BLOCK_BYTES; index++) sum += block[index] as number;
+  for (let at = offset; at < offset + BLOCK_BYTES; at++) sum += bytes[at] as number;
   return sum;
 }

@@ -7,13 +7,13 @@
 
 import { assert } from "../../transport/ground/assert.ts";
 import type { Entry, EntryType, Xattr } from "../entry.ts";
+import { type SplitTime, splitTime } from "../split_time.ts";
 import { MAX_OCTAL_11, MAX_OCTAL_7, NAME_BYTES, writeHeaderBlock } from "./header_block.ts";
 import { encodePaxRecord, formatPaxTime } from "./pax_records.ts";
 import { BLOCK_BYTES, encodeSparseMap, sparseDataBytes } from "./sparse_map.ts";
 import type { SparseMap } from "./sparse_map.ts";
 import { encodeXattrRecords } from "./xattr_records.ts";
 
-const NS_PER_SECOND = 1_000_000_000n;
 const EMPTY = new Uint8Array(0);
 const ROOT_NAME = new TextEncoder().encode("./");
 const SLASH = 0x2f;
@@ -72,12 +72,13 @@ export function memberName(path: Uint8Array, type: EntryType): Uint8Array {
 export function encodeMemberHeader(entry: Entry, extra: Partial<MemberExtra> = {}): Uint8Array {
   const { sparse = null, xattrs = [], dumpdir } = extra;
   const name = memberName(entry.path, entry.type);
+  const mtime = splitTime(entry.mtimeNs);
   const linkname = linkName(entry);
   const map = sparse === null ? EMPTY : encodeSparseMap(sparse, entry.sizeBytes);
   const content = entry.type === "file" ? entry.sizeBytes : 0;
   const size = sparse === null ? content : map.length + sparseDataBytes(sparse);
   const pax = [
-    ...paxRecords(entry, { name, linkname, size, sparse: sparse !== null }),
+    ...paxRecords(entry, { name, linkname, size, sparse: sparse !== null, mtime }),
     ...encodeXattrRecords(xattrs),
     ...(dumpdir === undefined ? [] : [encodePaxRecord("GNU.dumpdir", dumpdir)]),
   ];
@@ -85,14 +86,13 @@ export function encodeMemberHeader(entry: Entry, extra: Partial<MemberExtra> = {
   const paxBlocks = paxBytes === 0 ? 0 : BLOCK_BYTES + paxBytes + paddingBytes(paxBytes);
   const header = new Uint8Array(paxBlocks + BLOCK_BYTES + map.length);
   if (paxBytes > 0) writePaxHeader(header, pax, paxBytes);
-  const seconds = Number(entry.mtimeNs / NS_PER_SECOND);
   writeHeaderBlock(header, paxBlocks, {
     name: sparse === null ? name : SPARSE_NAME,
     mode: entry.mode,
     uid: entry.uid > MAX_OCTAL_7 ? 0 : entry.uid,
     gid: entry.gid > MAX_OCTAL_7 ? 0 : entry.gid,
     size: size > MAX_OCTAL_11 ? 0 : size,
-    mtimeSeconds: Math.min(Math.max(seconds, 0), MAX_OCTAL_11),
+    mtimeSeconds: Math.min(Math.max(mtime.seconds, 0), MAX_OCTAL_11),
     typeflag: TYPEFLAGS[entry.type],
     linkname,
     major: entry.rdev?.major ?? 0,
@@ -107,6 +107,7 @@ interface Fields {
   readonly linkname: Uint8Array;
   readonly size: number;
   readonly sparse: boolean;
+  readonly mtime: SplitTime;
 }
 
 function paxRecords(entry: Entry, fields: Fields): Uint8Array[] {
@@ -125,9 +126,9 @@ function paxRecords(entry: Entry, fields: Fields): Uint8Array[] {
   if (fields.size > MAX_OCTAL_11) add("size", String(fields.size));
   if (entry.uid > MAX_OCTAL_7) add("uid", String(entry.uid));
   if (entry.gid > MAX_OCTAL_7) add("gid", String(entry.gid));
-  const whole = entry.mtimeNs % NS_PER_SECOND === 0n;
-  const inRange = entry.mtimeNs >= 0n && entry.mtimeNs / NS_PER_SECOND <= BigInt(MAX_OCTAL_11);
-  if (!whole || !inRange) add("mtime", formatPaxTime(entry.mtimeNs));
+  const { seconds, nanoseconds } = fields.mtime;
+  const inRange = seconds >= 0 && seconds <= MAX_OCTAL_11;
+  if (nanoseconds > 0 || !inRange) add("mtime", formatPaxTime(entry.mtimeNs));
   return records;
 }
 

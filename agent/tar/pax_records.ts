@@ -7,6 +7,7 @@
 // Times are decimal seconds with nine decimals and a sign; they are exact in both directions.
 
 import { AgentError } from "../../transport/ground/error.ts";
+import { exactSeconds, splitTime } from "../split_time.ts";
 import { MAX_PAX_KEY_BYTES } from "./limits.ts";
 
 const encoder = new TextEncoder();
@@ -24,7 +25,9 @@ export function toByteString(bytes: Uint8Array): string {
 
 /** The reverse of `toByteString`. */
 export function fromByteString(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 /** Encodes one record; the key is a byte string. */
@@ -34,7 +37,7 @@ export function encodePaxRecord(key: string, value: Uint8Array | string): Uint8A
   const plain = keyBytes.length + valueBytes.length + 1;
   let length = plain + String(plain).length;
   if (String(length).length > String(plain).length) length++;
-  const digits = encoder.encode(String(length));
+  const digits = fromByteString(String(length));
   const record = new Uint8Array(length);
   record.set(digits);
   record.set(keyBytes, digits.length);
@@ -85,8 +88,10 @@ export function paxNumber(value: Uint8Array, key: string): number {
 /** Nanoseconds since 1970 as seconds with nine decimals. */
 export function formatPaxTime(timeNs: bigint): string {
   const magnitude = timeNs < 0n ? -timeNs : timeNs;
-  const fraction = String(magnitude % NS_PER_SECOND).padStart(9, "0");
-  return `${timeNs < 0n ? "-" : ""}${magnitude / NS_PER_SECOND}.${fraction}`;
+  const split = splitTime(magnitude);
+  const { seconds, nanoseconds } = split;
+  const whole = Number.isSafeInteger(seconds) ? seconds : exactSeconds(magnitude, split);
+  return `${timeNs < 0n ? "-" : ""}${whole}.${String(nanoseconds).padStart(9, "0")}`;
 }
 
 /** The reverse of `formatPaxTime`; further decimals are cut. @throws AgentError `damaged` */

@@ -20,7 +20,10 @@ export type FileType =
   | "block"
   | "unknown";
 
-/** What statx says. Times are nanoseconds since 1970 and may be negative. */
+/**
+ * What statx says. Times are nanoseconds since 1970 and may be negative. No plain object: times and
+ * inode are made when they are asked for, so a spread lacks them.
+ */
 export interface FileStat {
   readonly type: FileType;
   /** Permission bits, setuid, setgid and sticky included (0o7777). */
@@ -85,7 +88,7 @@ export type XattrSubject = number | { readonly directory: number; readonly name:
  */
 export interface Xattrs {
   /** Names in the order of the kernel; none where the file system has no such thing. */
-  list(subject: XattrSubject): Uint8Array[];
+  list(subject: XattrSubject): readonly Uint8Array[];
   /** @returns null when there is none of that name */
   get(subject: XattrSubject, name: Uint8Array): Uint8Array | null;
   /** Makes it or replaces its value. */

@@ -14,6 +14,7 @@ import { XATTR_BYTES, XATTR_NAME_BYTES } from "./limits.ts";
 import { PathBuffer, pathText } from "./path_bytes.ts";
 
 const encoder = new TextEncoder();
+const NONE: readonly Uint8Array[] = [];
 
 export class LibcXattrs implements Xattrs {
   readonly #libc: Libc;
@@ -25,14 +26,15 @@ export class LibcXattrs implements Xattrs {
     this.#libc = libc;
   }
 
-  list(subject: XattrSubject): Uint8Array[] {
+  list(subject: XattrSubject): readonly Uint8Array[] {
     const into = this.#value;
     const count = typeof subject === "number"
       ? this.#libc.flistxattr(subject, into, XATTR_BYTES)
       : this.#libc.llistxattr(this.#pathOf(subject), into, XATTR_BYTES);
-    if (count >= 0) return splitNames(into.subarray(0, count));
+    if (count === 0) return NONE;
+    if (count > 0) return splitNames(into.subarray(0, count));
     const errno = this.#libc.errno();
-    if (errno === EOPNOTSUPP || errno === ENOSYS) return [];
+    if (errno === EOPNOTSUPP || errno === ENOSYS) return NONE;
     throw failure(errno, "listxattr", subject);
   }
 

@@ -40,24 +40,76 @@ export function typeBits(type: "fifo" | "character" | "block"): number {
 }
 
 export function decodeStatx(view: DataView): FileStat {
-  const mode = view.getUint16(28, true);
-  return {
-    type: TYPES[mode >> 12] ?? "unknown",
-    mode: mode & 0o7777,
-    uid: view.getUint32(20, true),
-    gid: view.getUint32(24, true),
-    sizeBytes: unsigned64(view, 40),
-    blocks512: unsigned64(view, 48),
-    linkCount: view.getUint32(16, true),
-    inode: view.getBigUint64(32, true),
-    deviceMajor: view.getUint32(136, true),
-    deviceMinor: view.getUint32(140, true),
-    rdevMajor: view.getUint32(128, true),
-    rdevMinor: view.getUint32(132, true),
-    mtimeNs: nanoseconds(view, 112),
-    ctimeNs: nanoseconds(view, 96),
-    atimeNs: nanoseconds(view, 64),
-  };
+  return new Statx(view);
+}
+
+/** A walk looks at everything and asks few for their times: bigints are made when asked for. */
+class Statx implements FileStat {
+  readonly type: FileType;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  readonly blocks512: number;
+  readonly linkCount: number;
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  readonly #inodeLow: number;
+  readonly #inodeHigh: number;
+  readonly #mtimeLow: number;
+  readonly #mtimeHigh: number;
+  readonly #mtimeRest: number;
+  readonly #ctimeLow: number;
+  readonly #ctimeHigh: number;
+  readonly #ctimeRest: number;
+  readonly #atimeLow: number;
+  readonly #atimeHigh: number;
+  readonly #atimeRest: number;
+
+  constructor(view: DataView) {
+    const mode = view.getUint16(28, true);
+    this.type = TYPES[mode >> 12] ?? "unknown";
+    this.mode = mode & 0o7777;
+    this.uid = view.getUint32(20, true);
+    this.gid = view.getUint32(24, true);
+    this.sizeBytes = unsigned64(view, 40);
+    this.blocks512 = unsigned64(view, 48);
+    this.linkCount = view.getUint32(16, true);
+    this.deviceMajor = view.getUint32(136, true);
+    this.deviceMinor = view.getUint32(140, true);
+    this.rdevMajor = view.getUint32(128, true);
+    this.rdevMinor = view.getUint32(132, true);
+    this.#inodeLow = view.getUint32(32, true);
+    this.#inodeHigh = view.getUint32(36, true);
+    this.#mtimeLow = view.getUint32(112, true);
+    this.#mtimeHigh = view.getInt32(116, true);
+    this.#mtimeRest = view.getUint32(120, true);
+    this.#ctimeLow = view.getUint32(96, true);
+    this.#ctimeHigh = view.getInt32(100, true);
+    this.#ctimeRest = view.getUint32(104, true);
+    this.#atimeLow = view.getUint32(64, true);
+    this.#atimeHigh = view.getInt32(68, true);
+    this.#atimeRest = view.getUint32(72, true);
+  }
+
+  get inode(): bigint {
+    if (this.#inodeHigh === 0) return BigInt(this.#inodeLow);
+    return BigInt(this.#inodeHigh) << 32n | BigInt(this.#inodeLow);
+  }
+
+  get mtimeNs(): bigint {
+    return nanoseconds(this.#mtimeLow, this.#mtimeHigh, this.#mtimeRest);
+  }
+
+  get ctimeNs(): bigint {
+    return nanoseconds(this.#ctimeLow, this.#ctimeHigh, this.#ctimeRest);
+  }
+
+  get atimeNs(): bigint {
+    return nanoseconds(this.#atimeLow, this.#atimeHigh, this.#atimeRest);
+  }
 }
 
 /** Two timespecs for utimensat. Seconds round down, so nanoseconds are never negative. */
@@ -119,8 +171,9 @@ function isDot(bytes: Uint8Array, start: number, end: number): boolean {
   return end === start + 1 || (end === start + 2 && bytes[start + 1] === dot);
 }
 
-function nanoseconds(view: DataView, offset: number): bigint {
-  return view.getBigInt64(offset, true) * NS_PER_SECOND + BigInt(view.getUint32(offset + 8, true));
+function nanoseconds(low: number, high: number, rest: number): bigint {
+  const seconds = high === 0 ? BigInt(low) : (BigInt(high) << 32n) + BigInt(low);
+  return seconds * NS_PER_SECOND + BigInt(rest);
 }
 
 function encodeTimespec(view: DataView, offset: number, ns: bigint): void {

@@ -5,7 +5,6 @@
 
 import { assert } from "../../../transport/ground/assert.ts";
 import type { FileType } from "../../../transport/runtime/files.ts";
-import { compareBytes } from "./source_paths.ts";
 
 /** Bytes of the first buffer: most directories never need another. */
 const FIRST_BYTES = 1024;
@@ -81,13 +80,27 @@ export class NameList {
     this.#count = kept;
   }
 
+  /** Order of the name at a position of the sorted list and another one. */
+  compareAt(position: number, name: Uint8Array): number {
+    const index = this.#order?.[position];
+    assert(index !== undefined, "the position is in the sorted list");
+    const start = this.#offsets[index] as number;
+    const length = (this.#offsets[index + 1] as number) - start;
+    const shared = Math.min(length, name.length);
+    for (let at = 0; at < shared; at += 1) {
+      const difference = (this.#bytes[start + at] as number) - (name[at] as number);
+      if (difference !== 0) return difference;
+    }
+    return length - name.length;
+  }
+
   /** True when the sorted list has the name. */
   has(name: Uint8Array): boolean {
     let low = 0;
     let high = this.#count;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const order = compareBytes(this.at(middle) ?? name, name);
+      const order = this.compareAt(middle, name);
       if (order === 0) return true;
       if (order < 0) low = middle + 1;
       else high = middle;

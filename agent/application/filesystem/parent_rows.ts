@@ -86,6 +86,19 @@ function writeFields(fields: ByteWriter, row: ParentRow): void {
   if (row.type === "hardlink") writeBytes(fields, row.target ?? new Uint8Array(0));
 }
 
+/**
+ * Passes over the next item, without a view of what is in it, for that runs for every row.
+ * @returns the path of a directory; null for a row
+ * @throws AgentError `damaged`
+ */
+export function skipParentItem(reader: ByteReader): Uint8Array | null {
+  const code = reader.varint("item", 2 * TYPES.length);
+  if (code === 0) return readBytes(reader, "directory");
+  reader.skip("name", reader.varint("name length", MAX_PATH_BYTES));
+  reader.skip("fields", reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES));
+  return null;
+}
+
 /** The next item. @throws AgentError `damaged` */
 export function decodeParentItem(reader: ByteReader): ParentItem {
   const code = reader.varint("item", 2 * KEPT);

@@ -9,8 +9,13 @@ import { AgentError } from "../../../transport/ground/error.ts";
 import { compareWalkOrder } from "../../walk_order.ts";
 import { ByteReader } from "../../media/byte_cursor.ts";
 import type { NameList } from "./name_list.ts";
-import { decodeFields, decodeParentItem, type ParentItem, type ParentRow } from "./parent_rows.ts";
-import { compareBytes } from "./source_paths.ts";
+import {
+  decodeFields,
+  decodeParentItem,
+  type ParentItem,
+  type ParentRow,
+  skipParentItem,
+} from "./parent_rows.ts";
 
 /** Where the chunks come from. */
 export interface ParentFeed {
@@ -57,19 +62,18 @@ export class ParentTree {
     while (yield* this.#fill()) {
       const start = this.#chunk.length - this.#reader.left;
       let end = start;
-      let next: ParentItem | null = null;
+      let next: Uint8Array | null = null;
       while (this.#reader.left > 0 && next === null) {
-        const item = decodeParentItem(this.#reader);
-        if (item.kind === "directory") next = item;
-        else end = this.#chunk.length - this.#reader.left;
+        next = skipParentItem(this.#reader);
+        if (next === null) end = this.#chunk.length - this.#reader.left;
       }
       if (end > start && before === null) throw this.#reader.damaged("rows without a directory");
       if (end > start) segments?.push(this.#chunk.slice(start, end));
-      if (next?.kind !== "directory") continue;
-      if (before !== null && compareWalkOrder(before, next.path) >= 0) {
+      if (next === null) continue;
+      if (before !== null && compareWalkOrder(before, next) >= 0) {
         throw this.#reader.damaged("a directory out of order, need the order of the walk");
       }
-      this.#head = next.path.slice();
+      this.#head = next.slice();
       return;
     }
   }
@@ -107,8 +111,7 @@ export class ParentGroup {
     for (const { name } of this.#read()) {
       let order = -1;
       while (order < 0) {
-        const listed = names.at(at);
-        order = listed === null ? 1 : compareBytes(listed, name);
+        order = at < names.length ? names.compareAt(at, name) : 1;
         if (order <= 0) at++;
       }
       if (order > 0) return false;

@@ -14,9 +14,18 @@ export interface ReadXattrs {
 }
 
 const decoder = new TextDecoder();
+const NONE: ReadXattrs = { xattrs: [], missed: null };
 
 /** Reads all that can be read; never throws for what cannot. */
 export function readXattrs(files: Files, subject: XattrSubject): ReadXattrs {
+  let names: readonly Uint8Array[];
+  try {
+    names = files.xattrs.list(subject);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return { xattrs: [], missed: `the list of attributes (${error.errno})` };
+  }
+  if (names.length === 0) return NONE; // As of most files.
   const xattrs: Xattr[] = [];
   const missed: string[] = [];
   let totalBytes = 0;
@@ -28,8 +37,6 @@ export function readXattrs(files: Files, subject: XattrSubject): ReadXattrs {
       missed.push(`${what} (${error.errno})`);
     }
   };
-  let names: readonly Uint8Array[] = [];
-  attempt("the list of attributes", () => names = files.xattrs.list(subject));
   for (const name of names) {
     attempt(decoder.decode(name), () => {
       const value = files.xattrs.get(subject, name);

@@ -68,8 +68,10 @@ function* storeOpenFile(
     const sparse = findSparseMap(files, descriptor, stat);
     const plan = planMember(toEntry(path, stat, null), { sparse, xattrs });
     const small = plan.tarBytes <= frames.frameBytes;
+    if (small && plan.tarBytes > frames.room) yield frames.cut();
+    // A small one is read into the frame's window without taking it.
     const complete = small
-      ? yield* readSmall(frames, files, descriptor, plan)
+      ? fillMember(files, descriptor, frames.window, plan)
       : yield* streamLarge(frames, { files, isRecent: isRecent || tries > 1 }, descriptor, plan);
     const after = files.statDescriptor(descriptor);
     const same = complete && isSame(stat, after);
@@ -90,17 +92,6 @@ function* storeOpenFile(
     onWarning({ code: grown ? "grown" : "changed", path, message });
     return "unsettled";
   }
-}
-
-/** Reads into the frame's window without taking it. @returns false when it was too short */
-function* readSmall(
-  frames: FrameAssembler,
-  files: Files,
-  descriptor: number,
-  plan: MemberPlan,
-): Generator<TarFrame, boolean, void> {
-  if (plan.tarBytes > frames.room) yield frames.cut();
-  return fillMember(files, descriptor, frames.window, plan);
 }
 
 function* streamLarge(

@@ -62,7 +62,8 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
       const around = DirectoryScope.around(root, { ...options, rules });
       const first = look(options, AT_CWD, root, encoder.encode(root));
       if (first === null) continue;
-      yield { ...first, depth: 0, names: descend(stack, first, { around, onWarning }) };
+      const names = descend(stack, first, { around, onWarning });
+      yield { directory: AT_CWD, name: root, path: first.path, stat: first.stat, depth: 0, names };
       while (stack.depth > 0) {
         const name = stack.nextName();
         if (name === null) {
@@ -71,11 +72,11 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
           continue;
         }
         const path = joinPath(stack.path, name);
-        const visit = look(options, stack.descriptor, name, path);
+        const { depth, descriptor: directory, scope } = stack;
+        const visit = look(options, directory, name, path);
         if (visit === null) continue;
-        const { depth, scope } = stack;
         const names = descend(stack, visit, { around: scope, onWarning });
-        yield { ...visit, depth, names };
+        yield { directory, name, path, stat: visit.stat, depth, names };
       }
     }
   } finally {

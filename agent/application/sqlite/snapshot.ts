@@ -84,7 +84,7 @@ export function* produceSqlite(options: ProduceSqliteOptions): Producer {
   const descriptor = files.open(AT_CWD, spool, { access: "read", noFollow: true });
   try {
     const sizeBytes = files.statDescriptor(descriptor).sizeBytes;
-    const entry = toEntry(new TextEncoder().encode(source), { ...stat, sizeBytes }, null);
+    const entry = { ...toEntry(new TextEncoder().encode(source), stat, null), sizeBytes };
     const records = streamMember(
       frames,
       files,

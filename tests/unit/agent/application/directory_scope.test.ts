@@ -110,8 +110,11 @@ describe("a selection", () => {
         files.stat(-100, join(source, path)).inode
       ),
     );
-    const moved = (stat: FileStat) =>
-      elsewhere.has(stat.inode) ? { ...stat, deviceMinor: stat.deviceMinor + 1 } : stat;
+    const moved = (stat: FileStat) => {
+      const { inode, mtimeNs, ctimeNs, deviceMinor } = stat;
+      if (!elsewhere.has(inode)) return stat;
+      return { ...stat, inode, mtimeNs, ctimeNs, deviceMinor: deviceMinor + 1 };
+    };
     const from = withFaults({
       stat: (directory, path, options) => moved(files.stat(directory, path, options)),
       statDescriptor: (descriptor) => moved(files.statDescriptor(descriptor)),

@@ -53,6 +53,8 @@ const TYPES: readonly EntryType[] = [
 ];
 
 const KEPT = 2 * TYPES.length;
+/** The largest code of an item. */
+const MAX_CODE = 2 * KEPT;
 
 /** Chunks of rows that come grouped; one in memory at a time. */
 export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Array<ArrayBuffer>> {
@@ -92,7 +94,7 @@ function writeFields(fields: ByteWriter, row: ParentRow): void {
  * @throws AgentError `damaged`
  */
 export function skipParentItem(reader: ByteReader): Uint8Array | null {
-  const code = reader.varint("item", 2 * TYPES.length);
+  const code = reader.varint("item", MAX_CODE);
   if (code === 0) return readBytes(reader, "directory");
   reader.skip("name", reader.varint("name length", MAX_PATH_BYTES));
   reader.skip("fields", reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES));
@@ -101,7 +103,7 @@ export function skipParentItem(reader: ByteReader): Uint8Array | null {
 
 /** The next item. @throws AgentError `damaged` */
 export function decodeParentItem(reader: ByteReader): ParentItem {
-  const code = reader.varint("item", 2 * KEPT);
+  const code = reader.varint("item", MAX_CODE);
   if (code === 0) return { kind: "directory", path: readBytes(reader, "directory") };
   const name = readBytes(reader, "name");
   const bytes = reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES);

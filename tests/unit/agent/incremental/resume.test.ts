@@ -175,7 +175,8 @@ function withRestlessFiles(): Files {
   let looks = 0n;
   const statDescriptor: Files["statDescriptor"] = (descriptor) => {
     const stat = files.statDescriptor(descriptor);
-    return { ...stat, mtimeNs: stat.mtimeNs + ++looks };
+    const { inode, ctimeNs, mtimeNs } = stat;
+    return { ...stat, inode, ctimeNs, mtimeNs: mtimeNs + ++looks };
   };
   return withFaults({ statDescriptor });
 }

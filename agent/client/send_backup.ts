@@ -128,7 +128,8 @@ async function sendRecords(
   while (!inWork.isEmpty && !signal.aborted) await sendOldest();
   await warnings.sendAll(link);
   const { records } = sent;
-  await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
+  const { kept, ...made } = step.value;
+  await link.send({ type: "end", records, warnings: warnings.sent, totals: made, kept });
 }
 
 async function makeRecord(

@@ -2,8 +2,7 @@
 
 export { decompressRecord } from "./decompress_record.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
-export { FrameCompressor } from "./frame_compressor.ts";
-export { compressFrame, decompressFrame } from "./zstd.ts";
+export { compressFrame, compressFrameAside, decompressFrame } from "./zstd.ts";
 export type { BackupKind, BackupStart, MediaLabel } from "./label.ts";
 export type { BackupResult, MediaTrailer, Skipped } from "./trailer.ts";
 export { MAX_FRAME_BYTES, MAX_FRAME_TAR_BYTES, MAX_SKIPPED_LISTED } from "./limits.ts";

@@ -14,7 +14,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { FrameCompressor } from "../media/mod.ts";
+import { compressFrameAside } from "../media/mod.ts";
 import type { DataRecord, TarFrame } from "../record.ts";
 import type { ParentInbox } from "./parent_inbox.ts";
 
@@ -98,13 +98,12 @@ export async function sendBackup(
 
 async function sendRecords(
   session: WorkerSession,
-  { producer, totals, ready, level, sealer }: PreparedBackup,
+  { producer, totals, ready, ...how }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { link, warnings, signal, parent } = options;
   await link.send({ type: "progress", phase: "reading", files: 0, bytes: 0, ...totals });
   const { clock, process } = session.runtime;
-  using compressor = new FrameCompressor(level);
   const inWork = new FramesInWork<DataRecord>(framesInWork(process.processors));
   const sent = { records: 0, files: 0, bytes: 0 };
   const sendOldest = async () => {
@@ -119,7 +118,7 @@ async function sendRecords(
     if (signal.aborted) return;
     session.throwIfCancelled();
     if (step.value === null) await (ready?.() ?? parent?.ready(signal));
-    else inWork.add(makeRecord(step.value, { compressor, sealer }));
+    else inWork.add(makeRecord(step.value, how));
     if (inWork.isFull) await sendOldest();
     session.progress({ phase: "reading", files: sent.files, bytes: sent.bytes, ...totals });
     await warnings.sendAll(link);
@@ -132,12 +131,13 @@ async function sendRecords(
   await link.send({ type: "end", records, warnings: warnings.sent, totals: made, kept });
 }
 
+/** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */
 async function makeRecord(
   tarFrame: TarFrame,
-  { compressor, sealer }: Pick<PreparedBackup, "sealer"> & { readonly compressor: FrameCompressor },
+  { level, sealer }: Pick<PreparedBackup, "level" | "sealer">,
 ): Promise<DataRecord> {
   const { sequence, tar, rows, rowCount, contentBytes } = tarFrame;
-  const frame = await compressor.compress(tar);
+  const frame = (await compressFrameAside(tar, level)).slice();
   const tarBytes = tar.length;
   tarFrame.release();
   const record = { sequence, frame, tarBytes, rows, rowCount, contentBytes };

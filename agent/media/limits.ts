@@ -8,12 +8,6 @@ export const MAX_FRAME_TAR_BYTES = 4 * 1024 * 1024;
 /** Largest zstd frame in bytes: content that does not compress, plus zstd's worst-case overhead. */
 export const MAX_FRAME_BYTES = MAX_FRAME_TAR_BYTES + 64 * 1024;
 
-/**
- * Bytes that frames of one compressor lie in, one after the other: a dozen of ours that compress by
- * a third. One of them keeps all of it, so that a job's frames may hold it three times over.
- */
-export const COMPRESSED_CHUNK_BYTES = 8 * 1024 * 1024;
-
 /** Frames of one group: an index frame is written at the latest after so many. */
 export const MAX_GROUP_FRAMES = 64;
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   compressFrame,
+  compressFrameAside,
   decompressFrame,
   decompressFrameAside,
 } from "../../../../agent/media/zstd.ts";
@@ -39,9 +40,10 @@ describe("zstd frames", () => {
     expect(() => decompressFrame(frame.subarray(0, 20), content.length)).toThrow("Cannot");
   });
 
-  test("decompressFrameAside() does the same, several at once", async () => {
+  test("the asynchronous calls do the same, several at once", async () => {
     const contents = [1, 2, 512, 1_000_000].map((size) => new Uint8Array(size).fill(size));
-    const frames = contents.map((content) => compressFrame(content, 3));
+    const frames = await Promise.all(contents.map((content) => compressFrameAside(content, 3)));
+    expect(frames).toEqual(contents.map((content) => compressFrame(content, 3)));
     const again = frames.map((frame, at) => decompressFrameAside(frame, contents[at]?.length ?? 0));
     expect((await Promise.all(again)).map((bytes) => [...bytes.subarray(0, 9)])).toEqual(
       contents.map((content) => [...content.subarray(0, 9)]),

@@ -35,7 +35,9 @@ export class PostgresDatabase implements DatabaseKind {
     const { files, clock } = this.#runtime;
     const session = await ReplicationSession.logIn(this.#runtime, this.#cluster, {
       signal,
-      onNotice: ({ message }) => onNotice("postgresql", message),
+      onNotice: ({ severity, message }) => {
+        if (severity === "WARNING") onNotice("postgresql", message);
+      },
     });
     this.#session = session;
     const { dataDirectory } = await session.identify();

@@ -45,19 +45,12 @@ interface FoundGroup {
 }
 
 /** Where a prefix may end. */
-interface End {
+interface End extends Omit<MediaPrefix, "entries" | "group"> {
   /** Entries up to its last frame, which stands in `group` as one of `groupFrames`. */
   readonly entryCount: number;
   readonly group: FoundGroup;
   readonly groupFrames: number;
   readonly isWholeGroup: boolean;
-  readonly groupMediaOffset: number;
-  readonly groupTarOffset: number;
-  readonly mediaBytes: number;
-  readonly tarBytes: number;
-  readonly rowCount: number;
-  readonly frameCount: number;
-  readonly lastPath: Uint8Array;
 }
 
 /** Takes groups in order and remembers the last place where no member is open. */

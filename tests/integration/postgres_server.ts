@@ -52,7 +52,7 @@ export class PostgresServer implements Disposable {
     this.socket = socket;
   }
 
-  /** Makes a cluster with checksums in `folder`/NAME. */
+  /** Makes a cluster with checksums in `folder`/NAME, whose archive of its log never works. */
   static create(folder: string, name = "pg"): PostgresServer {
     // The server's user must pass through the test's folder.
     chmodSync(folder, 0o711);
@@ -66,6 +66,8 @@ export class PostgresServer implements Disposable {
 listen_addresses = ''
 unix_socket_directories = '${socket}'
 wal_level = replica
+archive_mode = on
+archive_command = 'false'
 max_wal_senders = 4
 shared_buffers = 16MB
 `);

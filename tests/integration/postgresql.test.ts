@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { assert } from "../../transport/ground/assert.ts";
 import { Bed } from "./bed.ts";
 import { makeServerDirectory, PostgresServer, runTool, SERVER_USER } from "./postgres_server.ts";
 import { Started } from "./program.ts";
@@ -63,8 +64,10 @@ describe("PostgreSQL", () => {
       cluster.sql("CREATE TABLE marks (id int) TABLESPACE fast; INSERT INTO marks VALUES (7)");
       fill(cluster, 2);
       await using clients = load(cluster);
-      const made = await bed.job("client", "backup", "database", "pg");
+      const { summary: made, stderr } = await bed.json("client", "backup", "database", "pg");
       clients.kill("SIGINT");
+      expect(stderr).toBe("");
+      assert(made !== null, "it has a summary");
       expect(made).toMatchObject({ status: "ok", fallback: null });
       expect(made.channels.storage.bytes).toBeGreaterThan(2 * MIB);
       expect(made.channels.network.bytes).toBeLessThan(16 * 1024);

@@ -90,6 +90,7 @@ export class BaseBackupRestorer implements Consumer {
     this.#reader.finish();
     const control = this.#control;
     if (control === null) throw this.#damaged("no control file");
+    this.#requireAllMoved();
     this.#translate(() => {
       for (const { tree } of this.#roots) tree.finish();
       control.writer.place();
@@ -179,6 +180,20 @@ export class BaseBackupRestorer implements Consumer {
 
   #placeOf(location: string): string {
     return this.#options.tablespaces.get(location) ?? location;
+  }
+
+  /** @throws AgentError `usage` when a tablespace was to move that the backup does not have */
+  #requireAllMoved(): void {
+    const [, ...tablespaces] = this.#roots.map(({ from }) => from);
+    for (const from of this.#options.tablespaces.keys()) {
+      if (tablespaces.includes(from)) continue;
+      const found = tablespaces.length === 0 ? "none" : tablespaces.join(", ");
+      const message =
+        `Cannot move tablespace "${from}": found ${found} in the backup, need it there`;
+      throw new AgentError("usage", message, {
+        hint: "Mend --tablespace, empty the directories that were written, and restore again.",
+      });
+    }
   }
 
   #openEmpty(directory: string): TargetTree {

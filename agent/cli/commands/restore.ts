@@ -96,7 +96,7 @@ function restoreRequest({ given, absolute }: CommandContext): JobRequest {
 
 function readTablespace(text: string): { readonly from: string; readonly to: string } {
   const at = text.indexOf("=");
-  const from = text.slice(0, at);
+  const from = text.slice(0, at).replace(/(?<=.)\/+$/, "");
   if (at > 0 && from.startsWith("/") && at + 1 < text.length) {
     return { from, to: text.slice(at + 1) };
   }

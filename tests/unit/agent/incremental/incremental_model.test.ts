@@ -2,10 +2,10 @@
 // of its time, by this program and by GNU tar, and the media alone make the same catalog again.
 // Each history prints its seed; INCREMENTAL_SEED repeats one, INCREMENTAL_STEPS makes it longer.
 
-import { rmSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import { SeededRandom } from "../../../simulation/seeded_random.ts";
 import { picture } from "../application/fixture.ts";
+import { expectSameRebuilt } from "./catalog_rebuild.ts";
 import { IncrementalBed } from "./incremental_bed.ts";
 import { RandomTree } from "./random_tree.ts";
 
@@ -47,7 +47,7 @@ describe("backups of a tree that changes", () => {
         using replayed = bed.replay(backup);
         expect([backup, history, picture(replayed.path)]).toEqual([backup, history, tree]);
       }
-      checkRebuild(bed);
+      expectSameRebuilt(bed);
     }, TIMEOUT_MS);
   }
 });
@@ -61,14 +61,4 @@ function checkRestore(
   using restored = bed.restore(backup);
   expect(restored.warnings).toEqual([]);
   expect([backup, history, picture(restored.path)]).toEqual([backup, history, tree]);
-}
-
-function checkRebuild(bed: IncrementalBed): void {
-  const before = bed.dump();
-  for (const suffix of ["", "-wal", "-shm"]) {
-    rmSync(`${bed.vault}/catalog.sqlite${suffix}`, { force: true });
-  }
-  using vault = bed.openVault();
-  expect(vault.recovery.unreadable).toEqual([]);
-  expect(bed.dump()).toBe(before);
 }

@@ -3,10 +3,10 @@
 // exactly the tree of its time, by this program and by GNU tar, and the media alone make the same
 // catalog again. Each history prints its seed; RESUME_SEED repeats one, RESUME_STEPS makes it longer.
 
-import { rmSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import { SeededRandom } from "../../../simulation/seeded_random.ts";
 import { picture } from "../application/fixture.ts";
+import { expectSameRebuilt } from "./catalog_rebuild.ts";
 import { IncrementalBed } from "./incremental_bed.ts";
 import { RandomTree } from "./random_tree.ts";
 
@@ -53,7 +53,7 @@ describe("backups that are cut", () => {
         history.push(...tree.change(random.below(8)));
       }
       for (const moment of moments) check(bed, moment, history);
-      checkRebuild(bed);
+      expectSameRebuilt(bed);
     }, TIMEOUT_MS);
   }
 });
@@ -65,14 +65,4 @@ function check(bed: IncrementalBed, { backup, tree }: Moment, history: readonly 
   using replayed = bed.replay(backup);
   expect([backup, history, picture(replayed.path)]).toEqual([backup, history, tree]);
   expect([backup, history, bed.findings(backup)]).toEqual([backup, history, []]);
-}
-
-function checkRebuild(bed: IncrementalBed): void {
-  const before = bed.dump();
-  for (const suffix of ["", "-wal", "-shm"]) {
-    rmSync(`${bed.vault}/catalog.sqlite${suffix}`, { force: true });
-  }
-  using vault = bed.openVault();
-  expect(vault.recovery.unreadable).toEqual([]);
-  expect(bed.dump()).toBe(before);
 }

@@ -210,6 +210,13 @@ describe("BaseBackupRestorer", () => {
     expect(finish).toThrow("no control file");
   });
 
+  test("does not finish when a tablespace was to move that the backup does not have", () => {
+    const consumer = restorer({ "/nowhere": join(folder, "moved") });
+    expect(() => restoreAll(produce(cluster()), consumer)).toThrow(`found ${folder}/space in`);
+    consumer.abort();
+    expect(existsSync(join(folder, "back/global/pg_control"))).toBe(false);
+  });
+
   test("refuses places that are not empty, and leaves them as they are", () => {
     mkdirSync(join(folder, "back"));
     writeFileSync(join(folder, "back/postmaster.pid"), "1");

@@ -1,6 +1,7 @@
 // A real PostgreSQL server backed up under load and restored by real daemons, through the storage.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../../transport/ground/assert.ts";
@@ -23,7 +24,8 @@ afterEach(async () => {
 /** A running server and both daemons; the client's configuration knows the cluster as `pg`. */
 async function start(): Promise<[Bed, PostgresServer]> {
   const made = bed = await Bed.make({
-    clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }`,
+    clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }
+  other: { kind: postgresql, data: other, socket: pg-run, user: ${SERVER_USER} }`,
   });
   const cluster = server = PostgresServer.create(made.folder);
   cluster.start();
@@ -96,11 +98,30 @@ describe("PostgreSQL", () => {
     TIMEOUT_MS,
   );
 
+  test("is restored by zstd and tar alone", async () => {
+    const [bed, cluster] = await start();
+    const { backup } = await bed.job("client", "backup", "database", "pg");
+    mkdirSync(bed.path("stock"));
+    const script = 'set -o pipefail; zstd -dc "$1" | tar -C "$2" -xpf -';
+    const media = bed.path("vault", "media", `${backup}.tar.zst`);
+    execFileSync("bash", ["-c", script, "bash", media, bed.path("stock")]);
+    const data = bed.path("stock") + cluster.data;
+    expect(runTool("pg_verifybackup", ["-q", data])).toBe("");
+    cluster.stop();
+    server = new PostgresServer(data, cluster.socket);
+    server.start();
+    expect(server.sql("SELECT 1")).toBe("1");
+  }, TIMEOUT_MS);
+
   test(
     "refuses what it must: a directory in use, another cluster, no server, a full place",
     async () => {
       const [bed, cluster] = await start();
       await bed.job("client", "backup", "database", "pg");
+      mkdirSync(bed.path("other"));
+      const other = await bed.json("client", "backup", "database", "other");
+      expect([other.code, other.error?.message.includes("need the server of that directory")])
+        .toEqual([1, true]);
       const restore = ["restore", "latest:pg", "--database", "pg"];
       const inUse = await bed.json("client", ...restore);
       expect([inUse.code, inUse.error?.message.includes("a cluster that a server may use")])

@@ -149,6 +149,13 @@ export class WalArchive {
     );
   }
 
+  /** Is a file of that name there? @throws AgentError `usage` | `failed` */
+  has(name: string): boolean {
+    const place = placeOf(requireName(name));
+    const doing = `look for WAL file "${name}" of ${this.#owner}`;
+    return withVaultErrors(doing, this.#place, () => this.#directory.stat(place)) !== null;
+  }
+
   /**
    * The content of a file, proved as `store` proves it.
    * @returns null when it is proved not to be in the archive

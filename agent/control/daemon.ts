@@ -63,6 +63,25 @@ export interface Summary {
   readonly drill?: Drill | undefined;
   /** Only of a backup that went on from one that was cut: what was not sent again. */
   readonly resumed?: { readonly files: number; readonly bytes: number } | undefined;
+  /** Only of an expiry: the archived log that it removes, or would remove. */
+  readonly wal?: WalExpiryView | undefined;
+}
+
+/** What an expiry removes of all archives of write-ahead logs, and of each. */
+export interface WalExpiryView {
+  readonly files: number;
+  /** As they are stored. */
+  readonly bytes: number;
+  readonly archives: readonly {
+    readonly client: string;
+    readonly database: string;
+    /** The cluster's system identifier. */
+    readonly system: string;
+    readonly files: number;
+    readonly bytes: number;
+    /** What stays, and for which backup, or why all of it. */
+    readonly why: string;
+  }[];
 }
 
 export interface Progress {

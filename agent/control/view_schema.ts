@@ -52,6 +52,18 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   drill: drillSchema.optional(),
   verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
   resumed: z.looseObject({ files: count, bytes: count }).optional(),
+  wal: z.looseObject({
+    files: count,
+    bytes: count,
+    archives: z.array(z.looseObject({
+      client: z.string(),
+      database: z.string(),
+      system: z.string(),
+      files: count,
+      bytes: count,
+      why: z.string(),
+    })),
+  }).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({

@@ -246,6 +246,8 @@ export interface WorkerResult {
   readonly verdicts?: VerdictCounts;
   /** Of a backup that went on from one that was cut: what was there already. */
   readonly resumed?: Summary["resumed"];
+  /** Of an expiry. */
+  readonly wal?: Summary["wal"];
 }
 
 export type FromWorker =

@@ -31,6 +31,7 @@ import { stgFormat, stgStatus } from "./commands/stg.ts";
 import { stgBench } from "./commands/stg_bench.ts";
 import { validate } from "./commands/validate.ts";
 import { verify } from "./commands/verify.ts";
+import { walVerify } from "./commands/wal_verify.ts";
 
 export const ROOT_COMMAND: Command = role;
 
@@ -62,6 +63,7 @@ export const COMMANDS: readonly Command[] = [
   drill,
   pin,
   expire,
+  walVerify,
   catalogRebuild,
   status,
   schedules,

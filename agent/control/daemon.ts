@@ -12,6 +12,7 @@ import type { ErrorRecord } from "../../transport/ground/error.ts";
 import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalArchivePart } from "./wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 
 export type Role = "server" | "client";
@@ -25,6 +26,8 @@ export type JobKind =
   /** Makes the catalog again from the media. */
   | "rebuild-catalog"
   | "expire"
+  /** Proves archived write-ahead logs. */
+  | "verify-wal"
   /** Restores a sample of a backup to the server's scratch and compares it. */
   | "drill"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
@@ -148,7 +151,14 @@ export interface ExpiryPart {
   readonly items: readonly ExpiryItemView[];
 }
 
-export type JobEventBody = Progress | Warning | ExpiryPart | RestorePart | JobError | Summary;
+export type JobEventBody =
+  | Progress
+  | Warning
+  | ExpiryPart
+  | RestorePart
+  | WalArchivePart
+  | JobError
+  | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -203,6 +213,14 @@ export type JobRequest =
     readonly seed: number | null;
     /** Directory of the server to restore to; null is the vault's own. */
     readonly scratch: string | null;
+  }
+  | {
+    readonly kind: "verify-wal";
+    /** Null for all. */
+    readonly client: string | null;
+    readonly database: string | null;
+    /** Also reads the content of every file. */
+    readonly data: boolean;
   }
   | { readonly kind: "rebuild-catalog" }
   | { readonly kind: "expire"; readonly dryRun: boolean };

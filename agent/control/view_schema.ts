@@ -19,6 +19,7 @@ import type {
   ValidationView,
 } from "./daemon.ts";
 import type { StgView } from "./stg_view.ts";
+import { walArchivePartSchema } from "./wal_report_schema.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { OUTCOMES } from "../schedule/schedule_record.ts";
@@ -139,6 +140,7 @@ export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   warningSchema,
   expiryPartSchema,
   restorePartSchema,
+  walArchivePartSchema,
   jobErrorSchema,
   summarySchema,
 ]);
@@ -149,6 +151,7 @@ const jobKind = z.enum([
   "restore-filesystem",
   "restore-database",
   "verify",
+  "verify-wal",
   "rebuild-catalog",
   "expire",
   "drill",

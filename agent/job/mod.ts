@@ -33,6 +33,7 @@ export type {
   ServerRebuildTask,
   ServerValidateTask,
   ServerVerifyTask,
+  ServerVerifyWalTask,
   StgAccess,
   ToWorker,
   Validation,

@@ -27,3 +27,6 @@ export const DRILL_UNPROVED_MAX = 100_000;
 
 /** Damaged entries after which a drill ends: it remembers their names. */
 export const DRILL_LOST_MAX = 100_000;
+
+/** What is shown of archived logs is counted again after this time, in ms, when somebody asks. */
+export const WAL_COUNT_AGE_MS = 15_000;

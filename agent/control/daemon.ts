@@ -13,6 +13,8 @@ import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 import type { StgView } from "./stg_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
+import type { RecoveryPlan } from "../postgresql/recovery_plan.ts";
+import type { WalKeeper } from "./wal_view.ts";
 
 export type Role = "server" | "client";
 
@@ -25,6 +27,8 @@ export type JobKind =
   /** Makes the catalog again from the media. */
   | "rebuild-catalog"
   | "expire"
+  /** Carries the write-ahead log of a database, for as long as its connection stands. */
+  | "archive-wal"
   /** Restores a sample of a backup to the server's scratch and compares it. */
   | "drill"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
@@ -167,6 +171,8 @@ export type JobRequest =
     readonly target: string | null;
     /** Tablespaces of a PostgreSQL cluster that go elsewhere: full paths. */
     readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
+    /** Of a PostgreSQL cluster: how far it goes on by its archived log; null: not at all. */
+    readonly recovery: RecoveryPlan | null;
   }
   | {
     readonly kind: "verify";
@@ -332,7 +338,7 @@ export interface ValidationView {
 }
 
 /** Calls throw AgentError: `not_found` for an unknown job or backup, `usage` for the wrong role. */
-export interface Daemon {
+export interface Daemon extends WalKeeper {
   readonly role: Role;
   status(): StatusView;
   /** Accepts the job, which may have to wait, and returns at once; its end is an event. */

@@ -19,6 +19,7 @@ import type {
   ValidationView,
 } from "./daemon.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalPushed } from "./wal_view.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { OUTCOMES } from "../schedule/schedule_record.ts";
@@ -138,6 +139,7 @@ const jobKind = z.enum([
   "restore-database",
   "verify",
   "rebuild-catalog",
+  "archive-wal",
   "expire",
   "drill",
   "validate",
@@ -370,4 +372,8 @@ export const problemSchema = z.looseObject({
   detail: z.string(),
   code: errorCode,
   hint: z.string().nullable(),
+});
+
+export const walPushedSchema: z.ZodType<WalPushed> = z.looseObject({
+  outcome: z.enum(["stored", "same"]),
 });

@@ -33,7 +33,9 @@ import {
   dataRecordBytes,
   encodeDataRecord,
   encodeParentChunk,
+  encodePiece,
   encodeRestoreRecord,
+  HEADER_BYTES,
   parentChunkBytes,
   restoreRecordBytes,
 } from "./link_frame.ts";
@@ -197,6 +199,13 @@ export class JobLink {
     await (this.#lane?.sendOnce(message) ?? this.#control.send(message, this.#options));
   }
 
+  /** Sends a piece of a file, on the control connection; its bytes are taken before this returns. */
+  async sendPiece(piece: Uint8Array): Promise<void> {
+    const totalBytes = HEADER_BYTES + piece.length;
+    const fill = (into: Uint8Array) => encodePiece(piece, into);
+    await this.#control.send({ totalBytes, fill }, this.#options);
+  }
+
   /** Asks for rows of the parent, again when the storage channel dies with them. */
   async wantParent(index: number): Promise<void> {
     this.#wanted = index;
@@ -342,7 +351,7 @@ export class JobLink {
       if (message.chunk.index === this.#wanted) this.#wanted = null;
       return;
     }
-    this.#received.take(message.record);
+    if (message.kind !== "piece") this.#received.take(message.record);
   }
 
   /** A record may wait for words of the peer, which nobody reads once its result was read. */

@@ -35,7 +35,8 @@ export type LinkMessage =
   | { readonly kind: "document"; readonly document: LinkDocument }
   | { readonly kind: "data"; readonly record: DataRecord }
   | { readonly kind: "restore"; readonly record: RestoreRecord }
-  | { readonly kind: "parent"; readonly chunk: ParentChunk };
+  | { readonly kind: "parent"; readonly chunk: ParentChunk }
+  | { readonly kind: "piece"; readonly bytes: Uint8Array };
 
 /** A message to be sent: its size, and what writes it into a buffer of that size. */
 export interface Outgoing {
@@ -187,5 +188,6 @@ function decodeMessage(kind: LinkKind, payload: Uint8Array): LinkMessage {
   if (kind === "data") return { kind, record: decodeDataRecord(payload) };
   if (kind === "restore") return { kind, record: decodeRestoreRecord(payload) };
   if (kind === "parent") return { kind, chunk: decodeParentChunk(payload) };
+  if (kind === "piece") return { kind, bytes: payload };
   return { kind, document: decodeDocument(payload) };
 }

@@ -202,11 +202,12 @@ function toFact(
 
 /** Marks of backups that are gone from the vault. @throws SystemError */
 function removeStaleMarks(store: MediaStore, catalog: Catalog): void {
-  const { complete, expired, pinned, drilled } = store.list();
+  const { complete, expired, pinned, drilled, ranged } = store.list();
   const known = new Set([...complete, ...catalog.withExpired().map(({ backup }) => backup)]);
   for (const backup of expired.filter((one) => !known.has(one))) {
     if (pinned.includes(backup)) store.marks.remove(backup, "pinned");
     if (drilled.includes(backup)) store.marks.remove(backup, "drilled");
+    if (ranged.includes(backup)) store.marks.remove(backup, "wal");
     store.marks.remove(backup, "expired");
   }
 }

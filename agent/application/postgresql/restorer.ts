@@ -20,6 +20,9 @@ import { RecordReader } from "../record_reader.ts";
 
 const CONTROL_FILE = "global/pg_control";
 const TABLESPACE_LINKS = "pg_tblspc";
+const SETTINGS_FILE = "postgresql.auto.conf";
+const SIGNAL_FILE = "recovery.signal";
+const SETTINGS_MODE = 0o600;
 const ENTER = { replace: false, keepTimes: false } as const;
 const decoder = new TextDecoder();
 
@@ -31,6 +34,8 @@ export interface BaseBackupRestorerOptions {
   readonly tablespaces: ReadonlyMap<string, string>;
   /** Whom everything belongs to. */
   readonly owner: UserId;
+  /** Settings with which the cluster goes on by its archived log; null: it does not. */
+  readonly recovery: string | null;
   readonly onWarning: (warning: ApplicationWarning) => void;
 }
 
@@ -92,6 +97,7 @@ export class BaseBackupRestorer implements Consumer {
     if (control === null) throw this.#damaged("no control file");
     this.#requireAllMoved();
     this.#translate(() => {
+      if (this.#options.recovery !== null) this.#writeRecovery(this.#options.recovery);
       for (const { tree } of this.#roots) tree.finish();
       control.writer.place();
       this.#options.files.sync(control.directory);
@@ -176,6 +182,29 @@ export class BaseBackupRestorer implements Consumer {
     const made = { from: path, tree };
     this.#roots.push(made);
     return { root: made, path: "" };
+  }
+
+  /** The server reads the settings after all others; the empty file makes it recover. */
+  #writeRecovery(settings: string): void {
+    const { files, owner: { uid, gid } } = this.#options;
+    const directory = this.#data.openPath([]);
+    try {
+      const flags = { access: "write", create: true, append: true, noFollow: true } as const;
+      const write = (name: string, text: string) => {
+        const descriptor = files.open(directory, name, { ...flags, mode: SETTINGS_MODE });
+        try {
+          files.writeAll(descriptor, new TextEncoder().encode(text));
+          files.changeOwner(directory, name, uid, gid);
+          files.sync(descriptor);
+        } finally {
+          files.close(descriptor);
+        }
+      };
+      write(SETTINGS_FILE, settings);
+      write(SIGNAL_FILE, "");
+    } finally {
+      files.close(directory);
+    }
   }
 
   #placeOf(location: string): string {

@@ -12,6 +12,7 @@ export {
   type RecoveryTarget,
   requireReachable,
   shellWord,
+  withRecovery,
 } from "./recovery_plan.ts";
 export { decodeLogPlace, ReplicationSession } from "./replication.ts";
 export type {

@@ -3,7 +3,7 @@
 //
 // Invariants: a target that lies before the end of the backup is refused before anything is
 // written, as far as it can be told; PostgreSQL refuses the others. Settings of an earlier recovery
-// are made void, since it takes one target only.
+// go, since it takes one target only, and an empty one counts, too.
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { formatLsn, parseLsn } from "../wal/lsn.ts";
@@ -60,19 +60,40 @@ export function recoverySettings(
   { target, timeline }: RecoveryPlan,
   { restoreCommand }: RecoverySettings,
 ): string {
-  const values: Record<string, string> = {
+  const [name, value] = settingOf(target);
+  const values = {
     restore_command: restoreCommand,
-    recovery_target: target.kind === "immediate" ? "immediate" : "",
-    recovery_target_time: target.kind === "time" ? target.time : "",
-    recovery_target_lsn: target.kind === "lsn" ? target.lsn : "",
-    recovery_target_name: target.kind === "name" ? target.name : "",
-    recovery_target_xid: target.kind === "xid" ? target.xid : "",
+    ...(name === null ? {} : { [name]: value }),
     recovery_target_timeline: timeline,
     recovery_target_inclusive: "on",
     recovery_target_action: "promote",
   };
-  const lines = Object.entries(values).map(([key, value]) => `${key} = ${quoted(value)}\n`);
-  return `\n# Written by the restore of this backup.\n${lines.join("")}`;
+  return Object.entries(values).map(([key, text]) => `${key} = ${quoted(text)}\n`).join("");
+}
+
+/** The text of postgresql.auto.conf with these settings instead of those of an earlier recovery. */
+export function withRecovery(text: string, settings: string): string {
+  const lines = text.split("\n").filter((line) => line !== "" && !OF_RECOVERY.test(line));
+  return `${lines.map((line) => `${line}\n`).join("")}${settings}`;
+}
+
+const OF_RECOVERY = /^\s*(restore_command|recovery_target\w*)\s*=/;
+
+function settingOf(target: RecoveryTarget): readonly [string | null, string] {
+  switch (target.kind) {
+    case "latest":
+      return [null, ""];
+    case "immediate":
+      return ["recovery_target", "immediate"];
+    case "time":
+      return ["recovery_target_time", target.time];
+    case "lsn":
+      return ["recovery_target_lsn", target.lsn];
+    case "name":
+      return ["recovery_target_name", target.name];
+    case "xid":
+      return ["recovery_target_xid", target.xid];
+  }
 }
 
 /** A word for a shell that reads it as it is. */

@@ -10,12 +10,14 @@ import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/file
 import type { UserId } from "../../../transport/runtime/mod.ts";
 import type { Entry } from "../../entry.ts";
 import type { TarPieces } from "../../record.ts";
+import { withRecovery } from "../../postgresql/mod.ts";
 import { splitPath } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { Attributes } from "../attributes.ts";
 import { FileWriter } from "../file_writer.ts";
 import { TargetTree } from "../filesystem/target_tree.ts";
 import { hasErrno, Placement } from "../placement.ts";
+import { MAX_SETTINGS_BYTES } from "../limits.ts";
 import { RecordReader } from "../record_reader.ts";
 
 const CONTROL_FILE = "global/pg_control";
@@ -24,6 +26,7 @@ const SETTINGS_FILE = "postgresql.auto.conf";
 const SIGNAL_FILE = "recovery.signal";
 const SETTINGS_MODE = 0o600;
 const ENTER = { replace: false, keepTimes: false } as const;
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export interface BaseBackupRestorerOptions {
@@ -184,26 +187,41 @@ export class BaseBackupRestorer implements Consumer {
     return { root: made, path: "" };
   }
 
-  /** The server reads the settings after all others; the empty file makes it recover. */
+  /** The server reads these settings after all others; the empty file makes it recover. */
   #writeRecovery(settings: string): void {
-    const { files, owner: { uid, gid } } = this.#options;
     const directory = this.#data.openPath([]);
     try {
-      const flags = { access: "write", create: true, append: true, noFollow: true } as const;
-      const write = (name: string, text: string) => {
-        const descriptor = files.open(directory, name, { ...flags, mode: SETTINGS_MODE });
-        try {
-          files.writeAll(descriptor, new TextEncoder().encode(text));
-          files.changeOwner(directory, name, uid, gid);
-          files.sync(descriptor);
-        } finally {
-          files.close(descriptor);
-        }
-      };
-      write(SETTINGS_FILE, settings);
-      write(SIGNAL_FILE, "");
+      const text = this.#readText(directory, SETTINGS_FILE);
+      this.#writeText(directory, SETTINGS_FILE, withRecovery(text, settings));
+      this.#writeText(directory, SIGNAL_FILE, "");
     } finally {
-      files.close(directory);
+      this.#options.files.close(directory);
+    }
+  }
+
+  #readText(directory: number, name: string): string {
+    const { files } = this.#options;
+    const descriptor = files.open(directory, name, { access: "read", noFollow: true });
+    try {
+      const bytes = new Uint8Array(MAX_SETTINGS_BYTES + 1);
+      const length = files.readAt(descriptor, 0, bytes);
+      if (length > MAX_SETTINGS_BYTES) throw this.#damaged(`more than settings in "${name}"`);
+      return decoder.decode(bytes.subarray(0, length));
+    } finally {
+      files.close(descriptor);
+    }
+  }
+
+  #writeText(directory: number, name: string, text: string): void {
+    const { files, owner: { uid, gid } } = this.#options;
+    const flags = { access: "write", create: true, truncate: true, noFollow: true } as const;
+    const descriptor = files.open(directory, name, { ...flags, mode: SETTINGS_MODE });
+    try {
+      files.writeAll(descriptor, encoder.encode(text));
+      files.changeOwner(directory, name, uid, gid);
+      files.sync(descriptor);
+    } finally {
+      files.close(descriptor);
     }
   }
 

@@ -10,10 +10,13 @@ import { AgentError, type Clock, fromErrorRecord, withDeadline } from "../../tra
 import type { JobThread, WalAction, WalAnswer } from "../job/mod.ts";
 import { WAL_REQUEST_MS, WAL_REQUESTS_MAX } from "./limits.ts";
 
+/** The job that carries a log, as far as the desk knows it. */
+export type LogCarrier = Pick<JobThread, "onWalAnswer" | "askWal" | "cancel" | "ended" | "job">;
+
 export interface WalDeskParts {
   readonly clock: Clock;
   /** Starts the job that carries the log of this database. @throws AgentError `not_found`, … */
-  readonly start: (database: string) => JobThread;
+  readonly start: (database: string) => LogCarrier;
 }
 
 /** The answers that are no failure. */
@@ -37,7 +40,7 @@ export class WalDesk {
       return await this.#answer(first, action);
     } catch (error) {
       // One that never came about says why; one that stood may have been of a server's last life.
-      if (!first.isOver || !first.stood) throw error;
+      if (!first.hasEnded || !first.stood) throw error;
       return await this.#answer(this.#carrier(database), action);
     }
   }
@@ -74,12 +77,15 @@ interface Waiting {
 class Carrier {
   /** True once it has answered: its connection stood. */
   stood = false;
+  /** Its connection is gone. */
+  hasEnded = false;
+  /** Takes no more. */
   isOver = false;
-  readonly #thread: JobThread;
+  readonly #thread: LogCarrier;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
-  constructor(thread: JobThread) {
+  constructor(thread: LogCarrier) {
     this.#thread = thread;
     thread.onWalAnswer = (id, answer) => {
       this.stood = true;
@@ -108,6 +114,7 @@ class Carrier {
   }
 
   #end(): void {
+    this.hasEnded = true;
     this.isOver = true;
     const { error } = this.#thread.job.view();
     const reason = fromErrorRecord(

@@ -57,21 +57,7 @@ export class ArchiveDirectory {
    */
   add(place: ArchivedPlace, content: Uint8Array): "added" | "there" {
     this.#makeDirectories(place.folder);
-    using _ = this.#lock();
-    const path = this.path(place);
-    if (this.#isThere(path)) return "there";
-    const fresh = `${path}${FRESH}`;
-    this.#removeIfThere(fresh);
-    try {
-      this.#write(fresh, content);
-      this.#files.link(AT_CWD, fresh, AT_CWD, path);
-    } catch (error) {
-      this.#removeIfThere(fresh);
-      throw error;
-    }
-    this.#files.unlink(AT_CWD, fresh);
-    this.#sync(directoryOf(path), DIRECTORY);
-    return "added";
+    return this.#locked(() => this.#addLocked(this.path(place), content));
   }
 
   /**
@@ -80,9 +66,8 @@ export class ArchiveDirectory {
    */
   confirm(place: ArchivedPlace): void {
     this.#makeDirectories(place.folder);
-    using _ = this.#lock();
     const path = this.path(place);
-    this.#removeIfThere(`${path}${FRESH}`);
+    this.#locked(() => this.#removeIfThere(`${path}${FRESH}`));
     this.#sync(path, { access: "read" });
     this.#sync(directoryOf(path), DIRECTORY);
   }
@@ -200,17 +185,32 @@ export class ArchiveDirectory {
     });
   }
 
-  #lock(): Disposable {
-    const flags = { access: "read-write", create: true, mode: 0o600 } as const;
-    const descriptor = this.#files.open(AT_CWD, `${this.#path}/lock`, flags);
-    const close = () => this.#files.close(descriptor);
+  #addLocked(path: string, content: Uint8Array): "added" | "there" {
+    if (this.#isThere(path)) return "there";
+    const fresh = `${path}${FRESH}`;
+    this.#removeIfThere(fresh);
     try {
-      this.#files.lock(descriptor, "exclusive", { wait: true });
+      this.#write(fresh, content);
+      this.#files.link(AT_CWD, fresh, AT_CWD, path);
     } catch (error) {
-      close();
+      this.#removeIfThere(fresh);
       throw error;
     }
-    return { [Symbol.dispose]: close };
+    this.#files.unlink(AT_CWD, fresh);
+    this.#sync(directoryOf(path), DIRECTORY);
+    return "added";
+  }
+
+  #locked<T>(body: () => T): T {
+    const flags = { access: "read-write", create: true, mode: 0o600 } as const;
+    const descriptor = this.#files.open(AT_CWD, `${this.#path}/lock`, flags);
+    try {
+      // Another thread has it for the time of one file.
+      this.#files.lock(descriptor, "exclusive", { wait: true });
+      return body();
+    } finally {
+      this.#files.close(descriptor);
+    }
   }
 
   #isThere(path: string): boolean {

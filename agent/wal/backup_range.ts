@@ -29,7 +29,7 @@ const lsnSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const rangeSchema = z.strictObject({
+const rangeSchema = z.object({
   system: z.string().regex(/^[1-9]\d{0,19}$/),
   timeline: z.int().min(1).max(0xffff_ffff),
   startLsn: lsnSchema,

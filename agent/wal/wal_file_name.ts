@@ -1,6 +1,6 @@
 // Names of the files that PostgreSQL hands to its `archive_command`. Pure.
 //
-//   TTTTTTTTLLLLLLLLSSSSSSSS               a segment: timeline, log, segment in it, each 8 hex digits
+//   TTTTTTTTLLLLLLLLSSSSSSSS               a segment: timeline, log, segment, 8 hex digits each
 //   TTTTTTTTLLLLLLLLSSSSSSSS.partial       the last, unfinished one of a timeline that was left
 //   TTTTTTTT.history                       how that timeline came about
 //   TTTTTTTTLLLLLLLLSSSSSSSS.OOOOOOOO.backup   where a base backup began, as text

@@ -20,6 +20,9 @@ import type {
   Summary,
   TraceStep,
   ValidationView,
+  WalGet,
+  WalPush,
+  WalPushed,
 } from "../../../../agent/control/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";

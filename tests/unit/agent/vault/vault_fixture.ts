@@ -67,6 +67,7 @@ const CHANGING: readonly (keyof Files)[] = [
   "sync",
   "truncate",
   "rename",
+  "link",
   "unlink",
   "makeDirectory",
 ];

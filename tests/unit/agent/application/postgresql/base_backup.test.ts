@@ -92,6 +92,7 @@ const END = [
   message("d", 'd{"manifest"'),
   message("d", "d: 1}"),
   message("c", ""),
+  message("D", "\0\x02\0\0\0\x090/2000138\0\0\0\x011"),
 ];
 const DONE = message("Z", "I");
 

@@ -6,7 +6,7 @@
 // go, since it takes one target only, and an empty one counts, too.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import { formatLsn, parseLsn } from "../wal/lsn.ts";
+import { parseLsn } from "../wal/lsn.ts";
 
 export type RecoveryTarget =
   /** As far as the archive goes. */

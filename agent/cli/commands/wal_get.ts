@@ -12,9 +12,9 @@ export const walGet: Command = {
   name: "wal get",
   summary: "Fetch a file of PostgreSQL's write-ahead log (its restore_command)",
   details:
-    "Ends with 0 when the file is there, with 1 only when the archive does not have it, and with\n" +
-    "126 for anything else, on which PostgreSQL stops its recovery. A restore with --to-time and\n" +
-    "the like writes the restore_command by itself.",
+    "Ends with 0 when the file is there, with 1 only when the archive does not have it, and\n" +
+    "with 126 for anything else, on which PostgreSQL stops its recovery. A restore with\n" +
+    "--to-time and the like writes the restore_command by itself.",
   arguments: [
     { name: "NAME", help: "Name of the file, as `%f` gives it", required: true },
     { name: "FILE", help: "Where to put it, as `%p` gives it", required: true },
@@ -28,7 +28,10 @@ export const walGet: Command = {
     },
     ...DAEMON_OPTIONS,
   ],
-  examples: ["restore_command = '/usr/bin/agent wal get %f %p --database pg'"],
+  examples: [
+    "agent wal get 000000010000000000000001 /tmp/segment --database pg",
+    "agent wal get %f %p --database pg --control unix:/run/agent/wal.sock  # restore_command",
+  ],
   run: async (context) => {
     const { given, runtime } = context;
     const file = context.absolute(given.requiredArgument("FILE"));

@@ -17,7 +17,10 @@ export const walPush: Command = {
     "before, and with 1 to 125 otherwise. Other bytes under a name that is taken are refused.",
   arguments: [{ name: "FILE", help: "The file, as `%p` names it", required: true }],
   options: [DATABASE_OPTION, ...DAEMON_OPTIONS],
-  examples: ["archive_command = 'agent wal push %p --database pg'"],
+  examples: [
+    "agent wal push pg_wal/000000010000000000000001 --database pg",
+    "agent wal push %p --database pg --control unix:/run/agent/wal.sock  # archive_command",
+  ],
   run: async (context) => {
     const file = context.absolute(context.given.requiredArgument("FILE"));
     const name = file.slice(file.lastIndexOf("/") + 1);

@@ -26,6 +26,7 @@ import {
   runServerRebuild,
   runServerValidate,
   runServerVerify,
+  runServerVerifyWal,
 } from "./server/mod.ts";
 
 /** Of a job that has no parts yet. */
@@ -112,6 +113,8 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerDatabase(session, task, prove);
     case "server-verify":
       return runServerVerify(session, task);
+    case "server-verify-wal":
+      return runServerVerifyWal(session, task);
     case "server-drill":
       return runServerDrill(session, task);
     case "server-rebuild":

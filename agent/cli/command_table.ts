@@ -30,6 +30,7 @@ import { validate } from "./commands/validate.ts";
 import { verify } from "./commands/verify.ts";
 import { walGet } from "./commands/wal_get.ts";
 import { walPush } from "./commands/wal_push.ts";
+import { walVerify } from "./commands/wal_verify.ts";
 
 export const ROOT_COMMAND: Command = role;
 
@@ -63,6 +64,7 @@ export const COMMANDS: readonly Command[] = [
   expire,
   walPush,
   walGet,
+  walVerify,
   catalogRebuild,
   status,
   schedules,

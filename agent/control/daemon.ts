@@ -12,6 +12,7 @@ import type { ErrorRecord } from "../../transport/ground/error.ts";
 import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalArchivePart } from "./wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import type { RecoveryPlan } from "../postgresql/recovery_plan.ts";
 import type { WalKeeper } from "./wal_view.ts";
@@ -29,6 +30,8 @@ export type JobKind =
   | "expire"
   /** Carries the write-ahead log of a database, for as long as its connection stands. */
   | "archive-wal"
+  /** Proves archived write-ahead logs. */
+  | "verify-wal"
   /** Restores a sample of a backup to the server's scratch and compares it. */
   | "drill"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
@@ -67,6 +70,25 @@ export interface Summary {
   readonly drill?: Drill | undefined;
   /** Only of a backup that went on from one that was cut: what was not sent again. */
   readonly resumed?: { readonly files: number; readonly bytes: number } | undefined;
+  /** Only of an expiry: the archived log that it removes, or would remove. */
+  readonly wal?: WalExpiryView | undefined;
+}
+
+/** What an expiry removes of all archives of write-ahead logs, and of each. */
+export interface WalExpiryView {
+  readonly files: number;
+  /** As they are stored. */
+  readonly bytes: number;
+  readonly archives: readonly {
+    readonly client: string;
+    readonly database: string;
+    /** The cluster's system identifier. */
+    readonly system: string;
+    readonly files: number;
+    readonly bytes: number;
+    /** What stays, and for which backup, or why all of it. */
+    readonly why: string;
+  }[];
 }
 
 export interface Progress {
@@ -133,7 +155,14 @@ export interface ExpiryPart {
   readonly items: readonly ExpiryItemView[];
 }
 
-export type JobEventBody = Progress | Warning | ExpiryPart | RestorePart | JobError | Summary;
+export type JobEventBody =
+  | Progress
+  | Warning
+  | ExpiryPart
+  | RestorePart
+  | WalArchivePart
+  | JobError
+  | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -190,6 +219,14 @@ export type JobRequest =
     readonly seed: number | null;
     /** Directory of the server to restore to; null is the vault's own. */
     readonly scratch: string | null;
+  }
+  | {
+    readonly kind: "verify-wal";
+    /** Null for all. */
+    readonly client: string | null;
+    readonly database: string | null;
+    /** Also reads the content of every file. */
+    readonly data: boolean;
   }
   | { readonly kind: "rebuild-catalog" }
   | { readonly kind: "expire"; readonly dryRun: boolean };

@@ -7,6 +7,7 @@ export type * from "./restore_view.ts";
 export type * from "./schedule_view.ts";
 export type * from "./stg_view.ts";
 export type * from "./wal_view.ts";
+export type * from "./wal_report_view.ts";
 export { hostsOf, type TcpAccess } from "./access.ts";
 export { type ControlAppOptions, createControlApp, createWalApp } from "./app.ts";
 export { ControlClient, type ControlClientOptions } from "./control_client.ts";

@@ -70,6 +70,12 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
       .nullable().default(null),
   }),
   section({
+    kind: z.literal("verify-wal"),
+    client: text.nullable().default(null),
+    database: text.nullable().default(null),
+    data: z.boolean().default(false),
+  }),
+  section({
     kind: z.literal("drill"),
     backup: text.default("latest"),
     sample: z.union([

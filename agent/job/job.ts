@@ -45,6 +45,8 @@ export interface JobEnd {
   readonly channels: ChannelBytes;
   readonly error: ErrorRecord | null;
   readonly verdicts?: VerdictCounts | undefined;
+  /** What an expiry removes of archived logs. */
+  readonly wal?: Summary["wal"];
 }
 
 export class Job {
@@ -166,6 +168,7 @@ export class Job {
       ...(this.drill === null ? {} : { drill: this.drill }),
       ...(end.verdicts === undefined ? {} : { verdicts: end.verdicts }),
       ...(end.resumed === undefined ? {} : { resumed: end.resumed }),
+      ...(end.wal === undefined ? {} : { wal: end.wal }),
     };
     this.#append(this.#summary);
   }

@@ -35,6 +35,7 @@ export type {
   ServerRebuildTask,
   ServerValidateTask,
   ServerVerifyTask,
+  ServerVerifyWalTask,
   StgAccess,
   ToWorker,
   Validation,

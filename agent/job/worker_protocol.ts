@@ -35,6 +35,7 @@ import type {
 } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { RestorePart, VerdictCounts } from "../control/restore_view.ts";
+import type { WalArchivePart } from "../control/wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import type { RecoveryPlan } from "../postgresql/mod.ts";
 import type { WalAnswer, WalRequest } from "./wal_request.ts";
@@ -111,6 +112,16 @@ export interface ServerVerifyTask extends TaskBase {
   readonly data: boolean;
   /** The n-th of m parts, null for everything. */
   readonly subset: { readonly part: number; readonly of: number } | null;
+}
+
+/** Proves archived write-ahead logs. */
+export interface ServerVerifyWalTask extends TaskBase {
+  readonly kind: "server-verify-wal";
+  readonly vault: string;
+  /** Whose; null for all. */
+  readonly owner: { readonly client: string | null; readonly database: string | null };
+  /** Also reads the content of every file. */
+  readonly data: boolean;
 }
 
 /** Restores a backup, or a sample of it, to a scratch directory and compares it. */
@@ -196,6 +207,7 @@ export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerVerifyWalTask
   | ServerDrillTask
   | ServerRebuildTask
   | ServerExpireTask
@@ -256,6 +268,8 @@ export interface WorkerResult {
   readonly verdicts?: VerdictCounts;
   /** Of a backup that went on from one that was cut: what was there already. */
   readonly resumed?: Summary["resumed"];
+  /** Of an expiry. */
+  readonly wal?: Summary["wal"];
 }
 
 export type FromWorker =
@@ -269,7 +283,10 @@ export type FromWorker =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
-  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart | RestorePart }
+  | {
+    readonly type: "report";
+    readonly body: Progress | Warning | ExpiryPart | RestorePart | WalArchivePart;
+  }
   /** What a drill came to, before its end. */
   | { readonly type: "drill"; readonly drill: Drill }
   | { readonly type: "validation"; readonly validation: Validation }

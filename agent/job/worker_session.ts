@@ -27,6 +27,7 @@ import type {
 } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { RestoreItemView, RestorePart } from "../control/restore_view.ts";
+import type { WalArchivePart, WalArchiveView } from "../control/wal_report_view.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
 import { type WalAnswer, WalRequests } from "./wal_request.ts";
@@ -215,6 +216,12 @@ export class WorkerSession implements AsyncDisposable {
   /** A part of what a dry run of a restore found. */
   foreseen(items: readonly RestoreItemView[]): void {
     const body: RestorePart = { type: "restore", job: this.identity.job, items };
+    this.#post({ type: "report", body });
+  }
+
+  /** What was found of archived logs. */
+  examined(items: readonly WalArchiveView[]): void {
+    const body: WalArchivePart = { type: "wal-archives", job: this.identity.job, items };
     this.#post({ type: "report", body });
   }
 

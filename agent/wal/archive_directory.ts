@@ -56,8 +56,11 @@ export class ArchiveDirectory {
    * @throws SystemError
    */
   add(place: ArchivedPlace, content: Uint8Array): "added" | "there" {
-    this.#makeDirectories(place.folder);
-    return this.#locked(() => this.#addLocked(this.path(place), content));
+    this.#makeAbove();
+    return this.#locked(() => {
+      this.#makeFolder(place.folder);
+      return this.#addLocked(this.path(place), content);
+    });
   }
 
   /**
@@ -65,9 +68,12 @@ export class ArchiveDirectory {
    * @throws SystemError
    */
   confirm(place: ArchivedPlace): void {
-    this.#makeDirectories(place.folder);
+    this.#makeAbove();
     const path = this.path(place);
-    this.#locked(() => this.#removeIfThere(`${path}${FRESH}`));
+    this.#locked(() => {
+      this.#makeFolder(place.folder);
+      this.#removeIfThere(`${path}${FRESH}`);
+    });
     this.#sync(path, { access: "read" });
     this.#sync(directoryOf(path), DIRECTORY);
   }
@@ -110,6 +116,24 @@ export class ArchiveDirectory {
     }
   }
 
+  /**
+   * Removes files of one folder, in the order given, what a crash left of others in it, and the
+   * folder when it is empty then.
+   * @throws SystemError
+   */
+  remove(folder: string | null, names: readonly string[]): void {
+    this.#locked(() => {
+      const path = folder === null ? this.#path : `${this.#path}/${folder}`;
+      const left = listNames(this.#files, path).filter(({ name }) => name.endsWith(FRESH));
+      for (const name of [...names, ...left.map((one) => one.name)]) {
+        this.#removeIfThere(`${path}/${name}`);
+      }
+      if (folder !== null && listNames(this.#files, path).length === 0) {
+        this.#files.unlink(AT_CWD, path, { directory: true });
+      }
+    });
+  }
+
   /** Folders of the archive, and files that lie beside them. @throws SystemError */
   top(): { readonly folders: string[]; readonly files: string[] } {
     const entries = listNames(this.#files, this.#path);
@@ -134,18 +158,25 @@ export class ArchiveDirectory {
     }
   }
 
-  /** Makes what is missing. The names above are synced once by each who opens the archive. */
-  #makeDirectories(folder: string | null): void {
-    const below = this.#path.slice(this.#root.length + 1).split("/");
+  /** Makes the archive's directory. The names above are synced once by each who opens it. */
+  #makeAbove(): void {
     let parent = this.#root;
-    for (const name of folder === null ? below : [...below, folder]) {
-      const path = `${parent}/${name}`;
-      // An expiry may have removed an empty one meanwhile.
-      const made = this.#makeDirectory(path);
-      if (made || !this.#durable.has(path)) this.#sync(parent, DIRECTORY);
-      this.#durable.add(path);
-      parent = path;
+    for (const name of this.#path.slice(this.#root.length + 1).split("/")) {
+      this.#makeDurable(parent, name);
+      parent = `${parent}/${name}`;
     }
+  }
+
+  /** An expiry may have removed an empty one, so this is for who has the lock. */
+  #makeFolder(folder: string | null): void {
+    if (folder !== null) this.#makeDurable(this.#path, folder);
+  }
+
+  #makeDurable(parent: string, name: string): void {
+    const path = `${parent}/${name}`;
+    const made = this.#makeDirectory(path);
+    if (made || !this.#durable.has(path)) this.#sync(parent, DIRECTORY);
+    this.#durable.add(path);
   }
 
   #makeDirectory(path: string): boolean {

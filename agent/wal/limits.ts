@@ -12,3 +12,10 @@ export const MAX_BACKUP_FILE_BYTES = 64 * 1024;
 
 /** Bytes that the range of a backup may have beside its media: a line of JSON. */
 export const MAX_BACKUP_RANGE_BYTES = 4096;
+
+/** Ranges of a timeline, and findings of an archive, that a report lists; all are counted. */
+export const MAX_LISTED_RANGES = 100;
+export const MAX_LISTED_FINDINGS = 1000;
+
+/** Files of a listing between two moments for other work, a few ms. */
+export const LIST_STEP_FILES = 512;

@@ -21,3 +21,9 @@ export { checkSegment, decodeWalHeader, isSegmentSize, WAL_HEADER_BYTES } from "
 export type { WalHeader } from "./wal_header.ts";
 export { WalCoverage } from "./wal_coverage.ts";
 export type { Reach, SegmentRange } from "./wal_coverage.ts";
+export { examineArchive } from "./examine_archive.ts";
+export type { ExamineOptions } from "./examine_archive.ts";
+export { reportArchive } from "./archive_report.ts";
+export type { ArchiveFacts } from "./archive_report.ts";
+export { isUnneeded, walNeed } from "./wal_expiry_plan.ts";
+export type { KeptBackup, WalNeed } from "./wal_expiry_plan.ts";

@@ -182,8 +182,8 @@ export class WalArchive {
   }
 
   /**
-   * What the archive has, histories first, the rest in the order of names; nothing when there is no
-   * archive. Each step looks at one file.
+   * What the archive has, histories first, the rest folder by folder, oldest first within a
+   * timeline; nothing when there is no archive. Each step looks at one file.
    * @throws AgentError `failed`
    */
   *list(): Generator<ArchivedFile> {
@@ -196,6 +196,27 @@ export class WalArchive {
         () => this.#directory.filesIn(folder),
       );
       for (const name of names) yield* this.#listed({ folder, name });
+    }
+  }
+
+  /**
+   * Removes files for ever, and what crashes left; each step does a folder.
+   * @param files in the order of `list`
+   * @throws AgentError `failed`
+   */
+  *remove(files: readonly ArchivedFile[]): Generator<void> {
+    const byFolder = new Map<string | null, string[]>([[null, []]]);
+    for (const folder of this.#top().folders) {
+      if (FOLDER.test(folder)) byFolder.set(folder, []);
+    }
+    for (const { file } of files) {
+      const { folder, name } = placeOf(file);
+      byFolder.get(folder)?.push(name);
+    }
+    for (const [folder, names] of byFolder) {
+      const remove = () => this.#directory.remove(folder, names);
+      withVaultErrors(`remove WAL of ${this.#owner}`, this.#place, remove);
+      yield;
     }
   }
 

@@ -1,5 +1,7 @@
 // Names, places, headers, histories and ranges: what is pure of the room.
 
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "bun:test";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import {
@@ -19,6 +21,7 @@ import type { BackupRange } from "../../../../agent/wal/mod.ts";
 import { makeSegment, NAME, SEGMENT_BYTES, SYSTEM, textBytes } from "./wal_fixture.ts";
 import type { SegmentFields } from "./wal_fixture.ts";
 
+const GOLDEN = fileURLToPath(import.meta.resolve("../../../golden/wal"));
 const MIB = 1024 * 1024;
 
 function codeOf(body: () => unknown): string {
@@ -141,6 +144,29 @@ describe("checkSegment()", () => {
     for (const segmentBytes of [512 * 1024, 3 * MIB]) {
       expect(check(NAME, { segmentBytes })).toBe("damaged");
     }
+  });
+});
+
+describe("files of a PostgreSQL 15 server that was recovered to a point and promoted", () => {
+  const golden = (name: string) => new Uint8Array(readFileSync(`${GOLDEN}/${name}`));
+
+  test("the first segment of the new timeline has the page header of the old one", () => {
+    const common = { system: 7712775213448698501n, segmentBytes: MIB, pageBytes: 8192 };
+    for (const [name, address] of [["0000000A", 0xa0_0000n], ["0000000F", 0xf0_0000n]] as const) {
+      const full = `0000000${name === "0000000A" ? 1 : 2}00000000${name}`;
+      const head = golden(`${full}.head`);
+      expect(decodeWalHeader(head)).toEqual({ timeline: 1, address, ...common });
+      const bytes = new Uint8Array(MIB);
+      bytes.set(head);
+      const file = parseWalFileName(full);
+      if (file?.type !== "segment") throw new Error(full);
+      expect(checkSegment(file, bytes).address).toBe(address);
+    }
+  });
+
+  test("the history says where it forked off", () => {
+    expect(parseTimelineHistory(2, golden("00000002.history")))
+      .toEqual([{ timeline: 1, switchLsn: 0xf4_fd28n, reason: "after LSN 0/F4FC88" }]);
   });
 });
 

@@ -54,6 +54,7 @@ function serveJob(runtime: Runtime, parent: Thread): void {
       if (parts !== null) void runJob(parts, message.task, post);
     } else if (message.type === "connection") parts?.session.adopt(message.connection);
     else if (message.type === "lost") parts?.lose(message.stg, message.error);
+    else if (message.type === "wal") parts?.session.walRequests.add(message.request);
     else parts?.session.cancel();
   });
 }

@@ -19,6 +19,7 @@ import type {
   ValidationView,
 } from "./daemon.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalPushed } from "./wal_view.ts";
 import { walArchivePartSchema } from "./wal_report_schema.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
@@ -153,6 +154,7 @@ const jobKind = z.enum([
   "verify",
   "verify-wal",
   "rebuild-catalog",
+  "archive-wal",
   "expire",
   "drill",
   "validate",
@@ -385,4 +387,8 @@ export const problemSchema = z.looseObject({
   detail: z.string(),
   code: errorCode,
   hint: z.string().nullable(),
+});
+
+export const walPushedSchema: z.ZodType<WalPushed> = z.looseObject({
+  outcome: z.enum(["stored", "same"]),
 });

@@ -1,4 +1,5 @@
-// The schema of what a verification of archived logs finds. Pure; loose: a newer daemon may add keys.
+// The schema of what a verification of archived logs finds. Pure. Loose: a newer daemon may add
+// keys.
 
 import { z } from "zod";
 import type { WalArchivePart, WalStatusView } from "./wal_report_view.ts";

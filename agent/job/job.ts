@@ -78,6 +78,11 @@ export class Job {
     return this.#summary !== null;
   }
 
+  /** True for one that lives as long as its connection, and keeps nobody waiting. */
+  get isStanding(): boolean {
+    return this.#kind === "archive-wal";
+  }
+
   /** False for a validation that has ended: it moved nothing, and its caller has the answer. */
   get listed(): boolean {
     return !this.ended || this.#kind !== "validate";

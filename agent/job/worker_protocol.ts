@@ -37,6 +37,8 @@ import type { Drill } from "../control/drill_view.ts";
 import type { RestorePart, VerdictCounts } from "../control/restore_view.ts";
 import type { WalArchivePart } from "../control/wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
+import type { RecoveryPlan } from "../postgresql/mod.ts";
+import type { WalAnswer, WalRequest } from "./wal_request.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -184,6 +186,8 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly listen: Address;
   readonly spool: string;
   readonly database: DatabaseEntry;
+  /** What fetches a file of the database's log, before the names of the file: a shell's words. */
+  readonly walCommand: string;
   readonly action:
     | { readonly type: "backup" }
     | {
@@ -192,7 +196,11 @@ export interface ClientDatabaseTask extends TaskBase {
       readonly target: string | null;
       /** Tablespaces of a cluster that go elsewhere: full paths. */
       readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
-    };
+      /** How the restored cluster goes on by its archived log; null: not at all. */
+      readonly recovery: RecoveryPlan | null;
+    }
+    /** Carries the database's log for as long as the connection stands. */
+    | { readonly type: "archive-wal" };
 }
 
 export type WorkerTask =
@@ -239,6 +247,8 @@ export type ToWorker =
   | { readonly type: "connection"; readonly connection: RelayedConnection }
   /** A group is lost for this host: its id may be another's now, so nobody may write to it. */
   | { readonly type: "lost"; readonly stg: string; readonly error: ErrorRecord }
+  /** To the worker that carries a log. */
+  | { readonly type: "wal"; readonly request: WalRequest }
   | { readonly type: "cancel" };
 
 /** What a validation found, for the main thread. */
@@ -280,6 +290,8 @@ export type FromWorker =
   /** What a drill came to, before its end. */
   | { readonly type: "drill"; readonly drill: Drill }
   | { readonly type: "validation"; readonly validation: Validation }
+  /** The answer to the request of this number. */
+  | { readonly type: "wal"; readonly id: number; readonly answer: WalAnswer }
   | {
     readonly type: "end";
     readonly result: WorkerResult | { readonly error: ErrorRecord };

@@ -30,6 +30,7 @@ import type { RestoreItemView, RestorePart } from "../control/restore_view.ts";
 import type { WalArchivePart, WalArchiveView } from "../control/wal_report_view.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
+import { type WalAnswer, WalRequests } from "./wal_request.ts";
 import type { FromWorker, RelayedConnection, Validation, WorkerTask } from "./worker_protocol.ts";
 
 type Role = RelayedConnection["role"];
@@ -53,6 +54,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly runtime: Runtime;
   readonly identity: FlowIdentity;
   readonly layer: ConnectLayer;
+  /** What the main thread asks a job for that carries a log. */
+  readonly walRequests = new WalRequests();
   readonly #post: (message: FromWorker) => void;
   readonly #cancel = new AbortController();
   readonly #steps: FlowStep[];
@@ -158,6 +161,11 @@ export class WorkerSession implements AsyncDisposable {
   /** The connections stand and it is known what to do. */
   running(kind: JobKind): void {
     this.#post({ type: "running", kind });
+  }
+
+  /** Answers a request of `walRequests`. */
+  answerWal(id: number, answer: WalAnswer): void {
+    this.#post({ type: "wal", id, answer });
   }
 
   /** What a validation found. */

@@ -324,7 +324,7 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startRebuild(request: JobRequest): JobView {
-    const unended = this.runner.board.unended();
+    const unended = this.runner.board.unended().filter((job) => !job.isStanding);
     if (unended.length > 0) {
       throw new AgentError(
         "busy",

@@ -101,7 +101,7 @@ export class VaultExpirer {
   }
 
   /**
-   * Removes the log that no backup needs which an expiry kept, when that is done. Yields as it does.
+   * Removes the log that no backup needs which an expiry kept, when that is done; yields meanwhile.
    * @param items what `expire` returned
    * @throws AgentError `failed`
    */

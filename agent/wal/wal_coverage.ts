@@ -76,7 +76,7 @@ export class WalCoverage {
     return segmentName(timeline, index, this.#segmentBytes);
   }
 
-  /** Where a backup can be recovered to: its own timeline first, then what forked off, ascending. */
+  /** Where a backup can be recovered to: its own timeline, then what forked off, ascending. */
   reaches(backup: Pick<BackupRange, "timeline" | "stopLsn">): Reach[] {
     const after = [...this.#histories].filter(([timeline, history]) =>
       timeline !== backup.timeline &&

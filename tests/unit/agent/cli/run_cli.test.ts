@@ -159,6 +159,7 @@ describe("runCli() starts jobs", () => {
         database: "app",
         target: null,
         tablespaces: [],
+        recovery: null,
       },
       { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
     ]);

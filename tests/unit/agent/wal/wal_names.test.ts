@@ -21,7 +21,7 @@ import type { BackupRange } from "../../../../agent/wal/mod.ts";
 import { makeSegment, NAME, SEGMENT_BYTES, SYSTEM, textBytes } from "./wal_fixture.ts";
 import type { SegmentFields } from "./wal_fixture.ts";
 
-const GOLDEN = fileURLToPath(new URL("../../../golden/wal", import.meta.url));
+const GOLDEN = fileURLToPath(import.meta.resolve("../../../golden/wal"));
 const MIB = 1024 * 1024;
 
 function codeOf(body: () => unknown): string {

@@ -1,24 +1,30 @@
 // A real PostgreSQL server archives its write-ahead log by our own command, as its own user, and is
 // recovered from there to moments that a table tells apart. The seed is printed: WAL_SEED repeats
-// it, WAL_TARGETS recovers to more moments.
+// it, WAL_TARGETS recovers to more moments, WAL_ROUNDS kills more often.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../../transport/ground/assert.ts";
+import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { Bed } from "./bed.ts";
 import { until } from "./deadline.ts";
-import { PostgresServer, SERVER_USER } from "./postgres_server.ts";
+import { makeServerDirectory, PostgresServer, SERVER_USER } from "./postgres_server.ts";
 import { copyProgram } from "./user_program.ts";
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = Number(process.env["WAL_TIMEOUT_MS"] ?? 240_000);
 const SEED = Number(process.env["WAL_SEED"] ?? Date.now() % 2 ** 31);
 /** Moments that a cluster is recovered to, beside the latest one, and rows that it has by then. */
 const TARGETS = Number(process.env["WAL_TARGETS"] ?? 1);
 const STEPS = 5;
+/** Processes that are killed one after the other, and within which time of the last segment. */
+const ROUNDS = Number(process.env["WAL_ROUNDS"] ?? 2);
+const KILL_MS = 1500;
 const WAIT_MS = 60_000;
+
+const { clock } = await currentRuntime();
 
 let bed: Bed | null = null;
 const servers: PostgresServer[] = [];
@@ -32,6 +38,9 @@ afterEach(async () => {
 interface Archived {
   readonly bed: Bed;
   readonly cluster: PostgresServer;
+  /** What starts the program, for any user, and what the server archives its log with. */
+  readonly command: readonly string[];
+  readonly push: string;
   /** Runs the program as the server's user. @returns its exit code */
   readonly asServer: (...args: readonly string[]) => number;
 }
@@ -47,8 +56,9 @@ wal_socket: { path: pg-run/wal.sock, user: ${SERVER_USER} }`,
   servers.push(cluster);
   const command = copyProgram(made.path("program"));
   const control = `--control unix:${made.path("pg-run", "wal.sock")}`;
-  const push = [...command, "wal", "push", "%p", "--database", "pg", control].join(" ");
-  cluster.configure(`archive_command = 'DENO_DIR=${cluster.socket}/deno ${push}'\n`);
+  const words = [...command, "wal", "push", "%p", "--database", "pg", control].join(" ");
+  const push = `DENO_DIR=${cluster.socket}/deno ${words}`;
+  cluster.configure(`archive_command = '${push}'\n`);
   await Promise.all([made.start("server"), made.start("client", { command })]);
   const asServer = (...args: readonly string[]) => {
     const words = [...command, ...args, ...control.split(" ")];
@@ -61,7 +71,14 @@ wal_socket: { path: pg-run/wal.sock, user: ${SERVER_USER} }`,
       return Number(error.status);
     }
   };
-  return { bed: made, cluster, asServer };
+  return { bed: made, cluster, command, push, asServer };
+}
+
+/** Where the archive has a file. */
+function archived(bed: Bed, name: string): string {
+  const folder = bed.path("vault", "wal", "web01", "pg");
+  const cluster = join(folder, readdirSync(folder)[0] ?? "");
+  return join(cluster, name.slice(0, 16), `${name}.zst`);
 }
 
 /** Ends a segment and waits until it is archived. */
@@ -186,5 +203,39 @@ describe("the write-ahead log", () => {
     await bed.stop("client");
     expect(asServer("wal", "push", log, "--database", "pg")).toBe(15);
     expect(asServer("wal", "get", first, got, "--database", "pg")).toBe(126);
+  }, TIMEOUT_MS);
+
+  test(`loses nothing that was acknowledged when processes are killed, seed ${SEED}`, async () => {
+    const random = new SeededRandom(SEED);
+    const { bed, cluster, push, command } = await start();
+    const acknowledged = bed.path("acknowledged");
+    makeServerDirectory(acknowledged);
+    cluster.configure(`archive_command = '${push} && cp %p ${acknowledged}/%f'\n`);
+    cluster.start();
+    cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const segments = 1 + random.below(3);
+      for (let count = 0; count < segments; count += 1) {
+        cluster.sql("INSERT INTO steps DEFAULT VALUES; SELECT pg_switch_wal()");
+      }
+      await clock.sleep(random.below(KILL_MS));
+      const victim = random.below(3);
+      if (victim === 0) await bed.stop("server", "SIGKILL");
+      if (victim === 1) await bed.stop("client", "SIGKILL");
+      if (victim === 2) cluster.stop("immediate");
+      if (victim === 0) await bed.start("server");
+      if (victim === 1) await bed.start("client", { command });
+      if (victim === 2) cluster.start();
+    }
+    await switchLog(cluster);
+    cluster.stop();
+    const names = readdirSync(acknowledged);
+    expect(names.length).toBeGreaterThan(ROUNDS);
+    for (const name of names) {
+      const kept = execFileSync("zstd", ["-dc", archived(bed, name)], { maxBuffer: 2 ** 30 });
+      expect([name, kept.equals(readFileSync(join(acknowledged, name)))]).toEqual([name, true]);
+    }
+    const verified = await bed.json("server", "wal", "verify", "--data");
+    expect([verified.code, verified.stderr]).toEqual([0, ""]);
   }, TIMEOUT_MS);
 });

@@ -6,7 +6,6 @@ import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
 import { EXIT_INTERNAL } from "./exit_code.ts";
 import { operatingError } from "./operating_error.ts";
-import { runDaemon } from "./run_daemon.ts";
 
 /**
  * Runs the program and ends the process with the exit code of the contract.
@@ -23,10 +22,13 @@ export async function runProgram(entryUrl: string): Promise<void> {
       out: createOutput(runtime.process),
       version: VERSION,
       offline: offlineOperations(runtime, entryUrl),
-      runDaemon: (options) =>
-        runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
+      runDaemon: async (options) => {
+        // Most runs are commands, whose start a daemon's modules would double.
+        const { runDaemon } = await import("./run_daemon.ts");
+        return await runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
           throw operatingError(error, `run agent --role ${options.role}`);
-        }),
+        });
+      },
     });
     runtime.process.exit(code);
   } catch (error) {

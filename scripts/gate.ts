@@ -52,7 +52,9 @@ async function runRow(row: readonly Step[]): Promise<readonly StepResult[]> {
   print(`\n== ${row.map(({ name }) => name).join(", ")}`);
   return await Promise.all(row.map(async (step) => {
     const result = await runStep(step, { root, strict });
-    if (result.left.length > 0) print(`Left behind by ${step.name}:\n  ${result.left.join("\n  ")}`);
+    if (result.left.length > 0) {
+      print(`Left behind by ${step.name}:\n  ${result.left.join("\n  ")}`);
+    }
     print(`-- ${result.name}: ${result.failed === 0 ? "ok" : "FAILED"}`);
     return result;
   }));

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { ScheduleEntry } from "../../../../agent/config/mod.ts";
 import type { JobRequest, JobView } from "../../../../agent/control/daemon.ts";
 import {
+  AWAIT_PEER_MS,
   LOOK_MS,
   RETRY_MAX_MS,
   RETRY_MIN_MS,
@@ -261,6 +262,54 @@ describe("Scheduler", () => {
     expect(jobs.requests.length).toBe(2);
     await jobs.end("ok");
     expect(first(scheduler)).toMatchObject({ runs: 1, failed: 0, skipped: 0, lastOutcome: "ok" });
+  });
+
+  async function missOne(): Promise<Scheduler> {
+    await stop(open(HOURLY));
+    clock.jump(1.25 * HOUR);
+    log.length = 0;
+    const scheduler = open(HOURLY);
+    await settle();
+    return scheduler;
+  }
+
+  const away = { code: "unreachable", message: "Cannot reach client" } as const;
+
+  test("a late run that does not find its peer is tried again until it comes up", async () => {
+    const scheduler = await missOne();
+    await jobs.end("failed", away);
+    expect(log.at(-1)).toContain(
+      'warning schedule "hourly": no answer: Cannot reach client; it is tried again at 2026-03-01T13:',
+    );
+    await clock.advance(RETRY_MAX_MS);
+    expect(jobs.requests.length).toBe(2);
+    await jobs.end("failed", { ...away, code: "refused" });
+    await clock.advance(RETRY_MAX_MS);
+    await jobs.end("ok");
+    expect(jobs.requests.length).toBe(3);
+    expect(first(scheduler)).toMatchObject({ runs: 1, failed: 0, missed: 1, lastOutcome: "ok" });
+  });
+
+  test("a late run whose peer stays away fails once, and waits for its next turn", async () => {
+    const scheduler = await missOne();
+    const startedMs = clock.wallMs();
+    for (let tries = 1; first(scheduler)?.failed === 0; tries++) {
+      expect(jobs.requests.length).toBe(tries);
+      await jobs.end("failed", away);
+      if (first(scheduler)?.failed === 0) await clock.advance(RETRY_MAX_MS);
+    }
+    const waitedMs = clock.wallMs() - startedMs;
+    expect(waitedMs).toBeGreaterThanOrEqual(AWAIT_PEER_MS);
+    expect(waitedMs).toBeLessThanOrEqual(AWAIT_PEER_MS + RETRY_MAX_MS);
+    expect(first(scheduler)).toMatchObject({ runs: 1, lastError: away.message });
+    const tries = jobs.requests.length;
+    await clock.advance(LOOK_MS);
+    expect(jobs.requests.length).toBe(tries);
+    // The turn after that is on time, and fails at once.
+    await clock.advance(HOUR);
+    expect(jobs.requests.length).toBe(tries + 1);
+    await jobs.end("failed", away);
+    expect(first(scheduler)).toMatchObject({ runs: 2, failed: 2 });
   });
 
   test("a run that fails, at once or later, is told, and waits for its next turn", async () => {

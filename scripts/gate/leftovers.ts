@@ -31,13 +31,13 @@ const LOOK_MS = 50;
  */
 const OWN_MEMORY = [
   ...["unshare", "--mount", "sh", "-c"],
-  `list="$1" && shift && mount -t tmpfs -o mode=1777 tmpfs ${MEMORY_FOLDER} || exit 126
+  `list="$1" && shift && mount -t tmpfs tmpfs ${MEMORY_FOLDER} || exit 126
   "$@"; code=$?
   ls ${MEMORY_FOLDER} >"$list"; exit $code`,
   "sh",
 ];
 
-/** Can a step have a /dev/shm of its own here? It takes root, and a container that lets it mount. */
+/** Can a step have a /dev/shm of its own? It takes root, in a container that may mount. */
 export const canOwnMemory = ((): boolean => {
   const [program = "", ...args] = [...OWN_MEMORY, "/dev/null", "true"];
   return existsSync(MEMORY_FOLDER) && spawnSync(program, args, { stdio: "ignore" }).status === 0;

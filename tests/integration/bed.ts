@@ -16,7 +16,7 @@ import { formatBedGroup, makeBedArray, removeBedArray } from "./bed_storage.ts";
 import { callProgram } from "./call_program.ts";
 import { callControl } from "./control_call.ts";
 import { until, within } from "./deadline.ts";
-import { Program, type ProgramResult, runProgram } from "./program.ts";
+import { Program, type ProgramOptions, type ProgramResult, runProgram } from "./program.ts";
 
 /** Milliseconds: a daemon's start, one command, and the end after SIGTERM. */
 const START_MS = 30_000;
@@ -102,7 +102,7 @@ export class Bed implements AsyncDisposable {
   /** Starts a daemon from NAME.yaml and waits until it answers on NAME.sock. */
   async start(
     side: Side,
-    options: { readonly wrapper?: readonly string[] } = {},
+    options: Pick<ProgramOptions, "wrapper" | "command"> = {},
   ): Promise<Program> {
     const daemon = this.launch(side, options);
     const answers = until(START_MS, `the start of ${side}`, async () => {
@@ -115,7 +115,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Starts a daemon without waiting. */
-  launch(side: Side, options: { readonly wrapper?: readonly string[] } = {}): Program {
+  launch(side: Side, options: Pick<ProgramOptions, "wrapper" | "command"> = {}): Program {
     const role = side.startsWith("server") ? "server" : "client";
     const args = ["--role", role, "--config", this.path(`${side}.yaml`)];
     const daemon = new Program(args, { cwd: this.folder, ...options });

@@ -57,6 +57,10 @@ export class NotedFiles extends LibcFiles {
   }
 }
 
+export function holdsDescriptors({ places }: ThreadDescriptors): boolean {
+  return new Int32Array(places).some((word) => word !== 0);
+}
+
 /**
  * Waits until the thread is gone, and closes what it left open. A thread that does not go within
  * THREAD_END_WAIT_MS keeps its descriptors.

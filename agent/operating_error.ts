@@ -1,8 +1,7 @@
 // The last net for failed system calls: one that nobody met closer, where more is known of it, is
 // still a trouble of the machine (rights, space, descriptors), not a bug of ours (exit 70).
 
-import { AgentError } from "../transport/ground/error.ts";
-import { SystemError } from "../transport/runtime/files.ts";
+import { AgentError, SystemError } from "../transport/mod.ts";
 
 const SPACE = "Free space on the file system, then try again.";
 const RIGHTS = "Give the user that runs the agent access to it.";

@@ -1,14 +1,12 @@
 // The program: composes the command line with everything it may call and runs it.
-//
-// Most commands only ask a daemon. What the others need, daemons themselves among them, is loaded
-// when they are run: that was half of what a command costs.
 
-import { AssertionFailure } from "../transport/ground/assert.ts";
-import { currentRuntime, type Process } from "../transport/runtime/mod.ts";
+import { AssertionFailure, currentRuntime, type Process } from "../transport/mod.ts";
 import { createOutput, runCli } from "./cli/mod.ts";
+import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
 import { EXIT_INTERNAL } from "./exit_code.ts";
 import { operatingError } from "./operating_error.ts";
+import { runDaemon } from "./run_daemon.ts";
 
 /**
  * Runs the program and ends the process with the exit code of the contract.
@@ -24,16 +22,11 @@ export async function runProgram(entryUrl: string): Promise<void> {
       runtime,
       out: createOutput(runtime.process),
       version: VERSION,
-      offline: async () => {
-        const { offlineOperations } = await import("./compose_offline.ts");
-        return offlineOperations(runtime, entryUrl);
-      },
-      runDaemon: async (options) => {
-        const { runDaemon } = await import("./run_daemon.ts");
-        return await runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
+      offline: offlineOperations(runtime, entryUrl),
+      runDaemon: (options) =>
+        runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
           throw operatingError(error, `run agent --role ${options.role}`);
-        });
-      },
+        }),
     });
     runtime.process.exit(code);
   } catch (error) {

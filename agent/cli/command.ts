@@ -46,7 +46,7 @@ export interface CommandContext {
   readonly out: Output;
   /** True with `--json`: one object per line. */
   readonly json: boolean;
-  readonly offline: () => Promise<OfflineOperations>;
+  readonly offline: OfflineOperations;
   runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
   /** The daemon that `--control`, AGENT_CONTROL or the default names. */
   daemon(): ControlClient;

@@ -2,7 +2,7 @@
 //
 // All numbers are the daemon's, so the line needs no clock and no timer of its own.
 
-import { formatSeconds, formatSize } from "../config/quantity.ts";
+import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { Progress } from "../control/mod.ts";
 import { count } from "./output.ts";
 

@@ -1,6 +1,6 @@
 // Text about an emulated array, for people. Pure.
 
-import { formatSize } from "../config/quantity.ts";
+import { formatSize } from "../config/mod.ts";
 import type { ArrayFigures, ArrayView } from "../control/mod.ts";
 import { printable } from "./output.ts";
 import { type Column, renderFields, renderTable } from "./table.ts";

@@ -1,6 +1,6 @@
 // Text about backups, their entries, groups and daemons, for people. Pure.
 
-import { formatSeconds, formatSize } from "../config/quantity.ts";
+import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { BackupDetail, BackupView, Drill, ListedEntry, StatusView } from "../control/mod.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import { type Paint, printable } from "./output.ts";

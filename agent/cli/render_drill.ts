@@ -1,6 +1,6 @@
 // What a drill came to, as text for people. Pure.
 
-import { formatSize } from "../config/quantity.ts";
+import { formatSize } from "../config/mod.ts";
 import type { Drill, Summary } from "../control/mod.ts";
 import { count, type Paint } from "./output.ts";
 

@@ -1,6 +1,6 @@
 // The plan of an expiry as a table, for people. Pure.
 
-import { formatSize } from "../config/quantity.ts";
+import { formatSize } from "../config/mod.ts";
 import type { ExpiryItemView } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
 import { renderTable } from "./table.ts";

@@ -1,7 +1,7 @@
 // Text about jobs and their summaries, for people. Pure.
 
-import { FALLBACK_REASONS } from "../../transport/flow/fallback_reason.ts";
-import { formatSeconds, formatSize } from "../config/quantity.ts";
+import { FALLBACK_REASONS } from "../../transport/flow/mod.ts";
+import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { ChannelBytes, JobView, Summary } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
 import { drillLines } from "./render_drill.ts";

@@ -1,6 +1,6 @@
 // What a restore would do, or did, with the objects of its target, as text for people. Pure.
 
-import { formatSize } from "../config/quantity.ts";
+import { formatSize } from "../config/mod.ts";
 import type { RestoreItemView, Summary } from "../control/mod.ts";
 import { type Verdict, VERDICTS } from "../verdict.ts";
 import { count, type Paint, printable } from "./output.ts";

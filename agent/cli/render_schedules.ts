@@ -1,6 +1,6 @@
 // Text about schedules and the age of backups, for people. Pure.
 
-import { formatSeconds } from "../config/quantity.ts";
+import { formatSeconds } from "../config/mod.ts";
 import type { LastBackupView, ScheduleView } from "../control/mod.ts";
 import { type Paint, printable } from "./output.ts";
 import { paintState } from "./render_job.ts";

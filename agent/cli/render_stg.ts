@@ -1,7 +1,7 @@
 // Text about a storage transport group, for people. Pure.
 
 import type { StgConnectionView, StgHostView, StgView } from "../control/mod.ts";
-import { formatSize } from "../config/quantity.ts";
+import { formatSize } from "../config/mod.ts";
 import { type Paint, printable } from "./output.ts";
 import { paintState } from "./render_job.ts";
 import { renderFields, renderTable } from "./table.ts";

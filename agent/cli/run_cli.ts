@@ -8,12 +8,8 @@ import { posix } from "node:path";
 import { AssertionFailure } from "../../transport/ground/assert.ts";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Runtime } from "../../transport/runtime/runtime.ts";
-import { closestName } from "../config/closest_name.ts";
-import { parseControlAddress } from "../config/control_address.ts";
-import type { ControlAddress } from "../config/mod.ts";
-import { ControlClient } from "../control/control_client.ts";
-import type { Role } from "../control/mod.ts";
-import { readToken } from "../control/token_file.ts";
+import { closestName, type ControlAddress, parseControlAddress } from "../config/mod.ts";
+import { ControlClient, readToken, type Role } from "../control/mod.ts";
 import { EXIT_OK, exitCodeOfError } from "../exit_code.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { COMMANDS, LATER_COMMANDS, LATER_OPTIONS, ROOT_COMMAND } from "./command_table.ts";
@@ -30,7 +26,7 @@ export interface CliParts {
   readonly runtime: Runtime;
   readonly out: Output;
   readonly version: string;
-  readonly offline: () => Promise<OfflineOperations>;
+  readonly offline: OfflineOperations;
   /** Runs a daemon until it is stopped. @returns the exit code */
   runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
 }

@@ -3,8 +3,7 @@
 // Pure. Strict: an unknown key in a job request is refused, it might be an option that matters.
 
 import { z } from "zod";
-import { section } from "../config/issue_text.ts";
-import { fileNameSchema } from "../config/shared_schema.ts";
+import { fileNameSchema, section } from "../config/mod.ts";
 import type { JobRequest } from "./daemon.ts";
 import {
   DRILL_ENTRIES,

@@ -1,6 +1,7 @@
 // `agent config check FILE`: every problem of a configuration at once.
 
 import { EXIT_OK, EXIT_USAGE } from "../../exit_code.ts";
+import { formatProblem, loadConfig } from "../../config/mod.ts";
 import { type Command, JSON_OPTION } from "../command.ts";
 
 export const configCheck: Command = {
@@ -9,9 +10,8 @@ export const configCheck: Command = {
   arguments: [{ name: "FILE", help: "YAML file of a server or a client", required: true }],
   options: [JSON_OPTION],
   examples: ["agent config check /etc/agent/server.yaml"],
-  async run({ given, runtime, out, json, absolute }) {
+  run({ given, runtime, out, json, absolute }) {
     const shown = given.requiredArgument("FILE");
-    const { formatProblem, loadConfig } = await import("../../config/mod.ts");
     const result = loadConfig(runtime.files, absolute(shown));
     if (result.ok) {
       const { role, name } = result.config;
@@ -21,7 +21,7 @@ export const configCheck: Command = {
           ? `${JSON.stringify({ type: "config", file: shown, role, name })}\n`
           : `${shown}: a good ${role} configuration\n`,
       );
-      return EXIT_OK;
+      return Promise.resolve(EXIT_OK);
     }
     for (const problem of result.problems) {
       const line = json
@@ -29,6 +29,6 @@ export const configCheck: Command = {
         : formatProblem(shown, problem);
       out.write(2, `${line}\n`);
     }
-    return EXIT_USAGE;
+    return Promise.resolve(EXIT_USAGE);
   },
 };

@@ -2,6 +2,7 @@
 // daemon.
 
 import { EXIT_OK } from "../../exit_code.ts";
+import { createAuthority, issueCertificate } from "../../pki/mod.ts";
 import { type ArgumentSpec, type Command, JSON_OPTION } from "../command.ts";
 import { printable } from "../output.ts";
 
@@ -16,7 +17,6 @@ export const pkiInit: Command = {
   examples: ["agent pki init /root/agent-pki"],
   async run({ given, runtime, absolute, json, out }) {
     const shown = given.requiredArgument("DIR");
-    const { createAuthority } = await import("../../pki/mod.ts");
     const report = await createAuthority(absolute(shown), runtime);
     if (json) out.write(1, `${JSON.stringify({ type: "authority", ...report })}\n`);
     else {
@@ -44,7 +44,6 @@ export const pkiIssue: Command = {
   async run({ given, runtime, absolute, json, out }) {
     const request = { name: given.requiredArgument("NAME"), addresses: given.values("address") };
     const directory = absolute(given.requiredArgument("DIR"));
-    const { issueCertificate } = await import("../../pki/mod.ts");
     const report = await issueCertificate(directory, request, runtime);
     if (json) out.write(1, `${JSON.stringify({ type: "certificate", ...report })}\n`);
     else {

@@ -1,8 +1,7 @@
 // `agent stg format|status NAME --config FILE`: a storage transport group, without a daemon.
 
 import { AgentError } from "../../../transport/ground/error.ts";
-import { closestName } from "../../config/closest_name.ts";
-import type { StgConfig } from "../../config/mod.ts";
+import { closestName, loadConfig, requireConfig, type StgConfig } from "../../config/mod.ts";
 import { EXIT_OK } from "../../exit_code.ts";
 import {
   type ArgumentSpec,
@@ -34,9 +33,7 @@ export const stgFormat: Command = {
   examples: ["agent stg format stg0 --config /etc/agent/server.yaml"],
   async run(context) {
     const { given, offline, json, out } = context;
-    const report = await (await offline()).stgFormat(await findStg(context), {
-      force: given.flag("force"),
-    });
+    const report = await offline.stgFormat(findStg(context), { force: given.flag("force") });
     const volumes = report.volumes.map(printable).join(", ");
     out.write(
       1,
@@ -56,17 +53,14 @@ export const stgStatus: Command = {
   examples: ["agent stg status stg0 --config /etc/agent/server.yaml"],
   async run(context) {
     const { offline, json, out } = context;
-    const view = await (await offline()).stgStatus(await findStg(context));
+    const view = await offline.stgStatus(findStg(context));
     out.write(1, json ? `${JSON.stringify(view)}\n` : renderStg(view, out.paint(1)));
     return EXIT_OK;
   },
 };
 
 /** The group that NAME and --config mean. @throws AgentError `usage` */
-export async function findStg(
-  { given, runtime, absolute }: CommandContext,
-): Promise<StgConfig> {
-  const { loadConfig, requireConfig } = await import("../../config/mod.ts");
+export function findStg({ given, runtime, absolute }: CommandContext): StgConfig {
   const name = given.requiredArgument("NAME");
   const { stgs } = requireConfig(loadConfig(runtime.files, absolute(given.required("config"))));
   const found = stgs.find((stg) => stg.name === name);

@@ -7,11 +7,11 @@ import {
   FRAME_BYTES_DEFAULT,
   FRAME_BYTES_MAX,
   FRAME_BYTES_MIN,
+  type StgBenchFigures,
   STREAM_SECONDS_DEFAULT,
   STREAM_SECONDS_MAX,
-} from "../../bench/limits.ts";
-import type { StgBenchFigures } from "../../bench/mod.ts";
-import { formatSize } from "../../config/quantity.ts";
+} from "../../bench/mod.ts";
+import { formatSize } from "../../config/mod.ts";
 import { EXIT_CANCELLED, EXIT_OK, EXIT_TERMINATED } from "../../exit_code.ts";
 import { type Command, type CommandContext, JSON_OPTION } from "../command.ts";
 import { renderFields } from "../table.ts";
@@ -41,11 +41,11 @@ export const stgBench: Command = {
   ],
   async run(context) {
     const { given, offline } = context;
-    const stg = await findStg(context);
+    const stg = findStg(context);
     const token = given.value("second");
     if (token !== null) {
       const signal = new AbortController().signal; // Its input's end stops it.
-      return await (await offline()).stgBenchSecond(stg, { token, signal });
+      return await offline.stgBenchSecond(stg, { token, signal });
     }
     const frameBytes = frameOf(context);
     const seconds = given.count("seconds", STREAM_SECONDS_MAX) ?? STREAM_SECONDS_DEFAULT;
@@ -54,10 +54,7 @@ export const stgBench: Command = {
       return ["stg", "bench", stg.name, `--config=${file}`, `--second=${token}`];
     };
     return await interruptible(context, async (signal) => {
-      print(
-        context,
-        await (await offline()).stgBench(stg, { frameBytes, seconds, second, signal }),
-      );
+      print(context, await offline.stgBench(stg, { frameBytes, seconds, second, signal }));
     });
   },
 };

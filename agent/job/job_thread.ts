@@ -18,6 +18,7 @@ import type { ChannelBytes } from "../control/daemon.ts";
 import type { Job } from "./job.ts";
 import { CANCEL_GRACE_MS } from "./limits.ts";
 import type { SpareThread } from "./spare_thread.ts";
+import type { WalAnswer, WalRequest } from "./wal_request.ts";
 import type { FromWorker, RelayedConnection, ToWorker, WorkerTask } from "./worker_protocol.ts";
 
 export interface JobThreadParts {
@@ -35,6 +36,8 @@ const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
 export class JobThread {
   readonly job: Job;
   readonly ended: Promise<void>;
+  /** Told the answers to what `askWal` asked. */
+  onWalAnswer: (id: number, answer: WalAnswer) => void = () => {};
   readonly #parts: JobThreadParts;
   readonly #thread: Thread;
   readonly #grace = new AbortController();
@@ -76,6 +79,11 @@ export class JobThread {
     this.#send({ type: "connection", connection }, [port2]);
   }
 
+  /** Asks a job that carries a log. */
+  askWal(request: WalRequest): void {
+    this.#send({ type: "wal", request });
+  }
+
   /** Asks the job to stop, and stops it after the grace time. */
   cancel(): void {
     if (this.job.ended || this.#cancelled) return;
@@ -111,6 +119,7 @@ export class JobThread {
     else if (message.type === "report") job.report(message.body);
     else if (message.type === "drill") job.drill = message.drill;
     else if (message.type === "validation") job.validation = message.validation;
+    else if (message.type === "wal") this.onWalAnswer(message.id, message.answer);
     else if (message.type === "fallback") this.#fallBack(message.fallback);
     else if (message.type === "network") this.#warnOfNetwork(message.message);
     else if (message.type === "committing") this.#committing = true;

@@ -1,6 +1,7 @@
 // What the composition root hands to a daemon: types only.
 
 import type { Mechanism, Runtime, Thread } from "../transport/mod.ts";
+import type { CertificateView } from "./control/certificate_view.ts";
 import type { VolumeSource } from "./job/mod.ts";
 import type { OpenVolumes } from "./stg/mod.ts";
 
@@ -12,6 +13,8 @@ export interface DaemonParts {
     source: VolumeSource,
     hostName: string,
   ) => OpenVolumes | Promise<OpenVolumes>;
+  /** The certificates that `tls` names, and how long they are good for. */
+  readonly certificates: () => CertificateView[];
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */

@@ -2,6 +2,7 @@
 // endpoint, and stops in order on SIGTERM or SIGINT.
 
 import type { Runtime } from "../transport/mod.ts";
+import { certificateViews } from "./certificate_views.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
 import { networkMechanism, networkPartOf } from "./compose_network.ts";
@@ -19,6 +20,7 @@ import type { DaemonParts } from "./daemon_parts.ts";
 import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
 import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
+import { readCredentials } from "./read_credentials.ts";
 import { ServerDaemon } from "./server/mod.ts";
 import { downLine } from "./stg/mod.ts";
 
@@ -38,6 +40,10 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const parts: DaemonParts = {
     runtime,
     network: networkMechanism(runtime, network, (error) => log("warning", error.message)),
+    certificates: certificateViews(
+      config.tls === null ? null : readCredentials(runtime.files, config.tls),
+      runtime.clock,
+    ),
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
     startThread: () => {
       const thread = runtime.startThread(options.workerUrl);

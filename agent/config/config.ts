@@ -24,6 +24,8 @@ export interface TlsConfig {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** List of revoked serials and names; null when there is none. */
+  readonly revoked: string | null;
 }
 
 export interface StgConfig {

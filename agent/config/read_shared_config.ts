@@ -49,9 +49,12 @@ export function readSharedConfig(
     network,
     control: control === undefined ? undefined : absoluteControl(reader, control, file),
     controlToken: token === undefined ? null : absolute(token),
-    tls: tls === undefined
-      ? null
-      : { ca: absolute(tls.ca), cert: absolute(tls.cert), key: absolute(tls.key) },
+    tls: tls === undefined ? null : {
+      ca: absolute(tls.ca),
+      cert: absolute(tls.cert),
+      key: absolute(tls.key),
+      revoked: tls.revoked === undefined ? null : absolute(tls.revoked),
+    },
     stgParts,
     stgs: stgParts.parts.map(({ value }) => absoluteStg(value, absolute)),
     // Without a good one there is no configuration.

@@ -6,7 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { describeRoute, openAPIRouteHandler, resolver, validator } from "hono-openapi";
+import { validator } from "hono-openapi";
 import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
@@ -16,8 +16,9 @@ import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
 import { MAX_REQUEST_BYTES } from "./limits.ts";
-import { DaemonMetrics } from "./metrics.ts";
+import { addProbes } from "./probe_routes.ts";
 import { problemOf } from "./problem.ts";
+import { answers, refuseInvalid } from "./route_document.ts";
 import {
   findQuerySchema,
   jobRequestSchema,
@@ -45,53 +46,30 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   if (options.access !== null) app.use(guardAccess(options.access));
   app.use(limitBody(MAX_REQUEST_BYTES, tooLarge));
   addProbes(app, daemon);
+  addPage(app, daemon);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
   addSearches(app, daemon);
   addPins(app, daemon);
   addValidation(app, daemon);
-  app.get(
-    "/openapi.json",
-    openAPIRouteHandler(app, {
-      documentation: {
-        info: { title: "Agent control endpoint", version: daemon.status().version },
-      },
-    }),
-  );
   return app;
 }
 
-function addProbes(app: Hono, daemon: Daemon): void {
-  const metrics = new DaemonMetrics(daemon);
+function addPage(app: Hono, daemon: Daemon): void {
   app.get(
-    "/healthz",
-    describeRoute({ summary: "The process answers" }),
-    (context) => context.json({ status: "ok" }),
-  );
-  app.get(
-    "/readyz",
-    describeRoute({ summary: "Ready for jobs, or 503 and why not" }),
+    "/",
+    answers("Page for people", z.string(), { mediaType: "text/html" }),
     (context) => {
-      const { ready, reasons } = daemon.status();
-      return context.json({ ready, reasons }, ready ? 200 : 503);
+      const status = daemon.status();
+      const readable = daemon.role === "server" && status.ready;
+      context.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
+      return context.html(renderDashboard({
+        status,
+        jobs: daemon.jobs(),
+        backups: readable ? daemon.backups() : null,
+      }));
     },
   );
-  app.get(
-    "/metrics",
-    describeRoute({ summary: "Prometheus metrics" }),
-    async (context) =>
-      context.body(await metrics.render(), 200, { "content-type": metrics.contentType }),
-  );
-  app.get("/", describeRoute({ summary: "Page for people" }), (context) => {
-    const status = daemon.status();
-    const readable = daemon.role === "server" && status.ready;
-    context.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
-    return context.html(renderDashboard({
-      status,
-      jobs: daemon.jobs(),
-      backups: readable ? daemon.backups() : null,
-    }));
-  });
 }
 
 function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
@@ -102,7 +80,7 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
   );
   app.post(
     "/v1/jobs",
-    answers("Starts a job and returns at once", views.jobViewSchema, 202),
+    answers("Starts a job and returns at once", views.jobViewSchema, { status: 202 }),
     validator("json", jobRequestSchema, refuseInvalid),
     (context) => {
       const job = daemon.startJob(context.req.valid("json"));
@@ -117,7 +95,7 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
   );
   app.delete(
     "/v1/jobs/:id",
-    answers("Asks a job to stop", views.jobViewSchema, 202),
+    answers("Asks a job to stop", views.jobViewSchema, { status: 202 }),
     (context) => context.json(daemon.cancelJob(context.req.param("id")), 202),
   );
   app.get(
@@ -127,7 +105,9 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
   );
   app.get(
     "/v1/jobs/:id/events",
-    describeRoute({ summary: "Server-sent events of a job; `since` or Last-Event-ID resumes" }),
+    answers("Events of a job; `since` or Last-Event-ID resumes", views.eventBodySchema, {
+      mediaType: "text/event-stream",
+    }),
     validator("query", sinceSchema, refuseInvalid),
     (context) => {
       const job = daemon.job(context.req.param("id"));
@@ -163,6 +143,11 @@ function addReadings(app: Hono, daemon: Daemon): void {
     "/v1/arrays",
     answers("The emulated arrays it is attached to", z.array(views.arrayViewSchema)),
     (context) => context.json(daemon.arrays()),
+  );
+  app.get(
+    "/v1/arrays/:uuid/map",
+    answers("What of an array is in cache, by cylinders", z.array(views.arrayMapSchema)),
+    (context) => context.json(daemon.arrayMap(context.req.param("uuid"))),
   );
   app.get("/v1/backups", answers("All backups, newest last", z.array(views.backupViewSchema)), (
     context,
@@ -219,44 +204,6 @@ function addValidation(app: Hono, daemon: Daemon): void {
     answers("Sets each channel to a client up, and tells which work", views.validationViewSchema),
     async (context) => context.json(await daemon.validate(context.req.param("name"))),
   );
-}
-
-/** Documents a route: what it answers when good, and problem details otherwise. */
-function answers(summary: string, schema: z.ZodType, status: 200 | 202 = 200) {
-  return describeRoute({
-    summary,
-    responses: {
-      [status]: {
-        description: summary,
-        content: { "application/json": { schema: resolver(schema) } },
-      },
-      default: {
-        description: "What went wrong",
-        content: { "application/problem+json": { schema: resolver(views.problemSchema) } },
-      },
-    },
-  });
-}
-
-interface Validated {
-  readonly success: boolean;
-  readonly data: unknown;
-  readonly error?: readonly {
-    readonly message: string;
-    readonly path?: readonly unknown[] | undefined;
-  }[];
-}
-
-/** Turns a failed validation into `usage`, without sending the request back. */
-function refuseInvalid(result: Validated): void {
-  if (result.success) return;
-  const texts = (result.error ?? []).map((issue) => {
-    const path = (issue.path ?? []).map(String).join(".");
-    return `${path === "" ? "request" : path}: ${issue.message}`;
-  });
-  throw new AgentError("usage", `Cannot take the request: ${texts.join("; ")}`, {
-    hint: "See GET /openapi.json for what a request looks like.",
-  });
 }
 
 function tooLarge(): AgentError {

@@ -1,6 +1,7 @@
 // The door of the control room: the endpoint, its client, and the daemon's face.
 
 export type * from "./array_view.ts";
+export type * from "./certificate_view.ts";
 export type * from "./daemon.ts";
 export type * from "./drill_view.ts";
 export type * from "./restore_view.ts";

@@ -4,7 +4,7 @@
 // Pure. Each is typed by its interface in daemon.ts. They are loose: a newer daemon may add keys.
 
 import { z } from "zod";
-import type { ArrayView } from "./array_view.ts";
+import type { ArrayDeviceMap, ArrayView } from "./array_view.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -292,6 +292,7 @@ export const stgViewSchema: z.ZodType<StgView> = z.looseObject({
     sentBytes: count,
     receivedBytes: count,
     framesInFlight: count.nullable(),
+    creditWaits: count,
   })),
   warnings: z.array(z.string()),
 });
@@ -344,6 +345,16 @@ export const arrayViewSchema: z.ZodType<ArrayView> = z.looseObject({
     ...arrayFigures,
     ...arrayWaits,
   })),
+});
+
+export const arrayMapSchema: z.ZodType<ArrayDeviceMap> = z.looseObject({
+  name: z.string(),
+  cylinders: count,
+  cylindersPerBin: count,
+  tracksPerCylinder: count,
+  bins: z.array(
+    z.looseObject({ bin: count, inCache: count, writePending: count, damaged: count }),
+  ),
 });
 
 export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({

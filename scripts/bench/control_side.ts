@@ -55,6 +55,7 @@ function silentDaemon(): Daemon {
     schedules: [],
     clients: [],
     cutBackups: [],
+    certificates: [],
   });
   return {
     role: "server",
@@ -68,6 +69,7 @@ function silentDaemon(): Daemon {
     schedules: () => [],
     stgs: () => [],
     arrays: () => [],
+    arrayMap: never,
     validate: never,
     backups: () => [],
     backup: never,

@@ -2,10 +2,11 @@
 
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
+import type { ControlAppOptions } from "../../../../agent/control/mod.ts";
 import { hostsOf } from "../../../../agent/control/mod.ts";
 import { arrayViewSchema, scheduleViewSchema } from "../../../../agent/control/view_schema.ts";
 import { BACKUP, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
+import { DocumentedApp, routesOf } from "./documented_app.ts";
 import { ARRAY } from "./fake_storage.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { SCHEDULE } from "./fake_schedules.ts";
@@ -14,7 +15,7 @@ const never = new Promise<void>(() => {});
 const clock = { sleep: () => never };
 
 function bed(options: Partial<ControlAppOptions> = {}, daemon = new FakeDaemon()) {
-  return { daemon, app: createControlApp(daemon, { clock, access: null, ...options }) };
+  return { daemon, app: new DocumentedApp(daemon, { clock, access: null, ...options }) };
 }
 
 function post(body: unknown) {
@@ -151,6 +152,34 @@ describe("createControlApp", () => {
     );
   });
 
+  test("GET /openapi.json has every route, with what it answers", async () => {
+    const { app } = bed();
+    const paths = await app.paths();
+    const described = Object.entries(paths).flatMap(([path, verbs]) =>
+      Object.entries(verbs).map(([verb, { responses }]) => {
+        expect(Object.keys(responses).length).toBeGreaterThan(1);
+        return `${verb} ${path}`;
+      })
+    );
+    expect(described.sort()).toEqual(routesOf(app.app).sort());
+  });
+
+  test("GET /metrics shows ring waits, hit ratios, job durations, certificates", async () => {
+    const { app, daemon } = bed();
+    daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
+    await app.request("/metrics"); // Durations count once, however often they are read.
+    const text = await (await app.request("/metrics")).text();
+    for (
+      const line of [
+        'agent_stg_ring_waits{stg="stg0",host="1"} 7',
+        `agent_array_cache_hit_ratio{array="/srv/array",volume="v0"} ${13 / 27}`,
+        'agent_job_duration_seconds_count{kind="verify",status="ok"} 1',
+        'agent_job_duration_seconds_sum{kind="verify",status="ok"} 2',
+        'agent_certificate_expiry_timestamp_seconds{file="cert",serial="abc"} 1798761600',
+      ]
+    ) expect(text).toContain(line + "\n");
+  });
+
   test("GET /metrics counts each job's fallback once, by its reason", async () => {
     const { app, daemon } = bed();
     const { job } = daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
@@ -217,8 +246,12 @@ describe("createControlApp", () => {
   });
 
   test("GET /v1/arrays shows what it says in the OpenAPI document", async () => {
-    const found = await (await bed().app.request("/v1/arrays")).json();
+    const { app } = bed();
+    const found = await (await app.request("/v1/arrays")).json();
     expect(z.array(arrayViewSchema).parse(found)).toEqual([ARRAY]);
+    const map = await app.request(`/v1/arrays/${ARRAY.uuid}/map`);
+    expect((await map.json())[0].name).toBe("v0");
+    expect((await app.request("/v1/arrays/zz/map")).status).toBe(404);
   });
 
   test("GET /metrics tells of the latest drill of each source", async () => {

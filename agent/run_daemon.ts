@@ -80,7 +80,7 @@ async function serve(
 ): Promise<ServedControl> {
   const { clock, files } = runtime;
   const app = createControlApp(daemon, { clock, access: accessOf(runtime, config) });
-  return await serveControl(app, config.control, { files });
+  return await serveControl(app, config.control, { files, clock });
 }
 
 /** What a TCP endpoint asks of strangers; a Unix socket's mode is guard enough. */
@@ -90,6 +90,8 @@ function accessOf(runtime: Runtime, config: Config): TcpAccess | null {
   return {
     token: readToken(runtime.files, controlToken),
     hosts: hostsOf(control.host, control.port),
+    clock: runtime.clock,
+    random: runtime.random,
   };
 }
 

@@ -10,7 +10,7 @@ import { validator } from "hono-openapi";
 import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
-import { guardAccess, type TcpAccess } from "./access.ts";
+import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
 import { renderDashboard } from "./dashboard.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
@@ -25,6 +25,7 @@ import {
   pathQuerySchema,
   sinceSchema,
 } from "./request_schema.ts";
+import { addSession } from "./session_routes.ts";
 import { statusViewSchema } from "./status_schema.ts";
 import * as views from "./view_schema.ts";
 
@@ -36,6 +37,15 @@ export interface ControlAppOptions {
   readonly onInternalError?: (error: unknown) => void;
 }
 
+const BROWSER_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+};
+
 /** The app that serves `daemon`; serve_control.ts gives it a socket. */
 export function createControlApp(daemon: Daemon, options: ControlAppOptions): Hono {
   const app = new Hono();
@@ -43,10 +53,13 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   app.notFound((context) =>
     answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
   );
-  if (options.access !== null) app.use(guardAccess(options.access));
-  app.use(limitBody(MAX_REQUEST_BYTES, tooLarge));
+  const access = new AccessGuard(options.access);
+  app.use(harden);
+  app.use(access.guard);
+  app.use(limitBody(options.clock, tooLarge));
   addProbes(app, daemon);
   addPage(app, daemon);
+  addSession(app, access);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
   addSearches(app, daemon);
@@ -206,6 +219,12 @@ function addValidation(app: Hono, daemon: Daemon): void {
   );
 }
 
+/** Headers for browsers: nothing of other hosts, no frames, no guessing of types. */
+async function harden(context: Context, next: () => Promise<void>): Promise<void> {
+  await next();
+  for (const [name, value] of Object.entries(BROWSER_HEADERS)) context.header(name, value);
+}
+
 function tooLarge(): AgentError {
   return new AgentError(
     "usage",
@@ -227,11 +246,16 @@ function answerError(context: Context, error: unknown, options: ControlAppOption
     );
   }
   if (!(error instanceof AgentError)) options.onInternalError?.(error);
+  if (error instanceof TooManyAttempts) {
+    context.header("retry-after", String(error.retryAfterSeconds));
+    return answerProblem(context, error, 429);
+  }
   return answerProblem(context, error);
 }
 
-function answerProblem(context: Context, error: unknown): Response {
-  const problem = problemOf(toErrorRecord(error));
+function answerProblem(context: Context, error: unknown, status?: 429): Response {
+  const found = problemOf(toErrorRecord(error));
+  const problem = { ...found, status: status ?? found.status };
   return context.body(JSON.stringify(problem), problem.status, {
     "content-type": "application/problem+json",
   });

@@ -3,15 +3,26 @@
 // it from its parts.
 
 import type { MiddlewareHandler } from "hono";
+import { withDeadline } from "../../transport/ground/deadline.ts";
+import type { Clock } from "../../transport/runtime/runtime.ts";
+import { BODY_WAIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
 
-/** Reads the body up to `maxBytes`; above it `onTooLarge` answers and the rest is not read. */
-export function limitBody(maxBytes: number, onTooLarge: () => Error): MiddlewareHandler {
+/** Reads the body up to its limit of bytes and time; a larger one is `onTooLarge`, not read on. */
+export function limitBody(
+  clock: Pick<Clock, "sleep">,
+  onTooLarge: () => Error,
+): MiddlewareHandler {
   return async (context, next) => {
     const { raw } = context.req;
     if (raw.method === "GET" || raw.method === "HEAD" || raw.body === null) return next();
+    const maxBytes = MAX_REQUEST_BYTES;
     const declared = Number(raw.headers.get("content-length") ?? "0");
     if (declared > maxBytes) throw onTooLarge();
-    const body = await readAtMost(raw.body, maxBytes);
+    const body = await withDeadline(
+      clock,
+      { timeoutMs: BODY_WAIT_MS, action: "read the request" },
+      () => readAtMost(raw.body ?? new ReadableStream(), maxBytes),
+    );
     if (body === null) throw onTooLarge();
     const headers = new Headers([...raw.headers]);
     headers.delete("transfer-encoding");

@@ -71,6 +71,8 @@ export const sinceSchema = z.object({
   since: z.coerce.number().int().min(0).optional(),
 });
 
+export const loginSchema = section({ token: text });
+
 export const findQuerySchema = z.object({ glob: text });
 
 export const pathQuerySchema = z.object({ path: text.optional() });

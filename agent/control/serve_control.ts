@@ -8,8 +8,10 @@ import { createServer, request, type Server } from "node:http";
 import { posix } from "node:path";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
+import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { ControlAddress } from "../config/mod.ts";
 import { KEEP_ALIVE_MS, MAX_SOCKET_PATH_BYTES, PROBE_TIMEOUT_MS } from "./limits.ts";
+import { watchConnections } from "./watch_connections.ts";
 
 const SOCKET_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -23,7 +25,10 @@ export interface ServedControl {
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetchable {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(
+    request: Request,
+    from?: { remoteAddress: string | undefined },
+  ): Response | Promise<Response>;
 }
 
 /**
@@ -33,13 +38,17 @@ export interface Fetchable {
 export async function serveControl(
   app: Fetchable,
   address: ControlAddress,
-  parts: { readonly files: Files },
+  parts: { readonly files: Files; readonly clock: Pick<Clock, "sleep"> },
 ): Promise<ServedControl> {
-  const listener = getRequestListener((request) => app.fetch(request), {
+  const listener = getRequestListener((request, { incoming }) =>
+    app.fetch(request, {
+      remoteAddress: incoming.socket.remoteAddress,
+    }), {
     overrideGlobalObjects: false,
   });
   const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  watchConnections(server, parts.clock);
   if (address.kind === "unix") {
     await clearSocket(address.path, parts.files);
     await listen(server, address, { path: address.path });

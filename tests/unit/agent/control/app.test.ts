@@ -3,7 +3,6 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import type { ControlAppOptions } from "../../../../agent/control/mod.ts";
-import { hostsOf } from "../../../../agent/control/mod.ts";
 import { arrayViewSchema, scheduleViewSchema } from "../../../../agent/control/view_schema.ts";
 import { BACKUP, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
 import { DocumentedApp, routesOf } from "./documented_app.ts";
@@ -292,28 +291,4 @@ describe("createControlApp", () => {
     expect(text).toContain('agent_last_success_age_seconds{client="web01",kind="filesystem",');
     expect(text).toMatch(/agent_last_success_age_seconds\{[^}]*\} 60/);
   });
-});
-
-describe("guardAccess over TCP", () => {
-  const access = { token: "0123456789abcdef", hosts: hostsOf("127.0.0.1", 7440) };
-  const cases: readonly (readonly [string, string, Record<string, string>, number])[] = [
-    ["no token", "/v1/status", {}, 401],
-    ["a wrong token", "/v1/status", { authorization: "Bearer x" }, 401],
-    ["the token", "/v1/status", { authorization: "Bearer 0123456789abcdef" }, 200],
-    ["a probe without token", "/healthz", {}, 200],
-    ["metrics without token", "/metrics", {}, 401],
-    ["a foreign Host", "/healthz", { host: "evil.example" }, 401],
-    ["a foreign Origin", "/v1/status", {
-      authorization: "Bearer 0123456789abcdef",
-      origin: "http://evil.example",
-    }, 401],
-  ];
-  for (const [what, path, headers, status] of cases) {
-    test(`answers ${status} to ${what}`, async () => {
-      const { app } = bed({ access });
-      const host = { host: "127.0.0.1:7440", ...headers };
-      const answer = await app.request(`http://127.0.0.1:7440${path}`, { headers: host });
-      expect(answer.status).toBe(status);
-    });
-  }
 });

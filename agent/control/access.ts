@@ -46,7 +46,8 @@ export class TooManyAttempts extends AgentError {
 }
 
 /** Paths that answer to everybody: probes know no secrets, the page asks for the token. */
-const OPEN_PATHS: readonly string[] = ["/healthz", "/readyz", "/", "/page.js", "/page.css"];
+const OPEN_PATHS: readonly string[] = ["/healthz", "/readyz", "/"];
+const PAGE_FILES = "/page/";
 export const LOGIN_PATH = "/v1/session";
 
 /** The Host values of an endpoint that listens at `host` and `port`. */
@@ -100,7 +101,8 @@ export class AccessGuard {
     if (!access.hosts.includes(host.toLowerCase())) throw refusal(`Host "${host}"`);
     const origin = context.req.header("origin");
     if (origin !== undefined && origin !== `http://${host}`) throw refusal(`Origin "${origin}"`);
-    if (OPEN_PATHS.includes(path) || (path === LOGIN_PATH && method === "POST")) return;
+    if (OPEN_PATHS.includes(path) || path.startsWith(PAGE_FILES)) return;
+    if (path === LOGIN_PATH && method === "POST") return;
     const address = addressOf(context);
     const given = /^Bearer ([^ ]+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
     if (given !== undefined) {

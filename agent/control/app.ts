@@ -11,11 +11,12 @@ import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
-import { renderDashboard } from "./dashboard.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
 import { MAX_REQUEST_BYTES } from "./limits.ts";
+import { laddersOf } from "./ladder_plan.ts";
+import { addPage } from "./page_routes.ts";
 import { addProbes } from "./probe_routes.ts";
 import { problemOf } from "./problem.ts";
 import { answers, refuseInvalid } from "./route_document.ts";
@@ -58,7 +59,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   app.use(access.guard);
   app.use(limitBody(options.clock, tooLarge));
   addProbes(app, daemon);
-  addPage(app, daemon);
+  addPage(app);
   addSession(app, access);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
@@ -66,23 +67,6 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   addPins(app, daemon);
   addValidation(app, daemon);
   return app;
-}
-
-function addPage(app: Hono, daemon: Daemon): void {
-  app.get(
-    "/",
-    answers("Page for people", z.string(), { mediaType: "text/html" }),
-    (context) => {
-      const status = daemon.status();
-      const readable = daemon.role === "server" && status.ready;
-      context.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
-      return context.html(renderDashboard({
-        status,
-        jobs: daemon.jobs(),
-        backups: readable ? daemon.backups() : null,
-      }));
-    },
-  );
 }
 
 function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
@@ -115,6 +99,11 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
     "/v1/jobs/:id/trace",
     answers("Steps", z.array(views.traceStepSchema)),
     (context) => context.json(daemon.trace(context.req.param("id"))),
+  );
+  app.get(
+    "/v1/jobs/:id/ladder",
+    answers("Steps of both sides beside each other", z.array(views.ladderSchema)),
+    (context) => context.json(laddersOf(daemon.trace(context.req.param("id")))),
   );
   app.get(
     "/v1/jobs/:id/events",

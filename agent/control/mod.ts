@@ -10,5 +10,6 @@ export type * from "./stg_view.ts";
 export { hostsOf, type TcpAccess } from "./access.ts";
 export { type ControlAppOptions, createControlApp } from "./app.ts";
 export { ControlClient, type ControlClientOptions } from "./control_client.ts";
+export { type LadderRow, laddersOf } from "./ladder_plan.ts";
 export { serveControl, type ServedControl } from "./serve_control.ts";
 export { readToken } from "./token_file.ts";

@@ -18,6 +18,7 @@ import type {
   TraceStep,
   ValidationView,
 } from "./daemon.ts";
+import type { Ladder } from "./ladder_plan.ts";
 import type { StgView } from "./stg_view.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
@@ -184,6 +185,17 @@ export const traceStepSchema: z.ZodType<TraceStep> = z.looseObject({
   call: z.string(),
   atMs: z.number(),
   skipped: z.boolean(),
+});
+
+const ladderStep = traceStepSchema.nullable();
+
+export const ladderSchema: z.ZodType<Ladder> = z.looseObject({
+  title: z.string(),
+  rows: z.array(z.looseObject({
+    server: ladderStep,
+    client: ladderStep,
+    from: z.enum(["server", "client"]).nullable(),
+  })),
 });
 
 const backupShape = {

@@ -1,6 +1,7 @@
 // What the composition root hands to a daemon: types only.
 
 import type { Mechanism, Runtime, Thread } from "../transport/mod.ts";
+import type { Audit } from "./audit_log.ts";
 import type { CertificateView } from "./control/certificate_view.ts";
 import type { VolumeSource } from "./job/mod.ts";
 import type { OpenVolumes } from "./stg/mod.ts";
@@ -15,6 +16,8 @@ export interface DaemonParts {
   ) => OpenVolumes | Promise<OpenVolumes>;
   /** The certificates that `tls` names, and how long they are good for. */
   readonly certificates: () => CertificateView[];
+  /** Notes who did what. */
+  readonly audit: Audit;
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */

@@ -2,6 +2,7 @@
 // endpoint, and stops in order on SIGTERM or SIGINT.
 
 import type { Runtime } from "../transport/mod.ts";
+import { type Audit, openAudit } from "./audit_log.ts";
 import { certificateViews } from "./certificate_views.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
@@ -37,13 +38,19 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const log = createLog(runtime.process, config.name);
   const stopped = stopSignal(runtime);
   const network = networkPartOf(config);
+  const onTrouble = (message: string) => log("warning", message);
+  const audit = openAudit(config.audit, { ...runtime, onTrouble });
   const parts: DaemonParts = {
     runtime,
-    network: networkMechanism(runtime, network, (error) => log("warning", error.message)),
+    network: networkMechanism(runtime, network, (error) => {
+      log("warning", error.message);
+      audit({ who: { by: "stranger" }, action: "connect", result: error.message });
+    }),
     certificates: certificateViews(
       config.tls === null ? null : readCredentials(runtime.files, config.tls),
       runtime.clock,
     ),
+    audit,
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
     startThread: () => {
       const thread = runtime.startThread(options.workerUrl);
@@ -60,7 +67,7 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     ? await ServerDaemon.start(config, parts)
     : await ClientDaemon.start(config, parts);
   try {
-    const control = await serve(runtime, config, daemon);
+    const control = await serve(runtime, config, { daemon, audit });
     logStart(config, daemon, log);
     log("info", `${await stopped}: stopping`);
     await daemon[Symbol.asyncDispose]();
@@ -76,10 +83,10 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
 async function serve(
   runtime: Runtime,
   config: Config,
-  daemon: DaemonBase,
+  { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
 ): Promise<ServedControl> {
   const { clock, files } = runtime;
-  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config) });
+  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config), audit });
   return await serveControl(app, config.control, { files, clock });
 }
 

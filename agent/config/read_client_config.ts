@@ -1,6 +1,6 @@
 // A client's configuration from its parts: schemas, rules between keys, absolute paths. Pure.
 
-import { z } from "zod";
+import { confinementKeys, confinementOf } from "./confinement_schema.ts";
 import {
   CLIENT_KEYS,
   compressionSchema,
@@ -41,7 +41,11 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   const encryption = reader.has("encryption")
     ? reader.read(["encryption"], encryptionSchema)
     : NO_ENCRYPTION;
-  const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
+  const allow = confinementOf({
+    allow_backup: reader.read(["allow_backup"], confinementKeys.allow_backup),
+    allow_restore: reader.read(["allow_restore"], confinementKeys.allow_restore),
+    allow_overwrite: reader.read(["allow_overwrite"], confinementKeys.allow_overwrite),
+  });
   const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
   const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
   checkClientSchedules(reader, schedules, databases);
@@ -60,7 +64,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
-  if (allowRestore === undefined || hooks === undefined || state === undefined) return undefined;
+  if (hooks === undefined || state === undefined) return undefined;
   if (encryption === undefined) return undefined;
   return {
     role: "client",
@@ -80,7 +84,8 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     compression,
     hooks: { pre: hookOf(hooks.pre, file), post: hookOf(hooks.post, file) },
     encryption: encryptionConfig(encryption, file),
-    allowRestore,
+    allow,
+    audit: shared.audit,
   };
 }
 

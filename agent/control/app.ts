@@ -4,12 +4,13 @@
 // `app.request()` without a port. Errors are problem details (problem.ts) whose `code` is the
 // product's. Over TCP every request passes access.ts first.
 
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { validator } from "hono-openapi";
 import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
+import type { Audit } from "../audit_log.ts";
 import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
@@ -35,6 +36,8 @@ export interface ControlAppOptions {
   /** Null on a Unix socket, where the file's mode is the access control. */
   readonly access: TcpAccess | null;
   /** Told about what is no operating error: our own bugs, which end the process. */
+  /** Notes each request that changes something, or tries to. */
+  readonly audit?: Audit;
   readonly onInternalError?: (error: unknown) => void;
 }
 
@@ -56,6 +59,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   );
   const access = new AccessGuard(options.access);
   app.use(harden);
+  app.use(audited(access, options.audit ?? (() => {})));
   app.use(access.guard);
   app.use(limitBody(options.clock, tooLarge));
   addProbes(app, daemon);
@@ -212,6 +216,31 @@ function addValidation(app: Hono, daemon: Daemon): void {
 async function harden(context: Context, next: () => Promise<void>): Promise<void> {
   await next();
   for (const [name, value] of Object.entries(BROWSER_HEADERS)) context.header(name, value);
+}
+
+/** Notes requests that are more than a look, whatever comes of them. */
+function audited(access: AccessGuard, audit: Audit): MiddlewareHandler {
+  return async (context, next) => {
+    await next();
+    const { method, path } = context.req;
+    if (method === "GET" || method === "HEAD") return;
+    audit({
+      who: access.callerOf(context),
+      action: `${method} ${path}`,
+      result: String(context.res.status),
+      details: await detailsOf(context),
+    });
+  };
+}
+
+/** What a job that was started was asked for; of other requests the path says it. */
+async function detailsOf({ req, res }: Context): Promise<Record<string, string | null>> {
+  const job = res.headers.get("location");
+  if (job === null) return {};
+  const { kind, client, paths, backup, target, database } = await req.json();
+  const asked = { kind, client, paths: paths?.join(" "), backup, target, database };
+  const named = Object.entries(asked).filter(([, value]) => typeof value === "string");
+  return { job, ...Object.fromEntries(named) };
 }
 
 function tooLarge(): AgentError {

@@ -41,6 +41,7 @@ import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG4, FIG4A, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
 import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_bed.ts";
+import { type Confinement, UNCONFINED } from "../../agent/confinement.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
@@ -111,6 +112,9 @@ export class JobBed implements AsyncDisposable {
     this.#sessions[side === "server" ? 0 : 1]?.cancel();
   }
 
+  /** What the client's own file allows its server. */
+  allow: Confinement = UNCONFINED;
+
   /** Runs one job on both sides. */
   async run(action: ServerFilesystemTask["action"]): Promise<readonly [JobOutcome, JobOutcome]> {
     await using ports = await ClientPorts.open();
@@ -124,6 +128,7 @@ export class JobBed implements AsyncDisposable {
       connections: 2,
       selection: EVERYTHING,
       fullEvery: null,
+      allow: UNCONFINED,
     };
     const server = this.#session(0, {
       kind: "server-filesystem",
@@ -143,7 +148,7 @@ export class JobBed implements AsyncDisposable {
       compressionLevel: 1,
       hooks: this.#options.hooks ?? { pre: null, post: null },
       encryption: this.encryption,
-      allowRestore: true,
+      allow: this.allow,
     };
     const far = this.#session(1, task);
     ports.serve(far.session);

@@ -1,5 +1,6 @@
 // A client's configuration from its parts: schemas, rules between keys, absolute paths. Pure.
 
+import type { Confinement } from "../confinement.ts";
 import { confinementKeys, confinementOf } from "./confinement_schema.ts";
 import {
   CLIENT_KEYS,
@@ -41,11 +42,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   const encryption = reader.has("encryption")
     ? reader.read(["encryption"], encryptionSchema)
     : NO_ENCRYPTION;
-  const allow = confinementOf({
-    allow_backup: reader.read(["allow_backup"], confinementKeys.allow_backup),
-    allow_restore: reader.read(["allow_restore"], confinementKeys.allow_restore),
-    allow_overwrite: reader.read(["allow_overwrite"], confinementKeys.allow_overwrite),
-  });
+  const allow = readConfinement(reader);
   const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
   const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
   checkClientSchedules(reader, schedules, databases);
@@ -87,6 +84,15 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     allow,
     audit: shared.audit,
   };
+}
+
+/** What this client lets its server do; a bad key is noted by the reader and counts as absent. */
+function readConfinement(reader: SectionReader): Confinement {
+  return confinementOf({
+    allow_backup: reader.read(["allow_backup"], confinementKeys.allow_backup),
+    allow_restore: reader.read(["allow_restore"], confinementKeys.allow_restore),
+    allow_overwrite: reader.read(["allow_overwrite"], confinementKeys.allow_overwrite),
+  });
 }
 
 /** A program with a "/" is a path beside the file; another one is looked for as a shell does. */

@@ -13,6 +13,8 @@ const ROUNDS = 3;
 const SHARE_MIN = 0.8;
 /** Milliseconds before a connection is made again: a stranger is no busy loop of ours. */
 const AGAIN_MS = 250;
+/** Milliseconds after which a backup runs: it is set up in half a second. */
+const RUNNING_MS = 1_000;
 const WORDS = [new Uint8Array(0), new Uint8Array(7), new Uint8Array(4096).fill(0xff)];
 
 /** Connections to the ports that come again and again until they are stopped. */
@@ -56,8 +58,12 @@ test(`${CONNECTIONS} hostile connections leave a backup its rate`, async () => {
   const shares: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const quiet = await backUp();
-    const stop = storm([server, client, client + 1]);
-    const stormy = await backUp().finally(stop);
+    let stop = () => {};
+    const rise = setTimeout(() => stop = storm([server, client, client + 1]), RUNNING_MS);
+    const stormy = await backUp().finally(() => {
+      clearTimeout(rise);
+      stop();
+    });
     shares.push(quiet / stormy);
     process.stdout.write(`quiet ${quiet} s, stormy ${stormy} s, ${(quiet / stormy).toFixed(2)}\n`);
   }

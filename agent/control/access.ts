@@ -86,6 +86,7 @@ export class AccessGuard {
   logIn(context: Context, token: string): string {
     if (this.#sessions === null) return "";
     if (!this.#isToken(context, token)) throw refusal("a wrong token");
+    this.#callers.set(context, { by: "token", address: addressOf(context) });
     return this.#sessions.begin();
   }
 

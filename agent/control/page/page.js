@@ -24,8 +24,8 @@ async function show() {
     button("Log out", () => ask("/v1/session", { method: "DELETE" }).then(logIn, tell)),
   );
   try {
-    await status();
-    const { element, refresh } = await VIEWS[view](rest);
+    // At once: the first view is one round trip behind the scripts.
+    const [{ element, refresh }] = await Promise.all([VIEWS[view](rest), status()]);
     if (turn !== shown) return;
     at("main").replaceChildren(element);
     document.documentElement.dataset.ready = view;

@@ -83,7 +83,7 @@ describe("openAudit()", () => {
     const seen = lines().map(({ who, action, result }) => [who.by, action, result]);
     expect(seen).toEqual([
       ["nobody", "POST /v1/session", "401"],
-      ["nobody", "POST /v1/session", "204"],
+      ["token", "POST /v1/session", "204"],
       ["token", "POST /v1/jobs", "202"],
       ["nobody", "POST /v1/jobs", "401"],
     ]);

@@ -18,6 +18,8 @@ export interface DaemonParts {
   readonly certificates: () => CertificateView[];
   /** Notes who did what. */
   readonly audit: Audit;
+  /** What starts this program; its arguments follow. */
+  readonly command: readonly string[];
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */

@@ -111,6 +111,12 @@ export interface HookConfig {
   readonly onFailure: "fail" | "warn";
 }
 
+/** A socket that serves nothing but write-ahead logs, and belongs to that user. */
+export interface WalSocketConfig {
+  readonly path: string;
+  readonly user: string;
+}
+
 export interface HooksConfig {
   readonly pre: HookConfig | null;
   readonly post: HookConfig | null;
@@ -198,6 +204,8 @@ export interface ClientConfig extends CommonConfig {
   readonly encryption: EncryptionConfig;
   /** What this client lets its server do. */
   readonly allow: Confinement;
+  /** A second control socket for the user of a database; null for none. */
+  readonly walSocket: WalSocketConfig | null;
 }
 
 export type Config = ServerConfig | ClientConfig;

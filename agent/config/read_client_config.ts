@@ -14,6 +14,7 @@ import {
   type HooksPart,
   hooksSchema,
   serverEntrySchema,
+  walSocketSchema,
 } from "./client_schema.ts";
 import type { ClientConfig, DatabaseEntry, EncryptionConfig, HookConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
@@ -43,6 +44,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     ? reader.read(["encryption"], encryptionSchema)
     : NO_ENCRYPTION;
   const allow = readConfinement(reader);
+  const walSocket = reader.has("wal_socket") ? reader.read(["wal_socket"], walSocketSchema) : null;
   const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
   const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
   checkClientSchedules(reader, schedules, databases);
@@ -61,7 +63,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
-  if (hooks === undefined || state === undefined) return undefined;
+  if (hooks === undefined || state === undefined || walSocket === undefined) return undefined;
   if (encryption === undefined) return undefined;
   return {
     role: "client",
@@ -83,7 +85,12 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     encryption: encryptionConfig(encryption, file),
     allow,
     audit: shared.audit,
+    walSocket: beside(walSocket, file),
   };
+}
+
+function beside<T extends { readonly path: string }>(place: T | null, file: string): T | null {
+  return place === null ? null : { ...place, path: resolveBeside(file, place.path) };
 }
 
 /** What this client lets its server do; a bad key is noted by the reader and counts as absent. */

@@ -4,20 +4,22 @@
 // `app.request()` without a port. Errors are problem details (problem.ts) whose `code` is the
 // product's. Over TCP every request passes access.ts first.
 
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { validator } from "hono-openapi";
 import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { Audit } from "../audit_log.ts";
+import { audited, harden } from "./around_requests.ts";
 import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
-import { MAX_REQUEST_BYTES } from "./limits.ts";
+import { MAX_REQUEST_BYTES, MAX_WAL_REQUEST_BYTES } from "./limits.ts";
 import { laddersOf } from "./ladder_plan.ts";
 import { addPage } from "./page_routes.ts";
+import { arrayMapSchema, ladderSchema } from "./picture_schema.ts";
 import { addProbes } from "./probe_routes.ts";
 import { problemOf } from "./problem.ts";
 import { answers, refuseInvalid } from "./route_document.ts";
@@ -30,6 +32,8 @@ import {
 import { addSession } from "./session_routes.ts";
 import { statusViewSchema } from "./status_schema.ts";
 import * as views from "./view_schema.ts";
+import { addWal, WAL_PATHS } from "./wal_routes.ts";
+import type { WalKeeper } from "./wal_view.ts";
 
 export interface ControlAppOptions {
   readonly clock: Pick<Clock, "sleep">;
@@ -41,27 +45,15 @@ export interface ControlAppOptions {
   readonly onInternalError?: (error: unknown) => void;
 }
 
-const BROWSER_HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cross-origin-resource-policy": "same-origin",
-};
-
 /** The app that serves `daemon`; serve_control.ts gives it a socket. */
 export function createControlApp(daemon: Daemon, options: ControlAppOptions): Hono {
   const app = new Hono();
-  app.onError((error, context) => answerError(context, error, options));
-  app.notFound((context) =>
-    answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
-  );
+  addErrors(app, options);
   const access = new AccessGuard(options.access);
   app.use(harden);
   app.use(audited(access, options.audit ?? (() => {})));
   app.use(access.guard);
-  app.use(limitBody(options.clock, tooLarge));
+  app.use(limitBody(options.clock, requestBytesMax, tooLarge));
   addProbes(app, daemon);
   addPage(app);
   addSession(app, access);
@@ -70,7 +62,29 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
   addSearches(app, daemon);
   addPins(app, daemon);
   addValidation(app, daemon);
+  addWal(app, daemon);
   return app;
+}
+
+/** The app of a socket for a database's user: its write-ahead log, and nothing else. */
+export function createWalApp(keeper: WalKeeper, options: ControlAppOptions): Hono {
+  const app = new Hono();
+  addErrors(app, options);
+  app.use(limitBody(options.clock, requestBytesMax, tooLarge));
+  addWal(app, keeper);
+  return app;
+}
+
+function addErrors(app: Hono, options: ControlAppOptions): void {
+  app.onError((error, context) => answerError(context, error, options));
+  app.notFound((context) =>
+    answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
+  );
+}
+
+/** Bytes that the body of a request for `path` may have. */
+function requestBytesMax(path: string): number {
+  return path.startsWith(WAL_PATHS) ? MAX_WAL_REQUEST_BYTES : MAX_REQUEST_BYTES;
 }
 
 function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
@@ -106,7 +120,7 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
   );
   app.get(
     "/v1/jobs/:id/ladder",
-    answers("Steps of both sides beside each other", z.array(views.ladderSchema)),
+    answers("Steps of both sides beside each other", z.array(ladderSchema)),
     (context) => context.json(laddersOf(daemon.trace(context.req.param("id")))),
   );
   app.get(
@@ -152,7 +166,7 @@ function addReadings(app: Hono, daemon: Daemon): void {
   );
   app.get(
     "/v1/arrays/:uuid/map",
-    answers("What of an array is in cache, by cylinders", z.array(views.arrayMapSchema)),
+    answers("What of an array is in cache, by cylinders", z.array(arrayMapSchema)),
     (context) => context.json(daemon.arrayMap(context.req.param("uuid"))),
   );
   app.get("/v1/backups", answers("All backups, newest last", z.array(views.backupViewSchema)), (
@@ -212,42 +226,8 @@ function addValidation(app: Hono, daemon: Daemon): void {
   );
 }
 
-/** Headers for browsers: nothing of other hosts, no frames, no guessing of types. */
-async function harden(context: Context, next: () => Promise<void>): Promise<void> {
-  await next();
-  for (const [name, value] of Object.entries(BROWSER_HEADERS)) context.header(name, value);
-}
-
-/** Notes requests that are more than a look, whatever comes of them. */
-function audited(access: AccessGuard, audit: Audit): MiddlewareHandler {
-  return async (context, next) => {
-    await next();
-    const { method, path } = context.req;
-    if (method === "GET" || method === "HEAD") return;
-    audit({
-      who: access.callerOf(context),
-      action: `${method} ${path}`,
-      result: String(context.res.status),
-      details: await detailsOf(context),
-    });
-  };
-}
-
-/** What a job that was started was asked for; of other requests the path says it. */
-async function detailsOf({ req, res }: Context): Promise<Record<string, string | null>> {
-  const job = res.headers.get("location");
-  if (job === null) return {};
-  const { kind, client, paths, backup, target, database } = await req.json();
-  const asked = { kind, client, paths: paths?.join(" "), backup, target, database };
-  const named = Object.entries(asked).filter(([, value]) => typeof value === "string");
-  return { job, ...Object.fromEntries(named) };
-}
-
-function tooLarge(): AgentError {
-  return new AgentError(
-    "usage",
-    `Cannot take the request: need at most ${MAX_REQUEST_BYTES} bytes`,
-  );
+function tooLarge(maxBytes: number): AgentError {
+  return new AgentError("usage", `Cannot take the request: need at most ${maxBytes} bytes`);
 }
 
 function lastEventId(header: string | undefined): number {

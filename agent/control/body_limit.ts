@@ -5,25 +5,29 @@
 import type { MiddlewareHandler } from "hono";
 import { withDeadline } from "../../transport/ground/deadline.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
-import { BODY_WAIT_MS, MAX_REQUEST_BYTES } from "./limits.ts";
+import { BODY_WAIT_MS } from "./limits.ts";
 
-/** Reads the body up to its limit of bytes and time; a larger one is `onTooLarge`, not read on. */
+/**
+ * Reads the body up to what `maxBytesOf` gives for the path, within a time; above it `onTooLarge`
+ * answers and the rest is not read.
+ */
 export function limitBody(
   clock: Pick<Clock, "sleep">,
-  onTooLarge: () => Error,
+  maxBytesOf: (path: string) => number,
+  onTooLarge: (maxBytes: number) => Error,
 ): MiddlewareHandler {
   return async (context, next) => {
     const { raw } = context.req;
+    const maxBytes = maxBytesOf(context.req.path);
     if (raw.method === "GET" || raw.method === "HEAD" || raw.body === null) return next();
-    const maxBytes = MAX_REQUEST_BYTES;
     const declared = Number(raw.headers.get("content-length") ?? "0");
-    if (declared > maxBytes) throw onTooLarge();
+    if (declared > maxBytes) throw onTooLarge(maxBytes);
     const body = await withDeadline(
       clock,
       { timeoutMs: BODY_WAIT_MS, action: "read the request" },
       () => readAtMost(raw.body ?? new ReadableStream(), maxBytes),
     );
-    if (body === null) throw onTooLarge();
+    if (body === null) throw onTooLarge(maxBytes);
     const headers = new Headers([...raw.headers]);
     headers.delete("transfer-encoding");
     context.req.raw = new Request(raw.url, {

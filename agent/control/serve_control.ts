@@ -9,6 +9,7 @@ import { posix } from "node:path";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
+import type { UserId } from "../../transport/runtime/mod.ts";
 import type { ControlAddress } from "../config/mod.ts";
 import { KEEP_ALIVE_MS, MAX_SOCKET_PATH_BYTES, PROBE_TIMEOUT_MS } from "./limits.ts";
 import { watchConnections } from "./watch_connections.ts";
@@ -21,6 +22,13 @@ export interface ServedControl {
   readonly address: ControlAddress;
   /** Stops listening, ends open connections, removes the socket. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface ServeControlParts {
+  readonly files: Files;
+  readonly clock: Pick<Clock, "sleep">;
+  /** Whom a Unix socket belongs to; ourselves when left out. */
+  readonly owner?: UserId;
 }
 
 /** Anything that answers requests: a Hono app. */
@@ -38,7 +46,7 @@ export interface Fetchable {
 export async function serveControl(
   app: Fetchable,
   address: ControlAddress,
-  parts: { readonly files: Files; readonly clock: Pick<Clock, "sleep"> },
+  { files, clock, owner }: ServeControlParts,
 ): Promise<ServedControl> {
   const listener = getRequestListener((request, { incoming }) =>
     app.fetch(request, {
@@ -48,11 +56,12 @@ export async function serveControl(
   });
   const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  watchConnections(server, parts.clock);
+  watchConnections(server, clock);
   if (address.kind === "unix") {
-    await clearSocket(address.path, parts.files);
+    await clearSocket(address.path, files);
     await listen(server, address, { path: address.path });
-    parts.files.changeMode(AT_CWD, address.path, SOCKET_MODE);
+    files.changeMode(AT_CWD, address.path, SOCKET_MODE);
+    if (owner !== undefined) giveTo(owner, address.path, files);
     return served(server, address);
   }
   await listen(server, address, { host: address.host, port: address.port });
@@ -100,6 +109,20 @@ function listenError(address: ControlAddress, cause: Error & { code?: string }):
       cause,
     },
   );
+}
+
+/** @throws AgentError `auth` when only root may do that */
+function giveTo({ uid, gid }: UserId, path: string, files: Files): void {
+  try {
+    files.changeOwner(AT_CWD, path, uid, gid);
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const message = `Cannot give "${path}" to uid ${uid}: found ${cause.errno}, need root`;
+    throw new AgentError("auth", message, {
+      cause,
+      hint: "Run the agent as root or as that user, or leave `wal_socket` out.",
+    });
+  }
 }
 
 /** Makes the way free for a new socket: its directory exists, nothing stale stands there. */

@@ -4,7 +4,7 @@
 // Pure. Each is typed by its interface in daemon.ts. They are loose: a newer daemon may add keys.
 
 import { z } from "zod";
-import type { ArrayDeviceMap, ArrayView } from "./array_view.ts";
+import type { ArrayView } from "./array_view.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -18,8 +18,9 @@ import type {
   TraceStep,
   ValidationView,
 } from "./daemon.ts";
-import type { Ladder } from "./ladder_plan.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalPushed } from "./wal_view.ts";
+import { walArchivePartSchema } from "./wal_report_schema.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { OUTCOMES } from "../schedule/schedule_record.ts";
@@ -53,6 +54,18 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   drill: drillSchema.optional(),
   verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
   resumed: z.looseObject({ files: count, bytes: count }).optional(),
+  wal: z.looseObject({
+    files: count,
+    bytes: count,
+    archives: z.array(z.looseObject({
+      client: z.string(),
+      database: z.string(),
+      system: z.string(),
+      files: count,
+      bytes: count,
+      why: z.string(),
+    })),
+  }).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({
@@ -128,6 +141,7 @@ export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   warningSchema,
   expiryPartSchema,
   restorePartSchema,
+  walArchivePartSchema,
   jobErrorSchema,
   summarySchema,
 ]);
@@ -138,7 +152,9 @@ const jobKind = z.enum([
   "restore-filesystem",
   "restore-database",
   "verify",
+  "verify-wal",
   "rebuild-catalog",
+  "archive-wal",
   "expire",
   "drill",
   "validate",
@@ -185,17 +201,6 @@ export const traceStepSchema: z.ZodType<TraceStep> = z.looseObject({
   call: z.string(),
   atMs: z.number(),
   skipped: z.boolean(),
-});
-
-const ladderStep = traceStepSchema.nullable();
-
-export const ladderSchema: z.ZodType<Ladder> = z.looseObject({
-  title: z.string(),
-  rows: z.array(z.looseObject({
-    server: ladderStep,
-    client: ladderStep,
-    from: z.enum(["server", "client"]).nullable(),
-  })),
 });
 
 const backupShape = {
@@ -359,16 +364,6 @@ export const arrayViewSchema: z.ZodType<ArrayView> = z.looseObject({
   })),
 });
 
-export const arrayMapSchema: z.ZodType<ArrayDeviceMap> = z.looseObject({
-  name: z.string(),
-  cylinders: count,
-  cylindersPerBin: count,
-  tracksPerCylinder: count,
-  bins: z.array(
-    z.looseObject({ bin: count, inCache: count, writePending: count, damaged: count }),
-  ),
-});
-
 export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({
   client: z.string(),
   policy: z.enum(["prefer-storage", "storage-only", "network-only"]),
@@ -393,4 +388,8 @@ export const problemSchema = z.looseObject({
   detail: z.string(),
   code: errorCode,
   hint: z.string().nullable(),
+});
+
+export const walPushedSchema: z.ZodType<WalPushed> = z.looseObject({
+  outcome: z.enum(["stored", "same"]),
 });

@@ -7,6 +7,8 @@ import { throughput } from "./throughput.js";
 /** Streams at once: a browser has six connections to one host. */
 const STREAMS_MAX = 3;
 const ROWS_MAX = 100;
+const CLIENT_HEADS = ["Client", "Kind", "Last backup", "Last success"];
+const SCHEDULE_HEADS = ["Schedule", "When", "Next", "Last run", "Outcome"];
 const streams = new Map();
 
 export function closeStreams() {
@@ -35,14 +37,36 @@ export async function jobsView([id]) {
   const element = h("div");
   const live = new Map();
   const refresh = async () => {
-    const jobs = (await ask("/v1/jobs")).slice(-ROWS_MAX).reverse();
+    const [all, status] = await Promise.all([ask("/v1/jobs"), ask("/v1/status")]);
+    const jobs = all.slice(-ROWS_MAX).reverse();
     for (const { job, summary } of jobs) {
       if (summary === null) follow(job, (body) => progressed(live.get(job), body));
     }
-    keepFocus(element, () => element.replaceChildren(jobTable(jobs, live)));
+    keepFocus(element, () => element.replaceChildren(jobTable(jobs, live), ...planned(status)));
   };
   await refresh();
   return { element, refresh };
+}
+
+/** How old the newest backups are, and what the daemon starts by itself. */
+function planned({ clients, schedules }) {
+  const last = clients.map(({ client, kind, database, lastBackup, lastSuccess }) => [
+    client,
+    database === null ? kind ?? "" : `${kind} ${database}`,
+    lastBackup ?? "",
+    lastSuccess ?? mark("failed", "never"),
+  ]);
+  const plans = schedules.map(({ schedule, cron, timeZone, next, lastRun, lastOutcome }) => [
+    schedule,
+    `${cron} ${timeZone}`,
+    next ?? "",
+    lastRun ?? "",
+    lastOutcome === null ? "" : mark(lastOutcome),
+  ]);
+  return [
+    ...last.length > 0 ? [table("Clients", CLIENT_HEADS, last)] : [],
+    ...plans.length > 0 ? [table("Schedules", SCHEDULE_HEADS, plans)] : [],
+  ];
 }
 
 function jobTable(jobs, live) {

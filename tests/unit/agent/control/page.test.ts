@@ -116,6 +116,7 @@ describe("the page in Chromium", () => {
     await browser.until(`document.documentElement.dataset.ready === "Jobs"`);
     const told = (text: string) => browser.until(`document.body.innerText.includes("${text}")`);
     await told("vault01");
+    await told("30 2 * * * Europe/Berlin");
     emit(job, 1);
     await told("5.0 MiB");
     emit(job, 5);

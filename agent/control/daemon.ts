@@ -14,7 +14,7 @@ import type { ErrorRecord } from "../../transport/ground/error.ts";
 import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 import type { StgView } from "./stg_view.ts";
-import type { WalArchivePart } from "./wal_report_view.ts";
+import type { WalArchivePart, WalStatusView } from "./wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import type { RecoveryPlan } from "../postgresql/recovery_plan.ts";
 import type { WalKeeper } from "./wal_view.ts";
@@ -298,6 +298,8 @@ export interface StatusView {
   readonly cutBackups: readonly CutBackupView[];
   /** What `tls` names; none without. */
   readonly certificates: readonly CertificateView[];
+  /** Of a server: archived write-ahead logs, as they were counted a few seconds ago. */
+  readonly wal: readonly WalStatusView[];
 }
 
 /** What is there of a backup that was cut. */

@@ -11,6 +11,7 @@ import { DrillMetrics } from "./drill_metrics.ts";
 import { JobMetrics } from "./job_metrics.ts";
 import { ScheduleMetrics } from "./schedule_metrics.ts";
 import { StgMetrics } from "./stg_metrics.ts";
+import { WalMetrics } from "./wal_metrics.ts";
 
 const STATES: readonly JobState[] = [
   "queued",
@@ -42,6 +43,7 @@ export class DaemonMetrics {
   readonly #arrays: ArrayMetrics;
   readonly #schedules: ScheduleMetrics;
   readonly #drills: DrillMetrics;
+  readonly #wal: WalMetrics;
   #seen = new Map<string, Seen>();
 
   constructor(daemon: Daemon) {
@@ -83,6 +85,7 @@ export class DaemonMetrics {
     this.#arrays = new ArrayMetrics(this.#registry);
     this.#schedules = new ScheduleMetrics(this.#registry);
     this.#drills = new DrillMetrics(this.#registry);
+    this.#wal = new WalMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -104,6 +107,7 @@ export class DaemonMetrics {
       this.#certificates.set({ file, serial }, Date.parse(notAfter) / 1000);
     }
     this.#schedules.observe(status.schedules, status.clients);
+    this.#wal.observe(status.wal);
     if (this.#daemon.role === "server" && status.ready) {
       this.#drills.observe(this.#daemon.backups());
     }

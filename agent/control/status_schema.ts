@@ -8,6 +8,8 @@ import type { CutBackupView, StatusView } from "./daemon.ts";
 import type { LastBackupView } from "./schedule_view.ts";
 import { scheduleViewSchema, stgViewSchema } from "./view_schema.ts";
 
+import { walStatusSchema } from "./wal_report_schema.ts";
+
 const count = z.number().min(0);
 
 const lastBackupSchema: z.ZodType<LastBackupView> = z.looseObject({
@@ -49,4 +51,5 @@ export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   clients: z.array(lastBackupSchema),
   cutBackups: z.array(cutBackupSchema),
   certificates: z.array(certificateSchema),
+  wal: z.array(walStatusSchema),
 });

@@ -27,6 +27,7 @@ import type {
   ValidationView,
 } from "../control/daemon.ts";
 import type { LastBackupView } from "../control/schedule_view.ts";
+import type { WalStatusView } from "../control/wal_report_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import {
@@ -45,6 +46,7 @@ import { unknownClient, wrongKind } from "./refusals.ts";
 import { requireAllowed } from "./require_allowed.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
+import { WalWatch } from "./wal_watch.ts";
 import { isVaultRequest, namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
 
 type FilesystemRequest = Extract<
@@ -56,6 +58,7 @@ export class ServerDaemon extends DaemonBase {
   readonly role = "server";
   readonly #config: ServerConfig;
   readonly #vault: Vault;
+  readonly #wal: WalWatch;
   #port: ListeningPort | null = null;
 
   private constructor(
@@ -66,6 +69,8 @@ export class ServerDaemon extends DaemonBase {
     super(config, parts, owned.stgs);
     this.#config = config;
     this.#vault = owned.vault;
+    const { files, clock } = parts.runtime;
+    this.#wal = new WalWatch({ files, directory: config.vault }, clock, this.stopping.signal);
   }
 
   /** @throws AgentError `busy` (vault or host id) | `port_in_use` | `no_space` | `failed` */
@@ -116,6 +121,10 @@ export class ServerDaemon extends DaemonBase {
 
   protected override cutBackups(): CutBackupView[] {
     return this.#ifSound(() => cutBackupViews(this.#vault.cutBackups()));
+  }
+
+  protected override walArchives(): WalStatusView[] {
+    return this.#wal.views();
   }
 
   /** Nothing when the vault is in trouble: its own says why. */

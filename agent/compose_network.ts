@@ -16,6 +16,7 @@ import {
 import type { Config } from "./config/mod.ts";
 import type { NetworkPart, WorkerTask } from "./job/mod.ts";
 import { readCredentials } from "./read_credentials.ts";
+import { revocations } from "./revocations.ts";
 
 /** Who a daemon talks to over its network, as plain data. */
 export function networkPartOf(config: Config): NetworkPart {
@@ -52,5 +53,8 @@ function networkOf(
   const { name, tls, peers } = part;
   if (tls === null) return runtime.network;
   const credentials: TlsCredentials = readCredentials(runtime.files, tls);
-  return secureNetwork(runtime, { name, peers, credentials, onRefused });
+  const isRevoked = tls.revoked === null ? {} : {
+    isRevoked: revocations(runtime.files, tls.revoked),
+  };
+  return secureNetwork(runtime, { name, peers, credentials, onRefused, ...isRevoked });
 }

@@ -2,6 +2,8 @@
 // endpoint, and stops in order on SIGTERM or SIGINT.
 
 import type { Runtime } from "../transport/mod.ts";
+import { type Audit, openAudit } from "./audit_log.ts";
+import { certificateViews } from "./certificate_views.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
 import { networkMechanism, networkPartOf } from "./compose_network.ts";
@@ -21,6 +23,7 @@ import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
 import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
 import { findUser } from "./postgresql/mod.ts";
+import { readCredentials } from "./read_credentials.ts";
 import { ServerDaemon } from "./server/mod.ts";
 import { downLine } from "./stg/mod.ts";
 
@@ -39,9 +42,19 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const log = createLog(runtime.process, config.name);
   const stopped = stopSignal(runtime);
   const network = networkPartOf(config);
+  const onTrouble = (message: string) => log("warning", message);
+  const audit = openAudit(config.audit, { ...runtime, onTrouble });
   const parts: DaemonParts = {
     runtime,
-    network: networkMechanism(runtime, network, (error) => log("warning", error.message)),
+    network: networkMechanism(runtime, network, (error) => {
+      log("warning", error.message);
+      audit({ who: { by: "stranger" }, action: "connect", result: error.message });
+    }),
+    certificates: certificateViews(
+      config.tls === null ? null : readCredentials(runtime.files, config.tls),
+      runtime.clock,
+    ),
+    audit,
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
     command: options.command,
     startThread: () => {
@@ -59,7 +72,7 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     ? await ServerDaemon.start(config, parts)
     : await ClientDaemon.start(config, parts);
   try {
-    const control = await serve(runtime, config, daemon);
+    const control = await serve(runtime, config, { daemon, audit });
     const wal = await serveWal(runtime, config, daemon);
     logStart(config, daemon, log);
     log("info", `${await stopped}: stopping`);
@@ -77,11 +90,11 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
 async function serve(
   runtime: Runtime,
   config: Config,
-  daemon: DaemonBase,
+  { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
 ): Promise<ServedControl> {
   const { clock, files } = runtime;
-  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config) });
-  return await serveControl(app, config.control, { files });
+  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config), audit });
+  return await serveControl(app, config.control, { files, clock });
 }
 
 /** The second socket of a client, for the user of a database; null where there is none. */
@@ -95,7 +108,7 @@ async function serveWal(
   const { clock, files, process } = runtime;
   const owner = await findUser(process, user);
   const app = createWalApp(daemon, { clock, access: null });
-  return await serveControl(app, { kind: "unix", path }, { files, owner });
+  return await serveControl(app, { kind: "unix", path }, { files, clock, owner });
 }
 
 /** What a TCP endpoint asks of strangers; a Unix socket's mode is guard enough. */
@@ -105,6 +118,8 @@ function accessOf(runtime: Runtime, config: Config): TcpAccess | null {
   return {
     token: readToken(runtime.files, controlToken),
     hosts: hostsOf(control.host, control.port),
+    clock: runtime.clock,
+    random: runtime.random,
   };
 }
 

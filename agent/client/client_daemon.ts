@@ -20,6 +20,7 @@ import {
 } from "../../transport/mod.ts";
 import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
+import { requireRestoreAllowed } from "../confinement.ts";
 import type { WalGet, WalPush, WalPushed } from "../control/wal_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
@@ -35,7 +36,7 @@ import {
 import { readSystemIdentifier } from "../postgresql/mod.ts";
 import { readRecipients } from "../encryption/mod.ts";
 import { StgService } from "../stg/mod.ts";
-import { requireRestoreAllowed } from "./receive_restore.ts";
+import { resolveLinks } from "./resolve_links.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
@@ -90,7 +91,7 @@ export class ClientDaemon extends DaemonBase {
       return this.#startDatabase(request, request.database, { type: "backup" });
     }
     if (request.kind === "restore-database") {
-      requireRestoreAllowed(this.#config.allowRestore, request.target ?? request.database);
+      this.#requireAllowed(request.target);
       const { backup, target, tablespaces, recovery } = request;
       if (recovery !== null) this.#requireRecovery(request.database);
       const action = { type: "restore", backup, target, tablespaces, recovery } as const;
@@ -101,6 +102,14 @@ export class ClientDaemon extends DaemonBase {
       `Cannot start "${request.kind}" here: this is a client, need the server's daemon`,
       { hint: "Run the command on the server, or name its daemon with --control." },
     );
+  }
+
+  /** A database's own place is in this file already; another one must be allowed. */
+  #requireAllowed(target: string | null): void {
+    const { allow } = this.#config;
+    const place = target === null ? null : resolveLinks(this.parts.runtime.files, target);
+    const asked = { target: place ?? allow.restore?.[0] ?? "/", overwrite: "refuse" };
+    requireRestoreAllowed(allow, asked, "this client's");
   }
 
   override async pushWal({ database, name, system, bytes }: WalPush): Promise<WalPushed> {
@@ -173,6 +182,12 @@ export class ClientDaemon extends DaemonBase {
 
   #startFilesystem(session: FileSystemSession, peerName: string | undefined): void {
     const { hello } = session;
+    this.parts.audit({
+      who: { by: "peer", name: hello.name, ...(peerName === undefined ? {} : { peerName }) },
+      action: "file job",
+      result: "admitted",
+      details: { job: hello.job },
+    });
     const job = this.runner.create({
       id: hello.job,
       kind: "backup-filesystem",
@@ -189,7 +204,7 @@ export class ClientDaemon extends DaemonBase {
       compressionLevel: this.#config.compression.level,
       hooks: this.#config.hooks,
       encryption: this.#encryption,
-      allowRestore: this.#config.allowRestore,
+      allow: this.#config.allow,
     }, async () => {
       this.#setups.leave(hello);
       this.#rejoins.leave(hello);

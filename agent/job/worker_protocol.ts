@@ -4,6 +4,7 @@
 // file I/O of its job, so bulk data never crosses threads. Connections that the main thread
 // accepted are relayed to the worker over a MessagePort.
 
+import type { Confinement } from "../confinement.ts";
 import type {
   Address,
   EndpointLease,
@@ -173,7 +174,7 @@ export interface ClientFilesystemTask extends TaskBase {
   readonly compressionLevel: number;
   readonly hooks: HooksConfig;
   readonly encryption: EncryptionPart;
-  readonly allowRestore: boolean;
+  readonly allow: Confinement;
 }
 
 export interface ClientDatabaseTask extends TaskBase {

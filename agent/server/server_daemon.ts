@@ -43,6 +43,7 @@ import { cutBackupViews } from "./cut_backup_view.ts";
 import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { unknownClient, wrongKind } from "./refusals.ts";
+import { requireAllowed } from "./require_allowed.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
 import { WalWatch } from "./wal_watch.ts";
@@ -224,6 +225,12 @@ export class ServerDaemon extends DaemonBase {
       (hello) => this.#admit(hello),
     );
     const client = this.#client(hello.name);
+    this.parts.audit({
+      who: { by: "peer", name: client.name },
+      action: "database job",
+      result: "admitted",
+      details: { job: hello.job },
+    });
     const job = this.runner.create({
       id: hello.job,
       kind: "backup-database",
@@ -259,6 +266,7 @@ export class ServerDaemon extends DaemonBase {
     if (restored !== null && restored.kind !== "filesystem") throw wrongKind(restored);
     const named = request.client ?? restored?.client ?? "";
     const client = this.#client(named);
+    requireAllowed(client, request);
     const begin = (job: Job) => {
       const action = this.#action(request, restored?.backup ?? "", client);
       const stg: StgAccess = this.#lend(client);

@@ -1,4 +1,5 @@
 // The door of the TLS room.
 
 export { certificateNames } from "./certificate_names.ts";
-export { secureNetwork, type SecureNetworkOptions } from "./secure_network.ts";
+export { type CertificateFacts, certificateFacts, normalSerial } from "./certificate_facts.ts";
+export { derOf, secureNetwork, type SecureNetworkOptions } from "./secure_network.ts";

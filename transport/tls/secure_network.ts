@@ -41,7 +41,7 @@ function checkOwnName({ name, credentials }: SecureNetworkOptions): void {
 }
 
 /** The first certificate of a PEM text; empty when there is none. */
-function derOf(pem: string): Uint8Array {
+export function derOf(pem: string): Uint8Array {
   const block = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/.exec(pem);
   const base64 = (block?.[1] ?? "").replace(/\s/g, "");
   try {

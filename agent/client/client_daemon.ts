@@ -18,7 +18,7 @@ import {
   type StorageSetup,
   TOKEN_BYTES,
 } from "../../transport/mod.ts";
-import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
+import { type ClientConfig, type DatabaseEntry, streamsOf } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
@@ -216,11 +216,12 @@ export class ClientDaemon extends DaemonBase {
     const { server, network, spool, compression, hooks } = this.#config;
     const start = { id: null, kind: request.kind, client: this.#config.name, request };
     const begin = (job: Job) => {
-      const stgs = this.stgService.lendAll();
+      const streams = streamsOf(database);
+      const stgs = this.stgService.lendAll(streams);
       const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
       this.runner.run(job, {
         kind: "client-database",
-        identity: this.#identity(job.start.id, token),
+        identity: { ...this.#identity(job.start.id, token), streams },
         steps: [],
         stgs,
         compressionLevel: compression.level,

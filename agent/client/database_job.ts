@@ -1,7 +1,14 @@
 // A database job on the client's worker thread. The client initiates it by Fig. 5; control, records
 // and errors all travel on the one connection that the flow made.
 
-import { AgentError, connectDatabase, fromErrorRecord } from "../../transport/mod.ts";
+import {
+  AgentError,
+  connectDatabase,
+  type DatabaseConnection,
+  fromErrorRecord,
+} from "../../transport/mod.ts";
+import { CommandRestorer } from "../application/mod.ts";
+import { streamsOf } from "../config/mod.ts";
 import {
   type ClientDatabaseTask,
   finishLink,
@@ -17,8 +24,10 @@ import { BackupHooks } from "./backup_hooks.ts";
 import { CommandDatabase } from "./command_database.ts";
 import type { DatabaseKind } from "./database_kind.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
+import { offerStreams } from "./offer_streams.ts";
 import { PostgresDatabase } from "./postgres_database.ts";
 import { receiveRestore } from "./receive_restore.ts";
+import { receiveStreams } from "./receive_streams.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SqliteDatabase } from "./sqlite_database.ts";
 
@@ -48,10 +57,11 @@ export async function runClientDatabase(
   return await hooks.around(() =>
     finishLink(session, link, async () => {
       await link.send(session.ownSteps());
+      const parts = { task, database, connection, prove };
       if (task.action.type === "backup") {
-        return await backUp(session, link, { task, database, hooks });
+        return await backUp(session, link, { ...parts, hooks });
       }
-      return await restore(session, link, { task, database, action: task.action });
+      return await restore(session, link, { ...parts, action: task.action });
     })
   );
 }
@@ -59,17 +69,21 @@ export async function runClientDatabase(
 interface JobParts {
   readonly task: ClientDatabaseTask;
   readonly database: DatabaseKind;
+  readonly connection: DatabaseConnection;
+  readonly prove: Prove;
 }
 
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, database, hooks }: JobParts & { readonly hooks: BackupHooks },
+  { task, database, hooks, ...way }: JobParts & { readonly hooks: BackupHooks },
 ): Promise<WorkerResult> {
   const { kind, path } = database;
   const { name } = task.database;
-  await link.send({ type: "backup-database", database: name, kind, path });
-  const { backup } = await expect(session, link, "started");
+  const streams = streamsOf(task.database);
+  await link.send({ type: "backup-database", database: name, kind, path, streams });
+  const { backup, streams: confirmed = 1 } = await expect(session, link, "started");
+  await offerStreams(session, link, { ...way, streams, confirmed });
   const warnings = new WarningQueue();
   const prepare = async (signal: AbortSignal) => {
     await hooks.before({ kind, backup, database: name }, { signal, warnings });
@@ -90,7 +104,7 @@ type RestoreAction = Extract<ClientDatabaseTask["action"], { readonly type: "res
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { task, database, action }: JobParts & { readonly action: RestoreAction },
+  { task, database, action, ...way }: JobParts & { readonly action: RestoreAction },
 ): Promise<WorkerResult> {
   const { backup, target, tablespaces } = action;
   const warnings = new WarningQueue();
@@ -101,17 +115,20 @@ async function restore(
     onWarning: warnings.add,
   });
   try {
-    await link.send({ type: "restore-database", database: task.database.name, backup });
+    const streams = streamsOf(task.database);
+    await link.send({ type: "restore-database", database: task.database.name, backup, streams });
     const start = await expect(session, link, "restore-start");
     session.setBackup(start.backup);
+    await offerStreams(session, link, { ...way, streams, confirmed: start.streams });
     const { totalFiles, totalBytes } = start;
-    const result = await receiveRestore(session, consumer, {
+    const options = {
       link,
-      warnings,
       opener: openerOf(session, task.encryption),
       totals: { totalFiles, totalBytes },
-      incomplete: () => false,
-    });
+    };
+    const result = streams > 1 && consumer instanceof CommandRestorer
+      ? await receiveStreams(session, consumer, { ...options, streams })
+      : await receiveRestore(session, consumer, { ...options, warnings, incomplete: () => false });
     return { ...result, backup: start.backup };
   } catch (error) {
     consumer.abort();
@@ -144,7 +161,7 @@ function kindOf(session: WorkerSession, task: ClientDatabaseTask): DatabaseKind 
   const { name, job } = session.identity;
   const { runtime } = session;
   if (database.kind === "postgresql") return new PostgresDatabase(runtime, database);
-  if (database.kind === "command") return new CommandDatabase(runtime, database, job);
   const spool = { directory: task.spool, client: name, job };
+  if (database.kind === "command") return new CommandDatabase(session, database, spool);
   return new SqliteDatabase(runtime.files, database, spool);
 }

@@ -44,7 +44,7 @@ import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
-const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
+export const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
 
 /** How one side's job ended. */
 export interface JobOutcome {
@@ -180,7 +180,7 @@ export class JobBed implements AsyncDisposable {
 }
 
 /** One side's session, and how its job ended. */
-class RunningJob<T extends WorkerTask> {
+export class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
   readonly #network: string[] = [];

@@ -48,6 +48,16 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/integration/crash.test.ts",
     env: (seed) => ({ CRASH_SEED: String(seed) }),
   },
+  wal: {
+    about: "a database archives its log while processes are killed, and recovers to many moments",
+    file: "tests/integration/wal.test.ts",
+    env: (seed) => ({
+      WAL_SEED: String(seed),
+      WAL_ROUNDS: "50",
+      WAL_TARGETS: "20",
+      WAL_TIMEOUT_MS: "3600000",
+    }),
+  },
   concurrent: {
     about: "backups, restores, verifications and expiries of one vault at the same time",
     file: "tests/integration/concurrent.test.ts",

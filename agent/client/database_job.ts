@@ -4,8 +4,9 @@
 import {
   AgentError,
   connectDatabase,
-  type DatabaseConnection,
   fromErrorRecord,
+  type NegotiatedConnection,
+  WAL_VERSION,
 } from "../../transport/mod.ts";
 import { CommandRestorer } from "../application/mod.ts";
 import { streamsOf } from "../config/mod.ts";
@@ -20,7 +21,9 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { type BackupEnd, recoverySettings, requireReachable } from "../postgresql/mod.ts";
 import { BackupHooks } from "./backup_hooks.ts";
+import { carryWal } from "./carry_wal.ts";
 import { CommandDatabase } from "./command_database.ts";
 import type { DatabaseKind } from "./database_kind.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
@@ -37,6 +40,7 @@ export async function runClientDatabase(
   prove: Prove,
 ): Promise<WorkerResult> {
   await using database = kindOf(session, task);
+  const { action } = task;
   const connection = await connectDatabase(session.flow(), {
     server: task.server,
     listen: task.listen,
@@ -46,7 +50,9 @@ export async function runClientDatabase(
     prove,
     lost: session.storageLost,
   });
-  session.running(task.action.type === "backup" ? "backup-database" : "restore-database");
+  if (action.type !== "archive-wal") {
+    session.running(action.type === "backup" ? "backup-database" : "restore-database");
+  }
   session.settleDatabase(connection);
   const conn = session.layer.conn(connection.descriptor);
   const link = new JobLink({ control: conn, errors: null }, {
@@ -54,22 +60,30 @@ export async function runClientDatabase(
     clock: session.runtime.clock,
   });
   const hooks = new BackupHooks(session, task.hooks);
-  return await hooks.around(() =>
+  const run = () =>
     finishLink(session, link, async () => {
       await link.send(session.ownSteps());
       const parts = { task, database, connection, prove };
-      if (task.action.type === "backup") {
+      if (action.type === "restore") {
+        return await restore(session, link, { ...parts, action });
+      }
+      if (action.type === "backup") {
         return await backUp(session, link, { ...parts, hooks });
       }
-      return await restore(session, link, { ...parts, action: task.action });
-    })
-  );
+      return await carryWal(session, link, {
+        database: task.database.name,
+        version: connection.version,
+        level: task.compressionLevel,
+        onNetwork: connection.mechanism === "network",
+      });
+    });
+  return await (action.type === "archive-wal" ? run() : hooks.around(run));
 }
 
 interface JobParts {
   readonly task: ClientDatabaseTask;
   readonly database: DatabaseKind;
-  readonly connection: DatabaseConnection;
+  readonly connection: NegotiatedConnection;
   readonly prove: Prove;
 }
 
@@ -94,7 +108,9 @@ async function backUp(
       signal,
       onNotice: (code, message) => warnings.addPlain(code, message),
     });
-    return { ...prepared, level: task.compressionLevel, sealer };
+    // A server of an earlier release does not know what a range is.
+    const range = way.connection.version < WAL_VERSION ? undefined : prepared.range;
+    return { ...prepared, range, level: task.compressionLevel, sealer };
   };
   return await sendBackup(session, { link, warnings, parent: null, prepare });
 }
@@ -108,17 +124,18 @@ async function restore(
 ): Promise<WorkerResult> {
   const { backup, target, tablespaces } = action;
   const warnings = new WarningQueue();
+  const streams = streamsOf(task.database);
+  await link.send({ type: "restore-database", database: task.database.name, backup, streams });
+  const start = await expect(session, link, "restore-start");
+  session.setBackup(start.backup);
   const consumer = await database.restorer({
     target,
     tablespaces,
+    recovery: recoveryOf(task, action, start.range),
     signal: session.signal,
     onWarning: warnings.add,
   });
   try {
-    const streams = streamsOf(task.database);
-    await link.send({ type: "restore-database", database: task.database.name, backup, streams });
-    const start = await expect(session, link, "restore-start");
-    session.setBackup(start.backup);
     await offerStreams(session, link, { ...way, streams, confirmed: start.streams });
     const { totalFiles, totalBytes } = start;
     const options = {
@@ -134,6 +151,18 @@ async function restore(
     consumer.abort();
     throw error;
   }
+}
+
+/** @throws AgentError `usage` for a target that the backup cannot be recovered to */
+function recoveryOf(
+  { walCommand }: ClientDatabaseTask,
+  { recovery }: RestoreAction,
+  end: BackupEnd | null,
+): string | null {
+  if (recovery === null) return null;
+  if (end !== null) requireReachable(recovery, end);
+  const cluster = end === null ? "" : ` --system ${end.system}`;
+  return recoverySettings(recovery, { restoreCommand: `${walCommand}${cluster} "%f" "%p"` });
 }
 
 /** Waits for a document of one type; takes the peer's trace on the way. */

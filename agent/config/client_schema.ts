@@ -31,6 +31,7 @@ export const CLIENT_KEYS = [
   "hooks",
   "encryption",
   "allow_restore",
+  "wal_socket",
 ] as const;
 
 export const DEFAULT_SPOOL = "/var/tmp";
@@ -70,6 +71,11 @@ export const databaseEntrySchema = z.discriminatedUnion("kind", [
   }),
   commandDatabaseSchema,
 ]);
+
+export const walSocketSchema = section({
+  path: pathSchema,
+  user: z.string().min(1).max(limits.MAX_NAME_BYTES).default("postgres"),
+});
 
 const timeoutSchema = durationSchema({
   minMs: limits.MIN_HOOK_TIMEOUT_MS,

@@ -16,6 +16,10 @@ import { streamIndexOf } from "../application/mod.ts";
 import { EVERYTHING } from "../source_selection.ts";
 import { type RestorePlan, VaultReader, VaultWriter } from "../vault/mod.ts";
 import { connectStreams } from "./connect_streams.ts";
+import type { BackupEnd } from "../postgresql/mod.ts";
+import { type BackupRange, formatLsn } from "../wal/mod.ts";
+import { archiveWal } from "./archive_wal.ts";
+import { awaitLog } from "./await_log.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { sendRestore } from "./send_restore.ts";
 import { sendStreams } from "./send_streams.ts";
@@ -44,16 +48,20 @@ export async function runServerDatabase(
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
     const request = await receiveRequest(session, link);
+    if (request.type === "archive-wal") {
+      session.running("archive-wal");
+      if (connection.mechanism === "network") link.watchNetwork();
+      const { database } = request;
+      return await archiveWal(session, link, { vault: task.vault, client: client.name, database });
+    }
     session.running(request.type);
-    const connect = async () => {
-      const { streams } = request;
-      await connectStreams(session, link, { connection, streams, prove });
-    };
+    const { streams } = request;
+    const connect = () => connectStreams(session, link, { connection, streams, prove });
     if (request.type === "restore-database") {
       return await restoreDatabase(session, { task, link, request, connect });
     }
     session.setBackup(task.newBackup);
-    await link.send({ type: "started", backup: task.newBackup, streams: request.streams });
+    await link.send({ type: "started", backup: task.newBackup, streams });
     await connect();
     using vault = VaultWriter.open({ directory: task.vault, files: session.runtime.files });
     using writer = vault.begin({
@@ -67,7 +75,14 @@ export async function runServerDatabase(
       ...EVERYTHING,
       startedMs: session.runtime.clock.wallMs(),
     });
-    return await receiveBackup(session, { link, writer, parent: null, mustAsk: false });
+    const place = { vault: task.vault, client: client.name, database: request.database };
+    return await receiveBackup(session, {
+      link,
+      writer,
+      parent: null,
+      mustAsk: false,
+      awaitLog: (range) => awaitLog(session, range, place),
+    });
   });
 }
 
@@ -103,6 +118,7 @@ async function restoreDatabase(
     streams,
     totalFiles: plan.files,
     totalBytes: plan.bytes,
+    range: endOf(reader.range(found.backup)),
   });
   await connect();
   const isWhole = found.kind === "command";
@@ -136,17 +152,32 @@ function otherStreams(request: DatabaseRestore["request"], streams: number): Age
   });
 }
 
+/** What a client that recovers by a log must know of the backup's own. */
+function endOf(range: BackupRange | null): BackupEnd | null {
+  if (range === null) return null;
+  const { system, stopLsn, stopMs } = range;
+  return { system, stopLsn: formatLsn(stopLsn), stopMs };
+}
+
+type DatabaseRequest = Extract<
+  LinkDocument,
+  { type: "backup-database" | "restore-database" | "archive-wal" }
+>;
+
+function isRequest(document: LinkDocument): document is DatabaseRequest {
+  const { type } = document;
+  return type === "backup-database" || type === "restore-database" || type === "archive-wal";
+}
+
 async function receiveRequest(
   session: WorkerSession,
   link: JobLink,
-): Promise<Extract<LinkDocument, { type: "backup-database" | "restore-database" }>> {
+): Promise<DatabaseRequest> {
   while (true) {
     const message = await link.receive();
     if (message.kind !== "document") break;
     const { document } = message;
-    if (document.type === "backup-database" || document.type === "restore-database") {
-      return document;
-    }
+    if (isRequest(document)) return document;
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);
   }

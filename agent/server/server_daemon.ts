@@ -44,7 +44,7 @@ import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { unknownClient, wrongKind } from "./refusals.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
-import { namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
+import { isVaultRequest, namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
 
 type FilesystemRequest = Extract<
   JobRequest,
@@ -96,9 +96,7 @@ export class ServerDaemon extends DaemonBase {
   startJob(request: JobRequest): JobView {
     if (request.kind === "rebuild-catalog") return this.#startRebuild(request);
     this.#vault.requireSound();
-    if (request.kind === "verify" || request.kind === "expire" || request.kind === "drill") {
-      return this.#startOnVault(request);
-    }
+    if (isVaultRequest(request)) return this.#startOnVault(request);
     if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
       return this.#startFilesystem(request);
     }
@@ -317,7 +315,7 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startRebuild(request: JobRequest): JobView {
-    const unended = this.runner.board.unended();
+    const unended = this.runner.board.unended().filter((job) => !job.isStanding);
     if (unended.length > 0) {
       throw new AgentError(
         "busy",

@@ -3,7 +3,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { Bed } from "./bed.ts";
 import { PostgresServer, SERVER_USER } from "./postgres_server.ts";
 
@@ -15,12 +14,6 @@ const AS_SERVER = `setpriv, --reuid, ${SERVER_USER}, --regid, ${SERVER_USER}, --
 const DATABASES = `
   erp: { kind: command, backup: [cat, erp.data], restore: [sh, -c, "cat > erp.back"] }
   bad: { kind: command, backup: [sh, -c, "cat erp.data; echo torn >&2; exit 3"], restore: [cat] }
-  stripes:
-    kind: command
-    through: pipes
-    streams: 3
-    backup: [sh, -c, "for n in {pipe1} {pipe2} {pipe3}; do cat erp.data > $n & done; wait"]
-    restore: [sh, -c, "cat {pipe3} > back3; cat {pipe2} > back2; cat {pipe1} > back1"]
   dump:
     kind: command
     backup: [${AS_SERVER}, pg_dump, --format=custom, --host, PG, postgres]
@@ -53,28 +46,6 @@ describe("databases of kind command", () => {
     expect((await bed.json("server", "backups")).lines[0]).toMatchObject({ kind: "command" });
     await bed.job("client", "restore", "latest:erp", "--database", "erp");
     expect(new Uint8Array(readFileSync(bed.path("erp.back")))).toEqual(data);
-  }, TIMEOUT_MS);
-
-  test("several at once, one of them of several streams, next to a backup of files", async () => {
-    const data = new Uint8Array(7 * MIB).map((_, at) => (at * at + at) % 253);
-    writeFileSync(bed.path("erp.data"), data);
-    const made = await Promise.all([
-      bed.job("client", "backup", "database", "erp"),
-      bed.job("client", "backup", "database", "stripes"),
-      bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("erp.data")),
-    ]);
-    expect(made.map(({ status, fallback }) => [status, fallback]))
-      .toEqual([["ok", null], ["ok", null], ["ok", null]]);
-    expect(made[1]).toMatchObject({ bytes: 3 * data.length });
-    await Promise.all([
-      bed.job("client", "restore", "latest:erp", "--database", "erp"),
-      bed.job("client", "restore", "latest:stripes", "--database", "stripes"),
-      bed.job("server", "restore", String(made[2]?.backup), "--target", bed.path("files")),
-    ]);
-    const files = ["erp.back", "back1", "back2", "back3", join("files", bed.path("erp.data"))];
-    expect(files.filter((file) => !readFileSync(bed.path(file)).equals(data))).toEqual([]);
-    expect(await bed.run(["trace", String(made[1]?.job)], "client").then(({ stdout }) => stdout))
-      .toContain("stream 3");
   }, TIMEOUT_MS);
 
   test("a program that fails publishes nothing, and is quoted", async () => {

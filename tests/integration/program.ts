@@ -12,6 +12,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Words before the command, such as setpriv with its options: a program that execs the rest. */
   readonly wrapper?: readonly string[];
+  /** What starts the program, where it is a copy. */
+  readonly command?: readonly string[] | undefined;
   /** `runProgram` kills a program that runs longer. */
   readonly timeoutMs?: number;
 }
@@ -121,7 +123,7 @@ export class Started implements AsyncDisposable {
 /** The program with its arguments. */
 export class Program extends Started {
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    super([...programCommand(), ...args], options);
+    super([...options.command ?? programCommand(), ...args], options);
   }
 }
 

@@ -148,6 +148,7 @@ export class DatabaseBed implements AsyncDisposable {
       spool: this.folder,
       database,
       action,
+      walCommand: "",
     };
   }
 

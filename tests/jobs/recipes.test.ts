@@ -84,7 +84,13 @@ function recipe(name: string): DatabaseEntry {
 async function both(name: string, backup: string): Promise<void> {
   const made = await bed.run(recipe(name), { type: "backup" }, backup);
   expect(made.map(({ error }) => error)).toEqual([null, null]);
-  const action = { type: "restore", backup, target: null, tablespaces: [] } as const;
+  const action = {
+    type: "restore",
+    backup,
+    target: null,
+    tablespaces: [],
+    recovery: null,
+  } as const;
   const restored = await bed.run(recipe(name), action);
   expect(restored.map(({ error }) => error)).toEqual([null, null]);
 }

@@ -12,7 +12,13 @@ import type { JobOutcome } from "./job_bed.ts";
 const LIMIT_MS = 60_000;
 const MIB = 1024 * 1024;
 const BACKUP = "web01-20260101T000000Z-aaaaaa";
-const RESTORE = { type: "restore", backup: BACKUP, target: null, tablespaces: [] } as const;
+const RESTORE = {
+  type: "restore",
+  backup: BACKUP,
+  target: null,
+  tablespaces: [],
+  recovery: null,
+} as const;
 
 let bed: DatabaseBed;
 

@@ -20,6 +20,9 @@ import type {
   Summary,
   TraceStep,
   ValidationView,
+  WalGet,
+  WalPush,
+  WalPushed,
 } from "../../../../agent/control/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
@@ -257,6 +260,23 @@ export class FakeDaemon implements Daemon {
     throw new AgentError("not_found", `Cannot find backup "${reference}"`, {
       hint: "See backups.",
     });
+  }
+
+  /** Files of write-ahead logs, by database, cluster and name. */
+  readonly log = new Map<string, Uint8Array>();
+
+  pushWal({ database, system, name, bytes }: WalPush): Promise<WalPushed> {
+    const key = `${database} ${system} ${name}`;
+    const outcome = this.log.has(key) ? "same" : "stored";
+    this.log.set(key, bytes);
+    return Promise.resolve({ outcome });
+  }
+
+  getWal({ database, system, name }: WalGet): Promise<Uint8Array | null> {
+    if (database !== "pg") {
+      return Promise.reject(new AgentError("not_found", `Cannot find database "${database}"`));
+    }
+    return Promise.resolve(this.log.get(`${database} ${system} ${name}`) ?? null);
   }
 
   pin(reference: string, pinned: boolean): BackupDetail {

@@ -21,6 +21,7 @@ import type {
   ValidationView,
 } from "./control/daemon.ts";
 import type { StgView } from "./control/stg_view.ts";
+import type { WalStatusView } from "./control/wal_report_view.ts";
 import type { WalGet, WalPush, WalPushed } from "./control/wal_view.ts";
 import type { LastBackupView, ScheduleView } from "./control/schedule_view.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
@@ -86,6 +87,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       schedules: this.schedules(),
       clients,
       cutBackups: this.cutBackups(),
+      wal: this.walArchives(),
     };
   }
 
@@ -100,6 +102,11 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
 
   /** Backups that were cut and can be gone on with; a client has none. */
   protected cutBackups(): CutBackupView[] {
+    return [];
+  }
+
+  /** What was archived of write-ahead logs; a client has none. */
+  protected walArchives(): WalStatusView[] {
     return [];
   }
 

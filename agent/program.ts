@@ -5,7 +5,6 @@ import { createOutput, runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
 import { operatingError } from "./operating_error.ts";
-import { runDaemon } from "./run_daemon.ts";
 
 /** @returns the exit code of the contract; whatever it throws is a bug of ours */
 export async function runProgram(runtime: Runtime, entryUrl: string): Promise<number> {
@@ -16,9 +15,12 @@ export async function runProgram(runtime: Runtime, entryUrl: string): Promise<nu
     out: createOutput(runtime.process),
     version: VERSION,
     offline: offlineOperations(runtime, entryUrl),
-    runDaemon: (options) =>
-      runDaemon(runtime, { ...options, workerUrl, command }).catch((error) => {
+    runDaemon: async (options) => {
+      // Most runs are commands, whose start a daemon's modules would double.
+      const { runDaemon } = await import("./run_daemon.ts");
+      return await runDaemon(runtime, { ...options, workerUrl, command }).catch((error) => {
         throw operatingError(error, `run agent --role ${options.role}`);
-      }),
+      });
+    },
   });
 }

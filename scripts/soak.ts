@@ -43,6 +43,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/emulator/array_kill_points.test.ts",
     env: (seed) => ({ ARRAY_SEED: String(seed) }),
   },
+  full: {
+    about: "the disk below an array becomes full in a backup, at any moment",
+    file: "tests/jobs/full_array.test.ts",
+    env: (seed) => ({ FULL_SEED: String(seed), FULL_MOMENTS: "50" }),
+  },
   crash: {
     about: "daemons are killed at random moments of backups and restores",
     file: "tests/integration/crash.test.ts",

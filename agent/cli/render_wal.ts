@@ -1,8 +1,14 @@
 // What a verification of archived logs found, for people. Pure.
 
-import { formatSize } from "../config/mod.ts";
-import type { WalArchiveView, WalReachView, WalTimelineView } from "../control/mod.ts";
+import { formatSeconds, formatSize } from "../config/mod.ts";
+import type {
+  WalArchiveView,
+  WalReachView,
+  WalStatusView,
+  WalTimelineView,
+} from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
+import { renderTable } from "./table.ts";
 
 export function renderWalArchives(archives: readonly WalArchiveView[], paint: Paint): string {
   return archives.flatMap((archive) => [
@@ -37,4 +43,27 @@ function reachLine(
 ): string {
   const lacks = missing === null ? "" : paint.red(`, ${missing} is missing`);
   return `  backup ${printable(backup)}: up to ${endLsn} on timeline ${timeline}${lacks}`;
+}
+
+/** What a server has of each log; nothing without any. */
+export function renderWalStatus(archives: readonly WalStatusView[]): string {
+  if (archives.length === 0) return "";
+  return renderTable(
+    [
+      { title: "LOG OF" },
+      { title: "FIRST SEGMENT" },
+      { title: "LAST SEGMENT" },
+      { title: "AGE", align: "right" },
+      { title: "FILES", align: "right" },
+      { title: "BYTES", align: "right" },
+    ],
+    archives.map(({ client, database, first, last, newestAgeSeconds, files, bytes }) => [
+      printable(`${client}/${database}`),
+      first ?? "-",
+      last ?? "-",
+      newestAgeSeconds === null ? "-" : formatSeconds(newestAgeSeconds),
+      String(files),
+      formatSize(bytes),
+    ]),
+  );
 }

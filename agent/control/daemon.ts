@@ -13,7 +13,7 @@ import type { ErrorRecord } from "../../transport/ground/error.ts";
 import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 import type { StgView } from "./stg_view.ts";
-import type { WalArchivePart } from "./wal_report_view.ts";
+import type { WalArchivePart, WalStatusView } from "./wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import type { RecoveryPlan } from "../postgresql/recovery_plan.ts";
 import type { WalKeeper } from "./wal_view.ts";
@@ -295,6 +295,8 @@ export interface StatusView {
   readonly clients: readonly LastBackupView[];
   /** Of a server: backups that were cut, for the next one of their source to go on with. */
   readonly cutBackups: readonly CutBackupView[];
+  /** Of a server: archived write-ahead logs, as they were counted a few seconds ago. */
+  readonly wal: readonly WalStatusView[];
 }
 
 /** What is there of a backup that was cut. */

@@ -2,7 +2,7 @@
 // keys.
 
 import { z } from "zod";
-import type { WalArchivePart } from "./wal_report_view.ts";
+import type { WalArchivePart, WalStatusView } from "./wal_report_view.ts";
 
 const count = z.number().min(0);
 
@@ -33,4 +33,16 @@ export const walArchivePartSchema: z.ZodType<WalArchivePart> = z.looseObject({
     })),
     findings: z.array(z.string()),
   })),
+});
+
+export const walStatusSchema: z.ZodType<WalStatusView> = z.looseObject({
+  client: z.string(),
+  database: z.string(),
+  system: z.string(),
+  files: count,
+  bytes: count,
+  first: z.string().nullable(),
+  last: z.string().nullable(),
+  newest: z.string().nullable(),
+  newestAgeSeconds: count.nullable(),
 });

@@ -50,3 +50,20 @@ export interface WalArchivePart {
   readonly job: string;
   readonly items: readonly WalArchiveView[];
 }
+
+/** What a server has of one cluster's log. */
+export interface WalStatusView {
+  readonly client: string;
+  readonly database: string;
+  /** The cluster's system identifier. */
+  readonly system: string;
+  readonly files: number;
+  /** As they are stored. */
+  readonly bytes: number;
+  /** Names of the first segment and of the last one of the newest timeline. */
+  readonly first: string | null;
+  readonly last: string | null;
+  /** When the newest segment was archived: RFC 3339, UTC. */
+  readonly newest: string | null;
+  readonly newestAgeSeconds: number | null;
+}

@@ -19,6 +19,8 @@ export {
 export type { SegmentPlace, WalFileName } from "./wal_file_name.ts";
 export { checkSegment, decodeWalHeader, isSegmentSize, WAL_HEADER_BYTES } from "./wal_header.ts";
 export type { WalHeader } from "./wal_header.ts";
+export { WalCensus } from "./wal_census.ts";
+export type { ArchiveCount } from "./wal_census.ts";
 export { WalCoverage } from "./wal_coverage.ts";
 export type { Reach, SegmentRange } from "./wal_coverage.ts";
 export { examineArchive } from "./examine_archive.ts";

@@ -98,9 +98,11 @@ export class Started implements AsyncDisposable {
       if (this.hasEnded) {
         throw new Error(`Program ended before ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
       }
-      await new Promise<void>((wake) => {
+      const printed = new Promise<void>((wake) => {
         this.#waiters.push(wake);
       });
+      // One that could not be started only fails.
+      await Promise.race([printed, this.ended]);
     }
   }
 

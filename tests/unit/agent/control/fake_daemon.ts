@@ -24,6 +24,7 @@ import type {
   WalPush,
   WalPushed,
 } from "../../../../agent/control/mod.ts";
+import type { WalStatusView } from "../../../../agent/control/wal_report_view.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
@@ -124,6 +125,8 @@ export class FakeDaemon implements Daemon {
   cutAfter: number | null = null;
   steps: readonly TraceStep[] = [];
   ready = true;
+  /** What its archives have. */
+  wal: readonly WalStatusView[] = [];
   /** What the vault has. */
   kept: readonly BackupDetail[] = [BACKUP];
   #jobs = new Map<string, FakeJob>();
@@ -147,6 +150,7 @@ export class FakeDaemon implements Daemon {
       ready: this.ready,
       reasons: this.ready ? [] : ["catalog damaged"],
       cutBackups: [],
+      wal: this.wal,
       uptimeSeconds: 5,
       residentBytes: 1024 * 1024,
       stgs: [STG],

@@ -8,6 +8,8 @@
 export interface TarFrame
   extends Pick<DataRecord, "sequence" | "rows" | "rowCount" | "contentBytes"> {
   readonly tar: Uint8Array;
+  /** Which of the link's connections carries it, of a job that has one for each stream. */
+  readonly lane?: number;
   /** To be called when `tar` is not read any more: its memory holds another frame then. */
   release(): void;
 }
@@ -25,6 +27,8 @@ export interface DataRecord {
   readonly rowCount: number;
   /** Source content bytes (not tar, not compressed) in this frame, for progress. */
   readonly contentBytes: number;
+  /** As of the frame; does not travel. */
+  readonly lane?: number | undefined;
 }
 
 /**

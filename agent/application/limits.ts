@@ -87,6 +87,16 @@ export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 /** How long a program may take to end when it is told to, in ms, before it is killed. */
 export const COMMAND_GRACE_MS = 5000;
 
+/** Bytes that are read from a named pipe at once. */
+export const PIPE_READ_BYTES = 256 * 1024;
+
+/** Bytes that the kernel keeps of a named pipe: what users other than root may ask for. */
+export const PIPE_BYTES = 1024 * 1024;
+
+/** Looks at an idle named pipe that let the event loop run, before pauses grow to so many ms. */
+export const PIPE_YIELDS = 16;
+export const PIPE_PAUSE_MAX_MS = 10;
+
 /** The end of a program's standard error that is shown, in characters. */
 export const COMMAND_TEXT_MAX = 2000;
 

@@ -3,9 +3,10 @@
 export { makesIncomplete } from "./application.ts";
 export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from "./application.ts";
 export { MAX_FRAME_BYTES, MAX_PARENT_CHUNK_BYTES } from "./limits.ts";
+export { streamIndexOf, streamPath } from "./command/part_path.ts";
 export { produceCommand } from "./command/produce.ts";
 export type { CommandBackup, ProduceCommandOptions } from "./command/produce.ts";
-export type { ProgramOptions } from "./command/program_stream.ts";
+export type { ProgramsOptions } from "./command/programs.ts";
 export { CommandRestorer } from "./command/restorer.ts";
 export { compileRules } from "./filesystem/directory_scope.ts";
 export { ruleLines } from "./filesystem/exclude_rules.ts";

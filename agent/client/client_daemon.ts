@@ -18,7 +18,7 @@ import {
   type StorageSetup,
   TOKEN_BYTES,
 } from "../../transport/mod.ts";
-import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
+import { type ClientConfig, type DatabaseEntry, streamsOf } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import { requireRestoreAllowed } from "../confinement.ts";
 import type { WalGet, WalPush, WalPushed } from "../control/wal_view.ts";
@@ -287,11 +287,12 @@ export class ClientDaemon extends DaemonBase {
     action: ClientDatabaseTask["action"],
   ): JobThread {
     const { server, network, spool, compression, hooks, walSocket, control } = this.#config;
-    const stgs = this.stgService.lendAll();
+    const streams = action.type === "archive-wal" ? 1 : streamsOf(database);
+    const stgs = this.stgService.lendAll(streams);
     const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
     return this.runner.run(job, {
       kind: "client-database",
-      identity: this.#identity(job.start.id, token),
+      identity: { ...this.#identity(job.start.id, token), streams },
       steps: [],
       stgs,
       compressionLevel: compression.level,

@@ -1,73 +1,72 @@
-// A database that a program of the client's configuration backs up and another one restores: its
-// standard output is the backup, and the other's standard input gets it back.
+// A database that a program of the client's configuration backs up and another one restores: what
+// the one writes is the backup, and the other one gets it back.
 
-import { AgentError, type Runtime } from "../../transport/mod.ts";
+import { AgentError, type Process, type UserId } from "../../transport/mod.ts";
 import {
   type CommandBackup,
   CommandRestorer,
-  type Consumer,
   produceCommand,
+  type ProgramsOptions,
 } from "../application/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
+import type { WorkerSession } from "../job/mod.ts";
+import { findUser } from "../postgresql/mod.ts";
 import type {
   DatabaseKind,
   PrepareDatabase,
   PreparedDatabase,
   RestoreDatabase,
 } from "./database_kind.ts";
+import { pipesPath, type SpoolPlace } from "./spool_file.ts";
 
 type Commands = Extract<DatabaseEntry, { kind: "command" }>;
 
 export class CommandDatabase implements DatabaseKind {
   readonly kind = "command";
   readonly path: string;
-  readonly #runtime: Runtime;
+  readonly #session: WorkerSession;
   readonly #commands: Commands;
-  readonly #job: string;
+  readonly #spool: SpoolPlace & { readonly job: string };
   #backup: CommandBackup | null = null;
   #restore: CommandRestorer | null = null;
 
-  constructor(runtime: Runtime, commands: Commands, job: string) {
-    this.#runtime = runtime;
+  constructor(
+    session: WorkerSession,
+    commands: Commands,
+    spool: SpoolPlace & { readonly job: string },
+  ) {
+    this.#session = session;
     this.#commands = commands;
-    this.#job = job;
+    this.#spool = spool;
     this.path = `/${commands.name}`;
   }
 
-  prepare({ backup, frameBytes, signal }: PrepareDatabase): PreparedDatabase {
-    const { process, clock } = this.#runtime;
-    const { name } = this.#commands;
+  async prepare({ backup, frameBytes, signal }: PrepareDatabase): Promise<PreparedDatabase> {
+    const { name, backup: command } = this.#commands;
     const made = produceCommand({
-      process,
-      clock,
-      command: this.#commands.backup,
-      environment: this.#environment({ AGENT_BACKUP: backup }),
+      ...await this.#programs({ AGENT_BACKUP: backup }, signal),
+      command,
       name,
-      owner: process.user,
+      owner: this.#session.runtime.process.user,
       frameBytes,
-      signal,
     });
     this.#backup = made;
     const { producer, ready } = made;
     return { producer, ready, totals: { totalFiles: null, totalBytes: null } };
   }
 
-  restorer({ target, tablespaces, signal }: RestoreDatabase): Consumer {
+  async restorer(
+    { target, tablespaces, signal }: RestoreDatabase,
+  ): Promise<CommandRestorer> {
+    const { name, restore: command } = this.#commands;
     const stray = target !== null ? "--target" : tablespaces.length > 0 ? "--tablespace" : null;
     if (stray !== null) {
-      const message = `Cannot restore "${this.#commands.name}": found ${stray}, need none`;
-      throw new AgentError("usage", message, {
+      throw new AgentError("usage", `Cannot restore "${name}": found ${stray}, need none`, {
         hint: "Where to is the business of the key `restore` of the database.",
       });
     }
-    const { process, clock } = this.#runtime;
-    return this.#restore = new CommandRestorer({
-      process,
-      clock,
-      command: this.#commands.restore,
-      environment: this.#environment({}),
-      signal,
-    });
+    const programs = await this.#programs({}, signal);
+    return this.#restore = new CommandRestorer({ ...programs, command, name });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,7 +74,34 @@ export class CommandDatabase implements DatabaseKind {
     await this.#restore?.end();
   }
 
-  #environment(more: Readonly<Record<string, string>>): Record<string, string> {
-    return { AGENT_JOB: this.#job, AGENT_DATABASE: this.#commands.name, ...more };
+  async #programs(
+    more: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Omit<ProgramsOptions, "command">> {
+    const { process, clock, files } = this.#session.runtime;
+    const { name, streams, pipes } = this.#commands;
+    return {
+      process,
+      clock,
+      files,
+      environment: { AGENT_JOB: this.#spool.job, AGENT_DATABASE: name, ...more },
+      streams,
+      pipes: pipes === null ? null : {
+        directory: pipesPath(this.#spool),
+        owner: pipes.owner === null ? null : await ownerOf(process, pipes.owner),
+        openWithinMs: pipes.openWithinMs,
+      },
+      signal,
+    };
+  }
+}
+
+async function ownerOf(process: Process, name: string): Promise<UserId> {
+  try {
+    return await findUser(process, name);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const hint = "Mend the key `pipe_owner` of the database.";
+    throw new AgentError(error.code, error.message, { hint });
   }
 }

@@ -8,6 +8,8 @@ import {
   type NegotiatedConnection,
   WAL_VERSION,
 } from "../../transport/mod.ts";
+import { CommandRestorer } from "../application/mod.ts";
+import { streamsOf } from "../config/mod.ts";
 import {
   type ClientDatabaseTask,
   finishLink,
@@ -25,8 +27,10 @@ import { carryWal } from "./carry_wal.ts";
 import { CommandDatabase } from "./command_database.ts";
 import type { DatabaseKind } from "./database_kind.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
+import { offerStreams } from "./offer_streams.ts";
 import { PostgresDatabase } from "./postgres_database.ts";
 import { receiveRestore } from "./receive_restore.ts";
+import { receiveStreams } from "./receive_streams.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SqliteDatabase } from "./sqlite_database.ts";
 
@@ -59,11 +63,12 @@ export async function runClientDatabase(
   const run = () =>
     finishLink(session, link, async () => {
       await link.send(session.ownSteps());
+      const parts = { task, database, connection, prove };
       if (action.type === "restore") {
-        return await restore(session, link, { task, database, action });
+        return await restore(session, link, { ...parts, action });
       }
       if (action.type === "backup") {
-        return await backUp(session, link, { task, database, hooks, connection });
+        return await backUp(session, link, { ...parts, hooks });
       }
       return await carryWal(session, link, {
         database: task.database.name,
@@ -78,22 +83,21 @@ export async function runClientDatabase(
 interface JobParts {
   readonly task: ClientDatabaseTask;
   readonly database: DatabaseKind;
-}
-
-interface BackupParts extends JobParts {
-  readonly hooks: BackupHooks;
   readonly connection: NegotiatedConnection;
+  readonly prove: Prove;
 }
 
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, database, hooks, connection }: BackupParts,
+  { task, database, hooks, ...way }: JobParts & { readonly hooks: BackupHooks },
 ): Promise<WorkerResult> {
   const { kind, path } = database;
   const { name } = task.database;
-  await link.send({ type: "backup-database", database: name, kind, path });
-  const { backup } = await expect(session, link, "started");
+  const streams = streamsOf(task.database);
+  await link.send({ type: "backup-database", database: name, kind, path, streams });
+  const { backup, streams: confirmed = 1 } = await expect(session, link, "started");
+  await offerStreams(session, link, { ...way, streams, confirmed });
   const warnings = new WarningQueue();
   const prepare = async (signal: AbortSignal) => {
     await hooks.before({ kind, backup, database: name }, { signal, warnings });
@@ -105,7 +109,7 @@ async function backUp(
       onNotice: (code, message) => warnings.addPlain(code, message),
     });
     // A server of an earlier release does not know what a range is.
-    const range = connection.version < WAL_VERSION ? undefined : prepared.range;
+    const range = way.connection.version < WAL_VERSION ? undefined : prepared.range;
     return { ...prepared, range, level: task.compressionLevel, sealer };
   };
   return await sendBackup(session, { link, warnings, parent: null, prepare });
@@ -116,11 +120,12 @@ type RestoreAction = Extract<ClientDatabaseTask["action"], { readonly type: "res
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { task, database, action }: JobParts & { readonly action: RestoreAction },
+  { task, database, action, ...way }: JobParts & { readonly action: RestoreAction },
 ): Promise<WorkerResult> {
   const { backup, target, tablespaces } = action;
   const warnings = new WarningQueue();
-  await link.send({ type: "restore-database", database: task.database.name, backup });
+  const streams = streamsOf(task.database);
+  await link.send({ type: "restore-database", database: task.database.name, backup, streams });
   const start = await expect(session, link, "restore-start");
   session.setBackup(start.backup);
   const consumer = await database.restorer({
@@ -131,14 +136,16 @@ async function restore(
     onWarning: warnings.add,
   });
   try {
+    await offerStreams(session, link, { ...way, streams, confirmed: start.streams });
     const { totalFiles, totalBytes } = start;
-    const result = await receiveRestore(session, consumer, {
+    const options = {
       link,
-      warnings,
       opener: openerOf(session, task.encryption),
       totals: { totalFiles, totalBytes },
-      incomplete: () => false,
-    });
+    };
+    const result = streams > 1 && consumer instanceof CommandRestorer
+      ? await receiveStreams(session, consumer, { ...options, streams })
+      : await receiveRestore(session, consumer, { ...options, warnings, incomplete: () => false });
     return { ...result, backup: start.backup };
   } catch (error) {
     consumer.abort();
@@ -183,7 +190,7 @@ function kindOf(session: WorkerSession, task: ClientDatabaseTask): DatabaseKind 
   const { name, job } = session.identity;
   const { runtime } = session;
   if (database.kind === "postgresql") return new PostgresDatabase(runtime, database);
-  if (database.kind === "command") return new CommandDatabase(runtime, database, job);
   const spool = { directory: task.spool, client: name, job };
+  if (database.kind === "command") return new CommandDatabase(session, database, spool);
   return new SqliteDatabase(runtime.files, database, spool);
 }

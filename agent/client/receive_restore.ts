@@ -112,7 +112,7 @@ async function feed(consumer: Consumer, pieces: TarPieces): Promise<void> {
 }
 
 /** The link uses the frame's memory again: it is copied, compressed as it is. */
-async function openRecord(opener: FrameOpener, record: RestoreRecord): Promise<TarPieces> {
+export async function openRecord(opener: FrameOpener, record: RestoreRecord): Promise<TarPieces> {
   const frame = record.frame.slice();
   const opened = await opener.open({ ...record, frame });
   const pieces = await decompressRecord(opened);

@@ -112,7 +112,7 @@ async function sendRecords(
   const sent = { records: 0, files: 0, bytes: 0 };
   const sendOldest = async () => {
     const record = await inWork.take();
-    await link.sendData(record, { signal });
+    await link.sendData(record, { signal, lane: record.lane });
     sent.records += 1;
     sent.files += record.rowCount;
     sent.bytes += record.contentBytes;
@@ -142,11 +142,11 @@ async function makeRecord(
   tarFrame: TarFrame,
   { level, sealer }: Pick<PreparedBackup, "level" | "sealer">,
 ): Promise<DataRecord> {
-  const { sequence, tar, rows, rowCount, contentBytes } = tarFrame;
+  const { sequence, tar, rows, rowCount, contentBytes, lane } = tarFrame;
   const frame = (await compressFrameAside(tar, level)).slice();
   const tarBytes = tar.length;
   tarFrame.release();
-  const record = { sequence, frame, tarBytes, rows, rowCount, contentBytes };
+  const record = { sequence, frame, tarBytes, rows, rowCount, contentBytes, lane };
   return sealer === null ? record : await sealer.seal(record);
 }
 

@@ -1,5 +1,6 @@
 // The snapshot of a database while it is being backed up: a file in the spool directory whose name
-// says whose it is, so that a client that starts removes what a crash of its own left behind.
+// says whose it is, so that a client that starts removes what a crash of its own left behind. The
+// directory of a job's named pipes has such a name, too.
 
 import { AT_CWD, type Files, SystemError } from "../../transport/mod.ts";
 
@@ -10,6 +11,7 @@ export interface SpoolPlace {
 }
 
 const SUFFIX = ".snapshot";
+const PIPES_SUFFIX = ".pipes";
 /** What SQLite may put beside a database. */
 const COMPANIONS = ["", "-journal", "-wal", "-shm"] as const;
 
@@ -32,6 +34,11 @@ export class SpoolFile implements Disposable {
   }
 }
 
+/** Directory of the named pipes of one job. */
+export function pipesPath({ directory, client, job }: SpoolPlace & { readonly job: string }) {
+  return `${directory}/${prefixOf(client)}${job}${PIPES_SUFFIX}`;
+}
+
 /**
  * Removes what earlier processes of this client left; a directory that is missing has nothing.
  * @returns what could not be removed, for the log: it is in the way of nobody
@@ -39,12 +46,14 @@ export class SpoolFile implements Disposable {
 export function clearSpool(files: Files, place: SpoolPlace): string[] {
   const prefix = prefixOf(place.client);
   const names = namesIn(files, place.directory)
-    .filter((name) => name.startsWith(prefix) && name.includes(SUFFIX));
+    .filter((name) => name.startsWith(prefix))
+    .filter((name) => name.includes(SUFFIX) || name.endsWith(PIPES_SUFFIX));
   const left: string[] = [];
   for (const name of names) {
     const path = `${place.directory}/${name}`;
     try {
-      removeIfThere(files, path);
+      if (name.endsWith(PIPES_SUFFIX)) removeDirectory(files, path);
+      else removeIfThere(files, path);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       left.push(`"${path}" (${error.errno})`);
@@ -71,6 +80,12 @@ function namesIn(files: Files, directory: string): string[] {
   } finally {
     files.close(descriptor);
   }
+}
+
+/** One that holds no directories. */
+function removeDirectory(files: Files, path: string): void {
+  for (const name of namesIn(files, path)) files.unlink(AT_CWD, `${path}/${name}`);
+  files.unlink(AT_CWD, path, { directory: true });
 }
 
 function removeIfThere(files: Files, path: string): void {

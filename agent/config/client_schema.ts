@@ -1,6 +1,8 @@
 // Schemas of the keys that only a client's configuration has.
 
 import { z } from "zod";
+import { STREAMS_MAX } from "../../transport/flow/limits.ts";
+import { checkStreams } from "./command_streams.ts";
 import { refuse, section } from "./issue_text.ts";
 import * as limits from "./limits.ts";
 import {
@@ -48,6 +50,19 @@ export const serverEntrySchema = section({
 const commandSchema = z.array(z.string().max(limits.MAX_COMMAND_WORD_BYTES)).min(1)
   .max(limits.MAX_COMMAND_WORDS);
 
+const commandDatabaseSchema = section({
+  kind: z.literal("command"),
+  backup: commandSchema,
+  restore: commandSchema,
+  streams: z.int().min(1).max(STREAMS_MAX).default(1),
+  through: z.enum(["stdio", "pipes"]).default("stdio"),
+  pipe_owner: z.string().min(1).max(limits.MAX_NAME_BYTES).optional(),
+  open_within: durationSchema({
+    minMs: limits.MIN_OPEN_WITHIN_MS,
+    maxMs: limits.MAX_OPEN_WITHIN_MS,
+  }).optional(),
+}).superRefine(checkStreams);
+
 export const databaseEntrySchema = z.discriminatedUnion("kind", [
   section({ kind: z.literal("sqlite"), path: pathSchema }),
   section({
@@ -57,7 +72,7 @@ export const databaseEntrySchema = z.discriminatedUnion("kind", [
     port: portSchema.default(5432),
     user: z.string().min(1).max(limits.MAX_NAME_BYTES).default("postgres"),
   }),
-  section({ kind: z.literal("command"), backup: commandSchema, restore: commandSchema }),
+  commandDatabaseSchema,
 ]);
 
 export const walSocketSchema = section({

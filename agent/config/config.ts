@@ -100,7 +100,22 @@ export type DatabaseEntry =
     readonly kind: "command";
     readonly backup: readonly string[];
     readonly restore: readonly string[];
+    readonly streams: number;
+    /** Null: standard output and input. */
+    readonly pipes: PipesConfig | null;
   };
+
+/** Parallel streams of a database. */
+export function streamsOf(database: DatabaseEntry): number {
+  return database.kind === "command" ? database.streams : 1;
+}
+
+/** Named pipes between the agent and a program. */
+export interface PipesConfig {
+  /** User whose programs open them; null: the agent's. */
+  readonly owner: string | null;
+  readonly openWithinMs: number;
+}
 
 /** A program that the client runs before or after each backup. */
 export interface HookConfig {

@@ -32,6 +32,10 @@ export const MAX_DATABASES = 1_000;
 export const MAX_COMMAND_WORDS = 256;
 /** Characters of one such word: Linux limits one argument to 128 KiB. */
 export const MAX_COMMAND_WORD_BYTES = 128 * 1024 - 1;
+/** Milliseconds that a program may leave its named pipes closed: tools log in and look around. */
+export const DEFAULT_OPEN_WITHIN_MS = 300_000;
+export const MIN_OPEN_WITHIN_MS = 1_000;
+export const MAX_OPEN_WITHIN_MS = 86_400_000;
 /** Ports below are privileged or well known; a dynamic range there would collide. */
 export const MIN_DYNAMIC_PORT = 1024;
 /** Ports of a dynamic range: a database job needs one, several jobs run at once. */

@@ -28,6 +28,7 @@ export {
   formatProblem,
   requireConfig,
 } from "./config_problem.ts";
+export { streamsOf } from "./config.ts";
 export { MAX_RECIPIENTS } from "./limits.ts";
 export { closestName } from "./closest_name.ts";
 export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";

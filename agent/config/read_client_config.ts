@@ -19,7 +19,12 @@ import {
 import type { ClientConfig, DatabaseEntry, EncryptionConfig, HookConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
 import { checkPeerAddresses, checkServerName } from "./tls_check.ts";
-import { DEFAULT_COMPRESSION_LEVEL, MAX_DATABASES, MAX_SCHEDULES } from "./limits.ts";
+import {
+  DEFAULT_COMPRESSION_LEVEL,
+  DEFAULT_OPEN_WITHIN_MS,
+  MAX_DATABASES,
+  MAX_SCHEDULES,
+} from "./limits.ts";
 import { refuseBadNames } from "./read_server_config.ts";
 import { readSharedConfig, resolveBeside } from "./read_shared_config.ts";
 import { checkClientSchedules, clientSchedule, clientScheduleSchema } from "./schedule_schema.ts";
@@ -134,6 +139,16 @@ function databaseEntry({ key, value }: ReadPart<DatabasePart>, file: string): Da
         user: value.user,
       };
     case "command":
-      return { name: key, kind: "command", backup: value.backup, restore: value.restore };
+      return {
+        name: key,
+        kind: "command",
+        backup: value.backup,
+        restore: value.restore,
+        streams: value.streams,
+        pipes: value.through === "stdio" ? null : {
+          owner: value.pipe_owner ?? null,
+          openWithinMs: value.open_within ?? DEFAULT_OPEN_WITHIN_MS,
+        },
+      };
   }
 }

@@ -65,6 +65,12 @@ export const SCAN_LIMIT_MS = 1_500;
 export const WINDOW_RECORDS_MAX = 256;
 export const WINDOW_BYTES_MAX = 32 * 1024 * 1024;
 
+/**
+ * Records of one stream of a restore that are under way or wait for its program: some for the way,
+ * and few enough that all streams together fit into memory with frames of 4 MiB.
+ */
+export const STREAM_RECORDS_MAX = 3;
+
 /** A receiver says how far it got after so many records, or so many bytes of them. */
 export const CURSOR_RECORDS = 16;
 export const CURSOR_BYTES = 4 * 1024 * 1024;

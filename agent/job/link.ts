@@ -11,8 +11,8 @@
 //  2. Nothing is read ahead of `receive` but one message a connection, so a slow receiver slows
 //     the sender down through the transport.
 //  3. Records are handed out in the order 0, 1, 2, …, also when the storage channel dies and the
-//     rest comes over the network (storage_lane.ts), and when the network is cut and connected
-//     again (network_rejoin.ts).
+//     rest comes over the network (storage_lane.ts), when the network is cut and connected again
+//     (network_rejoin.ts), and when streams have connections of their own (stream_lanes.ts).
 
 import {
   AgentError,
@@ -22,11 +22,10 @@ import {
   type Fallback,
   fromErrorRecord,
   orCancelled,
-  type WaitOptions,
   withDeadline,
 } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
-import { REJOIN_WAIT_MS, TELL_TIMEOUT_MS } from "./limits.ts";
+import { REJOIN_WAIT_MS } from "./limits.ts";
 import { LinkConn, type LinkMessage, type MessageLane } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { LinkInbox } from "./link_inbox.ts";
@@ -42,6 +41,9 @@ import {
 } from "./outgoing.ts";
 import { ReceivedRecords } from "./received_records.ts";
 import { type LaneOptions, StorageLane } from "./storage_lane.ts";
+import { unlessBroken } from "./send_for_result.ts";
+import { type ReleaseOptions, type SendOptions, StreamLanes } from "./stream_lanes.ts";
+import { tellFailure } from "./tell_failure.ts";
 import { toldReason } from "./told_reason.ts";
 import { watchNetwork } from "./watch_network.ts";
 
@@ -55,19 +57,15 @@ export interface LinkOptions {
   readonly numbered?: boolean;
 }
 
-export interface ReleaseOptions extends WaitOptions {
-  /** Called when the peer has the record; not at all where the link does not learn of that. */
-  readonly release?: () => void;
-}
-
 export class JobLink {
   readonly #control: MessageLane;
   readonly #errors: MessageLane;
-  /** Those that may bring something still. */
+  /** What may bring something still. */
   readonly #open: Set<MessageLane>;
   readonly #inbox = new LinkInbox();
   readonly #options: LinkOptions;
   #lane: StorageLane | null = null;
+  #streams = new StreamLanes([]);
   #taken: MessageLane | null = null;
   #watch: NetworkWatch | null = null;
   #rejoin: NetworkRejoin | null = null;
@@ -115,6 +113,12 @@ export class JobLink {
     });
     if ("reason" in conn) this.#lane.lose(conn);
     if (data !== null) this.#open.add(data);
+  }
+
+  /** Records of the second stream and further ones travel on these; both sides call it. */
+  addStreams(conns: readonly Conn[]): void {
+    this.#streams = new StreamLanes(conns);
+    for (const lane of this.#streams.further) this.#open.add(lane);
   }
 
   /** Looks whether the network falls silent; both sides call it, for a file-system job. */
@@ -177,13 +181,13 @@ export class JobLink {
   }
 
   /** The record's bytes must stay as they are: they may be sent again. */
-  sendData(record: DataRecord, options: WaitOptions = {}): Promise<void> {
+  sendData(record: DataRecord, options: SendOptions = {}): Promise<void> {
     return this.#sendRecord(outgoingData(record), options);
   }
 
   /** The record's bytes must stay as they are until `release`: they may be sent again. */
-  sendRestore(record: RestoreRecord, { signal, release }: ReleaseOptions = {}): Promise<void> {
-    return this.#sendRecord({ ...outgoingRestore(record), release }, { signal });
+  sendRestore(record: RestoreRecord, options: ReleaseOptions = {}): Promise<void> {
+    return this.#sendRecord({ ...outgoingRestore(record), release: options.release }, options);
   }
 
   /** Answers a `parent-wanted`, on the channel of the records. */
@@ -209,7 +213,8 @@ export class JobLink {
    */
   async acknowledge(synced: number | null): Promise<void> {
     const received = this.#received.untold();
-    if (received !== null) await this.send({ type: "cursor", received, synced });
+    if (received === null) return;
+    await this.send({ type: "cursor", received, synced }).catch(unlessBroken);
   }
 
   /**
@@ -275,9 +280,11 @@ export class JobLink {
   async #next(): Promise<LinkMessage> {
     while (this.#open.size > 0) {
       this.#listen();
-      const arrival = await this.#inbox.next(this.#signal);
+      const held = this.#streams.take(this.#received.count);
+      const arrival = held ?? await this.#inbox.next(this.#signal);
       const { from } = arrival;
       if (!this.#isLive(from)) this.#open.delete(from);
+      else if (this.#streams.hold(arrival, this.#received.count)) continue;
       else if ("failure" in arrival) await this.#failed(from, arrival.failure);
       else if (arrival.message === null) {
         this.#open.delete(from);
@@ -298,7 +305,8 @@ export class JobLink {
 
   /** False for a storage channel that was given up: what it brings now was sent again. */
   #isLive(from: MessageLane): boolean {
-    return from === this.#control || from === this.#errors || from === this.#lane?.data;
+    return from === this.#control || from === this.#errors || from === this.#lane?.data ||
+      this.#streams.has(from);
   }
 
   async #failed(from: MessageLane, failure: unknown): Promise<void> {
@@ -346,20 +354,23 @@ export class JobLink {
   }
 
   /** A record may wait for words of the peer, which nobody reads once its result was read. */
-  #sendRecord(record: Outgoing, { signal }: WaitOptions): Promise<void> {
-    const sending = this.#lane?.send(record) ?? this.#control.send(record, this.#options);
+  #sendRecord(record: Outgoing, { signal, lane }: SendOptions): Promise<void> {
+    const direct = this.#streams.of(lane) ?? this.#control;
+    const sending = this.#lane?.send(record) ?? direct.send(record, this.#options);
     return orCancelled(sending, signal);
   }
 
-  /** Closes every connection after what was sent, and after the peer has it, if that shows. */
+  /** Ends every connection after what was sent, and after the peer has it, if that shows. */
   async finish(): Promise<void> {
     const { clock } = this.#options;
     const deadline = { timeoutMs: REJOIN_WAIT_MS, action: "end the job", signal: this.#signal };
     this.#listening = true;
     try {
-      await withDeadline(clock, deadline, async (signal) => {
-        await Promise.all([...this.#network()].map((lane) => lane.settle({ signal })));
-      });
+      await withDeadline(
+        clock,
+        deadline,
+        (signal) => Promise.all([...this.#network()].map((lane) => lane.settle({ signal }))),
+      );
     } finally {
       this.#listening = false;
       this.#ended.abort(new AgentError("closed", "Cannot use the link: the job is done"));
@@ -370,16 +381,7 @@ export class JobLink {
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */
   async fail(error: ErrorRecord): Promise<void> {
     this.#ended.abort(fromErrorRecord(error));
-    const action = "tell the peer of the failure";
-    // On each connection, so that whichever the peer reads next says it.
-    const telling = [...this.#lanes()].map((lane) =>
-      withDeadline(this.#options.clock, { timeoutMs: TELL_TIMEOUT_MS, action }, async (signal) => {
-        await lane.sendDocument({ type: "error", error }, { signal });
-        await lane.close({ signal });
-      }).catch(() => {}) // The peer is gone, then: nobody is left to tell.
-    );
-    await Promise.all(telling);
-    for (const lane of this.#lanes()) lane.abort(error.message);
+    await tellFailure(this.#lanes(), error, this.#options.clock);
   }
 
   #network(): Set<MessageLane> {
@@ -388,6 +390,7 @@ export class JobLink {
 
   #lanes(): Set<MessageLane> {
     const data = this.#lane?.data ?? null;
-    return new Set([...(data === null ? [] : [data]), ...this.#network()]);
+    const further = data === null ? this.#streams.further : [...this.#streams.further, data];
+    return new Set([...further, ...this.#network()]);
   }
 }

@@ -2,7 +2,7 @@
 // it ended. Each is checked when it arrives; byte strings (paths) travel as base64.
 
 import { z } from "zod";
-import { AgentError, ERROR_CODES, FALLBACK_CODES } from "../../transport/mod.ts";
+import { AgentError, ERROR_CODES, FALLBACK_CODES, STREAMS_MAX } from "../../transport/mod.ts";
 import { DETAIL_LENGTH_MAX, WAL_NAME_LENGTH_MAX } from "./limits.ts";
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -27,6 +27,11 @@ const step = z.object({
   atMs: z.number(),
   skipped: z.boolean(),
 });
+
+/** Parallel streams of a database; an earlier version has one. */
+const streamCount = z.number().int().min(1).max(STREAMS_MAX);
+const streams = streamCount.default(1);
+const streamIndex = z.number().int().min(0).max(STREAMS_MAX - 1);
 
 const redirect = z.object({ member: bytes, writeAs: bytes });
 
@@ -123,19 +128,32 @@ const document = z.discriminatedUnion("type", [
     database: path,
     kind: z.enum(["sqlite", "postgresql", "command"]),
     path,
+    streams,
   }),
   // Client to server: send the records of this backup of the database.
-  z.object({ type: z.literal("restore-database"), database: path, backup: path }),
+  z.object({ type: z.literal("restore-database"), database: path, backup: path, streams }),
   // Server to client: the records of the database follow.
   z.object({
     type: z.literal("restore-start"),
     backup: path,
+    streams,
     ...totals,
     /** Of a PostgreSQL cluster: where its log stood when the backup ended, if that is known. */
     range: z.object({ system: decimal, stopLsn: lsn, stopMs: count }).nullable().default(null),
   }),
   // Client to server: the backup that is written now; the answer to a backup-database.
-  z.object({ type: z.literal("started"), backup: path }),
+  z.object({ type: z.literal("started"), backup: path, streams: streamCount.optional() }),
+  // Client to server: where the STP connection of the next stream is to be made.
+  z.object({
+    type: z.literal("stream-port"),
+    host: z.number().int().min(1).max(0xffff),
+    port: z.number().int().min(1).max(0xffff),
+    token: z.hex(),
+  }),
+  // Client to server: so many more records of this stream may come, counted from 0.
+  z.object({ type: z.literal("stream-wanted"), stream: streamIndex, records: count }),
+  // Server to client: so many records were all of this stream.
+  z.object({ type: z.literal("stream-end"), stream: streamIndex, records: count }),
   // Client to server: this connection is for the write-ahead log of this database, until it ends.
   z.object({ type: z.literal("archive-wal"), database: path }),
   // Server to client: it may ask, one thing after the other.

@@ -20,7 +20,7 @@ export type { CutAnswer, LinkDocument } from "./link_document.ts";
 export type { LinkConns, RejoinOptions } from "./network_rejoin.ts";
 export type { LaneOptions } from "./storage_lane.ts";
 export { receivePieces, sendPieces } from "./pieces.ts";
-export { sendForResult } from "./send_for_result.ts";
+export { sendForResult, unlessBroken } from "./send_for_result.ts";
 export { groupOf, NOT_CONFIGURED, type Prove } from "./storage_access.ts";
 export type {
   ClientDatabaseTask,
@@ -43,5 +43,6 @@ export type {
   WorkerResult,
   WorkerTask,
 } from "./worker_protocol.ts";
+export { STREAM_RECORDS_MAX } from "./limits.ts";
 export type { WalAction, WalAnswer, WalRequest } from "./wal_request.ts";
 export { type Adopted, WorkerSession } from "./worker_session.ts";

@@ -37,6 +37,11 @@ export async function sendForResult<T>(
   return await result;
 }
 
+/** For what may be told in vain: a peer that is gone is noticed, and why, where it is read. */
+export function unlessBroken(error: unknown): void {
+  if (!isBrokenConnection(error)) throw error;
+}
+
 function isBrokenConnection(error: unknown): boolean {
   return error instanceof AgentError && (error.code === "reset" || error.code === "closed");
 }

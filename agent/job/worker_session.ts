@@ -148,9 +148,13 @@ export class WorkerSession implements AsyncDisposable {
     return { layer: this.layer, clock: this.runtime.clock, trace: this.#trace, signal };
   }
 
-  /** This side's steps so far, for the peer's ladder. */
-  ownSteps(): LinkDocument {
-    return { type: "trace", steps: this.#steps };
+  /** This side's steps so far, for the peer's ladder, without the first ones that it knows. */
+  ownSteps(known = 0): LinkDocument {
+    return { type: "trace", steps: this.#steps.slice(known) };
+  }
+
+  get stepCount(): number {
+    return this.#steps.length;
   }
 
   /** Takes the peer's steps for our ladder. */

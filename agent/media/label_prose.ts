@@ -67,7 +67,7 @@ function fullProse({ read, check, kind, tools, first }: Words, label: MediaLabel
   const unpackAll = label.continued ? `tar ${REPLAY} ${OPTIONS}` : `tar ${OPTIONS}`;
   const name = kind === "" ? "a backup" : `an ${kind}backup`;
   return `This is ${name}: a POSIX pax tar archive in zstd frames. ${tools} restore it.
-${first}${label.kind === "command" ? commandProse(read(file)) : ""}
+${first}${label.kind === "command" ? commandProse(read(file), label.database ?? "") : ""}
   Restore everything below the current directory (as root):
     ${read(file)} | ${unpackAll}
   Restore one file or directory (its path without the leading "/"):
@@ -77,10 +77,12 @@ ${listLine(label, read(file))}  Check it:   ${check(file)}
 }
 
 /** The parts of a command's output, put end to end. */
-function commandProse(stream: string): string {
+function commandProse(reading: string, database: string): string {
   return `
   Give the program that restores it what the other one wrote:
-    ${stream} | tar -xOf - | PROGRAM
+    ${reading} | tar -xOf - | PROGRAM
+  Each of several streams (directories with numbers in the list) by itself, at the same time:
+    ${reading} | tar -xOf - ${database}/1 | PROGRAM
 `;
 }
 

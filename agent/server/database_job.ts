@@ -12,14 +12,17 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { streamIndexOf } from "../application/mod.ts";
 import { EVERYTHING } from "../source_selection.ts";
-import { VaultReader, VaultWriter } from "../vault/mod.ts";
+import { type RestorePlan, VaultReader, VaultWriter } from "../vault/mod.ts";
+import { connectStreams } from "./connect_streams.ts";
 import type { BackupEnd } from "../postgresql/mod.ts";
 import { type BackupRange, formatLsn } from "../wal/mod.ts";
 import { archiveWal } from "./archive_wal.ts";
 import { awaitLog } from "./await_log.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { sendRestore } from "./send_restore.ts";
+import { sendStreams } from "./send_streams.ts";
 
 /** Fig. 5 from step 228, then whatever the client asks for, all on one connection. */
 export async function runServerDatabase(
@@ -52,11 +55,14 @@ export async function runServerDatabase(
       return await archiveWal(session, link, { vault: task.vault, client: client.name, database });
     }
     session.running(request.type);
+    const { streams } = request;
+    const connect = () => connectStreams(session, link, { connection, streams, prove });
     if (request.type === "restore-database") {
-      return await restoreDatabase(session, { task, link, request });
+      return await restoreDatabase(session, { task, link, request, connect });
     }
     session.setBackup(task.newBackup);
-    await link.send({ type: "started", backup: task.newBackup });
+    await link.send({ type: "started", backup: task.newBackup, streams });
+    await connect();
     using vault = VaultWriter.open({ directory: task.vault, files: session.runtime.files });
     using writer = vault.begin({
       backup: task.newBackup,
@@ -84,11 +90,13 @@ interface DatabaseRestore {
   readonly task: ServerDatabaseTask;
   readonly link: JobLink;
   readonly request: Extract<LinkDocument, { type: "restore-database" }>;
+  /** Makes the connections of further streams. */
+  readonly connect: () => Promise<void>;
 }
 
 async function restoreDatabase(
   session: WorkerSession,
-  { task, link, request }: DatabaseRestore,
+  { task, link, request, connect }: DatabaseRestore,
 ): Promise<WorkerResult> {
   using reader = VaultReader.open({ directory: task.vault, files: session.runtime.files });
   const found = reader.backup(request.backup);
@@ -102,15 +110,46 @@ async function restoreDatabase(
   }
   session.setBackup(found.backup);
   const plan = reader.planRestore(found.backup, []);
+  const streams = found.kind === "command" ? countStreams(plan) : 1;
+  if (streams !== request.streams) throw otherStreams(request, streams);
   await link.send({
     type: "restore-start",
     backup: found.backup,
+    streams,
     totalFiles: plan.files,
     totalBytes: plan.bytes,
     range: endOf(reader.range(found.backup)),
   });
-  const restored = await sendRestore(session, link, { plan, reader });
+  await connect();
+  const isWhole = found.kind === "command";
+  const restored = streams > 1
+    ? await sendStreams(session, link, {
+      backup: found,
+      streams,
+      reader,
+      totals: { totalFiles: plan.files, totalBytes: plan.bytes },
+    })
+    : await sendRestore(session, link, { plan, reader, isWhole });
   return { ...restored, backup: found.backup };
+}
+
+/** Streams of the command whose parts these are: the members of several say theirs. */
+function countStreams(plan: RestorePlan): number {
+  const decoder = new TextDecoder();
+  let count = 1;
+  for (const { path } of plan.members()) {
+    count = Math.max(count, (streamIndexOf(decoder.decode(path)) ?? 0) + 1);
+  }
+  return count;
+}
+
+function otherStreams(request: DatabaseRestore["request"], streams: number): AgentError {
+  const { backup, database } = request;
+  const message = `Cannot restore "${backup}" as "${database}": it holds ${streams} streams, ` +
+    `need ${request.streams} as the client has it`;
+  return new AgentError("usage", message, {
+    hint: `Set \`streams: ${streams}\` for the database in the client's configuration.`,
+  });
 }
 
 /** What a client that recovers by a log must know of the backup's own. */

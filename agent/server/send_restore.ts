@@ -17,6 +17,8 @@ import type { Surveyed } from "./survey_target.ts";
 export interface PlannedRestore {
   readonly plan: RestorePlan;
   readonly reader: VaultReader;
+  /** True when a part is worth nothing: damage ends the restore. */
+  readonly isWhole?: boolean;
   /** What the client found in its target, when it was asked to look. */
   readonly surveyed?: Surveyed;
 }
@@ -46,8 +48,10 @@ export async function sendRestore(
   let lost = 0;
   const onLost = (path: Uint8Array) => {
     lost += 1;
+    const text = new TextDecoder().decode(path);
+    if (planned.isWhole) throw damagedMember(text);
     const message = "a part of it lies in a damaged frame of the media";
-    session.warn({ code: "damaged", message, path: new TextDecoder().decode(path) });
+    session.warn({ code: "damaged", message, path: text });
   };
   return await sendForResult({ clock: session.runtime.clock, result }, async (failed) => {
     let records = 0;
@@ -60,6 +64,14 @@ export async function sendRestore(
       await session.runtime.clock.yield();
     }
     await link.send({ type: "end", records, ...(lost > 0 ? { lost } : {}) });
+  });
+}
+
+/** Of what is restored whole or not at all. */
+export function damagedMember(path: string): AgentError {
+  const message = `Cannot restore "${path}": a part of it lies in a damaged frame of the media`;
+  return new AgentError("damaged", message, {
+    hint: "Restore another backup; `agent verify --data` names what is damaged.",
   });
 }
 

@@ -237,7 +237,7 @@ export class ServerDaemon extends DaemonBase {
       client: client.name,
       request: null,
     });
-    const stg = this.#lend(client);
+    const stg = this.#lend(client, hello.streams);
     const identity = { ...this.#identity(client, job), token: hello.token };
     const { ended } = this.runner.run(job, {
       kind: "server-database",
@@ -365,11 +365,11 @@ export class ServerDaemon extends DaemonBase {
     return found;
   }
 
-  #lend(client: ClientEntry): StgAccess {
+  #lend(client: ClientEntry, streams = 1): StgAccess {
     if (client.stg === null) {
       return { unusable: "down", detail: "this client has no storage transport group" };
     }
-    return this.stgService.lend(client.stg);
+    return this.stgService.lend(client.stg, streams);
   }
 
   #identity(client: ClientEntry, job: Job): FlowIdentity {

@@ -143,7 +143,8 @@ export class StgGroup {
     return this.#joined?.opened.arrayMap?.() ?? [];
   }
 
-  lend(): StgAccess {
+  /** @param streams of the job that uses it: one more connection for each after the first */
+  lend(streams = 1): StgAccess {
     if (this.#joined === null) return { unusable: "down", detail: this.#reason };
     const { identity, member } = this.#joined;
     const { config } = this;
@@ -154,7 +155,7 @@ export class StgGroup {
           source: sourceOf(config),
           identity,
           claim: member.claim,
-          lease: member.lease(ENDPOINTS_PER_JOB),
+          lease: member.lease(ENDPOINTS_PER_JOB + streams - 1),
           timing: timingOf(config),
         },
       };

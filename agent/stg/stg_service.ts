@@ -69,13 +69,15 @@ export class StgService implements AsyncDisposable {
   }
 
   /** What a job on this group gets; the caller gives it back by `release`. */
-  lend(name: string): StgAccess {
-    return this.#find(name)?.lend() ?? NOT_CONFIGURED;
+  lend(name: string, streams = 1): StgAccess {
+    return this.#find(name)?.lend(streams) ?? NOT_CONFIGURED;
   }
 
   /** Lends every group, for a client that learns only later which one the server uses. */
-  lendAll(): Record<string, StgAccess> {
-    return Object.fromEntries(this.#groups.map((group) => [group.config.name, group.lend()]));
+  lendAll(streams = 1): Record<string, StgAccess> {
+    return Object.fromEntries(
+      this.#groups.map((group) => [group.config.name, group.lend(streams)]),
+    );
   }
 
   async release(access: StgAccess): Promise<void> {

@@ -193,7 +193,7 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
 }
 
 /** One side's session, and how its job ended. */
-class RunningJob<T extends WorkerTask> {
+export class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
   readonly #network: string[] = [];

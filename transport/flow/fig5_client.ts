@@ -54,6 +54,8 @@ export interface DatabaseConnection {
   readonly descriptor: number;
   /** Why the job stays on the network; null on storage, and when the policy wants the network. */
   readonly fallback: Fallback | null;
+  /** The group that carries it; null on the network. */
+  readonly group: StorageGroup | null;
 }
 
 /** As the client has it: it is the one that asks for things. */
@@ -170,7 +172,7 @@ async function chooseMechanism(
   const message = decodeStgMessage(await exchange.receiveDocument("the STG"));
   exchange.done("200", `recv(${dynamic}) = AF_STP, STG ${message.name} ${message.uuid}`);
   const offer = await tryStorage(context, exchange, { ...options, message });
-  const { stp, verdict } = offer;
+  const { stp, group, verdict } = offer;
   const step = verdict.type === "ready"
     ? { step: "", call: `send(${dynamic}, ready)` }
     : { step: offer.told ? "" : "210", call: `send(${dynamic}, no port: ${verdict.reason})` };
@@ -185,12 +187,13 @@ async function chooseMechanism(
   }
   await layer.close(dynamic);
   trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);
-  return { mechanism: "storage", descriptor: stp, fallback: null };
+  return { mechanism: "storage", descriptor: stp, fallback: null, group };
 }
 
 /** The storage connection, or why there is none; `told` when the server knows a port. */
 interface Offer {
   readonly stp: number | null;
+  readonly group: StorageGroup | null;
   readonly verdict: Verdict;
   readonly told: boolean;
 }
@@ -225,13 +228,13 @@ async function tryStorage(
       prove,
       quietProof: true,
     });
-    return { stp, verdict: { type: "ready" }, told };
+    return { stp, group, verdict: { type: "ready" }, told };
   } catch (error) {
     if (!(error instanceof AgentError) || context.signal.aborted) throw error;
     const { reason: code, detail: reason } = lost?.aborted
       ? { reason: "client_stg_lost", detail: error.message } as const
       : setupFallback(error, "client");
-    return { stp: null, verdict: { type: "no-port", code, reason }, told };
+    return { stp: null, group: null, verdict: { type: "no-port", code, reason }, told };
   }
 }
 
@@ -261,5 +264,5 @@ async function withoutStorage(
   exchange.done("200", `recv(${exchange.descriptor}) = AF_INET: ${reason}`);
   context.trace.skipped("5", skipped, `the job stays on the network: ${reason}`);
   const fallback = code === null ? null : { reason: code, detail: reason };
-  return { mechanism: "network", descriptor: exchange.descriptor, fallback };
+  return { mechanism: "network", descriptor: exchange.descriptor, fallback, group: null };
 }

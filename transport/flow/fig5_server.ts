@@ -177,7 +177,7 @@ export async function connectBack(
   ]);
   await layer.close(dynamic);
   trace.done("5", "246", `close(${dynamic}), the dynamic network socket`);
-  return { mechanism: "storage", descriptor: tried, fallback: null };
+  return { mechanism: "storage", descriptor: tried, fallback: null, group };
 }
 
 /** A storage connection that did not come about, and the client's verdict if it was read. */
@@ -232,7 +232,7 @@ async function giveUpStorage(
     throw new StorageError(fallback);
   }
   context.trace.skipped("5", "246", `the job stays on the network: ${fallback.detail}`);
-  return { mechanism: "network", descriptor, fallback };
+  return { mechanism: "network", descriptor, fallback, group: null };
 }
 
 const CONNECT_STEPS = { socket: "240", bind: "242", connect: "244" } as const;
@@ -251,7 +251,7 @@ async function stayOnNetwork(
     throw new StorageError(fallback);
   }
   context.trace.skipped("5", "238-246", `the job stays on the network: ${reason}`);
-  return { mechanism: "network", descriptor, fallback };
+  return { mechanism: "network", descriptor, fallback, group: null };
 }
 
 /** Tells the client what becomes of the job without the storage. @returns the reason in words */

@@ -39,6 +39,8 @@ export interface FlowIdentity {
   readonly connections: number;
   /** Above 1: these connections continue the job in place of those before. */
   readonly connection?: number;
+  /** Parallel streams of a database job, each with an STP connection; one when left out. */
+  readonly streams?: number;
 }
 
 /** A number of the figure and the call that the trace shows for it. */

@@ -18,6 +18,7 @@ import {
   MESSAGE_BYTES_MAX,
   NAME_LENGTH_MAX,
   REASON_LENGTH_MAX,
+  STREAMS_MAX,
   TOKEN_BYTES,
   ZEROS_BYTES,
 } from "./limits.ts";
@@ -41,6 +42,8 @@ export interface Hello {
   readonly connections: number;
   /** 1 sets a job up; a higher number continues one whose connections broke. */
   readonly connection: number;
+  /** Parallel streams of the job, each with an STP connection; one when left out. */
+  readonly streams?: number;
 }
 
 /** In place of a hello: why the peer does not take the connection. */
@@ -158,8 +161,9 @@ export function decodeHello(body: Uint8Array): Hello {
     token: hex(fields, "token"),
     name: name(fields, "name"),
     connections: integer(fields, "connections", 1, 2),
-    // Version 1 does not know it.
+    // Earlier versions do not know these.
     connection: "connection" in fields ? integer(fields, "connection", 1, 0xffff_ffff) : 1,
+    ...("streams" in fields ? { streams: integer(fields, "streams", 1, STREAMS_MAX) } : {}),
   };
 }
 

@@ -24,6 +24,9 @@ export const NAME_LENGTH_MAX = 64;
 /** Random token of a job: it ties the connections of a job together. */
 export const TOKEN_BYTES = 16;
 
+/** Parallel streams of a database job; each takes an endpoint of the group at both ends. */
+export const STREAMS_MAX = 16;
+
 /** Connections that a stranger may hold half set up; more are closed at once. */
 export const HALF_OPEN_MAX = 64;
 

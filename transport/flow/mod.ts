@@ -21,7 +21,7 @@ export {
   receiveAnnouncement,
 } from "./fig5_server.ts";
 export { checkSameJob, type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
-export type { Hello, StgMessage } from "./flow_messages.ts";
+export type { Hello, PortMessage, StgMessage } from "./flow_messages.ts";
 export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";
 export { REJOIN_VERSION, RESUME_VERSION, SELECTION_VERSION, WAL_VERSION } from "./flow_version.ts";
 export { type Accepted, ListeningPort } from "./listening_port.ts";
@@ -37,5 +37,6 @@ export {
   setupFallback,
   StorageError,
 } from "./fallback_reason.ts";
-export { TOKEN_BYTES } from "./limits.ts";
+export { STREAMS_MAX, TOKEN_BYTES } from "./limits.ts";
 export type { StorageGroup, UnusableGroup } from "./stp_steps.ts";
+export { connectStream, offerStream } from "./stp_streams.ts";

@@ -35,8 +35,8 @@ export interface UnusableGroup {
 
 export interface StpOfferOptions {
   readonly figure: Figure;
-  /** The network connection of the set-up: it ends at once when the peer's process dies. */
-  readonly exchange: FlowExchange;
+  /** The network connection of the set-up, if any: it ends at once when the peer dies. */
+  readonly exchange: FlowExchange | null;
   readonly group: StorageGroup;
   /** Hex of the connection token that the connecting side must show. */
   readonly token: string;
@@ -100,8 +100,8 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
 
 export interface StpConnectOptions {
   readonly figure: Figure;
-  /** The network connection of the set-up: it ends at once when the peer's process dies. */
-  readonly exchange: FlowExchange;
+  /** The network connection of the set-up, if any: it ends at once when the peer dies. */
+  readonly exchange: FlowExchange | null;
   readonly group: StorageGroup;
   readonly port: Extract<PortMessage, { type: "port" }>;
   readonly steps: { readonly socket: string; readonly bind: string; readonly connect: string };
@@ -182,7 +182,7 @@ async function proveStp(
 }
 
 /** What the steps through the storage watch meanwhile. */
-function watched({ signal }: FlowContext, exchange: FlowExchange): WatchedPeer {
+function watched({ signal }: FlowContext, exchange: FlowExchange | null): WatchedPeer {
   return { exchange, signal, action: "set up the storage connection" };
 }
 

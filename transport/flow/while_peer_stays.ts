@@ -7,8 +7,11 @@ import { AgentError } from "../ground/error.ts";
 import type { FlowExchange } from "./flow_exchange.ts";
 
 export interface WatchedPeer {
-  /** The connection of the set-up: it ends at once when the peer's process dies. */
-  readonly exchange: FlowExchange;
+  /**
+   * The connection of the set-up: it ends at once when the peer's process dies. Null where there is
+   * none, or another one watches it: then only the wait's own deadline ends it.
+   */
+  readonly exchange: FlowExchange | null;
   readonly signal: AbortSignal;
   /** What is waited for, for the message: `Cannot <action>: the peer gave it up`. */
   readonly action: string;
@@ -20,6 +23,7 @@ export async function whilePeerStays<T>(
   { exchange, signal, action, hint }: WatchedPeer,
   wait: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (exchange === null) return await wait(signal);
   const done = new AbortController();
   const gone = new AbortController();
   const giveUp = (why: string) => {

@@ -63,6 +63,8 @@ export interface OpenFlags {
   /** Leave the access time alone; ignored where the kernel does not permit it. */
   readonly noAtime?: boolean;
   readonly direct?: boolean;
+  /** For a fifo: calls that would wait throw EAGAIN, and opening it to write ENXIO. */
+  readonly nonBlocking?: boolean;
   /** Permission bits of a created file; umask applies. */
   readonly mode?: number;
 }
@@ -105,6 +107,12 @@ export interface Files {
   /** @returns count of bytes, 0 at end of file */
   read(descriptor: number, into: Uint8Array): number;
   readAt(descriptor: number, offsetBytes: number, into: Uint8Array): number;
+  /** @returns count of bytes that were taken */
+  write(descriptor: number, from: Uint8Array): number;
+  /** Bytes that wait to be read from a fifo. */
+  unreadBytes(descriptor: number): number;
+  /** Asks for room for so many bytes in a fifo; where the kernel refuses it stays as it is. */
+  widenPipe(descriptor: number, sizeBytes: number): void;
   /** Writes all of `from`. */
   writeAll(descriptor: number, from: Uint8Array): void;
   writeAllAt(descriptor: number, offsetBytes: number, from: Uint8Array): void;

@@ -44,7 +44,15 @@ const O_EXCLUSIVE = 0o200;
 const O_TRUNCATE = 0o1000;
 const O_APPEND = 0o2000;
 const O_NO_ATIME = 0o1000000;
+const O_NON_BLOCKING = 0o4000;
 const O_CLOSE_ON_EXEC = 0o2000000;
+
+/** The ioctl that counts what waits to be read, into an int. */
+const FIONREAD = 0x541b;
+
+/** The system call `fcntl`, and what sets the size of a pipe by it. */
+const SYS_FCNTL: Readonly<Record<Architecture, number>> = { x86_64: 72, aarch64: 25 };
+const F_SETPIPE_SZ = 1031;
 
 /** The open flags whose bits differ between the architectures. */
 const O_BY_ARCHITECTURE: Readonly<
@@ -116,13 +124,29 @@ export class LibcFiles implements Files {
     return done;
   }
 
+  write(descriptor: number, from: Uint8Array): number {
+    for (;;) {
+      const count = this.#libc.write(descriptor, from, Math.min(from.length, IO_BYTES));
+      if (count > 0) return count;
+      if (count === 0) throw new SystemError("EIO", "write", `descriptor ${descriptor}`);
+      this.#unlessInterrupted("write", descriptor);
+    }
+  }
+
+  unreadBytes(descriptor: number): number {
+    const into = new Uint8Array(4);
+    if (this.#libc.ioctl(descriptor, FIONREAD, into) < 0) throw this.#failure("ioctl", descriptor);
+    return new DataView(into.buffer).getInt32(0, true);
+  }
+
+  widenPipe(descriptor: number, sizeBytes: number): void {
+    const call = SYS_FCNTL[this.#libc.architecture];
+    this.#libc.syscall(call, descriptor, F_SETPIPE_SZ, sizeBytes, 0, 0);
+  }
+
   writeAll(descriptor: number, from: Uint8Array): void {
     for (let done = 0; done < from.length;) {
-      const rest = done === 0 ? from : from.subarray(done);
-      const count = this.#libc.write(descriptor, rest, Math.min(rest.length, IO_BYTES));
-      if (count > 0) done += count;
-      else if (count === 0) throw new SystemError("EIO", "write", `descriptor ${descriptor}`);
-      else this.#unlessInterrupted("write", descriptor);
+      done += this.write(descriptor, done === 0 ? from : from.subarray(done));
     }
   }
 
@@ -311,6 +335,7 @@ function openBits(flags: OpenFlags, architecture: Architecture): number {
     (flags.exclusive === true ? O_EXCLUSIVE : 0) |
     (flags.truncate === true ? O_TRUNCATE : 0) |
     (flags.append === true ? O_APPEND : 0) |
+    (flags.nonBlocking === true ? O_NON_BLOCKING : 0) |
     (flags.directory === true ? own.directory : 0) |
     (flags.noFollow === true ? own.noFollow : 0) |
     (flags.direct === true ? own.direct : 0);

@@ -1,11 +1,11 @@
-// The producer of a command: what a program writes to its standard output, as members of one frame
-// each, since a tar member needs its size before its content and nobody knows how much will come.
+// The producer of a command: what programs write, as members of one frame each, since a tar member
+// needs its size before its content and nobody knows how much will come. Of several streams the
+// parts stand in the order in which they came (part_path.ts says how they are told apart).
 //
-//   NAME/000000001, NAME/000000002, …    put end to end they are what the program wrote
-//
-// Invariant: the stream is ended only when the program ended with 0; a program that fails makes no
-// backup, whatever it wrote.
+// Invariant: the stream is ended only when all programs ended with 0; one that fails makes no
+// backup, whatever was written.
 
+import { Change } from "../../../transport/ground/change.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { Entry } from "../../entry.ts";
 import type { TarFrame } from "../../record.ts";
@@ -13,104 +13,128 @@ import { paddingBytes } from "../../tar/mod.ts";
 import type { Producer } from "../application.ts";
 import { FrameAssembler } from "../frame_assembler.ts";
 import { endStream, planMember } from "../member_stream.ts";
-import { type ProgramOptions, ProgramStream } from "./program_stream.ts";
+import { partPath } from "./part_path.ts";
+import { type ProgramsOptions, startPrograms, type StreamSource } from "./programs.ts";
 
-const PART_DIGITS = 9;
 const PART_MODE = 0o600;
 /** Header and padding of a part, at most, in bytes. */
 const AROUND_BYTES = 4096;
 const encoder = new TextEncoder();
 
-export interface ProduceCommandOptions extends ProgramOptions {
+export interface ProduceCommandOptions extends ProgramsOptions {
   /** Folder of the parts in the stream: the name of the database. */
   readonly name: string;
   readonly owner: Pick<Entry, "uid" | "gid">;
   /** Tar bytes of a frame; 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
-  /** Ends the program. */
-  readonly signal: AbortSignal;
 }
 
 /** A producer, and what its caller awaits when it gives null. */
 export interface CommandBackup {
   readonly producer: Producer;
-  /** More is there, or the program ended. */
+  /** More is there, or a program ended. */
   readonly ready: () => Promise<void>;
-  /** Ends the program, if it runs. */
+  /** Ends the programs, if they run. */
   readonly end: () => Promise<void>;
 }
 
-/** Starts the program. @throws AgentError (the producer) `failed` | `cancelled` */
+/** Starts the programs. @throws AgentError (the producer) `failed` | `timeout` | `cancelled` */
 export function produceCommand(options: ProduceCommandOptions): CommandBackup {
-  const program = new ProgramStream(options);
-  options.signal.addEventListener("abort", () => void program.end());
-  const output = new ProgramOutput(program);
+  const programs = startPrograms(options);
+  const change = new Change();
+  const outputs = programs.sources().map((source) => new StreamOutput(source, change));
   return {
-    producer: produce(output, options),
-    ready: () => output.more(),
-    end: () => program.end(),
+    producer: produce(outputs, options),
+    ready: async () => {
+      const { signal } = options;
+      if (outputs.filter((output) => output.isReady()).length === 0) await change.next({ signal });
+    },
+    end: () => programs.end(),
   };
 }
 
-function* produce(output: ProgramOutput, options: ProduceCommandOptions): Producer {
+function* produce(outputs: readonly StreamOutput[], options: ProduceCommandOptions): Producer {
   const frames = new FrameAssembler(options);
-  const parts = new Parts(frames, options);
-  for (;;) {
+  const all = outputs.map((output, index) => ({
+    output,
+    parts: new Parts(frames, index, options),
+  }));
+  const open = new Set(all);
+  while (open.size > 0) {
     if (options.signal.aborted) throw new AgentError("cancelled", "Cannot go on: cancelled");
-    const bytes = output.take();
-    if (bytes === null) {
-      yield null;
-      continue;
+    let isIdle = true;
+    for (const stream of open) {
+      const bytes = stream.output.take();
+      if (bytes === null) continue;
+      isIdle = false;
+      if (bytes.length > 0) yield* stream.parts.add(bytes);
+      else {
+        yield* stream.parts.finish();
+        open.delete(stream);
+      }
     }
-    if (bytes.length === 0) break;
-    yield* parts.add(bytes);
+    if (isIdle) yield null;
   }
-  yield* parts.finish();
   yield* endStream(frames);
   return frames.totals;
 }
 
-/** The output of a program, one piece ahead. */
-class ProgramOutput {
-  readonly #program: ProgramStream;
+/** What comes out of a stream, one piece ahead. */
+class StreamOutput {
+  readonly #source: StreamSource;
+  readonly #change: Change;
   #piece: Uint8Array | null = null;
   #failure: unknown = null;
+  #isReading = false;
+  #isOver = false;
 
-  constructor(program: ProgramStream) {
-    this.#program = program;
-    program.pipe.endInput();
+  /** @param change notified of each piece, of the end, and of a failure */
+  constructor(source: StreamSource, change: Change) {
+    this.#source = source;
+    this.#change = change;
   }
 
-  /** The next piece; empty at the end, null when `more` is to be awaited first. */
+  /** The next piece; empty at the end, null when there is none yet. */
   take(): Uint8Array | null {
     if (this.#failure !== null) throw this.#failure;
     const piece = this.#piece;
-    if (piece === null || piece.length > 0) this.#piece = null;
+    this.#piece = null;
     return piece;
   }
 
-  async more(): Promise<void> {
-    const bytes = await this.#program.pipe.read();
-    if (bytes !== null) {
-      this.#piece = bytes;
-      return;
+  /** True when something can be taken; else it is being read, unless the end was taken. */
+  isReady(): boolean {
+    if (this.#piece !== null || this.#failure !== null) return true;
+    if (!this.#isReading && !this.#isOver) void this.#read();
+    return false;
+  }
+
+  async #read(): Promise<void> {
+    this.#isReading = true;
+    try {
+      const bytes = await this.#source.read();
+      this.#isOver = bytes === null;
+      this.#piece = bytes ?? new Uint8Array(0);
+    } catch (error) {
+      this.#failure = error;
     }
-    await this.#program.pipe.ended;
-    if (this.#program.exitCode === 0) this.#piece = new Uint8Array(0);
-    else this.#failure = this.#program.failure();
+    this.#isReading = false;
+    this.#change.notify();
   }
 }
 
-/** Cuts what comes into members, each of them a frame. */
+/** Cuts what comes of one stream into members, each of them a frame. */
 class Parts {
   readonly #frames: FrameAssembler;
+  readonly #index: number;
   readonly #options: ProduceCommandOptions;
   readonly #part: Uint8Array;
   #fill = 0;
   #count = 0;
 
-  constructor(frames: FrameAssembler, options: ProduceCommandOptions) {
+  constructor(frames: FrameAssembler, index: number, options: ProduceCommandOptions) {
     this.#frames = frames;
+    this.#index = index;
     this.#options = options;
     this.#part = new Uint8Array(frames.frameBytes - AROUND_BYTES);
   }
@@ -134,10 +158,10 @@ class Parts {
     this.#count += 1;
     const content = this.#part.subarray(0, this.#fill);
     this.#fill = 0;
-    const { name, owner, clock } = this.#options;
-    const number = String(this.#count).padStart(PART_DIGITS, "0");
+    const { name, owner, clock, streams } = this.#options;
+    const place = { index: this.#index, count: streams };
     const entry: Entry = {
-      path: encoder.encode(`/${name}/${number}`),
+      path: encoder.encode(partPath(name, place, this.#count)),
       type: "file",
       mode: PART_MODE,
       uid: owner.uid,
@@ -155,6 +179,6 @@ class Parts {
     this.#frames.window.set(content);
     this.#frames.advance(content.length, content.length);
     this.#frames.append(new Uint8Array(paddingBytes(content.length)));
-    return this.#frames.cut();
+    return { ...this.#frames.cut(), lane: this.#index };
   }
 }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { clearSpool, SpoolFile } from "../../../../agent/client/spool_file.ts";
+import { clearSpool, pipesPath, SpoolFile } from "../../../../agent/client/spool_file.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 
 const { files } = await currentRuntime();
@@ -31,6 +31,16 @@ describe("clearSpool()", () => {
     for (const name of [path, `${path}-wal`, other.path]) writeFileSync(name, "x");
     expect(clearSpool(files, { directory, client: "web01" })).toEqual([]);
     expect(readdirSync(directory)).toEqual(["agent-web02-j1.snapshot"]);
+  });
+
+  test("removes the named pipes of this client's jobs with their directories", () => {
+    for (const client of ["web01", "web02"]) {
+      const pipes = pipesPath({ directory, client, job: "j1" });
+      mkdirSync(pipes);
+      writeFileSync(join(pipes, "1"), "");
+    }
+    expect(clearSpool(files, { directory, client: "web01" })).toEqual([]);
+    expect(readdirSync(directory)).toEqual(["agent-web02-j1.pipes"]);
   });
 
   test("tells what it cannot remove and goes on", () => {

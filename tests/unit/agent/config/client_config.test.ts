@@ -18,6 +18,24 @@ const CLIENT_CASES: readonly (readonly [string, string, string, string])[] = [
     "F:7:33: databases.app.user: " +
     'unknown key "user", need one of kind, path',
   ],
+  [
+    "pipes that no word names",
+    "kind: command,",
+    "kind: command, through: pipes, streams: 2,",
+    "F:10:8: databases.erp: found no {pipe1} in backup, need it in one of its words",
+  ],
+  [
+    "streams that no word tells apart",
+    "kind: command,",
+    "kind: command, streams: 2,",
+    "F:10:8: databases.erp: found no {stream} in backup, need it in one of its words",
+  ],
+  [
+    "owner of pipes without any",
+    "kind: command,",
+    "kind: command, pipe_owner: sybase,",
+    "F:10:8: databases.erp: found pipe_owner, need through: pipes with it",
+  ],
   ["empty command", '[sh, -c, "dump"]', "[]", "F:10:33: databases.erp.backup: found a list of 0"],
   [
     "server on WKP + 1",

@@ -143,7 +143,14 @@ describe("loadConfig", () => {
         port: 5432,
         user: "postgres",
       },
-      { name: "erp", kind: "command", backup: ["sh", "-c", "dump"], restore: ["sh", "-c", "load"] },
+      {
+        name: "erp",
+        kind: "command",
+        backup: ["sh", "-c", "dump"],
+        restore: ["sh", "-c", "load"],
+        streams: 1,
+        pipes: null,
+      },
     ]);
     expect([config.spool, config.compression.level, config.allow.restore]).toEqual([
       "/var/tmp",

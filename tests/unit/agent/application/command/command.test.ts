@@ -3,16 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CommandRestorer, produceCommand } from "../../../../../agent/application/mod.ts";
 import { decodeIndexRows } from "../../../../../agent/media/index_rows.ts";
-import { currentRuntime } from "../../../../../transport/runtime/mod.ts";
 import type { DataRecord } from "../../../../../agent/record.ts";
-import { compressed, decompressed, makeFolder, removeFolder, shell, textOf } from "../fixture.ts";
-
-const { process: system, clock } = await currentRuntime();
-const FRAME_BYTES = 16 * 1024;
-/** What fits a part: the frame without its header and padding. */
-const PART_BYTES = FRAME_BYTES - 4096;
+import { makeFolder, removeFolder, shell, textOf } from "../fixture.ts";
+import { backUp as runBackup, clock, PART_BYTES, restore as runRestore } from "./command_bed.ts";
 
 let folder = "";
 let stop = new AbortController();
@@ -24,53 +18,12 @@ beforeEach(() => {
 
 afterEach(() => removeFolder(folder));
 
-const common = { process: system, clock, environment: {} };
-
-/** All records of what the script writes, as a job takes them. */
-async function backUp(script: string): Promise<DataRecord[]> {
-  const { producer, ready, end } = produceCommand({
-    ...common,
-    command: ["sh", "-c", script],
-    name: "erp",
-    owner: system.user,
-    frameBytes: FRAME_BYTES,
-    signal: stop.signal,
-  });
-  try {
-    const records: DataRecord[] = [];
-    for (let next = producer.next(); next.done !== true; next = producer.next()) {
-      if (next.value === null) await ready();
-      else records.push(compressed(next.value));
-    }
-    return records;
-  } finally {
-    await end();
-  }
-}
-
-async function restore(
+const backUp = (script: string) => runBackup({ script, signal: stop.signal });
+const restore = (
   records: readonly DataRecord[],
   script: string,
   onSettled: () => void = () => {},
-): Promise<void> {
-  const consumer = new CommandRestorer({
-    ...common,
-    command: ["sh", "-c", script],
-    signal: stop.signal,
-  });
-  try {
-    for (const { sequence, frame, tarBytes } of records) {
-      const pieces = [{ offset: 0, length: tarBytes }];
-      consumer.feed(decompressed({ sequence, frame, tarBytes, pieces }));
-      await consumer.settle();
-      onSettled();
-    }
-    consumer.finish();
-    await consumer.settle();
-  } finally {
-    await consumer.end();
-  }
-}
+) => runRestore(records, { script, signal: stop.signal }, onSettled);
 
 describe("a command's backup", () => {
   test("gives the restore's program what the other wrote, at every size around a part", async () => {
@@ -149,6 +102,9 @@ describe("a command's restore", () => {
     await expect(cut).rejects.toThrow("found record 99");
     expect(existsSync(done)).toBe(false);
     await expect(restore([], `cat && touch ${done}`)).rejects.toThrow("found nothing");
+    const [first, , third] = await backUp(`head -c ${3 * PART_BYTES} /dev/zero`);
+    const hole = [first, { ...third, sequence: 1 }] as DataRecord[];
+    await expect(restore(hole, `cat > /dev/null && touch ${done}`)).rejects.toThrow("its order");
     expect(existsSync(done)).toBe(false);
   });
 });

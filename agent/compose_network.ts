@@ -9,6 +9,7 @@ import {
   type Mechanism,
   type Network,
   type Runtime,
+  type SecureNetwork,
   secureNetwork,
   TcpMechanism,
   type TlsCredentials,
@@ -32,6 +33,46 @@ export function networkPartOfJob(part: NetworkPart, task: WorkerTask): NetworkPa
   return "client" in task ? { ...part, peers: [task.client.name] } : part;
 }
 
+/** The network of a daemon's main thread, whose certificates and peers may change. */
+export interface DaemonNetwork {
+  readonly mechanism: Mechanism;
+  /** As jobs that begin now are given it. */
+  readonly part: NetworkPart;
+  /**
+   * Checks the files of another part with the same `name`, with `tls` as this one or without.
+   * @returns takes it
+   * @throws AgentError `usage` when a file of `tls` cannot be read or used
+   */
+  prepare(part: NetworkPart): () => void;
+}
+
+/** @throws AgentError `usage` when a file of `tls` cannot be read or used */
+export function daemonNetwork(
+  runtime: Runtime,
+  part: NetworkPart,
+  onRefused: (error: AgentError) => void,
+): DaemonNetwork {
+  const secure = secureNetworkOf(runtime, part, onRefused);
+  let current = part;
+  return {
+    mechanism: new TcpMechanism(secure ?? runtime.network),
+    get part() {
+      return current;
+    },
+    prepare: (next) => {
+      const { tls, peers } = next;
+      if (secure === null || tls === null) return () => current = next;
+      const credentials = readCredentials(runtime.files, tls);
+      // One that nobody uses: it looks at them.
+      secureNetwork(runtime, { name: next.name, peers, credentials, onRefused });
+      return () => {
+        secure.renew({ credentials, peers });
+        current = next;
+      };
+    },
+  };
+}
+
 /**
  * The sockets of `AF_INET`. `onRefused` is told of strangers that a listener turned away.
  * @throws AgentError `usage` when a file of `tls` cannot be read or used
@@ -41,16 +82,18 @@ export function networkMechanism(
   part: NetworkPart,
   onRefused: (error: AgentError) => void,
 ): Mechanism {
-  return new TcpMechanism(networkOf(runtime, part, onRefused));
+  const network: Network = secureNetworkOf(runtime, part, onRefused) ?? runtime.network;
+  return new TcpMechanism(network);
 }
 
-function networkOf(
+/** Null without `tls`. */
+function secureNetworkOf(
   runtime: Runtime,
   part: NetworkPart,
   onRefused: (error: AgentError) => void,
-): Network {
+): SecureNetwork | null {
   const { name, tls, peers } = part;
-  if (tls === null) return runtime.network;
+  if (tls === null) return null;
   const credentials: TlsCredentials = readCredentials(runtime.files, tls);
   return secureNetwork(runtime, { name, peers, credentials, onRefused });
 }

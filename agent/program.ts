@@ -1,10 +1,11 @@
 // The program: composes the command line with everything it may call and runs it.
 
-import { AssertionFailure, currentRuntime, type Process } from "../transport/mod.ts";
-import { createOutput, runCli } from "./cli/mod.ts";
+import { AssertionFailure, currentRuntime, type Process, type Runtime } from "../transport/mod.ts";
+import { createOutput, type Output, runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
 import { EXIT_INTERNAL } from "./exit_code.ts";
+import { journalLines, PRIORITY_ERROR, writesToJournal } from "./journal.ts";
 import { operatingError } from "./operating_error.ts";
 import { runDaemon } from "./run_daemon.ts";
 
@@ -20,7 +21,7 @@ export async function runProgram(entryUrl: string): Promise<void> {
   try {
     const code = await runCli(runtime.process.args, {
       runtime,
-      out: createOutput(runtime.process),
+      out: outputOf(runtime),
       version: VERSION,
       offline: offlineOperations(runtime, entryUrl),
       runDaemon: (options) =>
@@ -32,6 +33,14 @@ export async function runProgram(entryUrl: string): Promise<void> {
   } catch (error) {
     fail(error);
   }
+}
+
+/** What goes wrong at a start reaches the journal as an error, as the daemon's own lines do. */
+function outputOf(runtime: Runtime): Output {
+  const out = createOutput(runtime.process);
+  if (!writesToJournal(runtime)) return out;
+  const mark = (text: string) => journalLines(PRIORITY_ERROR, text);
+  return { ...out, write: (stream, text) => out.write(stream, stream === 2 ? mark(text) : text) };
 }
 
 function internalError(process: Process, error: unknown): void {

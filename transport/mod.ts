@@ -10,5 +10,10 @@ export * from "./flow/mod.ts";
 export * from "./raw/mod.ts";
 export { RelayConn, serveRelay } from "./relay/mod.ts";
 export { TcpMechanism } from "./tcp/mod.ts";
-export { secureNetwork, type SecureNetworkOptions } from "./tls/mod.ts";
+export {
+  type SecureIdentity,
+  type SecureNetwork,
+  secureNetwork,
+  type SecureNetworkOptions,
+} from "./tls/mod.ts";
 export * from "./stp/mod.ts";

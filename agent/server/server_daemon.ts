@@ -4,6 +4,7 @@
 import {
   type Accepted,
   AgentError,
+  assert,
   encodeHex,
   type FlowIdentity,
   type Hello,
@@ -14,7 +15,7 @@ import {
   withDeadline,
 } from "../../transport/mod.ts";
 import { compileRules, normalizeSourcePaths } from "../application/mod.ts";
-import type { ClientEntry, ServerConfig } from "../config/mod.ts";
+import type { ClientEntry, Config, ServerConfig } from "../config/mod.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -35,9 +36,10 @@ import {
   sourceOfRequest,
   type StgAccess,
 } from "../job/mod.ts";
-import { joinSelections, selectionOf } from "../source_selection.ts";
+import { joinSelections } from "../source_selection.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { backupView } from "./backup_view.ts";
 import { cutBackupViews } from "./cut_backup_view.ts";
 import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
@@ -53,7 +55,7 @@ type FilesystemRequest = Extract<
 
 export class ServerDaemon extends DaemonBase {
   readonly role = "server";
-  readonly #config: ServerConfig;
+  #config: ServerConfig;
   readonly #vault: Vault;
   #port: ListeningPort | null = null;
 
@@ -77,7 +79,7 @@ export class ServerDaemon extends DaemonBase {
       const daemon = new ServerDaemon(config, parts, { vault, stgs });
       try {
         await daemon.#listen();
-        daemon.startSchedules(`${config.vault}/schedules.json`);
+        daemon.#startSchedules();
       } catch (error) {
         await daemon[Symbol.asyncDispose]();
         throw error;
@@ -87,6 +89,22 @@ export class ServerDaemon extends DaemonBase {
       vault.close();
       throw error;
     }
+  }
+
+  get config(): ServerConfig {
+    return this.#config;
+  }
+
+  reconfigure(config: Config): Promise<void> {
+    assert(config.role === "server", "a reload keeps the role");
+    this.#config = config;
+    this.runner.setLimits(config.jobs);
+    this.#startSchedules();
+    return Promise.resolve();
+  }
+
+  #startSchedules(): void {
+    this.startSchedules(this.#config.schedules, `${this.#config.vault}/schedules.json`);
   }
 
   protected override get trouble(): AgentError | null {
@@ -129,12 +147,12 @@ export class ServerDaemon extends DaemonBase {
     }
   }
   override backups(): readonly BackupView[] {
-    return this.#vault.backups().map(toView);
+    return this.#vault.backups().map(backupView);
   }
 
   override backup(reference: string): BackupDetail {
     const { parent, seconds, mediaBytes, media, skipped, ...rest } = this.#vault.backup(reference);
-    return { ...toView(rest), parent, seconds, mediaBytes, media, skipped };
+    return { ...backupView(rest), parent, seconds, mediaBytes, media, skipped };
   }
 
   override pin(reference: string, pinned: boolean): BackupDetail {
@@ -371,13 +389,4 @@ export class ServerDaemon extends DaemonBase {
     if (client !== undefined) return client;
     throw unknownClient(name, this.#config.clients);
   }
-}
-
-/** The part of a catalog entry that listings show. */
-function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, paths, level, status, pinned, drilled } = backup;
-  const { files, bytes, channels, fallback } = backup;
-  const source = { client, kind, database, time, paths, ...selectionOf(backup) };
-  const outcome = { level, status, pinned, drilled, files, bytes, channels, fallback };
-  return { backup: backup.backup, ...source, ...outcome };
 }

@@ -15,7 +15,7 @@ import { clientYaml, type ConfigOptions, type Ports, serverYaml } from "./bed_co
 import { formatBedGroup, makeBedArray, removeBedArray } from "./bed_storage.ts";
 import { callControl } from "./control_call.ts";
 import { until, within } from "./deadline.ts";
-import { Program, type ProgramResult, runProgram } from "./program.ts";
+import { Program, type ProgramOptions, type ProgramResult, runProgram } from "./program.ts";
 
 /** Milliseconds: a daemon's start, one command, and the end after SIGTERM. */
 const START_MS = 30_000;
@@ -32,6 +32,8 @@ export interface BedOptions extends ConfigOptions {
   /** Size of each of the two volumes. */
   readonly volumeSize?: string;
 }
+
+type LaunchOptions = Pick<ProgramOptions, "wrapper" | "env">;
 
 /** What a finished command printed, understood. */
 export interface CommandResult extends ProgramResult {
@@ -101,7 +103,7 @@ export class Bed implements AsyncDisposable {
   /** Starts a daemon from NAME.yaml and waits until it answers on NAME.sock. */
   async start(
     side: Side,
-    options: { readonly wrapper?: readonly string[] } = {},
+    options: LaunchOptions = {},
   ): Promise<Program> {
     const daemon = this.launch(side, options);
     const answers = until(START_MS, `the start of ${side}`, async () => {
@@ -114,7 +116,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Starts a daemon without waiting. */
-  launch(side: Side, options: { readonly wrapper?: readonly string[] } = {}): Program {
+  launch(side: Side, options: LaunchOptions = {}): Program {
     const role = side.startsWith("server") ? "server" : "client";
     const args = ["--role", role, "--config", this.path(`${side}.yaml`)];
     const daemon = new Program(args, { cwd: this.folder, ...options });

@@ -57,5 +57,8 @@ export const THREAD_END_POLL_MS = 2;
 /** How long we look, in ms: Deno lets a busy thread go on for 2 s before it cuts it off. */
 export const THREAD_END_WAIT_MS = 5000;
 
+/** How long a datagram waits for room at its receiver, in ms: the main thread stands still. */
+export const DATAGRAM_SEND_MS = 200;
+
 /** Memory for direct I/O is mapped in pieces of this many bytes; small buffers share one. */
 export const IO_CHUNK_BYTES = 1024 * 1024;

@@ -40,14 +40,14 @@ function caseLines(root: CommandSpec, commands: readonly CommandSpec[]): string 
   const words = wordsAfter(commands);
   const lines = [...words].map(([first, next]) => {
     const options = first === "" ? optionsOf(root).map(({ name }) => `--${name}`) : [];
-    return `    '${first}') words='${[...next, ...options].join(" ")}' ;;`;
+    return `    '${first}') offer='${[...next, ...options].join(" ")}' ;;`;
   });
   for (const command of commands) {
     const options = optionsOf(command).map(({ name }) => `--${name}`).join(" ");
     const more = words.get(command.name)?.join(" ");
     // A word that is a command of its own and the first of others ("array fault" is not).
     if (more !== undefined) continue;
-    lines.push(`    '${command.name}') words='${options}' ;;`);
+    lines.push(`    '${command.name}') offer='${options}' ;;`);
   }
   return lines.join("\n");
 }
@@ -60,7 +60,7 @@ function choiceLines(root: CommandSpec, commands: readonly CommandSpec[]): strin
     for (const { name, value, choices } of optionsOf(spec)) {
       const of = spec.name === "" ? "" : spec.name;
       if (choices !== undefined) {
-        lines.add(`    '${of} --${name}') words='${choices.join(" ")}' ;;`);
+        lines.add(`    '${of} --${name}') offer='${choices.join(" ")}' ;;`);
       }
       if (value === null) flags.add(`--${name}`);
     }
@@ -75,7 +75,7 @@ function bashScript(root: CommandSpec, commands: readonly CommandSpec[]): string
   return `# bash completion of agent; see: agent completion --help
 _agent() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD - 1]}"
-  local command='' word words='' files=''
+  local command='' word offer='' files=''
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in -*) break ;; esac
     case "$command" in *' '*) break ;; esac
@@ -85,11 +85,11 @@ _agent() {
   case "$command $before" in
 ${choiceLines(root, commands)}
   esac
-  [ -n "$words$files" ] || case "$command" in
+  [ -n "$offer$files" ] || case "$command" in
 ${caseLines(root, commands)}
   esac
   COMPREPLY=()
-  [ -n "$files" ] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+  [ -n "$files" ] || mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$current")
   [ \${#COMPREPLY[@]} -gt 0 ] || compopt -o default
 }
 complete -F _agent agent
@@ -108,14 +108,14 @@ _agent() {
     command="\${command:+$command }$word"
     case "$command" in ${singleWords(commands)}) break ;; esac
   done
-  local words=''
+  local offer=''
   case "$command $before" in
 ${choiceLines(root, commands)}
   esac
-  [ -n "$words$files" ] || case "$command" in
+  [ -n "$offer$files" ] || case "$command" in
 ${caseLines(root, commands)}
   esac
-  [ -n "$files" ] || compadd -- \${=words}
+  [ -n "$files" ] || compadd -- \${=offer}
   _files
 }
 if [ "$funcstack[1]" = _agent ]; then _agent; else compdef _agent agent; fi

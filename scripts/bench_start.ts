@@ -12,7 +12,7 @@ import { median } from "./bench/median.ts";
 import { freePorts } from "./demonstration/free_ports.ts";
 
 const BINARY = process.env["AGENT_BINARY"] ||
-  fileURLToPath(new URL("../dist/agent", import.meta.url));
+  fileURLToPath(new URL("../dist/agent", import.meta.url).href);
 
 /** Goals: a restart is not felt, and a daemon that waits is small. */
 const READY_MS_MAX = 300;

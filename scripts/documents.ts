@@ -22,6 +22,6 @@ function documentOf(name: string, argument: string): string {
 
 const [name = "", argument = ""] = process.argv.slice(2);
 if (name === "write") {
-  const path = fileURLToPath(new URL("../docs/configuration.md", import.meta.url));
+  const path = fileURLToPath(new URL("../docs/configuration.md", import.meta.url).href);
   writeFileSync(path, configurationReference());
 } else process.stdout.write(documentOf(name, argument));

@@ -2,10 +2,11 @@
 
 export const HEAD = `# Configuration
 
-One YAML file for each daemon, \`/etc/agent/server.yaml\` and \`/etc/agent/client.yaml\`. Relative paths
-are relative to the file, sizes are written \`64MiB\`, durations \`5s\`, \`10m\`, \`2h\` or \`30d\`.
-\`agent config check FILE\` names every problem with its line; \`systemctl reload\` takes what says
-_reload_ below, and warns of what has to wait for a restart. Jobs that run keep what they began with.
+One YAML file for each daemon, \`/etc/agent/server.yaml\` and \`/etc/agent/client.yaml\`.
+Relative paths are relative to the file, sizes are written \`64MiB\`, durations \`5s\`, \`10m\`,
+\`2h\` or \`30d\`. \`agent config check FILE\` names every problem with its line;
+\`systemctl reload\` takes what says _reload_ below, and warns of what has to wait for a restart.
+Jobs that run keep what they began with.
 
 This page is made by \`scripts/documents.ts write\` from the schemas that check the files.
 `;

@@ -1,5 +1,5 @@
-// One datagram to a socket of this host: what sd_notify(3) does. The socket is opened anew for each,
-// so that a receiver that was started again gets the next one.
+// One datagram to a socket of this host: what sd_notify(3) does. The socket is opened anew for
+// each, so that a receiver that was started again gets the next one.
 
 import { errnoName } from "./errno.ts";
 import { SystemError } from "./files.ts";

@@ -8,7 +8,7 @@ import { EXIT_CODES } from "../../../agent/cli/help.ts";
 import { ERROR_CODES } from "../../../transport/ground/error.ts";
 import { FALLBACK_CODES } from "../../../transport/flow/fallback_reason.ts";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url).href);
 const read = (path: string) => readFileSync(`${ROOT}${path}`, "utf8");
 
 /** Codes of warnings: those of a path, and those that a job reports by itself. */
@@ -47,7 +47,7 @@ describe("documents", () => {
     for (const page of pages) {
       const folder = page.includes("/") ? "docs/" : "";
       for (const [, target = ""] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-        const path = new URL(target, `file://${ROOT}${folder}`);
+        const path = fileURLToPath(new URL(target, `file://${ROOT}${folder}`).href);
         expect(() => readFileSync(path)).not.toThrow();
       }
     }

@@ -4,7 +4,8 @@
 // JOURNAL_STREAM alone does not say so: what a unit starts inherits the variable, also with its
 // output redirected to a file. It names the stream by device and inode.
 
-import { AT_CWD, type Files, type Runtime, SystemError } from "../transport/mod.ts";
+import { AT_CWD, type Files, SystemError } from "../transport/runtime/files.ts";
+import type { Runtime } from "../transport/runtime/runtime.ts";
 
 export const PRIORITY_ERROR = 3;
 

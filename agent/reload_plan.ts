@@ -34,6 +34,7 @@ export const KEY_EFFECTS: { readonly [F in Field]: KeyEffect } = {
   databases: reload("databases"),
   state: restart("state"),
   spool: restart("spool"),
+  walSocket: restart("wal_socket"),
   compression: reload("compression"),
   hooks: reload("hooks"),
   encryption: reload("encryption"),

@@ -9,6 +9,7 @@ import {
   encryptionFields,
   hooksSchema,
   serverEntrySchema,
+  walSocketSchema,
 } from "../../agent/config/client_schema.ts";
 import { keepRules } from "../../agent/config/retention_schema.ts";
 import {
@@ -41,6 +42,7 @@ const SECTIONS: readonly (readonly [string, z.ZodType])[] = [
   ["server", serverEntrySchema],
   ["schedules.* (client)", clientScheduleSchema],
   ["databases.*", databaseEntrySchema],
+  ["wal_socket", walSocketSchema],
   ["compression", compressionSchema],
   ["hooks", hooksSchema],
   ["encryption", encryptionFields],

@@ -1,7 +1,7 @@
 // `agent doctor`: is this installation in order, and if not, what is to be done?
 
-import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/mod.ts";
-import { examine, type Finding, type Verdict } from "../../doctor/mod.ts";
+import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/files.ts";
+import type { Finding, Verdict } from "../../doctor/mod.ts";
 import { EXIT_FAILED, EXIT_OK } from "../../exit_code.ts";
 import { type Command, JSON_OPTION } from "../command.ts";
 import { type Paint, printable } from "../output.ts";
@@ -31,6 +31,8 @@ export const doctor: Command = {
     const config = given.value("config");
     const files = config === null ? installed(runtime.files, role) : [absolute(config)];
     const parts = { runtime, version, readGroup: offline.stgStatus };
+    // What it looks at is more than other commands need.
+    const { examine } = await import("../../doctor/mod.ts");
     const findings: Finding[] = [];
     for (const file of files) findings.push(...await examine(parts, file, role));
     for (const finding of findings) {

@@ -75,6 +75,7 @@ function openArray(
         return served;
       },
       array: () => array.status(),
+      arrayMap: () => array.map(),
       close: () => Promise.all(serving).then(() => {}).finally(() => detach(array)),
     };
   } catch (error) {

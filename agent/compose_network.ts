@@ -9,7 +9,7 @@ import {
   type Mechanism,
   type Network,
   type Runtime,
-  type SecureNetwork,
+  type SecureIdentity,
   secureNetwork,
   TcpMechanism,
   type TlsCredentials,
@@ -17,6 +17,7 @@ import {
 import type { Config } from "./config/mod.ts";
 import type { NetworkPart, WorkerTask } from "./job/mod.ts";
 import { readCredentials } from "./read_credentials.ts";
+import { revocations } from "./revocations.ts";
 
 /** Who a daemon talks to over its network, as plain data. */
 export function networkPartOf(config: Config): NetworkPart {
@@ -38,6 +39,8 @@ export interface DaemonNetwork {
   readonly mechanism: Mechanism;
   /** As jobs that begin now are given it. */
   readonly part: NetworkPart;
+  /** What handshakes show now; null without `tls`. */
+  readonly credentials: TlsCredentials | null;
   /**
    * Checks the files of another part with the same `name`, with `tls` as this one or without.
    * @returns takes it
@@ -52,21 +55,27 @@ export function daemonNetwork(
   part: NetworkPart,
   onRefused: (error: AgentError) => void,
 ): DaemonNetwork {
-  const secure = secureNetworkOf(runtime, part, onRefused);
   let current = part;
+  let identity = identityOf(runtime, part);
+  const secure = identity === null
+    ? null
+    : secureNetwork(runtime, { name: part.name, ...identity, onRefused });
   return {
     mechanism: new TcpMechanism(secure ?? runtime.network),
     get part() {
       return current;
     },
+    get credentials() {
+      return identity?.credentials ?? null;
+    },
     prepare: (next) => {
-      const { tls, peers } = next;
-      if (secure === null || tls === null) return () => current = next;
-      const credentials = readCredentials(runtime.files, tls);
+      const renewed = identityOf(runtime, next);
+      if (secure === null || renewed === null) return () => current = next;
       // One that nobody uses: it looks at them.
-      secureNetwork(runtime, { name: next.name, peers, credentials, onRefused });
+      secureNetwork(runtime, { name: next.name, ...renewed, onRefused });
       return () => {
-        secure.renew({ credentials, peers });
+        secure.renew(renewed);
+        identity = renewed;
         current = next;
       };
     },
@@ -82,18 +91,17 @@ export function networkMechanism(
   part: NetworkPart,
   onRefused: (error: AgentError) => void,
 ): Mechanism {
-  const network: Network = secureNetworkOf(runtime, part, onRefused) ?? runtime.network;
+  const identity = identityOf(runtime, part);
+  const network: Network = identity === null
+    ? runtime.network
+    : secureNetwork(runtime, { name: part.name, ...identity, onRefused });
   return new TcpMechanism(network);
 }
 
-/** Null without `tls`. */
-function secureNetworkOf(
-  runtime: Runtime,
-  part: NetworkPart,
-  onRefused: (error: AgentError) => void,
-): SecureNetwork | null {
-  const { name, tls, peers } = part;
+/** What the files of `tls` say; null without it. */
+function identityOf(runtime: Runtime, { tls, peers }: NetworkPart): SecureIdentity | null {
   if (tls === null) return null;
   const credentials: TlsCredentials = readCredentials(runtime.files, tls);
-  return secureNetwork(runtime, { name, peers, credentials, onRefused });
+  if (tls.revoked === null) return { credentials, peers };
+  return { credentials, peers, isRevoked: revocations(runtime.files, tls.revoked) };
 }

@@ -3,7 +3,7 @@
 
 import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
 import type { Config, ScheduleEntry } from "./config/mod.ts";
-import type { ArrayView } from "./control/array_view.ts";
+import type { ArrayDeviceMap, ArrayView } from "./control/array_view.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -95,6 +95,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       schedules: this.schedules(),
       clients,
       cutBackups: this.cutBackups(),
+      certificates: this.parts.certificates(),
       wal: this.walArchives(),
     };
   }
@@ -181,6 +182,10 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
 
   arrays(): ArrayView[] {
     return this.stgService.arrays();
+  }
+
+  arrayMap(uuid: string): readonly ArrayDeviceMap[] {
+    return this.stgService.arrayMap(uuid);
   }
 
   validate(_client: string): Promise<ValidationView> {

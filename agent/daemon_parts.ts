@@ -1,6 +1,8 @@
 // What the composition root hands to a daemon: types only.
 
 import type { Mechanism, Runtime, Thread } from "../transport/mod.ts";
+import type { Audit } from "./audit_log.ts";
+import type { CertificateView } from "./control/certificate_view.ts";
 import type { VolumeSource } from "./job/mod.ts";
 import type { OpenVolumes } from "./stg/mod.ts";
 
@@ -12,6 +14,10 @@ export interface DaemonParts {
     source: VolumeSource,
     hostName: string,
   ) => OpenVolumes | Promise<OpenVolumes>;
+  /** The certificates that `tls` names, and how long they are good for. */
+  readonly certificates: () => CertificateView[];
+  /** Notes who did what. */
+  readonly audit: Audit;
   /** What starts this program; its arguments follow. */
   readonly command: readonly string[];
   /** Starts the worker of a job. */

@@ -14,7 +14,10 @@ import type { TlsConfig } from "./config/mod.ts";
 const PEM_BYTES_MAX = 256 * 1024;
 
 /** @throws AgentError `usage` that names the key and the file */
-export function readCredentials(files: Files, tls: TlsConfig): TlsCredentials {
+export function readCredentials(
+  files: Files,
+  tls: Pick<TlsConfig, "ca" | "cert" | "key">,
+): TlsCredentials {
   const { ca, cert, key } = tls;
   return {
     ca: readPem(files, "ca", ca),
@@ -23,7 +26,7 @@ export function readCredentials(files: Files, tls: TlsConfig): TlsCredentials {
   };
 }
 
-function readPem(files: Files, key: keyof TlsConfig, path: string): string {
+function readPem(files: Files, key: "ca" | "cert" | "key", path: string): string {
   const refusal = (found: string, cause?: unknown) =>
     new AgentError("usage", `Cannot read \`tls.${key}\` "${path}": ${found}, need a PEM file`, {
       hint: "Make the file with `agent pki issue`, and let the agent's user read it.",

@@ -10,7 +10,7 @@ import type { ClientConfig, Config, ServerConfig } from "./config/mod.ts";
 type Field = Exclude<keyof ServerConfig | keyof ClientConfig, "role" | "file">;
 
 interface KeyEffect {
-  /** As it stands in the file. */
+  /** As it stands in the file; several with a comma. */
   readonly key: string;
   readonly effect: "reload" | "restart";
 }
@@ -38,7 +38,8 @@ export const KEY_EFFECTS: { readonly [F in Field]: KeyEffect } = {
   compression: reload("compression"),
   hooks: reload("hooks"),
   encryption: reload("encryption"),
-  allowRestore: reload("allow_restore"),
+  allow: reload("allow_backup, allow_restore, allow_overwrite"),
+  audit: restart("audit"),
 };
 
 export interface ReloadPlan<C extends Config> {

@@ -2,6 +2,8 @@
 // endpoint, reads its configuration again on SIGHUP, and stops in order on SIGTERM or SIGINT.
 
 import type { Runtime } from "../transport/mod.ts";
+import { type Audit, openAudit } from "./audit_log.ts";
+import { certificateViews } from "./certificate_views.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
 import { type DaemonNetwork, daemonNetwork, networkPartOf } from "./compose_network.ts";
@@ -43,14 +45,17 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const notices = new ServiceNotices(runtime, log);
   const reloader = new Reloader({ runtime, log, notices });
   runtime.process.onSignal("SIGHUP", () => reloader.request());
-  const network = daemonNetwork(
-    runtime,
-    networkPartOf(config),
-    (error) => log("warning", error.message),
-  );
+  const onTrouble = (message: string) => log("warning", message);
+  const audit = openAudit(config.audit, { ...runtime, onTrouble });
+  const network = daemonNetwork(runtime, networkPartOf(config), (error) => {
+    log("warning", error.message);
+    audit({ who: { by: "stranger" }, action: "connect", result: error.message });
+  });
   const parts: DaemonParts = {
     runtime,
     network: network.mechanism,
+    certificates: () => certificateViews(network.credentials, runtime.clock),
+    audit,
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
     command: options.command,
     startThread: () => {
@@ -69,7 +74,7 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     : await ClientDaemon.start(config, parts);
   const ended = new AbortController();
   try {
-    const control = await serve(runtime, config, daemon);
+    const control = await serve(runtime, config, { daemon, audit });
     const wal = await serveWal(runtime, config, daemon);
     logStart(config, daemon, log);
     const status = () => statusLine(config, daemon);
@@ -95,11 +100,11 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
 async function serve(
   runtime: Runtime,
   config: Config,
-  daemon: DaemonBase,
+  { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
 ): Promise<ServedControl> {
   const { clock, files } = runtime;
-  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config) });
-  return await serveControl(app, config.control, { files });
+  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config), audit });
+  return await serveControl(app, config.control, { files, clock });
 }
 
 /** The second socket of a client, for the user of a database; null where there is none. */
@@ -113,7 +118,7 @@ async function serveWal(
   const { clock, files, process } = runtime;
   const owner = await findUser(process, user);
   const app = createWalApp(daemon, { clock, access: null });
-  return await serveControl(app, { kind: "unix", path }, { files, owner });
+  return await serveControl(app, { kind: "unix", path }, { files, clock, owner });
 }
 
 /** What a TCP endpoint asks of strangers; a Unix socket's mode is guard enough. */
@@ -123,6 +128,8 @@ function accessOf(runtime: Runtime, config: Config): TcpAccess | null {
   return {
     token: readToken(runtime.files, controlToken),
     hosts: hostsOf(control.host, control.port),
+    clock: runtime.clock,
+    random: runtime.random,
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { AgentError } from "../transport/ground/error.ts";
 import { type ArrayParts, onArrayFiles } from "./array_directory.ts";
+import { type DeviceMap, mapArray } from "./array_map.ts";
 import { type ArrayStatus, describeArray } from "./array_status.ts";
 import { ChannelAdapter } from "./channel_adapter.ts";
 import { ChannelDirector } from "./channel_director.ts";
@@ -113,6 +114,15 @@ export class AttachedArray {
     return onArrayFiles(
       this.#array.directory.path,
       () => describeArray(this.#parts, this.#array, true),
+    );
+  }
+
+  /** What of each device is in cache, by cylinders. @throws AgentError */
+  map(): readonly DeviceMap[] {
+    this.#checkOpen();
+    return onArrayFiles(
+      this.#array.directory.path,
+      () => mapArray(this.#parts.files, this.#array),
     );
   }
 

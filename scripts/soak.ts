@@ -89,6 +89,16 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/agent/vault/expiry_model.test.ts",
     env: (seed) => ({ EXPIRY_SEED: String(seed), EXPIRY_STEPS: "25" }),
   },
+  fuzz: {
+    about: "changed inputs in every decoder of wire, disk, media and configuration",
+    file: "tests/unit/decoders/decoders.test.ts",
+    env: (seed) => ({ FUZZ_SEED: String(seed), FUZZ_RUNS: "20000" }),
+  },
+  hostile: {
+    about: "a thousand hostile connections at once leave a running backup its rate",
+    file: "tests/soak/hostile.test.ts",
+    env: () => ({}),
+  },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",

@@ -11,6 +11,11 @@ export * from "./raw/mod.ts";
 export { RelayConn, serveRelay } from "./relay/mod.ts";
 export { TcpMechanism } from "./tcp/mod.ts";
 export {
+  type CertificateFacts,
+  certificateFacts,
+  certificateNames,
+  derOf,
+  normalSerial,
   type SecureIdentity,
   type SecureNetwork,
   secureNetwork,

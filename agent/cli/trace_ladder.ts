@@ -6,13 +6,11 @@
 // Storage steps (STP calls) and network steps have their own colours; skipped steps are dim.
 
 import type { TraceStep } from "../control/mod.ts";
-import { type LadderRow, performances, planLadder } from "./ladder_plan.ts";
+import { type LadderRow, laddersOf } from "../control/mod.ts";
 import { MAX_LADDER_COLUMNS, MIN_LADDER_COLUMNS } from "./limits.ts";
 import { type Paint, printable } from "./output.ts";
 import { displayWidth } from "./table.ts";
-import { type Figure, FIGURE_TITLES } from "./trace_figures.ts";
 
-const FIGURES: readonly Figure[] = ["4", "4A", "5"];
 const TIME_COLUMNS = 9;
 const STEP_COLUMNS = 4;
 const RUNG_CELLS = 8;
@@ -27,15 +25,10 @@ export function renderLadder(steps: readonly TraceStep[], options: LadderOptions
   const columns = Math.min(MAX_LADDER_COLUMNS, Math.max(MIN_LADDER_COLUMNS, options.columns));
   const fixed = 2 * (TIME_COLUMNS + STEP_COLUMNS + 2) + RUNG_CELLS + 4;
   const callColumns = Math.floor((columns - fixed) / 2);
-  const blocks: string[] = [];
-  for (const figure of FIGURES) {
-    for (const [index, performed] of performances(figure, steps).entries()) {
-      const rows = planLadder(figure, performed);
-      const lines = rows.flatMap((row) => renderRow(row, callColumns, options.paint));
-      const title = FIGURE_TITLES[figure] + (index === 0 ? "" : ", again after a cut");
-      blocks.push([...heading(title, callColumns, options.paint), ...lines, ""].join("\n"));
-    }
-  }
+  const blocks = laddersOf(steps).map(({ title, rows }) => {
+    const lines = rows.flatMap((row) => renderRow(row, callColumns, options.paint));
+    return [...heading(title, callColumns, options.paint), ...lines, ""].join("\n");
+  });
   return blocks.length === 0 ? "no steps were traced\n" : blocks.join("\n");
 }
 

@@ -21,6 +21,7 @@ import {
 } from "../../transport/mod.ts";
 import type { ClientConfig, Config, DatabaseEntry } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
+import { requireRestoreAllowed } from "../confinement.ts";
 import type { WalGet, WalPush, WalPushed } from "../control/wal_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
@@ -36,11 +37,11 @@ import {
 import { readSystemIdentifier } from "../postgresql/mod.ts";
 import { readRecipients } from "../encryption/mod.ts";
 import { StgService } from "../stg/mod.ts";
-import { requireRestoreAllowed } from "./receive_restore.ts";
+import { resolveLinks } from "./resolve_links.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
-import { requireCluster, systemOfFile, walCommandOf } from "./wal_request.ts";
+import { plainLog, requireCluster, systemOfFile, walCommandOf } from "./wal_request.ts";
 import { WalDesk } from "./wal_desk.ts";
 
 export class ClientDaemon extends DaemonBase {
@@ -107,7 +108,7 @@ export class ClientDaemon extends DaemonBase {
       return this.#startDatabase(request, request.database, { type: "backup" });
     }
     if (request.kind === "restore-database") {
-      requireRestoreAllowed(this.#config.allowRestore, request.target ?? request.database);
+      this.#requireAllowed(request.target);
       const { backup, target, tablespaces, recovery } = request;
       if (recovery !== null) this.#requireRecovery(request.database);
       const action = { type: "restore", backup, target, tablespaces, recovery } as const;
@@ -120,8 +121,17 @@ export class ClientDaemon extends DaemonBase {
     );
   }
 
+  /** A database's own place is in this file already; another one must be allowed. */
+  #requireAllowed(target: string | null): void {
+    const { allow } = this.#config;
+    const place = target === null ? null : resolveLinks(this.parts.runtime.files, target);
+    const asked = { target: place ?? allow.restore?.[0] ?? "/", overwrite: "refuse" };
+    requireRestoreAllowed(allow, asked, "this client's");
+  }
+
   override async pushWal({ database, name, system, bytes }: WalPush): Promise<WalPushed> {
     const cluster = requireCluster(this.#database(database));
+    if (this.#encryption.recipients.length > 0) throw plainLog(name);
     const { files } = this.parts.runtime;
     const known = readSystemIdentifier(files, cluster.data);
     const of = systemOfFile({ name, bytes, system, known, database });
@@ -189,6 +199,12 @@ export class ClientDaemon extends DaemonBase {
 
   #startFilesystem(session: FileSystemSession, peerName: string | undefined): void {
     const { hello } = session;
+    this.parts.audit({
+      who: { by: "peer", name: hello.name, ...(peerName === undefined ? {} : { peerName }) },
+      action: "file job",
+      result: "admitted",
+      details: { job: hello.job },
+    });
     const job = this.runner.create({
       id: hello.job,
       kind: "backup-filesystem",
@@ -205,7 +221,7 @@ export class ClientDaemon extends DaemonBase {
       compressionLevel: this.#config.compression.level,
       hooks: this.#config.hooks,
       encryption: this.#encryption,
-      allowRestore: this.#config.allowRestore,
+      allow: this.#config.allow,
     }, async () => {
       this.#setups.leave(hello);
       this.#rejoins.leave(hello);

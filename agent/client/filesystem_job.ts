@@ -20,19 +20,16 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { requireBackupAllowed, requireRestoreAllowed } from "../confinement.ts";
 import { selectionOf } from "../source_selection.ts";
 import { answerCutOffer, resumptionOf } from "./answer_cut_offer.ts";
 import { BackupHooks } from "./backup_hooks.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
 import { answerValidation } from "./answer_validation.ts";
-import {
-  decodeRedirects,
-  receiveRestore,
-  type ReceiveRestoreOptions,
-  requireRestoreAllowed,
-} from "./receive_restore.ts";
+import { decodeRedirects, receiveRestore, type ReceiveRestoreOptions } from "./receive_restore.ts";
 import { ParentInbox } from "./parent_inbox.ts";
+import { resolveLinks } from "./resolve_links.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { surveyTarget } from "./survey_target.ts";
 import { StorageAcceptance } from "./storage_acceptance.ts";
@@ -75,9 +72,14 @@ export async function runClientFilesystem(
       outliveCuts(session, link, [control, errors]);
       await link.send(session.ownSteps());
       if (request.type === "backup-filesystem") {
+        const { files } = session.runtime;
+        const paths = request.paths.map((path) => resolveLinks(files, path));
+        requireBackupAllowed(task.allow, paths, "this client's");
         return await backUp(session, link, { task, request, hooks });
       }
-      requireRestoreAllowed(task.allowRestore, request.target);
+      const target = resolveLinks(session.runtime.files, request.target);
+      const { overwrite } = request;
+      requireRestoreAllowed(task.allow, { target, overwrite }, "this client's");
       const warnings = new RestoreWarnings();
       if (request.type === "restore-filesystem") {
         return await restore(session, link, { task, request, warnings });

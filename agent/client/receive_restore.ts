@@ -25,16 +25,6 @@ export interface ReceiveRestoreOptions {
   readonly incomplete: () => boolean;
 }
 
-/** @throws AgentError `auth` when the configuration of this client refuses restores */
-export function requireRestoreAllowed(allowed: boolean, destination: string): void {
-  if (allowed) return;
-  throw new AgentError(
-    "auth",
-    `Cannot restore to "${destination}": found "allow_restore: false", need true`,
-    { hint: "Set `allow_restore: true` in this client's configuration." },
-  );
-}
-
 /** Redirects from the document that carried them. */
 export function decodeRedirects(
   redirects: readonly { readonly member: string; readonly writeAs: string }[],

@@ -29,6 +29,9 @@ export const CLIENT_KEYS = [
   "hooks",
   "encryption",
   "allow_restore",
+  "allow_backup",
+  "allow_overwrite",
+  "audit",
   "wal_socket",
 ] as const;
 

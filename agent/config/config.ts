@@ -4,6 +4,7 @@
 // milliseconds. Groups, clients and databases are lists with unique names (find by `name`), not
 // objects, so that no name can collide with what every object inherits.
 
+import type { Confinement } from "../confinement.ts";
 import type { SourceSelection } from "../source_selection.ts";
 
 /** Where a daemon's control endpoint listens, or where the command line finds it. */
@@ -24,6 +25,8 @@ export interface TlsConfig {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** List of revoked serials and names; null when there is none. */
+  readonly revoked: string | null;
 }
 
 export interface StgConfig {
@@ -55,6 +58,8 @@ export interface ClientEntry {
   readonly selection: SourceSelection;
   /** How often a backup of the client's files is full; null: only when asked for. */
   readonly fullEvery: FullEvery | null;
+  /** What operators of the server may ask of the client. */
+  readonly allow: Confinement;
 }
 
 /** After so much time, or as every n-th. */
@@ -169,6 +174,8 @@ interface CommonConfig {
   readonly stgs: readonly StgConfig[];
   readonly jobs: JobsConfig;
   readonly schedules: readonly ScheduleEntry[];
+  /** File with who did what; null keeps none. */
+  readonly audit: string | null;
 }
 
 export interface ServerConfig extends CommonConfig {
@@ -195,8 +202,8 @@ export interface ClientConfig extends CommonConfig {
   /** Directory for what must survive a restart: what was run last by its schedules. */
   readonly state: string;
   readonly encryption: EncryptionConfig;
-  /** False refuses every restore onto this host. */
-  readonly allowRestore: boolean;
+  /** What this client lets its server do. */
+  readonly allow: Confinement;
   /** A second control socket for the user of a database; null for none. */
   readonly walSocket: WalSocketConfig | null;
 }

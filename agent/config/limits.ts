@@ -85,3 +85,6 @@ export const MAX_KEEP_COUNT = 100_000;
 /** Time that `keep_within` reaches back, in ms: an hour to a century. */
 export const MIN_KEEP_WITHIN_MS = 3_600_000;
 export const MAX_KEEP_WITHIN_MS = 100 * 365 * 86_400_000;
+
+/** Directories that a client is confined to. */
+export const MAX_ALLOWED_PATHS = 100;

@@ -1,6 +1,7 @@
 // A client's configuration from its parts: schemas, rules between keys, absolute paths. Pure.
 
-import { z } from "zod";
+import type { Confinement } from "../confinement.ts";
+import { confinementKeys, confinementOf } from "./confinement_schema.ts";
 import {
   CLIENT_KEYS,
   compressionSchema,
@@ -42,7 +43,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   const encryption = reader.has("encryption")
     ? reader.read(["encryption"], encryptionSchema)
     : NO_ENCRYPTION;
-  const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
+  const allow = readConfinement(reader);
   const walSocket = reader.has("wal_socket") ? reader.read(["wal_socket"], walSocketSchema) : null;
   const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
   const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
@@ -62,8 +63,8 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   checkPeerAddresses(reader, server === undefined ? [] : [{ path: ["server"], value: server }]);
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
-  if (allowRestore === undefined || hooks === undefined || state === undefined) return undefined;
-  if (encryption === undefined || walSocket === undefined) return undefined;
+  if (hooks === undefined || state === undefined || walSocket === undefined) return undefined;
+  if (encryption === undefined) return undefined;
   return {
     role: "client",
     file,
@@ -82,11 +83,23 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     compression,
     hooks: { pre: hookOf(hooks.pre, file), post: hookOf(hooks.post, file) },
     encryption: encryptionConfig(encryption, file),
-    allowRestore,
-    walSocket: walSocket === null
-      ? null
-      : { ...walSocket, path: resolveBeside(file, walSocket.path) },
+    allow,
+    audit: shared.audit,
+    walSocket: beside(walSocket, file),
   };
+}
+
+function beside<T extends { readonly path: string }>(place: T | null, file: string): T | null {
+  return place === null ? null : { ...place, path: resolveBeside(file, place.path) };
+}
+
+/** What this client lets its server do; a bad key is noted by the reader and counts as absent. */
+function readConfinement(reader: SectionReader): Confinement {
+  return confinementOf({
+    allow_backup: reader.read(["allow_backup"], confinementKeys.allow_backup),
+    allow_restore: reader.read(["allow_restore"], confinementKeys.allow_restore),
+    allow_overwrite: reader.read(["allow_overwrite"], confinementKeys.allow_overwrite),
+  });
 }
 
 /** A program with a "/" is a path beside the file; another one is looked for as a shell does. */

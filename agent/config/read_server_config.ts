@@ -1,5 +1,6 @@
 // A server's configuration from its parts: schemas, rules between keys, absolute paths. Pure.
 
+import { confinementOf } from "./confinement_schema.ts";
 import type { ClientEntry, ServerConfig } from "./config.ts";
 import { checkClients, checkOwnPorts } from "./cross_check.ts";
 import { MAX_CLIENTS, MAX_SCHEDULES } from "./limits.ts";
@@ -44,6 +45,7 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
     stgs: shared.stgs,
     jobs: shared.jobs,
     vault: resolveBeside(file, vault),
+    audit: shared.audit ?? `${resolveBeside(file, vault)}/audit.jsonl`,
     clients: clients.parts.map(clientEntry),
     schedules: schedules.parts.map(serverSchedule),
     retention: {
@@ -79,5 +81,6 @@ function clientEntry({ key, value }: ReadPart<ClientPart>): ClientEntry {
     connections: value.connections,
     selection: readSelection(value),
     fullEvery: value.full_every ?? null,
+    allow: confinementOf(value),
   };
 }

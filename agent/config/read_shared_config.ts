@@ -25,6 +25,7 @@ export interface SharedParts {
   readonly stgParts: ReadParts<StgPart>;
   readonly stgs: readonly StgConfig[];
   readonly jobs: JobsConfig;
+  readonly audit: string | null;
 }
 
 /** @param portCount ports from the WKP on that this role listens on */
@@ -38,6 +39,7 @@ export function readSharedConfig(
   const network = reader.read(["network"], networkSchema);
   const control = reader.read(["control"], controlSchema);
   const token = reader.read(["control_token"], pathSchema.optional());
+  const audit = reader.read(["audit"], pathSchema.optional());
   const tls = reader.read(["tls"], tlsSchema.optional());
   const stgParts = reader.readList(["stgs"], stgSchema, MAX_STGS);
   checkNetwork(reader, { network, control, portCount });
@@ -48,10 +50,14 @@ export function readSharedConfig(
     name,
     network,
     control: control === undefined ? undefined : absoluteControl(reader, control, file),
+    audit: audit === undefined ? null : absolute(audit),
     controlToken: token === undefined ? null : absolute(token),
-    tls: tls === undefined
-      ? null
-      : { ca: absolute(tls.ca), cert: absolute(tls.cert), key: absolute(tls.key) },
+    tls: tls === undefined ? null : {
+      ca: absolute(tls.ca),
+      cert: absolute(tls.cert),
+      key: absolute(tls.key),
+      revoked: tls.revoked === undefined ? null : absolute(tls.revoked),
+    },
     stgParts,
     stgs: stgParts.parts.map(({ value }) => absoluteStg(value, absolute)),
     // Without a good one there is no configuration.

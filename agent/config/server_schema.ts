@@ -1,6 +1,7 @@
 // Schemas of the keys that only a server's configuration has.
 
 import { z } from "zod";
+import { confinementKeys } from "./confinement_schema.ts";
 import type { FullEvery } from "./config.ts";
 import { refuse, section, showValue } from "./issue_text.ts";
 import {
@@ -33,6 +34,7 @@ export const SERVER_KEYS = [
   "clients",
   "retention",
   "schedules",
+  "audit",
 ] as const;
 
 /** A duration or a count, told apart by the unit: `30d`, or 7 for every seventh backup. */
@@ -66,6 +68,7 @@ export const clientEntrySchema = section({
   connections: connectionsSchema,
   full_every: fullEverySchema.optional(),
   ...selectionKeys,
+  ...confinementKeys,
   retention: retentionSchema.optional(),
 });
 

@@ -117,7 +117,12 @@ export const controlSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-export const tlsSchema = section({ ca: pathSchema, cert: pathSchema, key: pathSchema });
+export const tlsSchema = section({
+  ca: pathSchema,
+  cert: pathSchema,
+  key: pathSchema,
+  revoked: pathSchema.optional(),
+});
 
 export const stgSchema = section({
   name: nameSchema,

@@ -6,17 +6,21 @@
 
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { describeRoute, openAPIRouteHandler, validator } from "hono-openapi";
+import { validator } from "hono-openapi";
 import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
-import { guardAccess, type TcpAccess } from "./access.ts";
-import { renderDashboard } from "./dashboard.ts";
+import type { Audit } from "../audit_log.ts";
+import { audited, harden } from "./around_requests.ts";
+import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
 import { MAX_REQUEST_BYTES, MAX_WAL_REQUEST_BYTES } from "./limits.ts";
-import { DaemonMetrics } from "./metrics.ts";
+import { laddersOf } from "./ladder_plan.ts";
+import { addPage } from "./page_routes.ts";
+import { arrayMapSchema, ladderSchema } from "./picture_schema.ts";
+import { addProbes } from "./probe_routes.ts";
 import { problemOf } from "./problem.ts";
 import { answers, refuseInvalid } from "./route_document.ts";
 import {
@@ -25,6 +29,7 @@ import {
   pathQuerySchema,
   sinceSchema,
 } from "./request_schema.ts";
+import { addSession } from "./session_routes.ts";
 import { statusViewSchema } from "./status_schema.ts";
 import * as views from "./view_schema.ts";
 import { addWal, WAL_PATHS } from "./wal_routes.ts";
@@ -35,6 +40,8 @@ export interface ControlAppOptions {
   /** Null on a Unix socket, where the file's mode is the access control. */
   readonly access: TcpAccess | null;
   /** Told about what is no operating error: our own bugs, which end the process. */
+  /** Notes each request that changes something, or tries to. */
+  readonly audit?: Audit;
   readonly onInternalError?: (error: unknown) => void;
 }
 
@@ -42,23 +49,20 @@ export interface ControlAppOptions {
 export function createControlApp(daemon: Daemon, options: ControlAppOptions): Hono {
   const app = new Hono();
   addErrors(app, options);
-  if (options.access !== null) app.use(guardAccess(options.access));
-  app.use(limitBody(requestBytesMax, tooLarge));
+  const access = new AccessGuard(options.access);
+  app.use(harden);
+  app.use(audited(access, options.audit ?? (() => {})));
+  app.use(access.guard);
+  app.use(limitBody(options.clock, requestBytesMax, tooLarge));
   addProbes(app, daemon);
+  addPage(app);
+  addSession(app, access);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
   addSearches(app, daemon);
   addPins(app, daemon);
   addValidation(app, daemon);
   addWal(app, daemon);
-  app.get(
-    "/openapi.json",
-    openAPIRouteHandler(app, {
-      documentation: {
-        info: { title: "Agent control endpoint", version: daemon.status().version },
-      },
-    }),
-  );
   return app;
 }
 
@@ -66,7 +70,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
 export function createWalApp(keeper: WalKeeper, options: ControlAppOptions): Hono {
   const app = new Hono();
   addErrors(app, options);
-  app.use(limitBody(requestBytesMax, tooLarge));
+  app.use(limitBody(options.clock, requestBytesMax, tooLarge));
   addWal(app, keeper);
   return app;
 }
@@ -81,39 +85,6 @@ function addErrors(app: Hono, options: ControlAppOptions): void {
 /** Bytes that the body of a request for `path` may have. */
 function requestBytesMax(path: string): number {
   return path.startsWith(WAL_PATHS) ? MAX_WAL_REQUEST_BYTES : MAX_REQUEST_BYTES;
-}
-
-function addProbes(app: Hono, daemon: Daemon): void {
-  const metrics = new DaemonMetrics(daemon);
-  app.get(
-    "/healthz",
-    describeRoute({ summary: "The process answers" }),
-    (context) => context.json({ status: "ok" }),
-  );
-  app.get(
-    "/readyz",
-    describeRoute({ summary: "Ready for jobs, or 503 and why not" }),
-    (context) => {
-      const { ready, reasons } = daemon.status();
-      return context.json({ ready, reasons }, ready ? 200 : 503);
-    },
-  );
-  app.get(
-    "/metrics",
-    describeRoute({ summary: "Prometheus metrics" }),
-    async (context) =>
-      context.body(await metrics.render(), 200, { "content-type": metrics.contentType }),
-  );
-  app.get("/", describeRoute({ summary: "Page for people" }), (context) => {
-    const status = daemon.status();
-    const readable = daemon.role === "server" && status.ready;
-    context.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
-    return context.html(renderDashboard({
-      status,
-      jobs: daemon.jobs(),
-      backups: readable ? daemon.backups() : null,
-    }));
-  });
 }
 
 function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
@@ -148,8 +119,15 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
     (context) => context.json(daemon.trace(context.req.param("id"))),
   );
   app.get(
+    "/v1/jobs/:id/ladder",
+    answers("Steps of both sides beside each other", z.array(ladderSchema)),
+    (context) => context.json(laddersOf(daemon.trace(context.req.param("id")))),
+  );
+  app.get(
     "/v1/jobs/:id/events",
-    describeRoute({ summary: "Server-sent events of a job; `since` or Last-Event-ID resumes" }),
+    answers("Events of a job; `since` or Last-Event-ID resumes", views.eventBodySchema, {
+      mediaType: "text/event-stream",
+    }),
     validator("query", sinceSchema, refuseInvalid),
     (context) => {
       const job = daemon.job(context.req.param("id"));
@@ -185,6 +163,11 @@ function addReadings(app: Hono, daemon: Daemon): void {
     "/v1/arrays",
     answers("The emulated arrays it is attached to", z.array(views.arrayViewSchema)),
     (context) => context.json(daemon.arrays()),
+  );
+  app.get(
+    "/v1/arrays/:uuid/map",
+    answers("What of an array is in cache, by cylinders", z.array(arrayMapSchema)),
+    (context) => context.json(daemon.arrayMap(context.req.param("uuid"))),
   );
   app.get("/v1/backups", answers("All backups, newest last", z.array(views.backupViewSchema)), (
     context,
@@ -261,11 +244,16 @@ function answerError(context: Context, error: unknown, options: ControlAppOption
     );
   }
   if (!(error instanceof AgentError)) options.onInternalError?.(error);
+  if (error instanceof TooManyAttempts) {
+    context.header("retry-after", String(error.retryAfterSeconds));
+    return answerProblem(context, error, 429);
+  }
   return answerProblem(context, error);
 }
 
-function answerProblem(context: Context, error: unknown): Response {
-  const problem = problemOf(toErrorRecord(error));
+function answerProblem(context: Context, error: unknown, status?: 429): Response {
+  const found = problemOf(toErrorRecord(error));
+  const problem = { ...found, status: status ?? found.status };
   return context.body(JSON.stringify(problem), problem.status, {
     "content-type": "application/problem+json",
   });

@@ -28,6 +28,7 @@ export class ArrayMetrics {
   readonly #boards: Gauge<"array" | "board" | "kind">;
   readonly #hosts: Gauge<"array" | "host" | "kind">;
   readonly #share: Gauge<"array" | "board">;
+  readonly #hitRatio: Gauge<"array" | "volume">;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -61,12 +62,17 @@ export class ArrayMetrics {
       labelNames: ["array", "board"],
       registers,
     });
+    this.#hitRatio = new Gauge({
+      name: "agent_array_cache_hit_ratio",
+      help: "Share of the volume's tracks that were in cache when asked for; absent before any was",
+      labelNames: ["array", "volume"],
+      registers,
+    });
   }
 
   observe(arrays: readonly ArrayView[]): void {
-    for (const gauge of [this.#tracks, this.#volumes, this.#boards, this.#hosts, this.#share]) {
-      gauge.reset();
-    }
+    for (const gauge of [this.#tracks, this.#volumes, this.#boards]) gauge.reset();
+    for (const gauge of [this.#hosts, this.#share, this.#hitRatio]) gauge.reset();
     for (const view of arrays) {
       this.#observeVolumes(view);
       this.#observeBoards(view);
@@ -81,6 +87,8 @@ export class ArrayMetrics {
       this.#tracks.set({ array, volume, state: "write_pending" }, device.writePending);
       this.#tracks.set({ array, volume, state: "damaged" }, device.damaged);
       for (const kind of FIGURES) this.#volumes.set({ array, volume, kind }, device[kind]);
+      const asked = device.hits + device.misses;
+      if (asked > 0) this.#hitRatio.set({ array, volume }, device.hits / asked);
     }
   }
 

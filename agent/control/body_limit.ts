@@ -3,12 +3,16 @@
 // it from its parts.
 
 import type { MiddlewareHandler } from "hono";
+import { withDeadline } from "../../transport/ground/deadline.ts";
+import type { Clock } from "../../transport/runtime/runtime.ts";
+import { BODY_WAIT_MS } from "./limits.ts";
 
 /**
- * Reads the body up to what `maxBytesOf` gives for the path; above it `onTooLarge` answers and the
- * rest is not read.
+ * Reads the body up to what `maxBytesOf` gives for the path, within a time; above it `onTooLarge`
+ * answers and the rest is not read.
  */
 export function limitBody(
+  clock: Pick<Clock, "sleep">,
   maxBytesOf: (path: string) => number,
   onTooLarge: (maxBytes: number) => Error,
 ): MiddlewareHandler {
@@ -18,7 +22,11 @@ export function limitBody(
     if (raw.method === "GET" || raw.method === "HEAD" || raw.body === null) return next();
     const declared = Number(raw.headers.get("content-length") ?? "0");
     if (declared > maxBytes) throw onTooLarge(maxBytes);
-    const body = await readAtMost(raw.body, maxBytes);
+    const body = await withDeadline(
+      clock,
+      { timeoutMs: BODY_WAIT_MS, action: "read the request" },
+      () => readAtMost(raw.body ?? new ReadableStream(), maxBytes),
+    );
     if (body === null) throw onTooLarge(maxBytes);
     const headers = new Headers([...raw.headers]);
     headers.delete("transfer-encoding");

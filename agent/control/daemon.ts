@@ -4,7 +4,8 @@
 // and daemon.ts's implementers (server, client) hold the jobs. Shapes with `type` and snake-case
 // free keys are the JSON of the contract: they go out as they are.
 
-import type { ArrayView } from "./array_view.ts";
+import type { ArrayDeviceMap, ArrayView } from "./array_view.ts";
+import type { CertificateView } from "./certificate_view.ts";
 import type { ChangedEntry, FoundEntry, ListedEntry } from "./entry_view.ts";
 import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
@@ -295,6 +296,8 @@ export interface StatusView {
   readonly clients: readonly LastBackupView[];
   /** Of a server: backups that were cut, for the next one of their source to go on with. */
   readonly cutBackups: readonly CutBackupView[];
+  /** What `tls` names; none without. */
+  readonly certificates: readonly CertificateView[];
   /** Of a server: archived write-ahead logs, as they were counted a few seconds ago. */
   readonly wal: readonly WalStatusView[];
 }
@@ -353,6 +356,8 @@ export interface Daemon extends WalKeeper {
   stgs(): readonly StgView[];
   /** The emulated arrays that its groups lie on and that are attached now. */
   arrays(): readonly ArrayView[];
+  /** What of an array's devices is in cache, by its uuid. */
+  arrayMap(uuid: string): readonly ArrayDeviceMap[];
   /** Sets every channel to a client up and gives it up again. Server only, as all below. */
   validate(client: string): Promise<ValidationView>;
   /** Newest last. */

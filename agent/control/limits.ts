@@ -37,5 +37,25 @@ export const DRILL_ENTRIES = 1000;
 /** Largest seed of a drill's sample: 32 bits, which are easily typed again. */
 export const MAX_SEED = 2 ** 32 - 1;
 
+/** Connections at once: some browsers with their streams, and the command line. */
+export const CONNECTIONS_MAX = 256;
+/** Milliseconds that a connection may take to send the head of its next request. */
+export const REQUEST_WAIT_MS = 5_000;
+/** Milliseconds that the body of a request may take: 1 MiB over a slow line. */
+export const BODY_WAIT_MS = 15_000;
+
+/** Milliseconds that a browser stays logged in: a working day. */
+export const SESSION_MS = 8 * 3600 * 1000;
+/** Browsers logged in at once; the oldest login goes first. */
+export const SESSIONS_MAX = 64;
+/** Bytes of the secret of a session. */
+export const SESSION_BYTES = 32;
+/** Wrong tokens in a row that an address may send before it has to wait. */
+export const FAILURES_MAX = 5;
+/** Milliseconds after which an address may be wrong once more. */
+export const FAILURE_REFILL_MS = 10_000;
+/** Addresses whose failures are remembered; the oldest goes first. */
+export const FAILURE_ADDRESSES_MAX = 1_024;
+
 /** Characters of the name of a restore point: PostgreSQL takes 63 bytes. */
 export const MAX_RESTORE_POINT_CHARACTERS = 63;

@@ -8,6 +8,7 @@ import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ArrayMetrics } from "./array_metrics.ts";
 import type { Daemon, JobState, JobView } from "./daemon.ts";
 import { DrillMetrics } from "./drill_metrics.ts";
+import { JobMetrics } from "./job_metrics.ts";
 import { ScheduleMetrics } from "./schedule_metrics.ts";
 import { StgMetrics } from "./stg_metrics.ts";
 import { WalMetrics } from "./wal_metrics.ts";
@@ -36,6 +37,8 @@ export class DaemonMetrics {
   readonly #jobs: Gauge<"state">;
   readonly #resident: Gauge;
   readonly #ready: Gauge;
+  readonly #certificates: Gauge<"file" | "serial">;
+  readonly #ends: JobMetrics;
   readonly #stgs: StgMetrics;
   readonly #arrays: ArrayMetrics;
   readonly #schedules: ScheduleMetrics;
@@ -71,6 +74,13 @@ export class DaemonMetrics {
       registers,
     });
     this.#ready = new Gauge({ name: "agent_ready", help: "1 when ready for jobs", registers });
+    this.#certificates = new Gauge({
+      name: "agent_certificate_expiry_timestamp_seconds",
+      help: "When the certificates of `tls` expire, by the key that names the file",
+      labelNames: ["file", "serial"],
+      registers,
+    });
+    this.#ends = new JobMetrics(this.#registry);
     this.#stgs = new StgMetrics(this.#registry);
     this.#arrays = new ArrayMetrics(this.#registry);
     this.#schedules = new ScheduleMetrics(this.#registry);
@@ -89,7 +99,13 @@ export class DaemonMetrics {
     this.#ready.set(status.ready ? 1 : 0);
     this.#stgs.observe(status.stgs);
     this.#arrays.observe(this.#daemon.arrays());
-    this.#observeJobs(this.#daemon.jobs());
+    const jobs = this.#daemon.jobs();
+    this.#observeJobs(jobs);
+    this.#ends.observe(jobs);
+    this.#certificates.reset();
+    for (const { file, serial, notAfter } of status.certificates) {
+      this.#certificates.set({ file, serial }, Date.parse(notAfter) / 1000);
+    }
     this.#schedules.observe(status.schedules, status.clients);
     this.#wal.observe(status.wal);
     if (this.#daemon.role === "server" && status.ready) {

@@ -5,7 +5,7 @@
 import { AgentError, type ErrorRecord, fromErrorRecord } from "../../transport/ground/error.ts";
 import { problemSchema } from "./view_schema.ts";
 
-export type ProblemStatus = 400 | 401 | 404 | 409 | 500 | 501 | 503 | 507;
+export type ProblemStatus = 400 | 401 | 404 | 409 | 429 | 500 | 501 | 503 | 507;
 
 export interface Problem {
   readonly type: string;

@@ -93,6 +93,8 @@ export const sinceSchema = z.object({
   since: z.coerce.number().int().min(0).optional(),
 });
 
+export const loginSchema = section({ token: text });
+
 export const findQuerySchema = z.object({ glob: text });
 
 /** Which cluster a file of a write-ahead log is of: its identifier, decimal. */

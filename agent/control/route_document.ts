@@ -11,25 +11,30 @@ export interface Answer {
   readonly mediaType?: string;
 }
 
+const JSON_ANSWER: readonly Answer[] = [{}];
+type Described = { readonly schema: ReturnType<typeof resolver> };
+
 /** Documents a route: what it answers when good, and problem details otherwise. */
 export function answers(summary: string, schema: z.ZodType | null, ...kinds: readonly Answer[]) {
-  const responses = Object.fromEntries((kinds.length === 0 ? [{}] : kinds).map((kind: Answer) => {
-    const { status = 200, mediaType = "application/json" } = kind;
-    const content = schema === null
-      ? {}
-      : { content: { [mediaType]: { schema: resolver(schema) } } };
-    return [status, { description: summary, ...content }];
-  }));
-  return describeRoute({
-    summary,
-    responses: {
-      ...responses,
-      default: {
-        description: "What went wrong",
-        content: { "application/problem+json": { schema: resolver(problemSchema) } },
-      },
-    },
-  });
+  const described = new Map<number, Record<string, Described>>();
+  for (
+    const { status = 200, mediaType = "application/json" } of kinds.length > 0 ? kinds : JSON_ANSWER
+  ) {
+    const media = schema === null ? {} : { [mediaType]: { schema: resolver(schema) } };
+    described.set(status, { ...described.get(status), ...media });
+  }
+  const responses = Object.fromEntries(
+    [...described].map(([status, content]) => [
+      status,
+      { description: summary, ...(schema === null ? {} : { content }) },
+    ]),
+  );
+  const problem = {
+    description: "What went wrong",
+    content: { "application/problem+json": { schema: resolver(problemSchema) } },
+  };
+  // 400 by name: the validator would describe an answer of its own kind there.
+  return describeRoute({ summary, responses: { ...responses, 400: problem, default: problem } });
 }
 
 interface Validated {

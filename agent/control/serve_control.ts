@@ -8,9 +8,11 @@ import { createServer, request, type Server } from "node:http";
 import { posix } from "node:path";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
+import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { UserId } from "../../transport/runtime/mod.ts";
 import type { ControlAddress } from "../config/mod.ts";
 import { KEEP_ALIVE_MS, MAX_SOCKET_PATH_BYTES, PROBE_TIMEOUT_MS } from "./limits.ts";
+import { watchConnections } from "./watch_connections.ts";
 
 const SOCKET_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -24,13 +26,17 @@ export interface ServedControl {
 
 export interface ServeControlParts {
   readonly files: Files;
+  readonly clock: Pick<Clock, "sleep">;
   /** Whom a Unix socket belongs to; ourselves when left out. */
   readonly owner?: UserId;
 }
 
 /** Anything that answers requests: a Hono app. */
 export interface Fetchable {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(
+    request: Request,
+    from?: { remoteAddress: string | undefined },
+  ): Response | Promise<Response>;
 }
 
 /**
@@ -40,13 +46,17 @@ export interface Fetchable {
 export async function serveControl(
   app: Fetchable,
   address: ControlAddress,
-  { files, owner }: ServeControlParts,
+  { files, clock, owner }: ServeControlParts,
 ): Promise<ServedControl> {
-  const listener = getRequestListener((request) => app.fetch(request), {
+  const listener = getRequestListener((request, { incoming }) =>
+    app.fetch(request, {
+      remoteAddress: incoming.socket.remoteAddress,
+    }), {
     overrideGlobalObjects: false,
   });
   const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  watchConnections(server, clock);
   if (address.kind === "unix") {
     await clearSocket(address.path, files);
     await listen(server, address, { path: address.path });

@@ -3,6 +3,7 @@
 // Pure. Loose: a newer daemon may add keys.
 
 import { z } from "zod";
+import type { CertificateView } from "./certificate_view.ts";
 import type { CutBackupView, StatusView } from "./daemon.ts";
 import type { LastBackupView } from "./schedule_view.ts";
 import { scheduleViewSchema, stgViewSchema } from "./view_schema.ts";
@@ -27,6 +28,15 @@ const cutBackupSchema: z.ZodType<CutBackupView> = z.looseObject({
   mediaBytes: count,
 });
 
+const certificateSchema: z.ZodType<CertificateView> = z.looseObject({
+  file: z.enum(["ca", "cert"]),
+  serial: z.string(),
+  names: z.array(z.string()),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  leftSeconds: z.number(),
+});
+
 export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   role: z.enum(["server", "client"]),
   name: z.string(),
@@ -40,5 +50,6 @@ export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   schedules: z.array(scheduleViewSchema),
   clients: z.array(lastBackupSchema),
   cutBackups: z.array(cutBackupSchema),
+  certificates: z.array(certificateSchema),
   wal: z.array(walStatusSchema),
 });

@@ -13,6 +13,7 @@ export class StgMetrics {
   readonly #heartbeatAge: Gauge<"stg" | "host">;
   readonly #errors: Gauge<"stg" | "host" | "kind">;
   readonly #endpoints: Gauge<"stg" | "host" | "state">;
+  readonly #waits: Gauge<"stg" | "host">;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -47,13 +48,23 @@ export class StgMetrics {
       labelNames: [...ofHost, "state"],
       registers,
     });
+    this.#waits = new Gauge({
+      name: "agent_stg_ring_waits",
+      help: "How often senders of the host's open connections waited because the ring was full",
+      labelNames: ofHost,
+      registers,
+    });
   }
 
   observe(stgs: readonly StgView[]): void {
     for (const gauge of [this.#live, this.#heartbeatAge, this.#errors, this.#endpoints]) {
       gauge.reset();
     }
-    for (const { name: stg, state, hosts } of stgs) {
+    this.#waits.reset();
+    for (const { name: stg, state, hosts, connections } of stgs) {
+      for (const { host, creditWaits } of connections) {
+        this.#waits.inc({ stg, host: String(host) }, creditWaits);
+      }
       this.#up.set({ stg }, state === "up" ? 1 : 0);
       for (const view of hosts.filter(({ attached }) => attached)) {
         const host = String(view.host);

@@ -60,4 +60,6 @@ export interface StgConnectionView {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly framesInFlight: number | null;
+  /** How often its sender waited because the ring was full. */
+  readonly creditWaits: number;
 }

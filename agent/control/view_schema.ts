@@ -309,6 +309,7 @@ export const stgViewSchema: z.ZodType<StgView> = z.looseObject({
     sentBytes: count,
     receivedBytes: count,
     framesInFlight: count.nullable(),
+    creditWaits: count,
   })),
   warnings: z.array(z.string()),
 });

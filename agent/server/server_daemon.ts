@@ -44,7 +44,8 @@ import { backupView } from "./backup_view.ts";
 import { cutBackupViews } from "./cut_backup_view.ts";
 import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
-import { unknownClient, wrongKind } from "./refusals.ts";
+import { rebuildWaits, unknownClient, wrongKind } from "./refusals.ts";
+import { requireAllowed } from "./require_allowed.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
 import { WalWatch } from "./wal_watch.ts";
@@ -242,6 +243,12 @@ export class ServerDaemon extends DaemonBase {
       (hello) => this.#admit(hello),
     );
     const client = this.#client(hello.name);
+    this.parts.audit({
+      who: { by: "peer", name: client.name },
+      action: "database job",
+      result: "admitted",
+      details: { job: hello.job },
+    });
     const job = this.runner.create({
       id: hello.job,
       kind: "backup-database",
@@ -277,6 +284,7 @@ export class ServerDaemon extends DaemonBase {
     if (restored !== null && restored.kind !== "filesystem") throw wrongKind(restored);
     const named = request.client ?? restored?.client ?? "";
     const client = this.#client(named);
+    requireAllowed(client, request);
     const begin = (job: Job) => {
       const action = this.#action(request, restored?.backup ?? "", client);
       const stg: StgAccess = this.#lend(client);
@@ -343,19 +351,9 @@ export class ServerDaemon extends DaemonBase {
 
   #startRebuild(request: JobRequest): JobView {
     const unended = this.runner.board.unended().filter((job) => !job.isStanding);
-    if (unended.length > 0) {
-      throw new AgentError(
-        "busy",
-        `Cannot rebuild the catalog: ${unended.length} jobs run or wait, need none`,
-        { hint: "Wait for their end, or cancel them." },
-      );
-    }
-    const job = this.runner.create({
-      id: null,
-      kind: "rebuild-catalog",
-      client: null,
-      request,
-    });
+    if (unended.length > 0) throw rebuildWaits(unended.length);
+    const kind = "rebuild-catalog";
+    const job = this.runner.create({ id: null, kind, client: null, request });
     const { id } = job.start;
     this.#vault.giveUpCatalog(() => this.runner.board.unended().some((one) => one.start.id === id));
     const identity = this.#alone(job);

@@ -20,7 +20,7 @@ import {
 } from "../../transport/mod.ts";
 import type { Clock, Random, Volume } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
-import type { ArrayView } from "../control/array_view.ts";
+import type { ArrayDeviceMap, ArrayView } from "../control/array_view.ts";
 import type { StgView } from "../control/stg_view.ts";
 import { ENDPOINTS_PER_JOB, type StgAccess, type VolumeSource } from "../job/mod.ts";
 import { RETRY_MS_FIRST, RETRY_MS_MAX, STATUS_INTERVAL_MS } from "./limits.ts";
@@ -33,6 +33,7 @@ export interface OpenVolumes {
   readonly serve: (signal: AbortSignal) => Promise<void>;
   /** The emulated array that they belong to. */
   readonly array?: (() => ArrayView) | undefined;
+  readonly arrayMap?: (() => readonly ArrayDeviceMap[]) | undefined;
   /** Resolves when nothing is in flight on them; nobody but a thread that ends need wait. */
   readonly close: () => void | Promise<void>;
 }
@@ -135,6 +136,11 @@ export class StgGroup {
       if (error instanceof AgentError) return null;
       throw error;
     }
+  }
+
+  /** What of that array is in cache. @throws AgentError */
+  arrayMap(): readonly ArrayDeviceMap[] {
+    return this.#joined?.opened.arrayMap?.() ?? [];
   }
 
   lend(): StgAccess {

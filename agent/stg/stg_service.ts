@@ -8,7 +8,7 @@
 
 import { AgentError, withDeadline } from "../../transport/mod.ts";
 import type { StgConfig } from "../config/mod.ts";
-import type { ArrayView } from "../control/array_view.ts";
+import type { ArrayDeviceMap, ArrayView } from "../control/array_view.ts";
 import type { StgView } from "../control/stg_view.ts";
 import { NOT_CONFIGURED, type StgAccess } from "../job/mod.ts";
 import { CLOSE_MS_MAX } from "./limits.ts";
@@ -57,6 +57,15 @@ export class StgService implements AsyncDisposable {
       if (array !== null) found.set(array.uuid, array);
     }
     return [...found.values()];
+  }
+
+  /** What of the array with this uuid is in cache. @throws AgentError `not_found` */
+  arrayMap(uuid: string): readonly ArrayDeviceMap[] {
+    const group = this.#groups.find((group) => group.array()?.uuid === uuid);
+    if (group !== undefined) return group.arrayMap();
+    throw new AgentError("not_found", `Cannot find array "${uuid}": no group that is up has it`, {
+      hint: "See GET /v1/arrays for those that are attached.",
+    });
   }
 
   /** What a job on this group gets; the caller gives it back by `release`. */

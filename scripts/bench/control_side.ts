@@ -18,7 +18,7 @@ export async function driveBesideControl(
 ): Promise<Figures> {
   const { clock, files } = runtime;
   const app = createControlApp(silentDaemon(), { clock, access: null });
-  const served = await serveControl(app, { kind: "unix", path: task.control }, { files });
+  const served = await serveControl(app, { kind: "unix", path: task.control }, { files, clock });
   const thread = runtime.startThread(new URL("./stream_worker.ts", import.meta.url));
   try {
     return await new Promise<Figures>((resolve, reject) => {
@@ -55,6 +55,8 @@ function silentDaemon(): Daemon {
     schedules: [],
     clients: [],
     cutBackups: [],
+    wal: [],
+    certificates: [],
   });
   return {
     role: "server",
@@ -68,6 +70,7 @@ function silentDaemon(): Daemon {
     schedules: () => [],
     stgs: () => [],
     arrays: () => [],
+    arrayMap: never,
     validate: never,
     backups: () => [],
     backup: never,

@@ -93,7 +93,11 @@ export function configurationReference(): string {
 }
 
 function topTable(text: (key: string) => string): string {
-  const effects = new Map(Object.values(KEY_EFFECTS).map(({ key, effect }) => [key, effect]));
+  const effects = new Map(
+    Object.values(KEY_EFFECTS).flatMap(({ key, effect }) =>
+      key.split(", ").map((one) => [one, effect] as const)
+    ),
+  );
   const keys = [...new Set<string>([...SERVER_KEYS, ...CLIENT_KEYS])];
   const has = (list: readonly string[], key: string) => list.includes(key) ? "yes" : "";
   const rows = keys.map((key) => [

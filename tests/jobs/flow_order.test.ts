@@ -30,6 +30,7 @@ import {
   outOfOrder,
   runtime,
 } from "../unit/transport/flow/flow_bed.ts";
+import { UNCONFINED } from "../../agent/confinement.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** Which way the server of these tests moves records. */
@@ -149,6 +150,7 @@ function entryOf(port: number, change: Partial<ClientEntry> = {}): ClientEntry {
     connections: 2,
     selection: EVERYTHING,
     fullEvery: null,
+    allow: UNCONFINED,
     ...change,
   };
 }

@@ -46,6 +46,7 @@ import {
   SHORT,
   type StpBed,
 } from "../unit/transport/stp/stp_bed.ts";
+import { type Confinement, UNCONFINED } from "../../agent/confinement.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
@@ -119,6 +120,9 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
     this.#sessions[side === "server" ? 0 : 1]?.cancel();
   }
 
+  /** What the client's own file allows its server. */
+  allow: Confinement = UNCONFINED;
+
   /** Runs one job on both sides. */
   async run(action: ServerFilesystemTask["action"]): Promise<readonly [JobOutcome, JobOutcome]> {
     await using ports = await ClientPorts.open();
@@ -132,6 +136,7 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
       connections: 2,
       selection: EVERYTHING,
       fullEvery: null,
+      allow: UNCONFINED,
     };
     const server = this.#session(0, {
       kind: "server-filesystem",
@@ -151,7 +156,7 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
       compressionLevel: 1,
       hooks: this.#options.hooks ?? { pre: null, post: null },
       encryption: this.encryption,
-      allowRestore: true,
+      allow: this.allow,
     };
     const far = this.#session(1, task);
     ports.serve(far.session);

@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { performances } from "../../agent/cli/ladder_plan.ts";
+import { performances } from "../../agent/control/ladder_plan.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { CutNetwork } from "./cut_network.ts";
 import { BACKUP, findings, restore } from "./data_jobs.ts";

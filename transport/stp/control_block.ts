@@ -25,6 +25,7 @@
 //   472  4   of the cursors found bad: moved back  476  4  beyond what is possible
 //   480  4   frames sent again
 //   484  4   frames that the owner lets be in flight now
+//   488  4   times that the sender waited for credit
 //   508  4   CRC-32 of bytes 0 .. 507
 //
 // Invariants: cursors are monotone within a generation. The decoder fills a record that the
@@ -101,6 +102,8 @@ export class ControlBlock {
   sentAgain = 0;
   /** Frames that the owner lets be in flight now; 0: as many as there are slots. */
   windowFrames = 0;
+  /** How often the sender had to wait for credit. */
+  creditWaits = 0;
   producedFrames = 0;
   producedBytes = 0;
   consumedFrames = 0;
@@ -162,6 +165,7 @@ function encodeRecovery(from: ControlBlock, view: DataView): void {
   view.setUint32(476, from.cursorsBeyond, true);
   view.setUint32(480, from.sentAgain, true);
   view.setUint32(484, from.windowFrames, true);
+  view.setUint32(488, from.creditWaits, true);
 }
 
 function decodeRecovery(view: DataView, into: ControlBlock): void {
@@ -174,6 +178,7 @@ function decodeRecovery(view: DataView, into: ControlBlock): void {
   into.cursorsBeyond = view.getUint32(476, true);
   into.sentAgain = view.getUint32(480, true);
   into.windowFrames = view.getUint32(484, true);
+  into.creditWaits = view.getUint32(488, true);
 }
 
 /** Fills `into` when the block is good ("ok"); otherwise `into` keeps what it had. */

@@ -55,6 +55,8 @@ export interface ConnectionStatus {
   readonly receivedBytes: number;
   /** Sent and not yet taken by the peer; null when the peer's block does not tell. */
   readonly framesInFlight: number | null;
+  /** How often its sender waited because the ring was full. */
+  readonly creditWaits: number;
 }
 
 export interface StgStatus {
@@ -183,6 +185,7 @@ function connectionOf(block: ControlBlock, all: readonly ControlBlock[]): Connec
     receivedBytes: block.consumedBytes,
     // The blocks are not read at one moment: the peer's may be the newer one.
     framesInFlight: inFlight === null ? null : Math.max(0, inFlight),
+    creditWaits: block.creditWaits,
   };
 }
 

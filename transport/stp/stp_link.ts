@@ -133,6 +133,7 @@ export class StpLink {
   setBlocked(blocked: boolean): boolean {
     const changed = this.own.block.blocked !== blocked;
     this.own.block.blocked = blocked;
+    if (changed && blocked) this.own.block.creditWaits += 1;
     return changed;
   }
 

@@ -10,6 +10,7 @@
 
 import { AgentError } from "../ground/error.ts";
 import type { TlsPeer } from "../runtime/runtime.ts";
+import { certificateFacts } from "./certificate_facts.ts";
 import { certificateNames } from "./certificate_names.ts";
 import { SHOWN_NAMES_MAX } from "./limits.ts";
 
@@ -21,6 +22,11 @@ export interface GreetingOptions {
   readonly name: string;
   /** Names of the agents that this end talks to. */
   readonly peers: readonly string[];
+  /** Whether a certificate was taken back, by its serial or a name; asked at each handshake. */
+  readonly isRevoked?: (certificate: {
+    readonly serial: string;
+    readonly names: readonly string[];
+  }) => boolean;
 }
 
 /**
@@ -29,26 +35,37 @@ export interface GreetingOptions {
  * @throws AgentError `auth`
  */
 export async function exchangeGreeting(peer: TlsPeer, options: GreetingOptions): Promise<string> {
-  const { peers } = options;
+  const { peers, isRevoked } = options;
   const names = certificateNames(peer.certificate);
   const matching = names.filter((name, index) =>
     peers.includes(name) && names.indexOf(name) === index
   );
-  const proved = matching.length === 1 ? matching[0] : undefined;
+  const { serial } = certificateFacts(peer.certificate);
+  const revoked = isRevoked?.({ serial, names }) === true;
+  const proved = matching.length === 1 && !revoked ? matching[0] : undefined;
+  const refusal = () => revoked ? revokedError(peer, serial) : wrongName(peer, names, peers);
   const verdict = Uint8Array.of(proved === undefined ? REFUSED : ACCEPTED);
   const answer = new Uint8Array(1);
   // The listening end speaks first: nothing reaches it before its handshake is over.
   if (peer.side === "listening") await peer.write(verdict);
-  if (peer.side === "listening" && proved === undefined) throw wrongName(peer, names, peers);
+  if (peer.side === "listening" && proved === undefined) throw refusal();
   const count = await peer.read(answer);
   if (peer.side === "connecting" && count === 1) await peer.write(verdict);
-  if (proved === undefined) throw wrongName(peer, names, peers);
+  if (proved === undefined) throw refusal();
   if (count === 1 && answer[0] === ACCEPTED) return proved;
   if (count === 1 && answer[0] === REFUSED) throw refusedName(peer, proved, options.name);
   throw new AgentError(
     "auth",
     `Cannot ${actionOf(peer)}: "${proved}" ended it instead of accepting our certificate`,
     { hint: "Check that both ends have certificates of one CA; see the peer's log." },
+  );
+}
+
+function revokedError(peer: TlsPeer, serial: string): AgentError {
+  return new AgentError(
+    "auth",
+    `Cannot ${actionOf(peer)}: its certificate, serial ${serial}, is revoked, need another`,
+    { hint: "Give that host a new certificate with `agent pki issue`." },
   );
 }
 

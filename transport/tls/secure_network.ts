@@ -7,13 +7,13 @@ import { certificateNames } from "./certificate_names.ts";
 import { exchangeGreeting, type GreetingOptions } from "./greeting.ts";
 
 /** What a reload of the configuration may change while listeners are open. */
-export interface SecureIdentity {
+export interface SecureIdentity extends Omit<GreetingOptions, "name"> {
   readonly credentials: TlsCredentials;
-  /** Names of the agents that this end talks to. */
-  readonly peers: readonly string[];
 }
 
-export interface SecureNetworkOptions extends GreetingOptions, SecureIdentity {
+export interface SecureNetworkOptions extends SecureIdentity {
+  /** Our own name. */
+  readonly name: string;
   /** Told of every connection that a listener turned away. */
   readonly onRefused: (error: AgentError) => void;
 }
@@ -32,11 +32,11 @@ export function secureNetwork(
   options: SecureNetworkOptions,
 ): SecureNetwork {
   const { name, credentials, onRefused } = options;
-  let { peers } = options;
+  let greeting: GreetingOptions = options;
   const network = runtime.secureNetwork({
     credentials,
     onRefused,
-    greet: (peer) => exchangeGreeting(peer, { name, peers }),
+    greet: (peer) => exchangeGreeting(peer, greeting),
   });
   checkOwnName(name, credentials);
   return {
@@ -45,7 +45,7 @@ export function secureNetwork(
     renew: (identity) => {
       checkOwnName(name, identity.credentials);
       network.renew(identity.credentials);
-      peers = identity.peers;
+      greeting = { ...identity, name };
     },
   };
 }
@@ -61,7 +61,7 @@ function checkOwnName(name: string, credentials: TlsCredentials): void {
 }
 
 /** The first certificate of a PEM text; empty when there is none. */
-function derOf(pem: string): Uint8Array {
+export function derOf(pem: string): Uint8Array {
   const block = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/.exec(pem);
   const base64 = (block?.[1] ?? "").replace(/\s/g, "");
   try {

@@ -43,7 +43,12 @@ describe("documents", () => {
   });
 
   test("links between the documents lead somewhere", () => {
-    const pages = ["README.md", ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`)];
+    const pages = [
+      "README.md",
+      ...readdirSync(`${ROOT}docs`).filter((name) => name.endsWith(".md")).map((name) =>
+        `docs/${name}`
+      ),
+    ];
     for (const page of pages) {
       const folder = page.includes("/") ? "docs/" : "";
       for (const [, target = ""] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {

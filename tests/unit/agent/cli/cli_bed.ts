@@ -87,7 +87,7 @@ export class CliBed {
     const daemon = new FakeDaemon();
     const app = createControlApp(daemon, { clock, access: null });
     const path = join(directory, "c.sock");
-    const served = await serveControl(app, { kind: "unix", path }, { files });
+    const served = await serveControl(app, { kind: "unix", path }, { files, clock });
     return new CliBed(directory, daemon, runtime, served);
   }
 

@@ -1,20 +1,12 @@
 // What people read of archived logs.
 
 import { describe, expect, test } from "bun:test";
+import pc from "picocolors";
 import { walExpiryLines } from "../../../../agent/cli/render_expiry.ts";
 import { renderWalArchives, renderWalStatus } from "../../../../agent/cli/render_wal.ts";
-import type { Paint } from "../../../../agent/cli/output.ts";
 import type { WalArchiveView } from "../../../../agent/control/mod.ts";
 
-const plain = (text: string) => text;
-const PAINT: Paint = {
-  bold: plain,
-  dim: plain,
-  green: plain,
-  yellow: plain,
-  red: plain,
-  cyan: plain,
-};
+const PAINT = pc.createColors(false);
 
 const OWNER = { client: "web01", database: "pg", system: "7412345678901234567" };
 

@@ -4,9 +4,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import pc from "picocolors";
-import { performances, planLadder } from "../../../../agent/cli/ladder_plan.ts";
+import { performances, planLadder } from "../../../../agent/control/ladder_plan.ts";
 import { renderLadder } from "../../../../agent/cli/trace_ladder.ts";
-import { RUNGS } from "../../../../agent/cli/trace_figures.ts";
+import { RUNGS } from "../../../../agent/control/trace_figures.ts";
 import type { TraceStep } from "../../../../agent/control/mod.ts";
 
 const paint = pc.createColors(false);

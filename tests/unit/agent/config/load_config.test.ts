@@ -43,7 +43,9 @@ describe("loadConfig", () => {
         connections: 2,
         selection: EVERYTHING,
         fullEvery: null,
+        allow: { backup: null, restore: null, overwrite: true },
       }],
+      audit: "/etc/agent/vault/audit.jsonl",
       schedules: [],
       retention: { general: null, clients: [] },
     });
@@ -143,11 +145,27 @@ describe("loadConfig", () => {
       },
       { name: "erp", kind: "command", backup: ["sh", "-c", "dump"], restore: ["sh", "-c", "load"] },
     ]);
-    expect([config.spool, config.compression.level, config.allowRestore]).toEqual([
+    expect([config.spool, config.compression.level, config.allow.restore]).toEqual([
       "/var/tmp",
       3,
-      true,
+      null,
     ]);
+  });
+
+  test("what a client may be asked for is read on both sides, and refused when relative", () => {
+    const keys = "allow_backup: [/srv], allow_restore: [/restored], allow_overwrite: false";
+    const server = SERVER.replace("connections: 2", `connections: 2, ${keys}`);
+    const allow = { backup: ["/srv"], restore: ["/restored"], overwrite: false };
+    expect(requireConfig(loadServerConfig(server, { file: FILE })).clients[0]?.allow)
+      .toEqual(allow);
+    const own = (text: string) => loadClientConfig(CLIENT + text, { file: FILE });
+    const lines = `${keys.replaceAll(", ", "\n")}\naudit: audit.jsonl\n`;
+    const client = requireConfig(own(lines));
+    expect([client.allow, client.audit]).toEqual([allow, "/etc/agent/audit.jsonl"]);
+    expect(requireConfig(own("allow_restore: false\n")).allow.restore).toEqual([]);
+    for (const bad of ["allow_backup: [srv]", "allow_restore: [/a/../b]", "allow_backup: []"]) {
+      expect(() => requireConfig(own(`${bad}\n`))).toThrow();
+    }
   });
 
   test("loadClientConfig() reads whom to encrypt for, and refuses what is no public key", () => {
@@ -202,7 +220,7 @@ describe("loadConfig", () => {
       .replace("channel: prefer-storage", "channel: prefer-storge");
     expect(problems(text)).toEqual([
       'F:1:1: nmae: unknown key "nmae", need one of name, network, control, control_token, tls, ' +
-      'stgs, jobs, vault, clients, retention, schedules\n  hint: Did you mean "name"?',
+      'stgs, jobs, vault, clients, retention, schedules, audit\n  hint: Did you mean "name"?',
       "F:1:1: name: missing, need a text\n  hint: Add the key.",
       "F:2:37: network.port: found 74300, need at most 65535",
       'F:5:25: stgs[0].host: found "one", need a number',

@@ -2,6 +2,7 @@
 // test lets go on, one by one.
 
 import type {
+  ArrayDeviceMap,
   ArrayView,
   BackupDetail,
   ChangedEntry,
@@ -28,7 +29,7 @@ import type { WalStatusView } from "../../../../agent/control/wal_report_view.ts
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
-import { ARRAY, STG } from "./fake_storage.ts";
+import { ARRAY, MAP, STG } from "./fake_storage.ts";
 
 export const CHANNELS = { network: { bytes: 100 }, storage: { bytes: 9900 } };
 
@@ -157,6 +158,14 @@ export class FakeDaemon implements Daemon {
       jobs: { running: 0, queued: 0, total: this.#jobs.size },
       schedules: this.schedules(),
       clients: LAST_BACKUPS,
+      certificates: [{
+        file: "cert",
+        serial: "abc",
+        names: ["vault01"],
+        notBefore: "2026-01-01T00:00:00.000Z",
+        notAfter: "2027-01-01T00:00:00.000Z",
+        leftSeconds: 60,
+      }],
     };
   }
 
@@ -252,6 +261,11 @@ export class FakeDaemon implements Daemon {
 
   arrays(): readonly ArrayView[] {
     return [ARRAY];
+  }
+
+  arrayMap(uuid: string): readonly ArrayDeviceMap[] {
+    if (uuid !== ARRAY.uuid) throw new AgentError("not_found", `Cannot find array "${uuid}"`);
+    return [MAP];
   }
 
   backups(): readonly BackupDetail[] {

@@ -43,6 +43,7 @@ export const STG: StgView = {
     sentBytes: 4096,
     receivedBytes: 0,
     framesInFlight: 1,
+    creditWaits: 7,
   }],
   warnings: [],
 };

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -14,6 +14,7 @@ import {
   serveControl,
   type ServedControl,
 } from "../../../../agent/control/mod.ts";
+import { CONNECTIONS_MAX } from "../../../../agent/control/limits.ts";
 import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
 import { jobViewSchema } from "../../../../agent/control/view_schema.ts";
 import { SseDecoder } from "../../../../agent/control/sse_decoder.ts";
@@ -39,7 +40,7 @@ afterEach(async () => {
 async function serve(daemon: FakeDaemon, at = path): Promise<ControlClient> {
   const { files, clock } = await currentRuntime();
   const app = createControlApp(daemon, { clock, access: null });
-  open.push(await serveControl(app, { kind: "unix", path: at }, { files }));
+  open.push(await serveControl(app, { kind: "unix", path: at }, { files, clock }));
   return new ControlClient({ address: { kind: "unix", path: at }, token: null });
 }
 
@@ -130,18 +131,21 @@ describe("serveControl on a Unix socket", () => {
 
 describe("serveControl over TCP", () => {
   test("asks for the token", async () => {
-    const { files, clock } = await currentRuntime();
+    const { files, clock, random } = await currentRuntime();
     const hosts: string[] = [];
-    const access = { token: "0123456789abcdef", hosts };
+    const access = { token: "0123456789abcdef", hosts, clock, random };
     const app = createControlApp(new FakeDaemon(), { clock, access });
-    const served = await serveControl(app, { kind: "http", host: "127.0.0.1", port: 0 }, { files });
+    const served = await serveControl(app, { kind: "http", host: "127.0.0.1", port: 0 }, {
+      files,
+      clock,
+    });
     open.push(served);
     if (served.address.kind === "http") hosts.push(...hostsOf("127.0.0.1", served.address.port));
     const good = new ControlClient({ address: served.address, token: access.token });
     const bad = new ControlClient({ address: served.address, token: null });
     expect((await good.get("/v1/status", statusViewSchema)).role).toBe("server");
     expect(await codeOf(bad.get("/v1/status", statusViewSchema))).toBe("auth");
-    expect(await codeOf(serveControl(app, served.address, { files }))).toBe("port_in_use");
+    expect(await codeOf(serveControl(app, served.address, { files, clock }))).toBe("port_in_use");
   });
 });
 
@@ -166,6 +170,76 @@ test("SseDecoder gives the same events wherever the stream is cut", () => {
     ]);
   }
 });
+
+describe("watchConnections()", () => {
+  test("ends a connection that sends half a request, and no other", async () => {
+    const { files, clock } = await currentRuntime();
+    const waits = new Set<() => void>();
+    const held = {
+      ...clock,
+      sleep: (_ms: number, options: { signal?: AbortSignal } = {}) =>
+        new Promise<void>((resolve, reject) => {
+          waits.add(resolve);
+          options.signal?.addEventListener("abort", () => {
+            waits.delete(resolve);
+            reject(options.signal?.reason);
+          });
+        }),
+    };
+    const daemon = new FakeDaemon();
+    daemon.script = (self, job) => self.emit(job, progressOf(job, 1));
+    const app = createControlApp(daemon, { clock: held, access: null });
+    const http = { kind: "http", host: "127.0.0.1", port: 0 } as const;
+    const served = await serveControl(app, http, { files, clock: held });
+    open.push(served);
+    const { port } = served.address as { port: number };
+    const ended = await Promise.all(["G", "GET / HT"].map((text) => heldConnection(port, text)));
+    const client = new ControlClient({ address: served.address, token: null });
+    const { job } = daemon.startJob({ kind: "verify", backups: [], data: false, subset: null });
+    const events = client.events(job, { since: 0 });
+    expect((await events.next()).value?.id).toBe(1);
+    await until(() => waits.size >= 3);
+    // Time is up for those without a request; the stream only gets a sign of life.
+    for (const up of [...waits]) up();
+    await Promise.all(ended.map(({ closed }) => closed));
+    daemon.emit(job, progressOf(job, 2));
+    expect((await events.next()).value?.id).toBe(2);
+    await events.return();
+  });
+
+  test("takes no more connections than its limit, and others again after those", async () => {
+    const { files, clock } = await currentRuntime();
+    const app = createControlApp(new FakeDaemon(), { clock, access: null });
+    const http = { kind: "http", host: "127.0.0.1", port: 0 } as const;
+    const served = await serveControl(app, http, { files, clock });
+    open.push(served);
+    const { port } = served.address as { port: number };
+    const held = await Promise.all(
+      Array.from({ length: CONNECTIONS_MAX }, () => heldConnection(port, "G")),
+    );
+    await (await heldConnection(port, "G")).closed; // One too many.
+    for (const { end } of held) end();
+    await Promise.all(held.map(({ closed }) => closed));
+    const client = new ControlClient({ address: served.address, token: null });
+    expect((await client.get("/v1/status", statusViewSchema)).name).toBe("vault01");
+  });
+});
+
+/** A connection that sent `text` and waits. */
+function heldConnection(port: number, text: string) {
+  return new Promise<{ readonly closed: Promise<void>; readonly end: () => void }>((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(text);
+      resolve({ closed, end: () => socket.destroy() });
+    });
+    socket.on("error", () => {}); // A reset is an end.
+    const closed = new Promise<void>((done) => socket.on("close", () => done()));
+  });
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Leaves a socket file that nobody listens on, as a killed daemon does. */
 function leaveSocket(at: string): void {

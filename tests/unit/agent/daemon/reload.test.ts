@@ -61,7 +61,10 @@ schedules: { tidy: { cron: "@daily", kind: expire } }
         `${CLIENT}spool: /srv\nallow_restore: false\ndatabases: { a: { kind: sqlite, path: a } }`,
       ),
     );
-    expect(plan.changed.toSorted()).toEqual(["allow_restore", "databases"]);
+    expect(plan.changed.toSorted()).toEqual([
+      "allow_backup, allow_restore, allow_overwrite",
+      "databases",
+    ]);
     expect(plan.held).toEqual(["spool"]);
     expect(planReload(client(CLIENT), client(CLIENT))).toMatchObject({ changed: [], held: [] });
   });

@@ -98,6 +98,10 @@ function recoveringControl(): ControlBlock {
   });
 }
 
+function waitingControl(): ControlBlock {
+  return Object.assign(recoveringControl(), { creditWaits: 5 });
+}
+
 const FRAME: FrameEntry = Object.assign(new FrameEntry(), {
   seq: 69,
   streamOffset: 2 ** 40 + 1,
@@ -139,6 +143,7 @@ describe("records", () => {
     expectGolden("host_block_process", encodeHostBlock(known).subarray(0, RECORD_BYTES));
     expectGolden("control_block", image(control()));
     expectGolden("control_block_recovery", image(recoveringControl()));
+    expectGolden("control_block_waits", image(waitingControl()));
     expectGolden("proof_block", encodeProofBlock(proof).subarray(0, RECORD_BYTES));
     expectGolden("frame_entry", tableImage().subarray(ENTRY_START, ENTRY_START + 32));
   });
@@ -148,7 +153,7 @@ describe("records", () => {
     for (const host of [HOST, { ...HOST, process: PROCESS }]) {
       expect(decodeHostBlock(encodeHostBlock(host), { hostId: 2, stgUuid: UUID })).toEqual(host);
     }
-    for (const block of [control(), recoveringControl()]) {
+    for (const block of [control(), waitingControl()]) {
       const image = controlBlockImage(block);
       const into = new ControlBlock();
       expect(decodeControlBlock(image, viewOf(image), into)).toBe("ok");

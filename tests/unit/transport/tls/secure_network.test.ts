@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import type { Conn, Listener } from "../../../../transport/conn.ts";
 import { currentRuntime, type TlsCredentials } from "../../../../transport/runtime/mod.ts";
+import { certificateFacts, derOf, normalSerial } from "../../../../transport/tls/mod.ts";
 import { secureNetwork } from "../../../../transport/tls/mod.ts";
 import {
   roguePlainClient,
@@ -124,6 +125,31 @@ describe("secureNetwork()", () => {
     const found = await refusal(dial("vault01", vault01, { port: rogue.port }));
     expect(found.code).toBe("auth");
     expect(found.message).toContain("its certificate is not of our CA");
+  });
+
+  test("refuses a revoked certificate, by serial and by name, from the next handshake on", async () => {
+    const revoked: string[] = [];
+    const { serial } = certificateFacts(derOf(vault01.cert));
+    const isRevoked = (one: { serial: string; names: readonly string[] }) =>
+      revoked.some((entry) => one.names.includes(entry) || normalSerial(entry) === one.serial);
+    const own = secureNetwork(runtime, {
+      name: "web01",
+      peers: ["vault01"],
+      credentials: web01,
+      isRevoked,
+      onRefused: (error) => onRefused.resolve(error),
+    });
+    await using second = await own.listen({ address: HOST, port: 0 });
+    const port = second.addr.family === "AF_INET" ? second.addr.port : 0;
+    const good = await dial("vault01", vault01, { port });
+    (await second.accept()).abort("done");
+    good.abort("done");
+    for (const entry of [serial.toUpperCase().replace(/(..)/g, "$1:"), "vault01"]) {
+      revoked.splice(0, 1, entry);
+      onRefused = Promise.withResolvers<AgentError>();
+      expect((await refusal(dial("vault01", vault01, { port }))).code).toBe("auth");
+      expect((await onRefused.promise).message).toContain("is revoked");
+    }
   });
 
   test("refuses an expired certificate, of a listening and of a connecting peer", async () => {

@@ -4,14 +4,32 @@
 // Pure. The two clocks are never compared: rows with a rung are the only places where the sides
 // meet. A rung that contradicts the order of the steps is dropped rather than drawn wrongly.
 
-import type { TraceStep } from "../control/mod.ts";
-import { type Figure, FIRST_STEPS, type Rung, RUNGS } from "./trace_figures.ts";
+import type { TraceStep } from "./daemon.ts";
+import { type Figure, FIGURE_TITLES, FIRST_STEPS, type Rung, RUNGS } from "./trace_figures.ts";
 
 export interface LadderRow {
   readonly server: TraceStep | null;
   readonly client: TraceStep | null;
   /** Direction of the message, when both steps are the ends of one. */
   readonly from: "server" | "client" | null;
+}
+
+/** A figure as it was performed, under its title. */
+export interface Ladder {
+  readonly title: string;
+  readonly rows: readonly LadderRow[];
+}
+
+const FIGURES: readonly Figure[] = ["4", "4A", "5"];
+
+/** All ladders of a job, figure by figure. */
+export function laddersOf(steps: readonly TraceStep[]): readonly Ladder[] {
+  return FIGURES.flatMap((figure) =>
+    performances(figure, steps).map((performed, index) => ({
+      title: FIGURE_TITLES[figure] + (index === 0 ? "" : ", again after a cut"),
+      rows: planLadder(figure, performed),
+    }))
+  );
 }
 
 /**

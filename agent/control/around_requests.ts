@@ -1,0 +1,45 @@
+// What happens around every request: headers that protect a browser, and a line of the audit log.
+
+import type { Context, MiddlewareHandler } from "hono";
+import type { Audit } from "../audit_log.ts";
+import type { AccessGuard } from "./access.ts";
+
+const BROWSER_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+/** Headers for browsers: nothing of other hosts, no frames, no guessing of types. */
+export async function harden(context: Context, next: () => Promise<void>): Promise<void> {
+  await next();
+  for (const [name, value] of Object.entries(BROWSER_HEADERS)) context.header(name, value);
+}
+
+/** Notes requests that are more than a look, whatever comes of them. */
+export function audited(access: AccessGuard, audit: Audit): MiddlewareHandler {
+  return async (context, next) => {
+    await next();
+    const { method, path } = context.req;
+    if (method === "GET" || method === "HEAD") return;
+    audit({
+      who: access.callerOf(context),
+      action: `${method} ${path}`,
+      result: String(context.res.status),
+      details: await detailsOf(context),
+    });
+  };
+}
+
+/** What a job that was started was asked for; of other requests the path says it. */
+async function detailsOf({ req, res }: Context): Promise<Record<string, string | null>> {
+  const job = res.headers.get("location");
+  if (job === null) return {};
+  const { kind, client, paths, backup, target, database } = await req.json();
+  const asked = { kind, client, paths: paths?.join(" "), backup, target, database };
+  const named = Object.entries(asked).filter(([, value]) => typeof value === "string");
+  return { job, ...Object.fromEntries(named) };
+}

@@ -1,0 +1,178 @@
+// Every decoder of what comes over a wire, from a disk, from media or from a configuration, with
+// inputs that it takes. `seal` makes checksums right again, so that a change reaches what is behind
+// them; `length` is that of a decoder whose caller reads so many bytes.
+
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { loadClientConfig, loadServerConfig, parseSize } from "../../../agent/config/mod.ts";
+import { parseDuration } from "../../../agent/config/quantity.ts";
+import { decodeDocument } from "../../../agent/job/link_document.ts";
+import * as link from "../../../agent/job/link_frame.ts";
+import { decodeGroupIndex } from "../../../agent/media/group_index.ts";
+import { decodeIndexRows } from "../../../agent/media/index_rows.ts";
+import { decodeLabel } from "../../../agent/media/label.ts";
+import { checkSealedHead } from "../../../agent/media/sealed_frame.ts";
+import { decodeSeekTable } from "../../../agent/media/seek_table.ts";
+import { decodeTrailer } from "../../../agent/media/trailer.ts";
+import { checkZstdFrame, readZstdHeader } from "../../../agent/media/zstd_frame.ts";
+import * as postgres from "../../../agent/postgresql/message.ts";
+import { decodeRecords } from "../../../agent/schedule/schedule_record.ts";
+import { decodeAclText } from "../../../agent/tar/acl_text.ts";
+import { readHeaderBlock } from "../../../agent/tar/header_block.ts";
+import { parsePaxRecords } from "../../../agent/tar/pax_records.ts";
+import { parseSparseMap } from "../../../agent/tar/sparse_map.ts";
+import { TarReader } from "../../../agent/tar/tar_reader.ts";
+import { decodeDrillMark } from "../../../agent/vault/drill_mark.ts";
+import { SseDecoder } from "../../../agent/control/sse_decoder.ts";
+import { decodeDeviceLabel } from "../../../emulator/device_label.ts";
+import { decodeGeometry } from "../../../emulator/geometry_file.ts";
+import { decodeHostRow } from "../../../emulator/host_row_layout.ts";
+import * as flow from "../../../transport/flow/flow_messages.ts";
+import { crc32 } from "../../../transport/ground/crc32.ts";
+import { viewOf } from "../../../transport/stp/block_fields.ts";
+import { ControlBlock, decodeControlBlock } from "../../../transport/stp/control_block.ts";
+import { decodeHostBlock } from "../../../transport/stp/host_block.ts";
+import { decodeProofBlock } from "../../../transport/stp/proof_block.ts";
+import { decodeSuperblock } from "../../../transport/stp/superblock.ts";
+import { certificateFacts } from "../../../transport/tls/certificate_facts.ts";
+import { certificateNames } from "../../../transport/tls/certificate_names.ts";
+import { CERTIFICATE, CLIENT, FLOW, LINK, ROWS, SERVER } from "./seeds.ts";
+
+export interface Decoder {
+  readonly name: string;
+  readonly decode: (bytes: Uint8Array) => unknown;
+  readonly seeds: readonly Uint8Array[];
+  readonly length?: number;
+  readonly seal?: (bytes: Uint8Array) => void;
+}
+
+const GOLDEN = new URL("../../golden/", import.meta.url).href;
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const bytesOf = (value: string) => new TextEncoder().encode(value);
+
+function golden(name: string): Uint8Array {
+  const path = fileURLToPath(GOLDEN + name);
+  if (!existsSync(path)) throw new Error(`no golden file ${name}`);
+  const bytes = readFileSync(path);
+  return name.endsWith(".hex")
+    ? Uint8Array.fromHex(bytes.toString().replace(/^[0-9a-f]+:|\s/gm, ""))
+    : Uint8Array.from(bytes);
+}
+
+/** The frames of the golden media, one after the other. */
+function mediaFrames(): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (const name of ["format_1", "format_2_full", "format_2_incremental", "format_3_encrypted"]) {
+    const media = golden(`media/${name}.tar.zst`);
+    const view = new DataView(media.buffer);
+    const starts: number[] = [];
+    for (let at = 0; at + 8 < media.length; at++) {
+      const magic = view.getUint32(at, true);
+      if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) starts.push(at);
+    }
+    starts.forEach((start, index) => frames.push(media.slice(start, starts[index + 1])));
+  }
+  return frames;
+}
+
+const FRAMES = mediaFrames();
+
+function block(name: string): Uint8Array {
+  const whole = new Uint8Array(4096);
+  whole.set(golden(`stp/${name}.hex`));
+  return whole;
+}
+
+function record(
+  name: string,
+  seeds: readonly string[],
+  decode: (bytes: Uint8Array) => unknown,
+): Decoder {
+  const seal = (bytes: Uint8Array) =>
+    viewOf(bytes).setUint32(508, crc32(bytes.subarray(0, 508)), true);
+  return { name, decode, seeds: seeds.map(block), length: 4096, seal };
+}
+
+function media(name: string, decode: (frame: Uint8Array) => unknown): Decoder {
+  return { name, decode, seeds: FRAMES };
+}
+
+function texts(name: string, seeds: readonly string[], decode: (of: string) => unknown): Decoder {
+  return { name, decode: (bytes) => decode(text(bytes)), seeds: seeds.map(bytesOf) };
+}
+
+const UUID = "00112233445566778899aabbccddeeff";
+
+export const DECODERS: readonly Decoder[] = [
+  record(
+    "control block",
+    ["control_block", "control_block_recovery"],
+    (bytes) => decodeControlBlock(bytes, viewOf(bytes), new ControlBlock()),
+  ),
+  record(
+    "host block",
+    ["host_block", "host_block_process"],
+    (bytes) => decodeHostBlock(bytes, { hostId: 2, stgUuid: UUID }),
+  ),
+  record("proof block", ["proof_block"], decodeProofBlock),
+  record("superblock", ["superblock"], decodeSuperblock),
+  { name: "host row", decode: decodeHostRow, seeds: [new Uint8Array(4096)], length: 4096 },
+  {
+    name: "device label",
+    decode: (bytes) => decodeDeviceLabel(bytes, "v0"),
+    seeds: [golden("emulator/device_label.hex")],
+    length: golden("emulator/device_label.hex").length,
+  },
+  {
+    name: "array.json",
+    decode: (bytes) => decodeGeometry(bytes, "array.json"),
+    seeds: [golden("emulator/array.json")],
+  },
+  { name: "link header", decode: link.decodeHeader, seeds: LINK.headers, length: 8 },
+  { name: "link document", decode: decodeDocument, seeds: LINK.documents },
+  { name: "data record", decode: link.decodeDataRecord, seeds: LINK.data },
+  { name: "restore record", decode: link.decodeRestoreRecord, seeds: LINK.restore },
+  { name: "parent chunk", decode: link.decodeParentChunk, seeds: LINK.parent },
+  { name: "flow tag", decode: flow.decodeTag, seeds: [flow.encodeTag("AF_STP")], length: 4 },
+  { name: "flow port", decode: flow.decodePort, seeds: [flow.encodeU32(7430)], length: 4 },
+  { name: "flow length", decode: flow.decodeLength, seeds: [flow.encodeU32(100)], length: 4 },
+  { name: "hello", decode: flow.decodeHello, seeds: FLOW },
+  { name: "stg message", decode: flow.decodeStgMessage, seeds: FLOW },
+  { name: "port message", decode: flow.decodePortMessage, seeds: FLOW },
+  { name: "verdict", decode: flow.decodeVerdict, seeds: FLOW },
+  media("label", decodeLabel),
+  media("group index", decodeGroupIndex),
+  { name: "index rows", decode: decodeIndexRows, seeds: ROWS },
+  media("trailer", decodeTrailer),
+  media("seek table", (frame) => decodeSeekTable(frame, 2 ** 20)),
+  media("zstd header", readZstdHeader),
+  media("zstd frame", checkZstdFrame),
+  media("sealed head", (frame) => checkSealedHead(frame, frame.length)),
+  { name: "tar header", decode: readHeaderBlock, seeds: LINK.tar, length: 512 },
+  { name: "tar stream", decode: readTar, seeds: LINK.tar },
+  { name: "pax records", decode: parsePaxRecords, seeds: [bytesOf("16 path=/srv/abc\n")] },
+  texts("sparse map", ["2\n0\n512\n1024\n512\n"], (of) => parseSparseMap(of, 4096)),
+  { name: "acl", decode: decodeAclText, seeds: [bytesOf("user::rw-,group::r--,other::r--")] },
+  { name: "postgresql row", decode: postgres.decodeRow, seeds: LINK.rows },
+  { name: "postgresql report", decode: postgres.decodeReport, seeds: LINK.rows },
+  { name: "postgresql texts", decode: (bytes) => postgres.decodeTexts(bytes, 2), seeds: LINK.rows },
+  { name: "postgresql authentication", decode: postgres.decodeAuthentication, seeds: LINK.rows },
+  {
+    name: "schedule records",
+    decode: decodeRecords,
+    seeds: [bytesOf('{"version":1,"records":{}}')],
+  },
+  { name: "drill mark", decode: decodeDrillMark, seeds: [bytesOf('{"status":"ok"}')] },
+  { name: "certificate names", decode: certificateNames, seeds: [CERTIFICATE] },
+  { name: "certificate facts", decode: certificateFacts, seeds: [CERTIFICATE] },
+  texts("server configuration", [SERVER], (of) => loadServerConfig(of, { file: "/etc/s.yaml" })),
+  texts("client configuration", [CLIENT], (of) => loadClientConfig(of, { file: "/etc/c.yaml" })),
+  texts("size", ["64MiB"], parseSize),
+  texts("duration", ["30d"], parseDuration),
+  texts("event stream", ["id: 1\nevent: a\ndata: x\n\n"], (of) => new SseDecoder().push(of)),
+];
+
+function readTar(bytes: Uint8Array): void {
+  const reader = new TarReader({ member: () => {}, data: () => {}, end: () => {} });
+  reader.feed(bytes);
+}

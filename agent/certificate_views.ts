@@ -4,23 +4,22 @@ import { certificateFacts, certificateNames, type Clock, derOf } from "../transp
 import type { TlsCredentials } from "../transport/mod.ts";
 import type { CertificateView } from "./control/certificate_view.ts";
 
-/** Reads them once: a daemon uses what it read at its start. @throws AgentError `auth` */
+/** @throws AgentError `auth` */
 export function certificateViews(
   credentials: TlsCredentials | null,
   clock: Pick<Clock, "wallMs">,
-): () => CertificateView[] {
-  if (credentials === null) return () => [];
-  const read = (["ca", "cert"] as const).map((file) => {
+): CertificateView[] {
+  if (credentials === null) return [];
+  return (["ca", "cert"] as const).map((file) => {
     const der = derOf(credentials[file]);
-    return { file, names: certificateNames(der), ...certificateFacts(der) };
-  });
-  return () =>
-    read.map(({ file, serial, names, notBeforeMs, notAfterMs }) => ({
+    const { serial, notBeforeMs, notAfterMs } = certificateFacts(der);
+    return {
       file,
       serial,
-      names,
+      names: certificateNames(der),
       notBefore: new Date(notBeforeMs).toISOString(),
       notAfter: new Date(notAfterMs).toISOString(),
       leftSeconds: Math.floor((notAfterMs - clock.wallMs()) / 1000),
-    }));
+    };
+  });
 }

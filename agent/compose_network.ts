@@ -9,6 +9,7 @@ import {
   type Mechanism,
   type Network,
   type Runtime,
+  type SecureIdentity,
   secureNetwork,
   TcpMechanism,
   type TlsCredentials,
@@ -33,6 +34,54 @@ export function networkPartOfJob(part: NetworkPart, task: WorkerTask): NetworkPa
   return "client" in task ? { ...part, peers: [task.client.name] } : part;
 }
 
+/** The network of a daemon's main thread, whose certificates and peers may change. */
+export interface DaemonNetwork {
+  readonly mechanism: Mechanism;
+  /** As jobs that begin now are given it. */
+  readonly part: NetworkPart;
+  /** What handshakes show now; null without `tls`. */
+  readonly credentials: TlsCredentials | null;
+  /**
+   * Checks the files of another part with the same `name`, with `tls` as this one or without.
+   * @returns takes it
+   * @throws AgentError `usage` when a file of `tls` cannot be read or used
+   */
+  prepare(part: NetworkPart): () => void;
+}
+
+/** @throws AgentError `usage` when a file of `tls` cannot be read or used */
+export function daemonNetwork(
+  runtime: Runtime,
+  part: NetworkPart,
+  onRefused: (error: AgentError) => void,
+): DaemonNetwork {
+  let current = part;
+  let identity = identityOf(runtime, part);
+  const secure = identity === null
+    ? null
+    : secureNetwork(runtime, { name: part.name, ...identity, onRefused });
+  return {
+    mechanism: new TcpMechanism(secure ?? runtime.network),
+    get part() {
+      return current;
+    },
+    get credentials() {
+      return identity?.credentials ?? null;
+    },
+    prepare: (next) => {
+      const renewed = identityOf(runtime, next);
+      if (secure === null || renewed === null) return () => current = next;
+      // One that nobody uses: it looks at them.
+      secureNetwork(runtime, { name: next.name, ...renewed, onRefused });
+      return () => {
+        secure.renew(renewed);
+        identity = renewed;
+        current = next;
+      };
+    },
+  };
+}
+
 /**
  * The sockets of `AF_INET`. `onRefused` is told of strangers that a listener turned away.
  * @throws AgentError `usage` when a file of `tls` cannot be read or used
@@ -42,19 +91,17 @@ export function networkMechanism(
   part: NetworkPart,
   onRefused: (error: AgentError) => void,
 ): Mechanism {
-  return new TcpMechanism(networkOf(runtime, part, onRefused));
+  const identity = identityOf(runtime, part);
+  const network: Network = identity === null
+    ? runtime.network
+    : secureNetwork(runtime, { name: part.name, ...identity, onRefused });
+  return new TcpMechanism(network);
 }
 
-function networkOf(
-  runtime: Runtime,
-  part: NetworkPart,
-  onRefused: (error: AgentError) => void,
-): Network {
-  const { name, tls, peers } = part;
-  if (tls === null) return runtime.network;
+/** What the files of `tls` say; null without it. */
+function identityOf(runtime: Runtime, { tls, peers }: NetworkPart): SecureIdentity | null {
+  if (tls === null) return null;
   const credentials: TlsCredentials = readCredentials(runtime.files, tls);
-  const isRevoked = tls.revoked === null ? {} : {
-    isRevoked: revocations(runtime.files, tls.revoked),
-  };
-  return secureNetwork(runtime, { name, peers, credentials, onRefused, ...isRevoked });
+  if (tls.revoked === null) return { credentials, peers };
+  return { credentials, peers, isRevoked: revocations(runtime.files, tls.revoked) };
 }

@@ -39,13 +39,11 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   protected readonly stopping = new AbortController();
   readonly #name: string;
   readonly #startedMs: number;
-  readonly #entries: readonly ScheduleEntry[];
   #scheduler: Scheduler | null = null;
 
   protected constructor(config: Config, parts: DaemonParts, stgService: StgService) {
     const { clock, random } = parts.runtime;
     this.#name = config.name;
-    this.#entries = config.schedules;
     this.#startedMs = clock.monotonicMs();
     this.parts = parts;
     this.stgService = stgService;
@@ -64,6 +62,16 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   protected get trouble(): AgentError | null {
     return null;
   }
+
+  /** What it runs with. */
+  abstract readonly config: Config;
+
+  /**
+   * Goes on with another configuration of its role that holds what needs a restart
+   * (reload_plan.ts). Jobs that run keep what they were given.
+   * @throws AgentError when something that it names cannot be used; nothing changed then
+   */
+  abstract reconfigure(config: Config): Promise<void>;
 
   abstract startJob(request: JobRequest): JobView;
 
@@ -112,13 +120,15 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   }
 
   /**
-   * Begins to start what the configuration schedules; once, when jobs can be taken.
+   * Begins to start what the configuration schedules, once jobs can be taken; other entries take
+   * the place of those before.
    * @param path file with what was run last
    */
-  protected startSchedules(path: string): void {
-    if (this.#entries.length === 0) return;
+  protected startSchedules(entries: readonly ScheduleEntry[], path: string): void {
+    if (this.#scheduler !== null) this.#scheduler.replace(entries);
+    if (this.#scheduler !== null || entries.length === 0) return;
     const { clock, random, files } = this.parts.runtime;
-    this.#scheduler = new Scheduler(this.#entries, {
+    this.#scheduler = new Scheduler(entries, {
       clock,
       random,
       files,

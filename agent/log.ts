@@ -2,24 +2,26 @@
 // as text otherwise.
 
 import { configureSync, getLogger, getTextFormatter, type LogRecord } from "@logtape/logtape";
-import type { Process } from "../transport/mod.ts";
+import type { Runtime } from "../transport/mod.ts";
 import { printable } from "./cli/output.ts";
 import type { DaemonParts } from "./daemon_parts.ts";
+import { journalLines, writesToJournal } from "./journal.ts";
 
-/** syslog priorities, which systemd reads from the `<N>` before a line. */
+/** syslog priorities (journal.ts). */
 const PRIORITIES = { trace: 7, debug: 7, info: 6, warning: 4, error: 3, fatal: 2 } as const;
 
 /** Sets the log up for this process; called once, by a daemon that starts. */
-export function createLog(process: Process, name: string): DaemonParts["log"] {
-  const journal = process.env("JOURNAL_STREAM") !== undefined;
+export function createLog(runtime: Runtime, name: string): DaemonParts["log"] {
+  const { process } = runtime;
+  const journal = writesToJournal(runtime);
   const format = getTextFormatter({
     timestamp: journal ? "none" : "rfc3339",
     // As it stands, not in quotes: names inside have some. They may come from a peer.
     value: (value) => printable(String(value)),
   });
   const sink = (record: LogRecord) => {
-    const prefix = journal ? `<${PRIORITIES[record.level]}>` : "";
-    process.write(2, prefix + format(record));
+    const line = format(record);
+    process.write(2, journal ? journalLines(PRIORITIES[record.level], line) : line);
   };
   configureSync({
     reset: true,

@@ -1,9 +1,10 @@
 // The program: composes the command line with everything it may call and runs it.
 
 import type { Runtime } from "../transport/mod.ts";
-import { createOutput, runCli } from "./cli/mod.ts";
+import { createOutput, type Output, runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
+import { journalLines, PRIORITY_ERROR, writesToJournal } from "./journal.ts";
 import { operatingError } from "./operating_error.ts";
 
 /** @returns the exit code of the contract; whatever it throws is a bug of ours */
@@ -12,7 +13,7 @@ export async function runProgram(runtime: Runtime, entryUrl: string): Promise<nu
   const command = runtime.process.command(entryUrl);
   return await runCli(runtime.process.args, {
     runtime,
-    out: createOutput(runtime.process),
+    out: outputOf(runtime),
     version: VERSION,
     offline: offlineOperations(runtime, entryUrl),
     runDaemon: async (options) => {
@@ -23,4 +24,12 @@ export async function runProgram(runtime: Runtime, entryUrl: string): Promise<nu
       });
     },
   });
+}
+
+/** What goes wrong at a start reaches the journal as an error, as the daemon's own lines do. */
+function outputOf(runtime: Runtime): Output {
+  const out = createOutput(runtime.process);
+  if (!writesToJournal(runtime)) return out;
+  const mark = (text: string) => journalLines(PRIORITY_ERROR, text);
+  return { ...out, write: (stream, text) => out.write(stream, stream === 2 ? mark(text) : text) };
 }

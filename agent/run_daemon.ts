@@ -1,12 +1,12 @@
 // A daemon in the foreground, as a systemd unit starts it: starts the role, serves its control
-// endpoint, and stops in order on SIGTERM or SIGINT.
+// endpoint, reads its configuration again on SIGHUP, and stops in order on SIGTERM or SIGINT.
 
 import type { Runtime } from "../transport/mod.ts";
 import { type Audit, openAudit } from "./audit_log.ts";
 import { certificateViews } from "./certificate_views.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
-import { networkMechanism, networkPartOf } from "./compose_network.ts";
+import { type DaemonNetwork, daemonNetwork, networkPartOf } from "./compose_network.ts";
 import { type Config, loadConfig, requireConfig } from "./config/mod.ts";
 import {
   createControlApp,
@@ -23,8 +23,9 @@ import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
 import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
 import { findUser } from "./postgresql/mod.ts";
-import { readCredentials } from "./read_credentials.ts";
+import { type Reloadable, Reloader } from "./reloader.ts";
 import { ServerDaemon } from "./server/mod.ts";
+import { ServiceNotices } from "./service_notices.ts";
 import { downLine } from "./stg/mod.ts";
 
 export interface RunDaemonOptions {
@@ -39,27 +40,27 @@ export interface RunDaemonOptions {
 /** Runs until a signal stops it. @returns the exit code @throws AgentError when it cannot start */
 export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Promise<number> {
   const config = requireConfig(loadConfig(runtime.files, options.configFile, options.role));
-  const log = createLog(runtime.process, config.name);
+  const log = createLog(runtime, config.name);
   const stopped = stopSignal(runtime);
-  const network = networkPartOf(config);
+  const notices = new ServiceNotices(runtime, log);
+  const reloader = new Reloader({ runtime, log, notices });
+  runtime.process.onSignal("SIGHUP", () => reloader.request());
   const onTrouble = (message: string) => log("warning", message);
   const audit = openAudit(config.audit, { ...runtime, onTrouble });
+  const network = daemonNetwork(runtime, networkPartOf(config), (error) => {
+    log("warning", error.message);
+    audit({ who: { by: "stranger" }, action: "connect", result: error.message });
+  });
   const parts: DaemonParts = {
     runtime,
-    network: networkMechanism(runtime, network, (error) => {
-      log("warning", error.message);
-      audit({ who: { by: "stranger" }, action: "connect", result: error.message });
-    }),
-    certificates: certificateViews(
-      config.tls === null ? null : readCredentials(runtime.files, config.tls),
-      runtime.clock,
-    ),
+    network: network.mechanism,
+    certificates: () => certificateViews(network.credentials, runtime.clock),
     audit,
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
     command: options.command,
     startThread: () => {
       const thread = runtime.startThread(options.workerUrl);
-      thread.post({ type: "network", network } satisfies ToWorker);
+      thread.post({ type: "network", network: network.part } satisfies ToWorker);
       return thread;
     },
     onAssertion: (message) => {
@@ -71,17 +72,26 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const daemon = config.role === "server"
     ? await ServerDaemon.start(config, parts)
     : await ClientDaemon.start(config, parts);
+  const ended = new AbortController();
   try {
     const control = await serve(runtime, config, { daemon, audit });
     const wal = await serveWal(runtime, config, daemon);
     logStart(config, daemon, log);
-    log("info", `${await stopped}: stopping`);
+    const status = () => statusLine(config, daemon);
+    notices.say("ready", status());
+    void notices.keepAlive(ended.signal);
+    reloader.begin(reloadable(daemon, network, status));
+    const signal = await stopped;
+    log("info", `${signal}: stopping`);
+    notices.say("stopping", `${signal}: ends its jobs`);
     await daemon[Symbol.asyncDispose]();
     await control.close();
     await wal?.close();
   } catch (error) {
     await daemon[Symbol.asyncDispose]();
     throw error;
+  } finally {
+    ended.abort();
   }
   log("info", "stopped");
   return EXIT_OK;
@@ -129,6 +139,32 @@ function logStart(config: Config, daemon: DaemonBase, log: DaemonParts["log"]): 
   for (const stg of daemon.stgs()) {
     if (stg.state === "down") log("warning", downLine(stg));
   }
+}
+
+/** One line for `systemctl status`. */
+function statusLine({ network }: Config, daemon: DaemonBase): string {
+  const down = daemon.stgs().filter(({ state }) => state === "down").map(({ name }) => name);
+  const groups = down.length === 0 ? "" : `, group ${down.join(", ")} down`;
+  return `ready on ${network.listen}:${network.port}${groups}`;
+}
+
+/** The daemon with its network: both take a configuration, or neither does. */
+function reloadable(
+  daemon: ServerDaemon | ClientDaemon,
+  network: DaemonNetwork,
+  status: () => string,
+): Reloadable {
+  return {
+    get config() {
+      return daemon.config;
+    },
+    take: async (config) => {
+      const renewNetwork = network.prepare(networkPartOf(config));
+      await daemon.reconfigure(config);
+      renewNetwork();
+    },
+    status,
+  };
 }
 
 function stopSignal(runtime: Runtime): Promise<string> {

@@ -16,6 +16,8 @@ export {
   certificateNames,
   derOf,
   normalSerial,
+  type SecureIdentity,
+  type SecureNetwork,
   secureNetwork,
   type SecureNetworkOptions,
 } from "./tls/mod.ts";

@@ -3,6 +3,7 @@
 
 import type { Runtime } from "../../transport/runtime/runtime.ts";
 import type { ControlClient, Role } from "../control/mod.ts";
+import type { Shell } from "./completion_script.ts";
 import type { OfflineOperations } from "./offline.ts";
 import type { Output } from "./output.ts";
 import type { ParsedArguments } from "./parse_args.ts";
@@ -47,6 +48,10 @@ export interface CommandContext {
   /** True with `--json`: one object per line. */
   readonly json: boolean;
   readonly offline: OfflineOperations;
+  /** Of this program. */
+  readonly version: string;
+  /** The script that completes command lines: the table of commands is not theirs to import. */
+  completion(shell: Shell): string;
   runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
   /** The daemon that `--control`, AGENT_CONTROL or the default names. */
   daemon(): ControlClient;

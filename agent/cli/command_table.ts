@@ -20,6 +20,8 @@ import { diff, find } from "./commands/find.ts";
 import { cancel, job, jobs, status, trace } from "./commands/jobs.ts";
 import { pkiInit, pkiIssue } from "./commands/pki.ts";
 import { restore } from "./commands/restore.ts";
+import { completion } from "./commands/completion.ts";
+import { doctor } from "./commands/doctor.ts";
 import { drill } from "./commands/drill.ts";
 import { expire, pin } from "./commands/retention.ts";
 import { role } from "./commands/role.ts";
@@ -37,6 +39,7 @@ export const ROOT_COMMAND: Command = role;
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [
   configCheck,
+  doctor,
   arrayCreate,
   arrayStatus,
   arrayCheck,
@@ -74,4 +77,5 @@ export const COMMANDS: readonly Command[] = [
   trace,
   pkiInit,
   pkiIssue,
+  completion,
 ];

@@ -3,7 +3,7 @@
 import type { Command, CommandSpec, OptionSpec } from "./command.ts";
 import { HELP_OPTION } from "./parse_args.ts";
 
-const EXIT_CODES: readonly (readonly [string, string])[] = [
+export const EXIT_CODES: readonly (readonly [string, string])[] = [
   ["0", "ok"],
   ["1", "failed, nothing published"],
   ["2", "wrong usage or configuration"],

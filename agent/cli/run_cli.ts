@@ -15,6 +15,7 @@ import { readToken } from "../control/token_file.ts";
 import { EXIT_OK, exitCodeOf } from "../exit_code.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { COMMANDS, ROOT_COMMAND } from "./command_table.ts";
+import { completionScript } from "./completion_script.ts";
 import { commandHelp, groupHelp, programHelp } from "./help.ts";
 import { errorText } from "./job_printer.ts";
 import type { OfflineOperations } from "./offline.ts";
@@ -68,6 +69,8 @@ async function dispatch(args: readonly string[], parts: CliParts): Promise<numbe
     out: parts.out,
     json: given.flag("json"),
     offline: parts.offline,
+    version: parts.version,
+    completion: (shell) => completionScript(shell, ROOT_COMMAND, COMMANDS),
     runDaemon: (options) => parts.runDaemon(options),
     daemon: () => connect(given.value("control"), given.value("control-token"), runtime),
     absolute: (path) => posix.resolve(runtime.process.cwd(), path),

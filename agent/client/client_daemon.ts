@@ -8,6 +8,7 @@
 import {
   type Accepted,
   AgentError,
+  assert,
   encodeHex,
   FileSystemDoor,
   type FileSystemSession,
@@ -18,7 +19,7 @@ import {
   type StorageSetup,
   TOKEN_BYTES,
 } from "../../transport/mod.ts";
-import { type ClientConfig, type DatabaseEntry, streamsOf } from "../config/mod.ts";
+import { type ClientConfig, type Config, type DatabaseEntry, streamsOf } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import { requireRestoreAllowed } from "../confinement.ts";
 import type { WalGet, WalPush, WalPushed } from "../control/wal_view.ts";
@@ -45,8 +46,8 @@ import { WalDesk } from "./wal_desk.ts";
 
 export class ClientDaemon extends DaemonBase {
   readonly role = "client";
-  readonly #config: ClientConfig;
-  readonly #encryption: EncryptionPart;
+  #config: ClientConfig;
+  #encryption: EncryptionPart;
   readonly #setups: SetupRoom;
   readonly #rejoins = new RejoinRoom();
   readonly #ports: ListeningPort[] = [];
@@ -69,8 +70,7 @@ export class ClientDaemon extends DaemonBase {
 
   /** @throws AgentError `busy` (host id) | `port_in_use` | `usage` | `failed` */
   static async start(config: ClientConfig, parts: DaemonParts): Promise<ClientDaemon> {
-    const recipients = await readRecipients(parts.runtime.files, config.encryption);
-    const encryption = { recipients, identityFile: config.encryption.identityFile };
+    const encryption = await encryptionOf(config, parts);
     const stgs = await StgService.open(stgPartsOf(config.name, parts), config.stgs);
     const { files } = parts.runtime;
     const left = clearSpool(files, { directory: config.spool, client: config.name });
@@ -78,12 +78,29 @@ export class ClientDaemon extends DaemonBase {
     const daemon = new ClientDaemon(config, parts, { stgs, encryption });
     try {
       await daemon.#listen();
-      daemon.startSchedules(`${config.state}/${config.name}.schedules.json`);
+      daemon.#startSchedules();
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
     }
     return daemon;
+  }
+
+  get config(): ClientConfig {
+    return this.#config;
+  }
+
+  async reconfigure(config: Config): Promise<void> {
+    assert(config.role === "client", "a reload keeps the role");
+    this.#encryption = await encryptionOf(config, this.parts);
+    this.#config = config;
+    this.runner.setLimits(config.jobs);
+    this.#startSchedules();
+  }
+
+  #startSchedules(): void {
+    const { schedules, state, name } = this.#config;
+    this.startSchedules(schedules, `${state}/${name}.schedules.json`);
   }
 
   startJob(request: JobRequest): JobView {
@@ -325,6 +342,14 @@ export class ClientDaemon extends DaemonBase {
       { hint: "Add it under `databases:` in this client's configuration." },
     );
   }
+}
+
+async function encryptionOf(
+  { encryption }: ClientConfig,
+  { runtime }: DaemonParts,
+): Promise<EncryptionPart> {
+  const recipients = await readRecipients(runtime.files, encryption);
+  return { recipients, identityFile: encryption.identityFile };
 }
 
 const FIG4_STEPS = { socket: "112", bind: "114", listen: "116", accept: "118" } as const;

@@ -122,7 +122,7 @@ const recipientSchema = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const encryptionFields = section({
+export const encryptionFields = section({
   recipients: z.array(recipientSchema).min(1).max(limits.MAX_RECIPIENTS).optional(),
   recipients_file: pathSchema.optional(),
   identity_file: pathSchema.optional(),

@@ -21,7 +21,7 @@ const keepWithin = z.union([z.string(), z.number()], {
   return z.NEVER;
 });
 
-const keepRules = section({
+export const keepRules = section({
   keep_last: keepCount,
   keep_daily: keepCount,
   keep_weekly: keepCount,

@@ -43,7 +43,7 @@ const when = {
   catch_up: z.boolean().default(true),
 };
 
-const clientBackupSchema = section({
+export const clientBackupSchema = section({
   kind: z.literal("backup"),
   client: nameSchema,
   paths: z.array(pathSchema).min(1).max(MAX_SCHEDULE_ITEMS).superRefine((paths, context) =>
@@ -54,9 +54,9 @@ const clientBackupSchema = section({
   ...when,
 });
 
-const expireSchema = section({ kind: z.literal("expire"), ...when });
+export const expireSchema = section({ kind: z.literal("expire"), ...when });
 
-const verifySchema = section({
+export const verifySchema = section({
   kind: z.literal("verify"),
   data: z.boolean().default(false),
   parts: z.int().min(1).max(PARTS_MAX).default(1),

@@ -13,12 +13,16 @@ export interface QueuedJob extends Turn {
 }
 
 export class JobQueue {
-  readonly #limits: JobsConfig;
+  #limits: JobsConfig;
   #waiting: readonly QueuedJob[] = [];
   /** By job, until what it was lent is given back. */
   readonly #running = new Map<string, RunningTurn & { readonly job: Job }>();
 
   constructor(limits: JobsConfig) {
+    this.#limits = limits;
+  }
+
+  setLimits(limits: JobsConfig): void {
     this.#limits = limits;
   }
 

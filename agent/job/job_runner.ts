@@ -69,6 +69,12 @@ export class JobRunner {
     this.#spare = new SpareThread(parts);
   }
 
+  /** From now on; what runs goes on, and what waits stays. */
+  setLimits(limits: JobsConfig): void {
+    this.#queue.setLimits(limits);
+    this.#beginNext();
+  }
+
   /** Jobs that wait for their turn. */
   get queuedCount(): number {
     return this.#queue.waitingCount;

@@ -10,10 +10,10 @@ import { decide, type Decision, newRecord, nextDueMs, resumeRecord } from "./sch
 import type { ScheduleRecord } from "./schedule_record.ts";
 
 export class Schedule {
-  readonly entry: ScheduleEntry;
+  #entry: ScheduleEntry;
   /** The job that runs or waits for it. */
   job: string | null = null;
-  readonly #calendar: Calendar;
+  #calendar: Calendar;
   #record: ScheduleRecord;
   /** Null when nothing will ever be due. */
   #nextMs: number | null;
@@ -23,14 +23,28 @@ export class Schedule {
   /** @param known its record of a daemon before */
   constructor(entry: ScheduleEntry, known: ScheduleRecord | undefined, nowMs: number) {
     const { catchUp } = entry;
-    const calendar = `${entry.cron} ${entry.timeZone}`;
-    this.entry = entry;
+    const calendar = calendarName(entry);
+    this.#entry = entry;
     this.#calendar = openCalendar(entry);
     this.#record = known === undefined
       ? newRecord(calendar, nowMs)
       : resumeRecord(known, { calendar, nowMs, catchUp });
     // What was missed is due at once.
     this.#nextMs = nowMs;
+  }
+
+  get entry(): ScheduleEntry {
+    return this.#entry;
+  }
+
+  /** Takes another entry of the same name; its job goes on, and what was run last is known. */
+  replace(entry: ScheduleEntry, nowMs: number): void {
+    const calendar = calendarName(entry);
+    const isSame = this.#record.calendar === calendar;
+    this.#entry = entry;
+    this.#calendar = openCalendar(entry);
+    // Turns of another expression were never due.
+    this.change(isSame ? this.#record : { ...this.#record, calendar, settledMs: nowMs }, nowMs);
   }
 
   get record(): ScheduleRecord {
@@ -112,6 +126,10 @@ export class Schedule {
       skipped,
     };
   }
+}
+
+function calendarName({ cron, timeZone }: ScheduleEntry): string {
+  return `${cron} ${timeZone}`;
 }
 
 export function timeText(ms: number | null): string | null {

@@ -45,7 +45,7 @@ export interface SchedulerParts {
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #file: RecordFile;
-  readonly #schedules: readonly Schedule[];
+  #schedules: readonly Schedule[];
   readonly #stopped: AbortSignal;
   /** Watched jobs, and a writing that is still to come. */
   readonly #pending = new Set<Promise<void>>();
@@ -78,6 +78,21 @@ export class Scheduler {
       for (const schedule of this.#schedules) this.#look(schedule);
       await this.#sleep(this.#pauseMs());
     }
+  }
+
+  /**
+   * Takes other entries, at the next look. One of a name that is known goes on with its record and
+   * its job; a job of one that is gone goes on, too.
+   */
+  replace(entries: readonly ScheduleEntry[]): void {
+    const nowMs = this.#parts.clock.wallMs();
+    const known = new Map(this.#schedules.map((schedule) => [schedule.entry.name, schedule]));
+    this.#schedules = entries.map((entry) => {
+      const schedule = known.get(entry.name);
+      schedule?.replace(entry, nowMs);
+      return schedule ?? new Schedule(entry, undefined, nowMs);
+    });
+    this.#saveSoon();
   }
 
   views(): ScheduleView[] {

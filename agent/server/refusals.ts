@@ -25,3 +25,12 @@ export function wrongKind(backup: BackupView): AgentError {
     },
   );
 }
+
+/** The catalog is made again while nobody uses it. */
+export function rebuildWaits(jobs: number): AgentError {
+  return new AgentError(
+    "busy",
+    `Cannot rebuild the catalog: ${jobs} jobs run or wait, need none`,
+    { hint: "Wait for their end, or cancel them." },
+  );
+}

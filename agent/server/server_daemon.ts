@@ -4,6 +4,7 @@
 import {
   type Accepted,
   AgentError,
+  assert,
   encodeHex,
   type FlowIdentity,
   type Hello,
@@ -14,7 +15,7 @@ import {
   withDeadline,
 } from "../../transport/mod.ts";
 import { compileRules, normalizeSourcePaths } from "../application/mod.ts";
-import type { ClientEntry, ServerConfig } from "../config/mod.ts";
+import type { ClientEntry, Config, ServerConfig } from "../config/mod.ts";
 import type {
   BackupDetail,
   BackupView,
@@ -36,13 +37,14 @@ import {
   sourceOfRequest,
   type StgAccess,
 } from "../job/mod.ts";
-import { joinSelections, selectionOf } from "../source_selection.ts";
+import { joinSelections } from "../source_selection.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { backupView } from "./backup_view.ts";
 import { cutBackupViews } from "./cut_backup_view.ts";
 import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
-import { unknownClient, wrongKind } from "./refusals.ts";
+import { rebuildWaits, unknownClient, wrongKind } from "./refusals.ts";
 import { requireAllowed } from "./require_allowed.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
@@ -56,7 +58,7 @@ type FilesystemRequest = Extract<
 
 export class ServerDaemon extends DaemonBase {
   readonly role = "server";
-  readonly #config: ServerConfig;
+  #config: ServerConfig;
   readonly #vault: Vault;
   readonly #wal: WalWatch;
   #port: ListeningPort | null = null;
@@ -83,7 +85,7 @@ export class ServerDaemon extends DaemonBase {
       const daemon = new ServerDaemon(config, parts, { vault, stgs });
       try {
         await daemon.#listen();
-        daemon.startSchedules(`${config.vault}/schedules.json`);
+        daemon.#startSchedules();
       } catch (error) {
         await daemon[Symbol.asyncDispose]();
         throw error;
@@ -93,6 +95,22 @@ export class ServerDaemon extends DaemonBase {
       vault.close();
       throw error;
     }
+  }
+
+  get config(): ServerConfig {
+    return this.#config;
+  }
+
+  reconfigure(config: Config): Promise<void> {
+    assert(config.role === "server", "a reload keeps the role");
+    this.#config = config;
+    this.runner.setLimits(config.jobs);
+    this.#startSchedules();
+    return Promise.resolve();
+  }
+
+  #startSchedules(): void {
+    this.startSchedules(this.#config.schedules, `${this.#config.vault}/schedules.json`);
   }
 
   protected override get trouble(): AgentError | null {
@@ -137,12 +155,12 @@ export class ServerDaemon extends DaemonBase {
     }
   }
   override backups(): readonly BackupView[] {
-    return this.#vault.backups().map(toView);
+    return this.#vault.backups().map(backupView);
   }
 
   override backup(reference: string): BackupDetail {
     const { parent, seconds, mediaBytes, media, skipped, ...rest } = this.#vault.backup(reference);
-    return { ...toView(rest), parent, seconds, mediaBytes, media, skipped };
+    return { ...backupView(rest), parent, seconds, mediaBytes, media, skipped };
   }
 
   override pin(reference: string, pinned: boolean): BackupDetail {
@@ -333,19 +351,9 @@ export class ServerDaemon extends DaemonBase {
 
   #startRebuild(request: JobRequest): JobView {
     const unended = this.runner.board.unended().filter((job) => !job.isStanding);
-    if (unended.length > 0) {
-      throw new AgentError(
-        "busy",
-        `Cannot rebuild the catalog: ${unended.length} jobs run or wait, need none`,
-        { hint: "Wait for their end, or cancel them." },
-      );
-    }
-    const job = this.runner.create({
-      id: null,
-      kind: "rebuild-catalog",
-      client: null,
-      request,
-    });
+    if (unended.length > 0) throw rebuildWaits(unended.length);
+    const kind = "rebuild-catalog";
+    const job = this.runner.create({ id: null, kind, client: null, request });
     const { id } = job.start;
     this.#vault.giveUpCatalog(() => this.runner.board.unended().some((one) => one.start.id === id));
     const identity = this.#alone(job);
@@ -386,13 +394,4 @@ export class ServerDaemon extends DaemonBase {
     if (client !== undefined) return client;
     throw unknownClient(name, this.#config.clients);
   }
-}
-
-/** The part of a catalog entry that listings show. */
-function toView(backup: BackupView): BackupView {
-  const { client, kind, database, time, paths, level, status, pinned, drilled } = backup;
-  const { files, bytes, channels, fallback } = backup;
-  const source = { client, kind, database, time, paths, ...selectionOf(backup) };
-  const outcome = { level, status, pinned, drilled, files, bytes, channels, fallback };
-  return { backup: backup.backup, ...source, ...outcome };
 }

@@ -23,6 +23,7 @@ export const ROOMS: readonly string[] = [
   "agent/client",
   "agent/config",
   "agent/control",
+  "agent/doctor",
   "agent/encryption",
   "agent/job",
   "agent/media",

@@ -34,6 +34,8 @@ export interface BedOptions extends ConfigOptions {
   readonly volumeSize?: string;
 }
 
+type LaunchOptions = Pick<ProgramOptions, "wrapper" | "env" | "command">;
+
 /** What a finished command printed, understood. */
 export interface CommandResult extends ProgramResult {
   /** Objects of standard output; empty without --json. */
@@ -102,7 +104,7 @@ export class Bed implements AsyncDisposable {
   /** Starts a daemon from NAME.yaml and waits until it answers on NAME.sock. */
   async start(
     side: Side,
-    options: Pick<ProgramOptions, "wrapper" | "command"> = {},
+    options: LaunchOptions = {},
   ): Promise<Program> {
     const daemon = this.launch(side, options);
     const answers = until(START_MS, `the start of ${side}`, async () => {
@@ -115,7 +117,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Starts a daemon without waiting. */
-  launch(side: Side, options: Pick<ProgramOptions, "wrapper" | "command"> = {}): Program {
+  launch(side: Side, options: LaunchOptions = {}): Program {
     const role = side.startsWith("server") ? "server" : "client";
     const args = ["--role", role, "--config", this.path(`${side}.yaml`)];
     const daemon = new Program(args, { cwd: this.folder, ...options });

@@ -107,7 +107,7 @@ export class Started implements AsyncDisposable {
   }
 
   /** By its number: Deno's `child.kill` reports the signal as the end, whatever the exit code. */
-  kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  kill(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     if (this.hasEnded || this.pid === 0) return;
     try {
       process.kill(this.pid, signal);

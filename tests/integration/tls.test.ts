@@ -5,11 +5,14 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Bed, type BedOptions } from "./bed.ts";
+import { DatagramReceiver } from "../unit/transport/runtime/datagram_receiver.ts";
+import { until } from "./deadline.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
 
 const TIMEOUT_MS = 120_000;
 const BOTH = ["server", "client"] as const;
 const EXIT_AUTH = 12;
+const TOLD_MS = 20_000;
 const BULK_BYTES = 16 * 1024 * 1024;
 /** Set-up, index rows and cursors of the bulk; TLS alone would add 22 KiB. */
 const OVERHEAD_BYTES_MAX = 16 * 1024;
@@ -70,6 +73,46 @@ describe("daemons with mutual TLS", () => {
     const network = summary?.channels.network.bytes ?? 0;
     expect(network).toBeGreaterThan(BULK_BYTES);
     expect(network).toBeLessThan(BULK_BYTES + OVERHEAD_BYTES_MAX);
+  }, TIMEOUT_MS);
+
+  test("SIGHUP takes a renewed certificate, and the supervisor hears of all", async () => {
+    bed = await Bed.make({ tls: BOTH });
+    await makePki(bed, "pki");
+    using supervisor = await DatagramReceiver.open(bed.path("notify"));
+    const told = (word: RegExp) =>
+      until(TOLD_MS, `the word ${word}`, () => {
+        const message = supervisor.take();
+        return message !== null && word.test(message) ? message : null;
+      });
+    const env = { NOTIFY_SOCKET: bed.path("notify"), WATCHDOG_USEC: "60000000" };
+    const [server] = await Promise.all([bed.start("server", { env }), bed.start("client")]);
+    expect(await told(/^READY=1/)).toContain("STATUS=ready on 127.0.0.1:");
+    await told(/^WATCHDOG=1/);
+    // Both get new certificates of a new CA, and only one of them knows.
+    await makePki(bed, "renewed");
+    rmSync(bed.path("pki"), { recursive: true });
+    renameSync(bed.path("renewed"), bed.path("pki"));
+    mkdirSync(bed.path("data"));
+    bed.write("data/file", "content");
+    expect((await backUpFiles(bed)).code).toBe(EXIT_AUTH);
+    bed.daemon("client").kill("SIGHUP");
+    await bed.daemon("client").waitFor(/configuration read again/);
+    expect((await backUpFiles(bed)).code).toBe(0);
+    const good = readFileSync(bed.path("server.yaml"), "utf8");
+    bed.write(
+      "server.yaml",
+      good.replace("vault: vault", "vault: other\nretention: { keep_last: 3 }"),
+    );
+    server.kill("SIGHUP");
+    await told(/^RELOADING=1/);
+    expect(await told(/^READY=1/)).toContain("reloaded, a restart is needed for vault");
+    bed.write("server.yaml", good.replace("vault:", "vualt:"));
+    server.kill("SIGHUP");
+    expect(await told(/^READY=1.*reload failed/s)).toContain("server.yaml");
+    expect(server.stderr).toMatch(/server\.yaml:\d+:1: vualt: /);
+    expect((await backUpFiles(bed)).code).toBe(0);
+    await bed.stop("server");
+    await told(/^STOPPING=1/);
   }, TIMEOUT_MS);
 
   test(

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runClientDatabase } from "../../agent/client/mod.ts";
 import { type ClientEntry, type DatabaseEntry, streamsOf } from "../../agent/config/mod.ts";
+import { UNCONFINED } from "../../agent/confinement.ts";
 import type {
   ClientDatabaseTask,
   EncryptionPart,
@@ -122,6 +123,7 @@ export class DatabaseBed implements AsyncDisposable {
         connections: 2,
         selection: EVERYTHING,
         fullEvery: null,
+        allow: UNCONFINED,
       },
       stg: this.#access(0),
       vault: this.path("vault"),

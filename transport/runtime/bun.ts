@@ -15,6 +15,7 @@ import type { Libc } from "./libc.ts";
 import { connectLocal, ownUser } from "./local_socket.ts";
 import { openAead } from "./open_aead.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
+import { sendLocal } from "./send_local.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
@@ -39,6 +40,7 @@ export function bunRuntime(): Runtime {
     network: new BunNetwork(clock),
     secureNetwork: (options) => new BunTlsNetwork(clock, options),
     connectLocal: (path, options) => connectLocal({ libc, files, own: ownUser() }, path, options),
+    sendLocal: (name, bytes) => sendLocal(libc, name, bytes),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
     aead: () => aead ??= openAead(openBunLibcrypto),

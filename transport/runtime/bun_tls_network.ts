@@ -8,7 +8,7 @@
 //  3. A listener never waits for one stranger: handshakes run side by side, at most
 //     TLS_HANDSHAKES_MAX, each with a deadline.
 
-import { connect, createServer, type TLSSocket } from "node:tls";
+import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import type { Conn, Listener, WaitOptions } from "../conn.ts";
 import { cancellation } from "../ground/cancellation.ts";
 import { withDeadline } from "../ground/deadline.ts";
@@ -17,7 +17,7 @@ import { BACKLOG_COUNT, TLS_HANDSHAKE_MS } from "./limits.ts";
 import { networkError } from "./network_error.ts";
 import { NodeListener } from "./node_listener.ts";
 import { nodeSocket } from "./node_socket.ts";
-import type { Clock, Network, TlsOptions } from "./runtime.ts";
+import type { Clock, TlsCredentials, TlsNetwork, TlsOptions } from "./runtime.ts";
 import { checkCredentials } from "./tls_credentials.ts";
 import { tlsError } from "./tls_error.ts";
 import {
@@ -28,25 +28,36 @@ import {
   tlsAction,
 } from "./tls_greet.ts";
 
-export class BunTlsNetwork implements Network {
+export class BunTlsNetwork implements TlsNetwork {
   readonly #clock: Clock;
   readonly #options: TlsOptions;
+  readonly #servers = new Set<Server>();
+  #credentials: TlsCredentials;
 
   /** @throws AgentError `usage` when the credentials cannot be used */
   constructor(clock: Clock, options: TlsOptions) {
     checkCredentials(options.credentials, clock.wallMs());
     this.#clock = clock;
     this.#options = options;
+    this.#credentials = options.credentials;
+  }
+
+  renew(credentials: TlsCredentials): void {
+    checkCredentials(credentials, this.#clock.wallMs());
+    this.#credentials = credentials;
+    for (const server of this.#servers) {
+      server.setSecureContext({ ...TLS_PROTOCOL, ...credentials });
+    }
   }
 
   listen(options: { address: string; port: number; backlog?: number }): Promise<Listener> {
     const { address: host, port } = options;
     const backlog = options.backlog ?? BACKLOG_COUNT;
-    const { credentials, onRefused } = this.#options;
+    const { onRefused } = this.#options;
     return new Promise((resolve, reject) => {
       const server = createServer({
         ...TLS_PROTOCOL,
-        ...credentials,
+        ...this.#credentials,
         noDelay: true,
         requestCert: true,
       });
@@ -60,6 +71,8 @@ export class BunTlsNetwork implements Network {
       server.listen({ host, port, backlog, exclusive: true }, () => {
         server.off("error", onError);
         const listener = new NodeListener(server, backlog);
+        this.#servers.add(server);
+        server.once("close", () => this.#servers.delete(server));
         server.on("secureConnection", (socket) => {
           if (handshakes.end(socket)) void this.#receive(socket, listener);
         });
@@ -86,8 +99,7 @@ export class BunTlsNetwork implements Network {
     signal: AbortSignal,
   ): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
-      const { credentials } = this.#options;
-      const options = { ...target, ...TLS_PROTOCOL, ...NO_HOST_NAME, ...credentials };
+      const options = { ...target, ...TLS_PROTOCOL, ...NO_HOST_NAME, ...this.#credentials };
       const socket = connect(options);
       let connected = false;
       const onAbort = () => {

@@ -10,16 +10,17 @@ import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import { BACKLOG_COUNT, TLS_HANDSHAKE_MS, TLS_HANDSHAKES_MAX } from "./limits.ts";
 import { nodeSocket } from "./node_socket.ts";
-import type { Clock, Network, TlsOptions, TlsPeer } from "./runtime.ts";
+import type { Clock, Network, TlsCredentials, TlsNetwork, TlsOptions, TlsPeer } from "./runtime.ts";
 import { checkCredentials } from "./tls_credentials.ts";
 import { type TlsDuplex, tlsDuplex } from "./tls_duplex.ts";
 import { tlsError } from "./tls_error.ts";
 import { greetPeer, NO_HOST_NAME, TLS_PROTOCOL, tlsAction } from "./tls_greet.ts";
 
-export class DenoTlsNetwork implements Network {
+export class DenoTlsNetwork implements TlsNetwork {
   readonly #plain: Network;
   readonly #clock: Clock;
   readonly #options: TlsOptions;
+  #credentials: TlsCredentials;
 
   /** @throws AgentError `usage` when the credentials cannot be used */
   constructor(parts: { readonly plain: Network; readonly clock: Clock }, options: TlsOptions) {
@@ -27,6 +28,12 @@ export class DenoTlsNetwork implements Network {
     this.#plain = parts.plain;
     this.#clock = parts.clock;
     this.#options = options;
+    this.#credentials = options.credentials;
+  }
+
+  renew(credentials: TlsCredentials): void {
+    checkCredentials(credentials, this.#clock.wallMs());
+    this.#credentials = credentials;
   }
 
   async listen(options: { address: string; port: number; backlog?: number }): Promise<Listener> {
@@ -84,7 +91,7 @@ export class DenoTlsNetwork implements Network {
   }
 
   #handshake({ duplex }: TlsDuplex, side: TlsPeer["side"]): Promise<TLSSocket> {
-    const { credentials } = this.#options;
+    const credentials = this.#credentials;
     return new Promise((resolve, reject) => {
       const fail = (thrown: unknown) => {
         reject(thrown);

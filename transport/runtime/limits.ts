@@ -57,6 +57,9 @@ export const THREAD_END_POLL_MS = 2;
 /** How long we look, in ms: Deno lets a busy thread go on for 2 s before it cuts it off. */
 export const THREAD_END_WAIT_MS = 5000;
 
+/** How long a datagram waits for room at its receiver, in ms: the main thread stands still. */
+export const DATAGRAM_SEND_MS = 200;
+
 /**
  * How often, and how long, we go on looking for one that the kernel holds, in ms: a disk that does
  * not answer for an hour keeps its threads until the process ends.

@@ -2,9 +2,6 @@
 // connected as another user where a server asks the kernel who connects (SO_PEERCRED, which is
 // taken at `connect`).
 //
-//   struct sockaddr_un: u16 family, path that ends in NUL (108 bytes with it)
-//   struct timeval:     i64 seconds, i64 microseconds
-//
 // Invariants:
 //  1. The kernel's own calls change the user of the calling thread only (libc's would change it
 //     for all threads), and the thread has its own again before anything else runs.
@@ -17,6 +14,13 @@ import { EAGAIN, EINTR, errnoName } from "./errno.ts";
 import { SystemError } from "./files.ts";
 import type { Architecture, Libc } from "./libc.ts";
 import type { NotedFiles } from "./thread_descriptors.ts";
+import {
+  openUnixSocket,
+  setSocketTimeout,
+  SO_RCVTIMEO,
+  SO_SNDTIMEO,
+  unixAddress,
+} from "./unix_socket.ts";
 
 /** A user by numbers. */
 export interface UserId {
@@ -45,25 +49,11 @@ export interface LocalSocket {
   close(): void;
 }
 
-const AF_UNIX = 1;
-const SOCK_STREAM_CLOEXEC = 1 | 0x80000;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SO_SNDTIMEO = 21;
-const PATH_OFFSET = 2;
-const ADDRESS_BYTES = 110;
 const KEEP = 0xffff_ffff;
 
-interface Numbers {
-  readonly socket: number;
-  readonly setsockopt: number;
-  readonly setresuid: number;
-  readonly setresgid: number;
-}
-
-const NUMBERS: Readonly<Record<Architecture, Numbers>> = {
-  x86_64: { socket: 41, setsockopt: 54, setresuid: 117, setresgid: 119 },
-  aarch64: { socket: 198, setsockopt: 208, setresuid: 147, setresgid: 149 },
+const NUMBERS: Readonly<Record<Architecture, { setresuid: number; setresgid: number }>> = {
+  x86_64: { setresuid: 117, setresgid: 119 },
+  aarch64: { setresuid: 147, setresgid: 149 },
 };
 
 /** @throws SystemError ENOENT | ECONNREFUSED | EACCES | EPERM (may not be that user) */
@@ -72,31 +62,19 @@ export function connectLocal(
   path: string,
   options: LocalSocketOptions,
 ): LocalSocket {
-  const numbers = NUMBERS[libc.architecture];
-  const check = (result: number, call: string): number => {
-    if (result >= 0) return result;
-    throw new SystemError(errnoName(libc.errno()), call, path);
-  };
-  const address = addressOf(path);
-  const descriptor = check(
-    libc.syscall(numbers.socket, AF_UNIX, SOCK_STREAM_CLOEXEC, 0, 0, 0),
-    "socket",
-  );
+  const address = unixAddress(path);
+  const descriptor = openUnixSocket(libc, "stream", path);
   files.note(descriptor);
   try {
-    const setTimeout = (option: number, ms: number) => {
-      const time = timeval(ms);
-      const at = libc.addressOf(time);
-      const { setsockopt } = numbers;
-      check(
-        libc.syscall(setsockopt, descriptor, SOL_SOCKET, option, at, time.length),
-        "setsockopt",
-      );
-    };
+    const setTimeout = (option: number, ms: number) =>
+      setSocketTimeout(libc, descriptor, { option, ms, name: path });
     setTimeout(SO_RCVTIMEO, options.readWaitMs);
     setTimeout(SO_SNDTIMEO, options.writeWaitMs);
     const { as } = options;
-    const connect = () => check(libc.connect(descriptor, address, address.length), "connect");
+    const connect = () => {
+      if (libc.connect(descriptor, address, address.length) >= 0) return;
+      throw new SystemError(errnoName(libc.errno()), "connect", path);
+    };
     if (as === null || as.uid === own.uid) connect();
     else runAs(libc, { as, own, step: connect });
   } catch (error) {
@@ -129,25 +107,6 @@ function runAs(
   } finally {
     assert(set(setresgid, own.gid), "a thread takes its own group back");
   }
-}
-
-/** @throws SystemError ENAMETOOLONG */
-function addressOf(path: string): Uint8Array {
-  const bytes = new TextEncoder().encode(path);
-  const address = new Uint8Array(ADDRESS_BYTES);
-  if (bytes.length >= address.length - PATH_OFFSET) {
-    throw new SystemError("ENAMETOOLONG", "connect", path);
-  }
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(bytes, PATH_OFFSET);
-  return address;
-}
-
-function timeval(ms: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(16));
-  view.setBigInt64(0, BigInt(Math.floor(ms / 1000)), true);
-  view.setBigInt64(8, BigInt(ms % 1000) * 1000n, true);
-  return new Uint8Array(view.buffer);
 }
 
 class LibcLocalSocket implements LocalSocket {

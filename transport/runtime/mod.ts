@@ -33,6 +33,7 @@ export type {
   SharedMemory,
   Thread,
   TlsCredentials,
+  TlsNetwork,
   TlsOptions,
   TlsPeer,
 } from "./runtime.ts";

@@ -74,6 +74,15 @@ export interface TlsOptions {
   readonly onRefused: (error: AgentError) => void;
 }
 
+/** A network with TLS, whose own credentials can be renewed. */
+export interface TlsNetwork extends Network {
+  /**
+   * Handshakes that begin from now on, of open listeners too, use these; connections stay.
+   * @throws AgentError `usage` when they cannot be used; the old ones stay then
+   */
+  renew(credentials: TlsCredentials): void;
+}
+
 /** A file mapped shared into this process, or the same by positional I/O where mapping fails. */
 export interface SharedMemory {
   readonly sizeBytes: number;
@@ -191,9 +200,14 @@ export interface Runtime {
    * The same network with TLS on every connection; each has a `peerName`.
    * @throws AgentError `usage` when the credentials cannot be used
    */
-  secureNetwork(options: TlsOptions): Network;
+  secureNetwork(options: TlsOptions): TlsNetwork;
   /** Connects to a socket of this host, synchronously. @throws SystemError */
   connectLocal(path: string, options: LocalSocketOptions): LocalSocket;
+  /**
+   * Sends one datagram to a socket of this host, synchronously; a name that begins with "@" is an
+   * abstract one. @throws SystemError
+   */
+  sendLocal(name: string, bytes: Uint8Array): void;
   readonly memories: SharedMemories;
   readonly directIo: DirectIo;
   /** The cipher of encrypted backups, by the fastest engine here; opened at the first call. */

@@ -6,10 +6,21 @@ import type { Network, Runtime, TlsCredentials } from "../runtime/runtime.ts";
 import { certificateNames } from "./certificate_names.ts";
 import { exchangeGreeting, type GreetingOptions } from "./greeting.ts";
 
-export interface SecureNetworkOptions extends GreetingOptions {
+/** What a reload of the configuration may change while listeners are open. */
+export interface SecureIdentity extends Omit<GreetingOptions, "name"> {
   readonly credentials: TlsCredentials;
+}
+
+export interface SecureNetworkOptions extends SecureIdentity {
+  /** Our own name. */
+  readonly name: string;
   /** Told of every connection that a listener turned away. */
   readonly onRefused: (error: AgentError) => void;
+}
+
+export interface SecureNetwork extends Network {
+  /** For handshakes that begin from now on. @throws AgentError `usage`; nothing changed then */
+  renew(identity: SecureIdentity): void;
 }
 
 /**
@@ -19,19 +30,28 @@ export interface SecureNetworkOptions extends GreetingOptions {
 export function secureNetwork(
   runtime: Pick<Runtime, "secureNetwork">,
   options: SecureNetworkOptions,
-): Network {
-  const { credentials, onRefused } = options;
+): SecureNetwork {
+  const { name, credentials, onRefused } = options;
+  let greeting: GreetingOptions = options;
   const network = runtime.secureNetwork({
     credentials,
     onRefused,
-    greet: (peer) => exchangeGreeting(peer, options),
+    greet: (peer) => exchangeGreeting(peer, greeting),
   });
-  checkOwnName(options);
-  return network;
+  checkOwnName(name, credentials);
+  return {
+    listen: (where) => network.listen(where),
+    connect: (where) => network.connect(where),
+    renew: (identity) => {
+      checkOwnName(name, identity.credentials);
+      network.renew(identity.credentials);
+      greeting = { ...identity, name };
+    },
+  };
 }
 
 /** Peers would refuse another name, each with a message of its own; say it here, once. */
-function checkOwnName({ name, credentials }: SecureNetworkOptions): void {
+function checkOwnName(name: string, credentials: TlsCredentials): void {
   const names = certificateNames(derOf(credentials.cert));
   if (names.includes(name)) return;
   const found = names.length === 0 ? "no name" : names.map((one) => `"${one}"`).join(", ");

@@ -12,6 +12,7 @@ import {
   type ServedControl,
 } from "../../../../agent/control/mod.ts";
 import { type OfflineOperations, type Output, runCli } from "../../../../agent/cli/mod.ts";
+import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime, type Runtime } from "../../../../transport/runtime/mod.ts";
 import { FakeDaemon } from "../control/fake_daemon.ts";
 import { MAP, STG } from "../control/fake_storage.ts";
@@ -173,7 +174,10 @@ export class CliBed {
       arrayFaultApply: (directory) => note(directory, { rules: 1 }),
       stgFormat: (stg, options) =>
         Promise.resolve(note([stg.name, options], { stg: stg.name, uuid: "u", volumes: ["v0"] })),
-      stgStatus: (stg) => Promise.resolve(note(stg.name, STG)),
+      stgStatus: (stg) =>
+        stg.name === "broken"
+          ? Promise.reject(new AgentError("damaged", "Cannot use v0", { hint: "Format it." }))
+          : Promise.resolve(note(stg.name, STG)),
       stgBench: (stg, { frameBytes, seconds, second, signal }) => {
         note([stg.name, frameBytes, seconds, second("00ff")], undefined);
         return this.bench(signal);

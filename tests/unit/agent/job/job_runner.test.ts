@@ -98,6 +98,19 @@ describe("JobRunner", () => {
     expect([job.view().state, thread.terminated, returned]).toEqual(["ok", true, 1]);
   });
 
+  test("setLimits() lets jobs begin that waited", async () => {
+    const begun: string[] = [];
+    const submit = () => {
+      const start = { id: null, kind: "verify", client: null, request: null } as const;
+      runner.submit(start, { source: null, begin: (job) => void begun.push(job.start.id) });
+    };
+    for (let count = 0; count < 4; count++) submit();
+    expect(begun.length).toBe(2);
+    runner.setLimits({ maxRunning: 3, maxQueued: 2 });
+    expect([begun.length, runner.queuedCount]).toEqual([3, 1]);
+    await runner.stop();
+  });
+
   test("logs a fallback with the job, the code and what was found", async () => {
     const job = create();
     runner.run(job, TASK, giveBack);

@@ -263,6 +263,23 @@ describe("Scheduler", () => {
     expect(first(scheduler)).toMatchObject({ lastOutcome: "cancelled", runs: 1, failed: 0 });
   });
 
+  test("replace() takes other entries; a job that runs and what was run last stay known", async () => {
+    const scheduler = open(HOURLY);
+    await clock.advance(HOUR);
+    const later = { ...HOURLY, cron: "30 * * * *" };
+    scheduler.replace([later, { ...HOURLY, name: "new", cron: "31 * * * *" }]);
+    const [known, added] = scheduler.views();
+    expect(known).toMatchObject({ job: "j1", next: "2026-03-01T13:30:00.000Z" });
+    expect(added).toMatchObject({ schedule: "new", job: null, missed: 0 });
+    await jobs.end("ok");
+    expect(first(scheduler)).toMatchObject({ job: null, runs: 1, lastOutcome: "ok" });
+    await clock.advance(31 * MINUTE);
+    expect(jobs.requests.length).toBe(3);
+    scheduler.replace([]);
+    await clock.advance(2 * HOUR);
+    expect([jobs.requests.length, scheduler.views()]).toEqual([3, []]);
+  });
+
   test("each scheduled verification looks at the next part, and an expiry is no dry run", async () => {
     const hourly = { cron: HOURLY.cron, timeZone: "UTC", catchUp: true };
     const scheduler = open(

@@ -231,6 +231,32 @@ describe("secureNetwork()", () => {
     expect(told.message).toContain("it showed no certificate in this handshake");
   });
 
+  test("renew() shows other files and knows other peers, on an open listener too", async () => {
+    const own = network("web01", web01, ["vault01"]);
+    await using open = await own.listen({ address: HOST, port: 0 });
+    const port = open.addr.family === "AF_INET" ? open.addr.port : 0;
+    const a = await dial("vault01", vault01, { port });
+    const b = await open.accept();
+    own.renew({ credentials: stranger, peers: ["db01"] });
+    // Who came before stays; who comes now is measured by the new ones.
+    expect(await a.write(Uint8Array.of(7))).toBe(1);
+    const into = new Uint8Array(1);
+    expect([await b.read(into), into[0]]).toEqual([1, 7]);
+    expect((await refusal(dial("vault01", vault01, { port }))).code).toBe("auth");
+    const db = await other.issue("db01", { agoMs: 0 });
+    const c = await dial("db01", db, { port });
+    expect([c.peerName, (await open.accept()).peerName]).toEqual(["web01", "db01"]);
+    // A stranger without a certificate is as unwelcome as before.
+    onRefused = Promise.withResolvers<AgentError>();
+    await rogueTlsClient(port, { ca: stranger.ca, minVersion: "TLSv1.3" });
+    expect((await onRefused.promise).message).toContain("it showed no certificate");
+    expect(() => own.renew({ credentials: expired, peers: [] })).toThrow("`tls.cert`");
+    expect(() => own.renew({ credentials: vault01, peers: [] })).toThrow('found "vault01"');
+    const d = await dial("db01", db, { port });
+    expect(d.peerName).toBe("web01");
+    for (const conn of [a, b, c, d]) conn.abort("done");
+  });
+
   test("refuses its own files when they do not fit", async () => {
     const cases: [TlsCredentials, string][] = [
       [{ ...web01, key: vault01.key }, "`tls.key`: found the key of another certificate"],

@@ -1,0 +1,44 @@
+// The files of `tls`: readable, of each other, valid now and for a while, the key not open to all.
+
+import { X509Certificate } from "node:crypto";
+import { type Runtime, secureNetwork } from "../../transport/mod.ts";
+import type { Config } from "../config/mod.ts";
+import { readCredentials } from "../read_credentials.ts";
+import { doubtful, failed, type Finding, good } from "./finding.ts";
+import { EXPIRY_WARNING_DAYS } from "./limits.ts";
+
+const DAY_MS = 86_400_000;
+
+export function checkCertificates(runtime: Runtime, config: Config): readonly Finding[] {
+  const { tls, name } = config;
+  if (tls === null) {
+    const said = { check: "certificate", subject: "tls" };
+    return [good(said, "no TLS: this host talks over loopback only")];
+  }
+  const said = { check: "certificate", subject: tls.cert };
+  try {
+    const credentials = readCredentials(runtime.files, tls);
+    secureNetwork(runtime, { name, peers: [], credentials, onRefused: () => {} });
+    const nowMs = runtime.clock.wallMs();
+    return [
+      good(said, `it is "${name}", the key belongs to it`),
+      expiry(tls.cert, credentials.cert, nowMs),
+      expiry(tls.ca, credentials.ca, nowMs),
+    ];
+  } catch (error) {
+    return [failed(said, error)];
+  }
+}
+
+function expiry(subject: string, pem: string, nowMs: number): Finding {
+  const said = { check: "certificate", subject };
+  const endMs = Date.parse(new X509Certificate(pem).validTo);
+  const days = Math.floor((endMs - nowMs) / DAY_MS);
+  const text = `valid until ${new Date(endMs).toISOString()}, ${days} days`;
+  if (days >= EXPIRY_WARNING_DAYS) return good(said, text);
+  return doubtful(
+    said,
+    text,
+    "Issue a new one with `agent pki issue` and run `systemctl reload` for the agent.",
+  );
+}

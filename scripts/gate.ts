@@ -67,6 +67,9 @@ async function runRow(row: readonly Step[]): Promise<readonly StepResult[]> {
 
 const results: StepResult[] = [];
 for (const row of rowsOf(selected)) results.push(...await runRow(row));
+for (const { name, failures } of results) {
+  for (const failure of failures) print(`\nFAILED in ${name}: ${failure}`);
+}
 printTable(results);
 const sum = (key: "passed" | "failed"): number =>
   results.reduce((total, result) => total + result[key], 0);

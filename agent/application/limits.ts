@@ -80,3 +80,6 @@ assert(
 );
 assert(MIN_FRAME_BYTES <= DEFAULT_FRAME_BYTES, "the smallest frame is not above ours");
 assert(DEFAULT_FRAME_BYTES <= MAX_FRAME_BYTES, "our frames are within the format");
+
+/** Longest manifest of a PostgreSQL cluster, in bytes, held in memory: a million files. */
+export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;

@@ -84,8 +84,9 @@ export class ClientDaemon extends DaemonBase {
     }
     if (request.kind === "restore-database") {
       requireRestoreAllowed(this.#config.allowRestore, request.target ?? request.database);
-      const { backup, target } = request;
-      return this.#startDatabase(request, request.database, { type: "restore", backup, target });
+      const { backup, target, tablespaces } = request;
+      const action = { type: "restore", backup, target, tablespaces } as const;
+      return this.#startDatabase(request, request.database, action);
     }
     throw new AgentError(
       "usage",

@@ -1,15 +1,7 @@
 // A database job on the client's worker thread. The client initiates it by Fig. 5; control, records
 // and errors all travel on the one connection that the flow made.
 
-import {
-  AgentError,
-  AT_CWD,
-  connectDatabase,
-  type Files,
-  fromErrorRecord,
-  SystemError,
-} from "../../transport/mod.ts";
-import { produceSqlite, snapshotSqlite, SqliteRestorer } from "../application/mod.ts";
+import { AgentError, connectDatabase, fromErrorRecord } from "../../transport/mod.ts";
 import {
   type ClientDatabaseTask,
   finishLink,
@@ -21,21 +13,20 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import type { DatabaseEntry } from "../config/mod.ts";
 import { BackupHooks } from "./backup_hooks.ts";
+import type { DatabaseKind } from "./database_kind.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
+import { PostgresDatabase } from "./postgres_database.ts";
 import { receiveRestore } from "./receive_restore.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
-import { SpoolFile } from "./spool_file.ts";
-
-type Sqlite = Extract<DatabaseEntry, { kind: "sqlite" }>;
+import { SqliteDatabase } from "./sqlite_database.ts";
 
 export async function runClientDatabase(
   session: WorkerSession,
   task: ClientDatabaseTask,
   prove: Prove,
 ): Promise<WorkerResult> {
-  const database = requireSqlite(task.database);
+  using database = kindOf(session, task);
   const connection = await connectDatabase(session.flow(), {
     server: task.server,
     listen: task.listen,
@@ -59,80 +50,52 @@ export async function runClientDatabase(
       if (task.action.type === "backup") {
         return await backUp(session, link, { task, database, hooks });
       }
-      const { backup, target } = task.action;
-      return await restore(session, link, { task, database, backup, target });
+      return await restore(session, link, { task, database, action: task.action });
     })
   );
 }
 
-interface BackUpParts {
+interface JobParts {
   readonly task: ClientDatabaseTask;
-  readonly database: Sqlite;
-  readonly hooks: BackupHooks;
+  readonly database: DatabaseKind;
 }
 
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, database, hooks }: BackUpParts,
+  { task, database, hooks }: JobParts & { readonly hooks: BackupHooks },
 ): Promise<WorkerResult> {
-  const { files } = session.runtime;
-  const source = database.path;
-  const { name, job } = session.identity;
-  using spool = new SpoolFile(files, { directory: task.spool, client: name, job });
-  await link.send({
-    type: "backup-database",
-    database: database.name,
-    kind: "sqlite",
-    path: source,
-  });
+  const { kind, path } = database;
+  const { name } = task.database;
+  await link.send({ type: "backup-database", database: name, kind, path });
   const { backup } = await expect(session, link, "started");
   const warnings = new WarningQueue();
   const prepare = async (signal: AbortSignal) => {
-    await hooks.before({ kind: "sqlite", backup, database: database.name }, { signal, warnings });
-    snapshotSqlite({ source, spool: spool.path, files });
+    await hooks.before({ kind, backup, database: name }, { signal, warnings });
     const sealer = sealerOf(session, task.encryption);
-    const producer = produceSqlite({
-      source,
-      spool: spool.path,
-      files,
+    const prepared = await database.prepare({
+      backup,
       frameBytes: sealer?.frameBytes,
-      signal: session.signal,
+      signal,
+      onNotice: (code, message) => warnings.addPlain(code, message),
     });
-    return {
-      producer,
-      totals: { totalFiles: 1, totalBytes: spool.sizeBytes() },
-      level: task.compressionLevel,
-      sealer,
-    };
+    return { ...prepared, level: task.compressionLevel, sealer };
   };
   return await sendBackup(session, { link, warnings, parent: null, prepare });
 }
 
-interface RestoreRequest {
-  readonly task: ClientDatabaseTask;
-  readonly database: Sqlite;
-  readonly backup: string;
-  /** Directory to write the database file to; null replaces the database in place. */
-  readonly target: string | null;
-}
+type RestoreAction = Extract<ClientDatabaseTask["action"], { readonly type: "restore" }>;
 
 async function restore(
   session: WorkerSession,
   link: JobLink,
-  { task, database, backup, target }: RestoreRequest,
+  { task, database, action }: JobParts & { readonly action: RestoreAction },
 ): Promise<WorkerResult> {
-  const { files } = session.runtime;
-  if (target !== null) requireEmpty(files, target);
-  const name = database.path.slice(database.path.lastIndexOf("/") + 1);
+  const { backup, target, tablespaces } = action;
   const warnings = new WarningQueue();
-  const consumer = new SqliteRestorer({
-    files,
-    destination: target === null ? database.path : `${target}/${name}`,
-    onWarning: warnings.add,
-  });
+  const consumer = await database.restorer({ target, tablespaces, onWarning: warnings.add });
   try {
-    await link.send({ type: "restore-database", database: database.name, backup });
+    await link.send({ type: "restore-database", database: task.database.name, backup });
     const start = await expect(session, link, "restore-start");
     session.setBackup(start.backup);
     const { totalFiles, totalBytes } = start;
@@ -148,25 +111,6 @@ async function restore(
     consumer.abort();
     throw error;
   }
-}
-
-/** @throws AgentError `failed` when there is something in the directory */
-function requireEmpty(files: Files, target: string): void {
-  let descriptor: number;
-  try {
-    descriptor = files.open(AT_CWD, target, { access: "read", directory: true });
-  } catch (error) {
-    // What is not there is made; what is no directory fails there, with its name.
-    if (error instanceof SystemError) return;
-    throw error;
-  }
-  const entries = files.list(descriptor).length;
-  files.close(descriptor);
-  if (entries === 0) return;
-  const message = `Cannot restore to "${target}": found files in it, need it empty`;
-  throw new AgentError("failed", message, {
-    hint: "Name an empty directory, or leave out --target to replace the database in place.",
-  });
 }
 
 /** Waits for a document of one type; takes the peer's trace on the way. */
@@ -189,11 +133,23 @@ async function expect<T extends LinkDocument["type"]>(
   throw new AgentError("reset", `Cannot go on with the job: the server did not send "${type}"`);
 }
 
-function requireSqlite(database: DatabaseEntry): Sqlite {
-  if (database.kind === "sqlite") return database;
+/** @throws AgentError `unsupported` */
+function kindOf(session: WorkerSession, task: ClientDatabaseTask): DatabaseKind {
+  const { database } = task;
+  const { name, job } = session.identity;
+  const { runtime } = session;
+  if (database.kind === "postgresql") return new PostgresDatabase(runtime, database);
+  if (database.kind === "sqlite") {
+    return new SqliteDatabase(runtime.files, database, {
+      directory: task.spool,
+      client: name,
+      job,
+    });
+  }
   throw new AgentError(
     "unsupported",
-    `Cannot back up database "${database.name}": found kind "${database.kind}", need "sqlite"`,
-    { hint: "This version backs up SQLite databases; use the database's own tools for others." },
+    `Cannot back up database "${database.name}": found kind "${database.kind}", need "sqlite" ` +
+      `or "postgresql"`,
+    { hint: "This version does not run commands; use the database's own tools." },
   );
 }

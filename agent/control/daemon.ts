@@ -163,6 +163,8 @@ export type JobRequest =
     readonly backup: string;
     readonly database: string;
     readonly target: string | null;
+    /** Tablespaces of a PostgreSQL cluster that go elsewhere: full paths. */
+    readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
   }
   | {
     readonly kind: "verify";

@@ -43,6 +43,7 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     backup: text,
     database: text,
     target: text.nullable().default(null),
+    tablespaces: z.array(section({ from: text, to: text })).max(MAX_REQUEST_ITEMS).default([]),
   }),
   section({
     kind: z.literal("verify"),

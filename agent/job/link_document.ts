@@ -99,7 +99,7 @@ const document = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("backup-database"),
     database: path,
-    kind: z.enum(["sqlite"]),
+    kind: z.enum(["sqlite", "postgresql"]),
     path,
   }),
   // Client to server: send the records of this backup of the database.

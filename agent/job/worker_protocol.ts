@@ -174,7 +174,13 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly database: DatabaseEntry;
   readonly action:
     | { readonly type: "backup" }
-    | { readonly type: "restore"; readonly backup: string; readonly target: string | null };
+    | {
+      readonly type: "restore";
+      readonly backup: string;
+      readonly target: string | null;
+      /** Tablespaces of a cluster that go elsewhere: full paths. */
+      readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
+    };
 }
 
 export type WorkerTask =

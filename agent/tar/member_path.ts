@@ -9,15 +9,17 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 
 /**
- * The full path ("/" and the components joined by "/") of a member's name.
+ * The full path ("/" and the components joined by "/") of a member's name. A leading "./" means
+ * nothing: other programs write it.
  * @throws AgentError `damaged` for "..", ".", empty components, NUL, or too long a name
  */
 export function memberPath(name: Uint8Array, type: Entry["type"]): Uint8Array {
-  if (name.length === 2 && name[0] === DOT && name[1] === SLASH && type === "directory") {
-    return Uint8Array.of(SLASH);
-  }
-  const slashed = type === "directory" && name[name.length - 1] === SLASH;
-  const bare = slashed ? name.subarray(0, name.length - 1) : name;
+  const fromHere = name[0] === DOT && name[1] === SLASH;
+  if (fromHere && name.length === 2 && type === "directory") return Uint8Array.of(SLASH);
+  // PostgreSQL ends the names of links to directories like theirs.
+  const mayEndSo = type === "directory" || type === "symlink";
+  const slashed = mayEndSo && name[name.length - 1] === SLASH;
+  const bare = name.subarray(fromHere ? 2 : 0, slashed ? name.length - 1 : name.length);
   if (bare.length === 0) throw damagedName(name, "at least one component");
   if (bare.length >= MAX_PATH_BYTES) throw damagedName(name, `at most ${MAX_PATH_BYTES} bytes`);
   const path = new Uint8Array(bare.length + 1);

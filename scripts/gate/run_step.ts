@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { countJunit, type Counts, settleCounts } from "./junit_counts.ts";
+import { countJunit, type Counts, failedTests, settleCounts } from "./junit_report.ts";
 import type { Step } from "./steps.ts";
 
 /** Milliseconds a step may take: twice what the longest takes on two cores. */
@@ -14,6 +14,8 @@ const STEP_TIMEOUT_MS = 30 * 60_000;
 export interface StepResult extends Counts {
   readonly name: string;
   readonly seconds: number;
+  /** The failed tests, each with its message. */
+  readonly failures: readonly string[];
 }
 
 /** Process groups of the running steps. */
@@ -85,11 +87,13 @@ function runProcess(
   });
 }
 
-function readCounts(step: Step, file: string): Counts {
-  const none = { passed: 0, failed: 0, skipped: 0 };
+function readReport(step: Step, file: string): Counts & Pick<StepResult, "failures"> {
+  const none = { passed: 0, failed: 0, skipped: 0, failures: [] };
   if (step.report === "exit-code") return none;
+  const runner = step.report === "deno-junit" ? "deno" : "bun";
   try {
-    return countJunit(readFileSync(file, "utf8"), step.report === "deno-junit" ? "deno" : "bun");
+    const xml = readFileSync(file, "utf8");
+    return { ...countJunit(xml, runner), failures: failedTests(xml, runner) };
   } catch {
     return none;
   }
@@ -110,12 +114,13 @@ export async function runStep(
     const exitCode = await runProcess(withReport(step, file), { env, root: options.root, output });
     closeSync(output);
     if (exitCode !== 0 || step.name === "build") process.stdout.write(readOutput(log));
-    const found = readCounts(step, file);
+    const { failures, ...found } = readReport(step, file);
     const counts = settleCounts(
       step.report === "exit-code" && exitCode === 0 ? { ...found, passed: 1 } : found,
       { exitCode, strict: options.strict },
     );
-    return { name: step.name, seconds: (performance.now() - started) / 1000, ...counts };
+    const seconds = (performance.now() - started) / 1000;
+    return { name: step.name, seconds, failures, ...counts };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

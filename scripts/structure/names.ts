@@ -27,6 +27,7 @@ export const ROOMS: readonly string[] = [
   "agent/job",
   "agent/media",
   "agent/pki",
+  "agent/postgresql",
   "agent/schedule",
   "agent/server",
   "agent/stg",

@@ -3,6 +3,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import type { JobView } from "../../agent/control/daemon.ts";
+import { addFault } from "../../emulator/mod.ts";
+import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { Bed, COMMAND_MS } from "./bed.ts";
 import { within } from "./deadline.ts";
 import { differences, makeRandomFiles } from "./odd_tree.ts";
@@ -23,6 +25,13 @@ describe("lifecycle", () => {
   async function startWithData(count = 20): Promise<Bed> {
     bed = await Bed.started();
     await makeRandomFiles(bed.path("data"), { count, bytes: 8 * MIB });
+    return bed;
+  }
+
+  /** An array on which that backup takes many times as long as a command takes to start. */
+  async function startWithSlowArray(): Promise<Bed> {
+    const bed = await startWithData();
+    addFault(bed.path("array"), { kind: "latency", latency: "5ms" }, await currentRuntime());
     return bed;
   }
 
@@ -76,7 +85,7 @@ describe("lifecycle", () => {
   }
 
   test("agent cancel, from either side, by a prefix of the job's name", async () => {
-    const bed = await startWithData();
+    const bed = await startWithSlowArray();
     for (const side of ["server", "client"]) {
       await using command = new Program(args(bed));
       const { job } = await bed.moving("server");

@@ -12,6 +12,7 @@ import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
+import { connectLocal, ownUser } from "./local_socket.ts";
 import { openAead } from "./open_aead.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
@@ -37,6 +38,7 @@ export function bunRuntime(): Runtime {
     files,
     network: new BunNetwork(clock),
     secureNetwork: (options) => new BunTlsNetwork(clock, options),
+    connectLocal: (path, options) => connectLocal({ libc, files, own: ownUser() }, path, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
     aead: () => aead ??= openAead(openBunLibcrypto),
@@ -62,6 +64,7 @@ function bunProcess(libc: Libc): Process {
   return {
     args: process.argv.slice(2),
     pid: process.pid,
+    user: ownUser(),
     standalone: Bun.isStandaloneExecutable,
     execPath: process.execPath,
     env: (name) => process.env[name],

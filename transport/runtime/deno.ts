@@ -11,6 +11,7 @@ import { DenoNetwork } from "./deno_network.ts";
 import { DenoTlsNetwork } from "./deno_tls_network.ts";
 import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
+import { connectLocal, ownUser } from "./local_socket.ts";
 import { openAead } from "./open_aead.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
@@ -38,6 +39,7 @@ export function denoRuntime(): Runtime {
     files,
     network,
     secureNetwork: (options) => new DenoTlsNetwork({ plain: network, clock }, options),
+    connectLocal: (path, options) => connectLocal({ libc, files, own: ownUser() }, path, options),
     memories: new LibcSharedMemories(libc, files),
     directIo: new LibcDirectIo(libc),
     aead: () => aead ??= openAead(openDenoLibcrypto),
@@ -68,6 +70,7 @@ function denoProcess(libc: Libc): Process {
   return {
     args: Deno.args,
     pid: Deno.pid,
+    user: ownUser(),
     standalone: Deno.build.standalone,
     execPath: Deno.execPath(),
     env: (name) => Deno.env.get(name),

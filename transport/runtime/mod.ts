@@ -16,6 +16,7 @@ export {
   type Xattrs,
   type XattrSubject,
 } from "./files.ts";
+export type { LocalSocket, LocalSocketOptions, UserId } from "./local_socket.ts";
 export { type ProcessIdentity, type ProcessTable, ProcProcessTable } from "./process_table.ts";
 export { readSmallFile } from "./small_file.ts";
 export type {

@@ -6,6 +6,7 @@ import type { AgentError } from "../ground/error.ts";
 import type { Aead } from "./aead.ts";
 import type { DirectIo } from "./direct_io.ts";
 import type { Files } from "./files.ts";
+import type { LocalSocket, LocalSocketOptions, UserId } from "./local_socket.ts";
 
 /** Time. `monotonicMs` is the only clock that protocols may use; wall time is for labels. */
 export interface Clock {
@@ -130,6 +131,8 @@ export interface ChildProcessOptions {
 export interface Process {
   readonly args: readonly string[];
   readonly pid: number;
+  /** The effective user and group. */
+  readonly user: UserId;
   /** True in a compiled binary: `execPath ARGS` starts the program again. */
   readonly standalone: boolean;
   readonly execPath: string;
@@ -168,6 +171,8 @@ export interface Runtime {
    * @throws AgentError `usage` when the credentials cannot be used
    */
   secureNetwork(options: TlsOptions): Network;
+  /** Connects to a socket of this host, synchronously. @throws SystemError */
+  connectLocal(path: string, options: LocalSocketOptions): LocalSocket;
   readonly memories: SharedMemories;
   readonly directIo: DirectIo;
   /** The cipher of encrypted backups, by the fastest engine here; opened at the first call. */

@@ -34,9 +34,14 @@ export class NotedFiles extends LibcFiles {
 
   override open(directory: number, path: PathBytes, flags: OpenFlags): number {
     const descriptor = super.open(directory, path, flags);
+    this.note(descriptor);
+    return descriptor;
+  }
+
+  /** Takes in a descriptor that came from elsewhere; `close` closes it. */
+  note(descriptor: number): void {
     const free = this.#words.indexOf(0);
     if (free >= 0) Atomics.store(this.#words, free, descriptor + 1);
-    return descriptor;
   }
 
   override close(descriptor: number): void {

@@ -34,6 +34,12 @@ export const restore: Command = {
     },
     { name: "dry-run", value: null, help: "Only show what would be made, replaced and left" },
     { name: "database", value: "NAME", help: "Restore this database" },
+    {
+      name: "tablespace",
+      value: "OLD=NEW",
+      help: "PostgreSQL: the tablespace that was at OLD goes to NEW",
+      many: true,
+    },
     ...DAEMON_OPTIONS,
   ],
   examples: [
@@ -41,6 +47,7 @@ export const restore: Command = {
     "agent restore latest:web01 --target / --overwrite always --include '/srv/www/**/*.html'",
     "agent restore latest:web01 --target / --overwrite changed --dry-run",
     "agent restore latest:app --database app --control unix:run/client.sock",
+    "agent restore latest:pg --database pg --target /srv/pg --tablespace /ssd/ts1=/srv/ts1",
   ],
   run(context) {
     return runJob(context, restoreRequest(context));
@@ -59,7 +66,16 @@ function restoreRequest({ given, absolute }: CommandContext): JobRequest {
       });
     }
     const place = target === null ? null : absolute(target);
-    return { kind: "restore-database", backup, database, target: place };
+    const tablespaces = given.values("tablespace").map((text) => {
+      const { from, to } = readTablespace(text);
+      return { from, to: absolute(to) };
+    });
+    return { kind: "restore-database", backup, database, target: place, tablespaces };
+  }
+  if (given.flag("tablespace")) {
+    throw new AgentError("usage", "Cannot use option --tablespace: found files, need --database", {
+      hint: "Add --database NAME.",
+    });
   }
   if (target === null) {
     throw new AgentError("usage", "Cannot restore: found no --target, need a directory", {
@@ -76,4 +92,14 @@ function restoreRequest({ given, absolute }: CommandContext): JobRequest {
     overwrite,
     dryRun: given.flag("dry-run"),
   };
+}
+
+function readTablespace(text: string): { readonly from: string; readonly to: string } {
+  const at = text.indexOf("=");
+  const from = text.slice(0, at);
+  if (at > 0 && from.startsWith("/") && at + 1 < text.length) {
+    return { from, to: text.slice(at + 1) };
+  }
+  const message = `Cannot use --tablespace "${text}": found no OLD=NEW, need two directories`;
+  throw new AgentError("usage", message, { hint: "OLD is the full path that it had." });
 }

@@ -153,7 +153,13 @@ describe("runCli() starts jobs", () => {
         overwrite: "refuse",
         dryRun: false,
       },
-      { kind: "restore-database", backup: "latest:app", database: "app", target: null },
+      {
+        kind: "restore-database",
+        backup: "latest:app",
+        database: "app",
+        target: null,
+        tablespaces: [],
+      },
       { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
     ]);
   });

@@ -187,8 +187,20 @@ describe("tar codec", () => {
     }));
   });
 
+  test("TarReader takes the names of other programs: ./x, and links that end in a slash", () => {
+    const link = { ...file, type: "symlink" as const, target: bytes("t"), sizeBytes: 0 };
+    const streams = [
+      encodeMemberHeader({ ...file, sizeBytes: 0, path: bytes("/./x/y") }),
+      encodeMemberHeader({ ...link, path: bytes("/x/") }),
+    ];
+    const paths = streams.flatMap((stream) => parse(stream, 512)).map(({ entry }) => entry.path);
+    expect(paths).toEqual([bytes("/x/y"), bytes("/x")]);
+  });
+
   test("TarReader throws damaged when a name leaves the tree", () => {
-    for (const path of ["/../x", "/a/../x", "/a//x", "/./x", "/a/..", "/", "/a/", "/a\0b"]) {
+    for (
+      const path of ["/../x", "/a/../x", "/a//x", "/.//x", "/a/./x", "/a/..", "/", "/a/", "/a\0b"]
+    ) {
       const stream = encodeMemberHeader({ ...file, path: bytes(path) });
       if (path === "/a\0b") continue; // The block's name field ends at a NUL.
       expect(() => parse(stream, 512)).toThrow("Cannot read tar header");

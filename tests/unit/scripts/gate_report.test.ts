@@ -1,7 +1,7 @@
-// The gate counts tests from the runners' reports; the samples are what the runners write.
+// The gate counts tests and shows failed ones from the runners' reports; the samples are what the runners write.
 
 import { describe, expect, test } from "bun:test";
-import { countJunit, settleCounts } from "../../../scripts/gate/junit_counts.ts";
+import { countJunit, failedTests, settleCounts } from "../../../scripts/gate/junit_report.ts";
 
 const DENO = `<testsuites name="deno test" tests="6" failures="3">
   <testsuite name="./a.test.ts">
@@ -14,7 +14,9 @@ const DENO = `<testsuites name="deno test" tests="6" failures="3">
   <testsuite name="ext:deno_node/testing.ts">
     <testcase name="a &gt; one" time="0.001"></testcase>
     <testcase name="a &gt; b" time="0.002"><failure message="x">x</failure></testcase>
-    <testcase name="a &gt; b &gt; two" time="0.001"><failure message="x">x</failure></testcase>
+    <testcase name="a &gt; b &gt; two" time="0.001">
+      <failure message="x">Error: &lt;x&gt;
+at y</failure></testcase>
     <testcase name="a &gt; b &gt; three" time="0.000">
       <skipped/>
     </testcase>
@@ -24,7 +26,7 @@ const DENO = `<testsuites name="deno test" tests="6" failures="3">
 const BUN = `<testsuites name="bun test" tests="4"><testsuite name="a.test.ts">
   <testsuite name="a"><testcase name="one" classname="a" />
     <testsuite name="b"><testcase name="two" classname="b &gt; a">
-      <failure type="AssertionError" message="x" /></testcase>
+      <failure type="AssertionError" message="x">Error: &lt;x&gt;&#10;at y</failure></testcase>
       <testcase name="three" classname="b &gt; a"><skipped /></testcase></testsuite></testsuite>
   <testcase name="four" classname="" /></testsuite></testsuites>`;
 
@@ -34,6 +36,15 @@ describe("countJunit()", () => {
   });
   test("counts the tests of Bun's report", () => {
     expect(countJunit(BUN, "bun")).toEqual({ passed: 2, failed: 1, skipped: 1 });
+  });
+});
+
+describe("failedTests()", () => {
+  test("shows those of Deno's report with their messages", () => {
+    expect(failedTests(DENO, "deno")).toEqual(["a > b > two\n    Error: <x>\n    at y"]);
+  });
+  test("shows those of Bun's report with their messages", () => {
+    expect(failedTests(BUN, "bun")).toEqual(["two\n    Error: <x>\n    at y"]);
   });
 });
 

@@ -1,4 +1,5 @@
-// Counts tests in the JUnit reports of both runners, since neither prints one line for both.
+// Reads the JUnit reports of both runners: counts, since neither prints one line for both, and the
+// failed tests, which a long output hides.
 //
 // Deno reports a describe block as a test and each test in it as a further one whose name starts
 // with the block's: only the innermost ones count. Bun nests suites and reports tests alone.
@@ -9,9 +10,15 @@ export interface Counts {
   readonly skipped: number;
 }
 
+/** Lines of its message that a failed test is shown with. */
+const MESSAGE_LINES = 8;
+
+export type Runner = "deno" | "bun";
+
 interface Case {
   readonly name: string;
   readonly result: "passed" | "failed" | "skipped";
+  readonly message: string;
 }
 
 const CASE = /<testcase\s([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g;
@@ -24,6 +31,7 @@ function casesOf(xml: string): Case[] {
       : /<skipped\b/.test(body)
       ? "skipped"
       : "passed",
+    message: /<(?:failure|error)\b[^>]*>([\s\S]*?)<\//.exec(body)?.[1] ?? "",
   }));
 }
 
@@ -39,17 +47,43 @@ function blockNames(cases: readonly Case[]): Set<string> {
   return blocks;
 }
 
-/** Counts the tests of one report. */
-export function countJunit(xml: string, runner: "deno" | "bun"): Counts {
+/** The tests of a report without the blocks that contain them. */
+function testsOf(xml: string, runner: Runner): Case[] {
   const cases = casesOf(xml);
-  const blocks = runner === "deno" ? blockNames(cases) : new Set<string>();
+  if (runner === "bun") return cases;
+  // A block that failed by itself (a hook threw) has no failed test inside: it stays, as a test.
+  const blocks = blockNames(cases);
+  return cases.filter(({ name }) => !blocks.has(name));
+}
+
+/** Counts the tests of one report. */
+export function countJunit(xml: string, runner: Runner): Counts {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const { name, result } of cases) {
-    // A block that failed by itself (a hook threw) has no failed test inside: count it as one.
-    if (blocks.has(name)) continue;
-    counts[result] += 1;
-  }
+  for (const { result } of testsOf(xml, runner)) counts[result] += 1;
   return counts;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&apos;": "'",
+  "&#10;": "\n",
+  "&amp;": "&",
+};
+
+function unescape(xml: string): string {
+  return xml.replace(/&(?:lt|gt|quot|apos|amp|#10);/g, (entity) => ENTITIES[entity] ?? entity);
+}
+
+/** The failed tests of one report, each with its name and the first lines of its message. */
+export function failedTests(xml: string, runner: Runner): string[] {
+  return testsOf(xml, runner).filter(({ result }) => result === "failed").map(
+    ({ name, message }) => {
+      const lines = unescape(message).split("\n").filter((line) => line.trim() !== "");
+      return [unescape(name), ...lines.slice(0, MESSAGE_LINES)].join("\n    ");
+    },
+  );
 }
 
 /**

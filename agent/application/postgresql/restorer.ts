@@ -1,0 +1,232 @@
+// The consumer of a PostgreSQL base backup: a data directory and its tablespaces, each at the place
+// that the restore gives it, owned by the server's user.
+//
+// Invariants: every directory that is written to was empty; nothing outside them is touched
+// (target_tree.ts); the control file, without which no server starts, gets its name last, when all
+// else is on the medium: a cluster that a crash cut short does not start.
+
+import { AgentError } from "../../../transport/ground/error.ts";
+import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/files.ts";
+import type { UserId } from "../../../transport/runtime/mod.ts";
+import type { Entry } from "../../entry.ts";
+import type { TarPieces } from "../../record.ts";
+import { splitPath } from "../../tar/mod.ts";
+import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
+import { Attributes } from "../attributes.ts";
+import { FileWriter } from "../file_writer.ts";
+import { TargetTree } from "../filesystem/target_tree.ts";
+import { hasErrno, Placement } from "../placement.ts";
+import { RecordReader } from "../record_reader.ts";
+
+const CONTROL_FILE = "global/pg_control";
+const TABLESPACE_LINKS = "pg_tblspc";
+const ENTER = { replace: false, keepTimes: false } as const;
+const decoder = new TextDecoder();
+
+export interface BaseBackupRestorerOptions {
+  readonly files: Files;
+  /** Full path of the data directory to write; made when missing. */
+  readonly data: string;
+  /** New places of tablespaces, by the old ones; the others go where they were. */
+  readonly tablespaces: ReadonlyMap<string, string>;
+  /** Whom everything belongs to. */
+  readonly owner: UserId;
+  readonly onWarning: (warning: ApplicationWarning) => void;
+}
+
+/** A directory of the cluster: what it was on the origin, and what it is here. */
+interface Root {
+  readonly from: string;
+  readonly tree: TargetTree;
+}
+
+interface Located {
+  readonly root: Root;
+  /** Below the root; "" is the root. */
+  readonly path: string;
+}
+
+export class BaseBackupRestorer implements Consumer {
+  readonly #options: BaseBackupRestorerOptions;
+  readonly #attributes: Attributes;
+  readonly #placement: Placement;
+  readonly #reader: RecordReader;
+  readonly #data: TargetTree;
+  #roots: Root[] = [];
+  #writer: FileWriter | null = null;
+  #isControl = false;
+  /** The control file at its temporary name, and the directory that it waits in. */
+  #control: { readonly writer: FileWriter; readonly directory: number } | null = null;
+  #restoredFiles = 0;
+  #restoredBytes = 0;
+  #done = false;
+
+  /** @throws AgentError `busy` when a server may run there, `failed` when it is not empty */
+  constructor(options: BaseBackupRestorerOptions) {
+    this.#options = options;
+    this.#attributes = new Attributes(options.files, options.onWarning);
+    this.#placement = new Placement(options.files);
+    this.#reader = new RecordReader({
+      member: (entry) => this.#translate(() => this.#onMember(entry)),
+      data: (bytes) => this.#translate(() => this.#writer?.write(bytes)),
+      end: () => this.#translate(() => this.#onEnd()),
+      lost: () => {
+        throw this.#damaged("a part of it that cannot be read");
+      },
+    });
+    this.#data = this.#openEmpty(options.data);
+  }
+
+  feed(frame: TarPieces): void {
+    this.#reader.feed(frame);
+  }
+
+  written(): Totals {
+    const bytes = this.#restoredBytes + (this.#writer?.contentBytes ?? 0);
+    return { files: this.#restoredFiles, bytes };
+  }
+
+  finish(): Totals {
+    this.#reader.finish();
+    const control = this.#control;
+    if (control === null) throw this.#damaged("no control file");
+    this.#translate(() => {
+      for (const { tree } of this.#roots) tree.finish();
+      control.writer.place();
+      this.#options.files.sync(control.directory);
+    });
+    this.#closeControl();
+    this.#done = true;
+    return this.written();
+  }
+
+  abort(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#writer?.discard();
+    this.#control?.writer.discard();
+    this.#closeControl();
+    this.#data.abort();
+    for (const { tree } of this.#roots) tree.abort();
+  }
+
+  #onMember(entry: Entry): void {
+    const { uid, gid } = this.#options.owner;
+    const path = decoder.decode(entry.path);
+    const { root, path: below } = this.#locate(path, entry);
+    const components = splitPath(new TextEncoder().encode(`/${below}`));
+    const owned = { ...entry, uid, gid };
+    if (entry.type === "directory") return this.#makeDirectory(root, owned, components);
+    const name = components.pop();
+    if (name === undefined) throw this.#damaged(`"${path}" as a file`);
+    const directory = root.tree.enter(components, ENTER);
+    if (entry.type === "symlink") return this.#makeLink({ directory, name }, owned, below);
+    if (entry.type !== "file") throw this.#damaged(`a ${entry.type}`);
+    this.#isControl = root.tree === this.#data && below === CONTROL_FILE;
+    // The tree closes its own descriptor before the control file is placed.
+    const held = this.#isControl ? root.tree.openPath(components) : directory;
+    const services = { files: this.#options.files, placement: this.#placement };
+    const file = { directory: held, name, entry: owned, sparse: null, xattrs: null };
+    this.#writer = new FileWriter(services, file);
+    if (this.#isControl) this.#control = { writer: this.#writer, directory: held };
+  }
+
+  #onEnd(): void {
+    const writer = this.#writer;
+    if (writer === null) return;
+    writer.prepare(this.#attributes);
+    if (!this.#isControl) writer.place();
+    this.#writer = null;
+    this.#restoredFiles += 1;
+    this.#restoredBytes += writer.contentBytes;
+  }
+
+  #makeDirectory(root: Root, entry: Entry, components: readonly Uint8Array[]): void {
+    const { tree } = root;
+    tree.enter(components, ENTER);
+    tree.name(components);
+    tree.setFinish((descriptor) => {
+      this.#attributes.apply({ directory: descriptor, name: ".", descriptor }, entry, null);
+      this.#options.files.sync(descriptor);
+    });
+    this.#restoredFiles += 1;
+  }
+
+  /** The link of the data directory to a tablespace, which may stand elsewhere now. */
+  #makeLink(
+    { directory, name }: { readonly directory: number; readonly name: Uint8Array },
+    entry: Entry,
+    below: string,
+  ): void {
+    if (!below.startsWith(`${TABLESPACE_LINKS}/`)) throw this.#damaged(`a link at "${below}"`);
+    const from = decoder.decode(entry.target ?? new Uint8Array(0));
+    this.#options.files.symlink(this.#placeOf(from), directory, name);
+    this.#attributes.apply({ directory, name, descriptor: null }, entry, null);
+    this.#restoredFiles += 1;
+  }
+
+  /** The root that a member lies in; the first member is the data directory's. */
+  #locate(path: string, entry: Entry): Located {
+    const inside = this.#roots.filter(({ from }) => path === from || path.startsWith(`${from}/`));
+    const root = inside.sort((a, b) => b.from.length - a.from.length)[0];
+    if (root !== undefined) return { root, path: path.slice(root.from.length + 1) };
+    if (entry.type !== "directory") throw this.#damaged(`"${path}" outside of the cluster`);
+    const tree = this.#roots.length === 0 ? this.#data : this.#openEmpty(this.#placeOf(path));
+    const made = { from: path, tree };
+    this.#roots.push(made);
+    return { root: made, path: "" };
+  }
+
+  #placeOf(location: string): string {
+    return this.#options.tablespaces.get(location) ?? location;
+  }
+
+  #openEmpty(directory: string): TargetTree {
+    const { files } = this.#options;
+    const tree = new TargetTree(files, directory);
+    if (tree.isEmpty()) return tree;
+    tree.abort();
+    const isCluster = exists(files, `${directory}/postmaster.pid`);
+    const found = isCluster ? "a cluster that a server may use" : "files in it";
+    const message = `Cannot restore to "${directory}": found ${found}, need it empty`;
+    throw new AgentError(isCluster ? "busy" : "failed", message, {
+      hint: "Stop the server and move its directory away, or restore elsewhere with `--target` " +
+        "and `--tablespace OLD=NEW`.",
+    });
+  }
+
+  #closeControl(): void {
+    if (this.#control !== null) this.#options.files.close(this.#control.directory);
+    this.#control = null;
+  }
+
+  #translate(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      const code = hasErrno(error, "ENOSPC", "EDQUOT") ? "no_space" : "failed";
+      const message = `Cannot restore the cluster to "${this.#options.data}": found ` +
+        `${error.syscall}: ${error.errno}, need directories that take it`;
+      throw new AgentError(code, message, { cause: error });
+    }
+  }
+
+  #damaged(found: string): AgentError {
+    const message = `Cannot restore the cluster to "${this.#options.data}": found ${found}, ` +
+      "need a base backup";
+    return new AgentError("damaged", message, {
+      hint: "Run `agent verify --data` for the backup.",
+    });
+  }
+}
+
+function exists(files: Files, path: string): boolean {
+  try {
+    files.stat(AT_CWD, path);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
+}

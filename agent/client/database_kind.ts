@@ -1,0 +1,39 @@
+// What the kinds of databases have in common for a job: something to back up, made ready once the
+// job may begin, and something that takes a restore.
+
+import type { ApplicationWarning, Consumer } from "../application/mod.ts";
+import type { PreparedBackup } from "./send_backup.ts";
+
+export interface DatabaseKind extends Disposable {
+  readonly kind: "sqlite" | "postgresql";
+  /** Full path of what is backed up. */
+  readonly path: string;
+  /** Makes a backup ready; the producer frees what it needs, disposing of this the rest. */
+  prepare(options: PrepareDatabase): PreparedDatabase | Promise<PreparedDatabase>;
+  /** @throws AgentError `busy` | `failed` when the destination cannot be written */
+  restorer(options: RestoreDatabase): Consumer | Promise<Consumer>;
+}
+
+export type PreparedDatabase = Pick<PreparedBackup, "producer" | "totals">;
+
+export interface PrepareDatabase {
+  /** Id of the backup. */
+  readonly backup: string;
+  readonly frameBytes: number | undefined;
+  readonly signal: AbortSignal;
+  /** Of what leaves nothing out: a code, and words. */
+  readonly onNotice: (code: string, message: string) => void;
+}
+
+export interface RestoreDatabase {
+  /** Directory to restore to; null: where the database was. */
+  readonly target: string | null;
+  readonly tablespaces: readonly TablespacePlace[];
+  readonly onWarning: (warning: ApplicationWarning) => void;
+}
+
+/** Where a tablespace was, and where it goes: full paths. */
+export interface TablespacePlace {
+  readonly from: string;
+  readonly to: string;
+}

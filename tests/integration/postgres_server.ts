@@ -1,0 +1,100 @@
+// A PostgreSQL cluster of a test's own, run by the user `postgres` of Debian's package: root may
+// not run one. It listens on a Unix socket in its own folder only.
+
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { userInfo } from "node:os";
+
+const VERSIONS = "/usr/lib/postgresql";
+export const SERVER_USER = "postgres";
+
+/** Milliseconds that a tool of the server may take. */
+const TOOL_MS = 60_000;
+
+/** The folder of the newest server's programs. @throws Error without one */
+function programFolder(): string {
+  const versions = existsSync(VERSIONS) ? readdirSync(VERSIONS).map(Number) : [];
+  const newest = versions.filter((version) => version >= 15).sort((a, b) => b - a)[0];
+  if (newest === undefined) throw new Error("need PostgreSQL 15 or later: package postgresql");
+  return join(VERSIONS, String(newest), "bin");
+}
+
+/** Runs a program of the server as its user. @returns what it printed */
+export function runTool(name: string, args: readonly string[], input = ""): string {
+  const program = join(programFolder(), name);
+  const asServer = userInfo().uid === 0
+    ? ["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups", program]
+    : [program];
+  const [command = "", ...rest] = [...asServer, ...args];
+  return execFileSync(command, rest, { input, timeout: TOOL_MS, encoding: "utf8", cwd: "/" });
+}
+
+/** A directory that belongs to the server. */
+export function makeServerDirectory(path: string): void {
+  mkdirSync(path, { recursive: true });
+  if (userInfo().uid !== 0) return;
+  const [uid = 0, gid = 0] = ["-u", "-g"].map((flag) =>
+    Number(execFileSync("id", [flag, SERVER_USER], { encoding: "utf8" }))
+  );
+  chownSync(path, uid, gid);
+}
+
+/** A cluster that exists; `start` runs its server. Disposing stops it. */
+export class PostgresServer implements Disposable {
+  readonly data: string;
+  readonly socket: string;
+  #running = false;
+
+  /** @param data the data directory, made by `create` or restored */
+  constructor(data: string, socket: string) {
+    this.data = data;
+    this.socket = socket;
+  }
+
+  /** Makes a cluster with checksums in `folder`/NAME. */
+  static create(folder: string, name = "pg"): PostgresServer {
+    // The server's user must pass through the test's folder.
+    chmodSync(folder, 0o711);
+    const data = join(folder, name);
+    const socket = join(folder, `${name}-run`);
+    for (const path of [data, socket]) makeServerDirectory(path);
+    const how = ["--auth", "peer", "--no-locale", "--encoding", "UTF8", "--no-sync"];
+    runTool("initdb", ["-D", data, "--data-checksums", ...how]);
+    const server = new PostgresServer(data, socket);
+    server.configure(`
+listen_addresses = ''
+unix_socket_directories = '${socket}'
+wal_level = replica
+max_wal_senders = 4
+shared_buffers = 16MB
+`);
+    return server;
+  }
+
+  /** Adds lines to the configuration. */
+  configure(lines: string): void {
+    writeFileSync(join(this.data, "postgresql.conf"), lines, { flag: "a" });
+  }
+
+  start(): void {
+    const log = join(this.socket, "log");
+    runTool("pg_ctl", ["-D", this.data, "-l", log, "-w", "start"]);
+    this.#running = true;
+  }
+
+  stop(mode: "fast" | "immediate" = "fast"): void {
+    this.#running = false;
+    runTool("pg_ctl", ["-D", this.data, "-m", mode, "-w", "stop"]);
+  }
+
+  /** Runs statements. @returns what they answer, a line for each row, without headings */
+  sql(statements: string): string {
+    const how = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
+    return runTool("psql", [...how, "-h", this.socket, "-d", "postgres"], statements).trim();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#running) this.stop("immediate");
+  }
+}

@@ -1,0 +1,122 @@
+// A real PostgreSQL server backed up under load and restored by real daemons, through the storage.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Bed } from "./bed.ts";
+import { makeServerDirectory, PostgresServer, runTool, SERVER_USER } from "./postgres_server.ts";
+import { Started } from "./program.ts";
+
+const TIMEOUT_MS = 180_000;
+const MIB = 1024 * 1024;
+
+let bed: Bed | null = null;
+let server: PostgresServer | null = null;
+
+afterEach(async () => {
+  server?.[Symbol.dispose]();
+  await bed?.[Symbol.asyncDispose]();
+  [server, bed] = [null, null];
+});
+
+/** A running server and both daemons; the client's configuration knows the cluster as `pg`. */
+async function start(): Promise<[Bed, PostgresServer]> {
+  const made = bed = await Bed.make({
+    clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }`,
+  });
+  const cluster = server = PostgresServer.create(made.folder);
+  cluster.start();
+  await Promise.all([made.start("server"), made.start("client")]);
+  return [made, cluster];
+}
+
+/** Makes the tables of pgbench; `scale` units of about 15 MB. */
+function fill(cluster: PostgresServer, scale: number): void {
+  runTool("pgbench", ["-i", "-q", "-s", String(scale), "-h", cluster.socket, "postgres"]);
+}
+
+/** Clients that write until the test disposes of them. */
+function load(cluster: PostgresServer): Started {
+  const words = ["pgbench", "-n", "-c", "2", "-T", "600", "-h", cluster.socket, "postgres"];
+  return new Started(words, {
+    cwd: "/",
+    wrapper: ["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups"],
+  });
+}
+
+/** What pgbench keeps equal in every transaction. */
+function expectBalance(cluster: PostgresServer): void {
+  const sums = ["accounts", "tellers", "branches"].map((name) =>
+    cluster.sql(`SELECT sum(${name.slice(0, 1)}balance) FROM pgbench_${name}`)
+  );
+  sums.push(cluster.sql("SELECT coalesce(sum(delta), 0) FROM pgbench_history"));
+  expect(new Set(sums).size).toBe(1);
+}
+
+describe("PostgreSQL", () => {
+  test(
+    "backed up under load, restored elsewhere with its tablespace: it starts, whole",
+    async () => {
+      const [bed, cluster] = await start();
+      makeServerDirectory(bed.path("ts"));
+      cluster.sql(`CREATE TABLESPACE fast LOCATION '${bed.path("ts")}'`);
+      cluster.sql("CREATE TABLE marks (id int) TABLESPACE fast; INSERT INTO marks VALUES (7)");
+      fill(cluster, 2);
+      await using clients = load(cluster);
+      const made = await bed.job("client", "backup", "database", "pg");
+      clients.kill("SIGINT");
+      expect(made).toMatchObject({ status: "ok", fallback: null });
+      expect(made.channels.storage.bytes).toBeGreaterThan(2 * MIB);
+      expect(made.channels.network.bytes).toBeLessThan(16 * 1024);
+      await bed.job("server", "verify", "--data");
+      const [listed] = (await bed.json("server", "backups")).lines;
+      expect(listed).toMatchObject({ kind: "postgresql", client: "web01", status: "ok" });
+
+      await clients.ended;
+      cluster.stop();
+      const target = bed.path("back");
+      const places = ["--target", target, "--tablespace", `${bed.path("ts")}=${bed.path("ts2")}`];
+      await bed.job("client", "restore", "latest:pg", "--database", "pg", ...places);
+      expect(runTool("pg_verifybackup", ["-q", target])).toBe("");
+      expect(statSync(target).mode & 0o7777).toBe(0o700);
+      expect(statSync(target).uid).toBe(statSync(cluster.data).uid);
+      const link = statSync(join(bed.path("ts2")));
+      expect(link.uid).toBe(statSync(cluster.data).uid);
+      server = new PostgresServer(target, cluster.socket);
+      server.start();
+      expect(server.sql("SELECT id FROM marks")).toBe("7");
+      expect(server.sql("SHOW data_directory")).toBe(target);
+      expect(readlinkSync(join(target, "pg_tblspc", tablespaceOid(server)))).toBe(bed.path("ts2"));
+      expectBalance(server);
+      runTool("pg_amcheck", ["--install-missing", "-h", server.socket, "-a"]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "refuses what it must: a directory in use, another cluster, no server, a full place",
+    async () => {
+      const [bed, cluster] = await start();
+      await bed.job("client", "backup", "database", "pg");
+      const restore = ["restore", "latest:pg", "--database", "pg"];
+      const inUse = await bed.json("client", ...restore);
+      expect([inUse.code, inUse.error?.message.includes("a cluster that a server may use")])
+        .toEqual([11, true]);
+      mkdirSync(bed.path("full"));
+      writeFileSync(bed.path("full", "file"), "mine");
+      const full = await bed.json("client", ...restore, "--target", bed.path("full"));
+      expect([full.code, full.error?.message.includes("found files in it")]).toEqual([1, true]);
+      expect(readFileSync(bed.path("full", "file"), "utf8")).toBe("mine");
+      cluster.stop();
+      const down = await bed.json("client", "backup", "database", "pg");
+      expect([down.code, down.error?.message.includes("Cannot reach PostgreSQL")])
+        .toEqual([15, true]);
+      expect((await bed.json("server", "backups")).lines.length).toBe(1);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+function tablespaceOid(cluster: PostgresServer): string {
+  return cluster.sql("SELECT oid FROM pg_tablespace WHERE spcname = 'fast'");
+}

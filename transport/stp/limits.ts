@@ -41,7 +41,7 @@ export const ENDPOINTS_MAX = 64;
 /** Slots of one transmit ring over all volumes: 2 MiB stay in the CPU cache, 8 MiB do not. */
 export const RING_SLOTS_DEFAULT = 8;
 export const RING_SLOTS_MIN = 4;
-/** The same where a volume is no memory: a round trip to it costs more than the cache does. */
+/** The same where a volume is no memory of this machine: requests cost more than the cache does. */
 export const RING_SLOTS_DISTANT = 16;
 export const RING_SLOTS_MAX = 64;
 

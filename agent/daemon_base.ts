@@ -8,6 +8,7 @@ import type {
   BackupDetail,
   BackupView,
   ChangedEntry,
+  CutBackupView,
   Daemon,
   FoundEntry,
   JobEvent,
@@ -83,6 +84,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       jobs: this.#jobCounts(),
       schedules: this.schedules(),
       clients,
+      cutBackups: this.cutBackups(),
     };
   }
 
@@ -92,6 +94,11 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
 
   /** How old the newest backup of each client is; a client does not know. */
   protected lastBackups(): LastBackupView[] {
+    return [];
+  }
+
+  /** Backups that were cut and can be gone on with; a client has none. */
+  protected cutBackups(): CutBackupView[] {
     return [];
   }
 

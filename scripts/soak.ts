@@ -63,6 +63,12 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/agent/incremental/incremental_model.test.ts",
     env: (seed) => ({ INCREMENTAL_SEED: String(seed), INCREMENTAL_STEPS: "12" }),
   },
+  resume: {
+    about:
+      "histories of a tree whose backups are cut: the one that ends holds the tree of its time",
+    file: "tests/unit/agent/incremental/resume_model.test.ts",
+    env: (seed) => ({ RESUME_SEED: String(seed), RESUME_STEPS: "8" }),
+  },
   expiry: {
     about: "backups, pins and expiries: what is kept restores, before and after a rebuild",
     file: "tests/unit/agent/vault/expiry_model.test.ts",

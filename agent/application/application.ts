@@ -44,17 +44,27 @@ export interface Totals {
   readonly bytes: number;
 }
 
+/** What a producer made, and how much of it was there already from a backup that was cut. */
+export interface Produced extends Totals {
+  readonly kept?: Totals | undefined;
+}
+
 /**
  * Pull a frame, send it, yield to the event loop, pull the next. Null stands for no frame: it
  * waits for what its caller gets it, or has worked for long and lets the event loop run.
  * `return()` frees everything.
  */
-export type Producer = Generator<TarFrame | null, Totals, void>;
+export type Producer = Generator<TarFrame | null, Produced, void>;
 
 /** Feed the frames in order, then `finish`; or `abort`, after any error too. */
 export interface Consumer {
   /** @throws AgentError `damaged` | `failed` | `no_space` */
   feed(frame: TarPieces): void;
+  /**
+   * To be awaited after `feed` and after `finish`, when there is one: what was fed has been taken,
+   * the end too. @throws as `feed`
+   */
+  settle?(): Promise<void>;
   /** What has been written so far. */
   written(): Totals;
   /** Completes what is pending. @throws as `feed` */

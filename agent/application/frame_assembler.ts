@@ -19,6 +19,8 @@ import {
 export interface FrameOptions {
   /** Tar bytes of a full frame; at most 4 MiB, and 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
+  /** Tar bytes that are there before the first frame; none when left out. */
+  readonly tarOffset?: number | undefined;
 }
 
 export class FrameAssembler {
@@ -38,6 +40,7 @@ export class FrameAssembler {
     const frameBytes = options.frameBytes ?? DEFAULT_FRAME_BYTES;
     assert(frameBytes >= MIN_FRAME_BYTES && frameBytes <= MAX_FRAME_BYTES, "frame size in limits");
     this.#buffer = new Uint8Array(frameBytes);
+    this.#frameOffset = options.tarOffset ?? 0;
   }
 
   get frameBytes(): number {

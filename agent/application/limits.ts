@@ -83,3 +83,9 @@ assert(DEFAULT_FRAME_BYTES <= MAX_FRAME_BYTES, "our frames are within the format
 
 /** Longest manifest of a PostgreSQL cluster, in bytes, held in memory: a million files. */
 export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
+
+/** How long a program may take to end when it is told to, in ms, before it is killed. */
+export const COMMAND_GRACE_MS = 5000;
+
+/** The end of a program's standard error that is shown, in characters. */
+export const COMMAND_TEXT_MAX = 2000;

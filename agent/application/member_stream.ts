@@ -107,11 +107,30 @@ export function* streamMember(
 ): Generator<TarFrame, boolean, void> {
   if (frames.room === 0) yield frames.cut();
   frames.addRow(plan.entry, plan.tarBytes);
-  yield* appendBytes(frames, plan.header);
+  return yield* streamRest(frames, files, { descriptor, plan, skipBytes: 0 });
+}
+
+/**
+ * Streams what is left of a member whose first bytes are there already.
+ * @returns and throws as `streamMember`
+ */
+export function* streamRest(
+  frames: FrameAssembler,
+  files: Files,
+  member: {
+    readonly descriptor: number;
+    readonly plan: MemberPlan;
+    readonly skipBytes: number;
+  },
+): Generator<TarFrame, boolean, void> {
+  const { descriptor, plan, skipBytes } = member;
+  yield* appendBytes(frames, plan.header.subarray(skipBytes));
+  let skip = Math.max(0, skipBytes - plan.header.length);
   let complete = true;
   let failure: unknown = null;
   for (const extent of plan.extents) {
-    let left = extent.length;
+    let left = Math.max(0, extent.length - skip);
+    skip = Math.max(0, skip - extent.length);
     while (left > 0) {
       if (frames.room === 0) yield frames.cut();
       const into = frames.window.subarray(0, Math.min(left, frames.room));
@@ -129,7 +148,8 @@ export function* streamMember(
       left -= into.length;
     }
   }
-  yield* appendBytes(frames, new Uint8Array(paddingBytes(plan.contentBytes)));
+  const padding = new Uint8Array(paddingBytes(plan.contentBytes));
+  yield* appendBytes(frames, padding.subarray(Math.min(skip, padding.length)));
   if (failure !== null) throw failure;
   return complete;
 }
@@ -139,11 +159,18 @@ export function* addNote(
   frames: FrameAssembler,
   note: IndexNote,
 ): Generator<TarFrame, void, void> {
-  if (frames.notesAreFull) {
-    if (frames.isEmpty) frames.append(encodeFiller());
-    yield frames.cut();
-  }
+  yield* makeNoteRoom(frames);
   frames.addNote(note);
+}
+
+/**
+ * Makes room for one more note. Before a member it keeps that and what is noted of it in one
+ * frame, so that a backup that is cut never has the one without the other.
+ */
+export function* makeNoteRoom(frames: FrameAssembler): Generator<TarFrame, void, void> {
+  if (!frames.notesAreFull) return;
+  if (frames.isEmpty) frames.append(encodeFiller());
+  yield frames.cut();
 }
 
 /** Ends the stream: two blocks of zeros and the last frame. */

@@ -3,8 +3,14 @@
 export { makesIncomplete } from "./application.ts";
 export type { ApplicationWarning, Consumer, Producer, Totals, WarningCode } from "./application.ts";
 export { MAX_FRAME_BYTES, MAX_PARENT_CHUNK_BYTES } from "./limits.ts";
+export { produceCommand } from "./command/produce.ts";
+export type { CommandBackup, ProduceCommandOptions } from "./command/produce.ts";
+export type { ProgramOptions } from "./command/program_stream.ts";
+export { CommandRestorer } from "./command/restorer.ts";
 export { compileRules } from "./filesystem/directory_scope.ts";
 export { ruleLines } from "./filesystem/exclude_rules.ts";
+export { canGoOn } from "./filesystem/open_member.ts";
+export type { OpenMember } from "./filesystem/open_member.ts";
 export { encodeParentRows } from "./filesystem/parent_rows.ts";
 export type { PlacedRow } from "./filesystem/parent_rows.ts";
 export type { ParentFeed } from "./filesystem/parent_tree.ts";

@@ -27,7 +27,7 @@ import {
 } from "./backup_row.ts";
 import * as expiry from "./expiry.ts";
 import { importMedia, sourceKey } from "./import_media.ts";
-import { listPath, listRoots, SEEN } from "./listing.ts";
+import { listPath, listRoots, SEEN, type Seen } from "./listing.ts";
 import { resolveReference } from "./reference.ts";
 import { openDatabase } from "./schema.ts";
 import { catalogError } from "./sqlite_error.ts";
@@ -74,6 +74,11 @@ export class Catalog {
    */
   static open(path: string): Catalog {
     return new Catalog(openDatabase(path), path);
+  }
+
+  /** A catalog that reads a database which is open already; it closes it. */
+  static over(database: DatabaseSync): Catalog {
+    return new Catalog(database, "temporary");
   }
 
   /** Published backups, newest last. */
@@ -175,7 +180,7 @@ export class Catalog {
   }
 
   /** The rows of everything below a path in the order of a walk, without the path itself. */
-  rowsBelow(backup: CatalogBackup, path: Uint8Array): Generator<CatalogRow> {
+  rowsBelow(backup: Seen, path: Uint8Array): Generator<CatalogRow> {
     const { first, end } = walkRange(path);
     return this.#inWalkOrder(SEEN, [backup.source, first, end, ...seenBy(backup)]);
   }
@@ -216,7 +221,7 @@ export class Catalog {
   }
 
   /** The hard links that a backup sees, by place. */
-  hardLinks(backup: CatalogBackup): Generator<CatalogRow> {
+  hardLinks(backup: Seen): Generator<CatalogRow> {
     const where = `WHERE ${SEEN} AND e.type = ${HARDLINK_CODE} ORDER BY e.media, e.tar_offset`;
     return this.#iterate(where, seenBy(backup));
   }
@@ -228,7 +233,7 @@ export class Catalog {
   }
 
   /** The row of one path, null when the backup does not hold it. */
-  row(backup: CatalogBackup, path: Uint8Array): CatalogRow | null {
+  row(backup: Seen, path: Uint8Array): CatalogRow | null {
     const { parent, name } = splitPath(path);
     return this.#run("read", () => {
       const sql = `${ROWS} WHERE ${SEEN} AND d.source = ? AND d.key = ? AND e.name = ?`;
@@ -282,7 +287,7 @@ export class Catalog {
   }
 }
 
-function seenBy(backup: CatalogBackup): [number, number, number] {
+function seenBy(backup: Seen): [number, number, number] {
   return [backup.generation, backup.number, backup.number];
 }
 

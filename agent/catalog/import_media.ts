@@ -7,8 +7,9 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../transport/ground/error.ts";
-import type { BackupStart, MediaLabel, MediaReader } from "../media/mod.ts";
+import type { MediaLabel, MediaReader } from "../media/mod.ts";
 import { canonicalSelection } from "../source_selection.ts";
+import type { SourceName } from "./backup_row.ts";
 import { numberOf } from "./entry_row.ts";
 import { RowImport } from "./row_import.ts";
 import { inTransaction } from "./schema.ts";
@@ -42,7 +43,9 @@ export function importMedia(
     // A full backup starts its own generation, which closes every row of its source.
     const line = findLine(database, media.label, source) ?? { generation: number, parent: null };
     insertBackup(database, media, { source, number, ...line });
-    const into = new RowImport(database, { source, number, generation: line.generation });
+    const continued = media.label.continued === true;
+    const { generation } = line;
+    const into = new RowImport(database, { source, number, generation, continued });
     let rows = 0;
     for (let group = 0; group < media.groupCount; group++) {
       for (const page of media.groupPages(group)) {
@@ -95,7 +98,7 @@ function findLine(
 }
 
 /** What the same client, kind, database, path set and selection have in common. */
-export function sourceKey(label: Omit<BackupStart, "backup" | "level" | "needs" | "startedMs">) {
+export function sourceKey(label: SourceName) {
   const { client, kind, database } = label;
   const paths = JSON.stringify([...label.paths].sort());
   const { exclude, ...rest } = canonicalSelection(label);
@@ -104,7 +107,7 @@ export function sourceKey(label: Omit<BackupStart, "backup" | "level" | "needs" 
   return { key, paths, selection };
 }
 
-function sourceId(database: DatabaseSync, label: MediaLabel): number {
+export function sourceId(database: DatabaseSync, label: SourceName): number {
   const { key, paths, selection } = sourceKey(label);
   const found = database.prepare("SELECT id FROM sources WHERE key = ?").get(key);
   if (found !== undefined) return numberOf(found, "id");

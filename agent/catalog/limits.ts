@@ -20,3 +20,6 @@ export const MAX_NAMED = 5;
 
 /** Rows that one transaction of an expiry removes: others wait for less than a second. */
 export const EXPIRY_STEP_ROWS = 20_000;
+
+/** Rows, or frames of them, of a cut backup between two moments for the job's other work. */
+export const DRAFT_STEP_ROWS = 512;

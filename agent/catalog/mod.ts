@@ -1,8 +1,12 @@
 // Door of the catalog room: what is in the vault, in SQLite.
 
-export { Catalog } from "./catalog.ts";
+export { sourceOf } from "./backup_row.ts";
 export type { CatalogBackup, LastBackup, SourceName } from "./backup_row.ts";
+export { Catalog } from "./catalog.ts";
 export type { CatalogRow } from "./catalog.ts";
+export { ancestorsOf, DraftTree } from "./draft_tree.ts";
+export { sourceKey } from "./import_media.ts";
+export type { Seen } from "./listing.ts";
 export { toListed } from "./listing.ts";
 export { splitPath } from "./entry_row.ts";
 export { resolveReference } from "./reference.ts";

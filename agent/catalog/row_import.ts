@@ -2,7 +2,8 @@
 //
 // A row opens an interval at this backup and closes the one that was open for its path; a path
 // that stops being a directory takes all below it along. A path that occurs twice in a media file
-// (a file that changed while it was read was sent again) keeps its last member.
+// (a file that changed while it was read was sent again) keeps its last member. A file that goes on
+// from a backup that was cut may hold what was gone again when it went on: that is removed.
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { IndexNote, IndexRow } from "../entry.ts";
@@ -16,6 +17,8 @@ export interface RowPlace {
   readonly generation: number;
   /** Id of its source. */
   readonly source: number;
+  /** Rows may take back earlier ones of the same backup. */
+  readonly continued: boolean;
 }
 
 const AT = `generation = ? AND directory = ? AND name = ?`;
@@ -27,6 +30,7 @@ export class RowImport {
   readonly #select: StatementSync;
   readonly #close: StatementSync;
   readonly #closeBelow: StatementSync;
+  readonly #removeBelow: StatementSync;
   readonly #remove: StatementSync;
   readonly #unsettle: StatementSync;
 
@@ -42,9 +46,14 @@ export class RowImport {
       `SELECT first, type FROM entries WHERE ${AT} AND "end" IS NULL`,
     );
     this.#close = database.prepare(`UPDATE entries SET "end" = ? WHERE ${AT} AND "end" IS NULL`);
-    this.#closeBelow = database.prepare(`
-      UPDATE entries SET "end" = ? WHERE generation = ? AND "end" IS NULL AND directory IN
-        (SELECT id FROM directories WHERE source = ? AND key >= ? AND key < ?)`);
+    const below =
+      "directory IN (SELECT id FROM directories WHERE source = ? AND key >= ? AND key < ?)";
+    this.#closeBelow = database.prepare(
+      `UPDATE entries SET "end" = ? WHERE generation = ? AND "end" IS NULL AND ${below}`,
+    );
+    this.#removeBelow = database.prepare(
+      `DELETE FROM entries WHERE generation = ? AND first = ? AND ${below}`,
+    );
     this.#remove = database.prepare(`DELETE FROM entries WHERE ${AT} AND first = ?`);
     this.#unsettle = database.prepare(
       `UPDATE entries SET unsettled = 1 WHERE ${AT} AND first = ?`,
@@ -52,11 +61,11 @@ export class RowImport {
   }
 
   row(row: IndexRow): void {
-    const { number, generation } = this.#place;
+    const { number, generation, continued } = this.#place;
     const { parent, name } = splitPath(row.entry.path);
     const directory = this.#directories.id(parent);
     // A full backup starts its generation: nothing is open there.
-    if (generation !== number) {
+    if (generation !== number || continued) {
       this.#end(row.entry.path, {
         directory,
         name,
@@ -73,12 +82,12 @@ export class RowImport {
     if (kind === "unsettled") {
       this.#unsettle.run(generation, directory, name, number);
     } else {
-      this.#remove.run(generation, directory, name, number);
       this.#end(path, { directory, name, staysDirectory: false });
+      this.#remove.run(generation, directory, name, number);
     }
   }
 
-  /** Closes what is open at a path since before this backup. */
+  /** Closes what is open at a path since before this backup, and all below what was a directory. */
   #end(
     path: Uint8Array,
     at: {
@@ -87,13 +96,16 @@ export class RowImport {
       readonly staysDirectory: boolean;
     },
   ): void {
-    const { number, generation, source } = this.#place;
+    const { number, generation, source, continued } = this.#place;
     const { directory, name } = at;
     const open = this.#select.get(generation, directory, name);
-    if (open === undefined || numberOf(open, "first") === number) return;
-    this.#close.run(number, generation, directory, name);
+    if (open === undefined) return;
+    const isOwn = numberOf(open, "first") === number;
+    if (isOwn && !continued) return;
+    if (!isOwn) this.#close.run(number, generation, directory, name);
     if (numberOf(open, "type") !== DIRECTORY_CODE || at.staysDirectory) return;
     const { first, end } = walkRange(path);
+    if (continued) this.#removeBelow.run(generation, number, source, first, end);
     this.#closeBelow.run(number, generation, source, first, end);
   }
 }

@@ -132,6 +132,13 @@ export function renderStatus(status: StatusView, paint: Paint): string {
       "jobs",
       `${status.jobs.running} running, ${status.jobs.queued} queued, ${status.jobs.total} known`,
     ],
+    ...status.cutBackups.map(({ client, paths, time, mediaBytes }) => {
+      const what = printable(`${client} ${paths.join(" ")}`);
+      return [
+        "cut backup",
+        `${what}, of ${time}: ${formatSize(mediaBytes)} to go on from`,
+      ] as const;
+    }),
   ]);
   const tables = [
     renderLastBackups(status.clients, paint),

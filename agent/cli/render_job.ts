@@ -91,6 +91,7 @@ export function renderSummary(
   const lines = [
     parts.join(" "),
     ...channelLines(summary.channels),
+    ...resumedLines(summary.resumed),
     ...verdictLines(summary.verdicts, paint),
     ...drillLines(summary.drill, paint),
   ];
@@ -110,4 +111,10 @@ function channelLines(channels: ChannelBytes): readonly string[] {
     const share = 100 * bytes / all;
     return `  ${name}  ${formatSize(bytes).padStart(10)}  ${share.toFixed(2).padStart(6)} %`;
   });
+}
+
+function resumedLines(resumed: Summary["resumed"]): readonly string[] {
+  if (resumed === undefined) return [];
+  const kept = `${count(resumed.files, "file")}, ${formatSize(resumed.bytes)}`;
+  return [`  went on from a backup that was cut: ${kept} of it were not sent again`];
 }

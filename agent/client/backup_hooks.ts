@@ -13,7 +13,7 @@ import type { WarningQueue } from "./send_backup.ts";
 
 /** What a hook learns of its backup. */
 export interface HookedBackup {
-  readonly kind: "filesystem" | "sqlite" | "postgresql";
+  readonly kind: "filesystem" | "sqlite" | "postgresql" | "command";
   /** Null when the server is of an earlier version and does not say. */
   readonly backup: string | null;
   readonly database: string | null;

@@ -14,6 +14,7 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { BackupHooks } from "./backup_hooks.ts";
+import { CommandDatabase } from "./command_database.ts";
 import type { DatabaseKind } from "./database_kind.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
 import { PostgresDatabase } from "./postgres_database.ts";
@@ -26,7 +27,7 @@ export async function runClientDatabase(
   task: ClientDatabaseTask,
   prove: Prove,
 ): Promise<WorkerResult> {
-  using database = kindOf(session, task);
+  await using database = kindOf(session, task);
   const connection = await connectDatabase(session.flow(), {
     server: task.server,
     listen: task.listen,
@@ -93,7 +94,12 @@ async function restore(
 ): Promise<WorkerResult> {
   const { backup, target, tablespaces } = action;
   const warnings = new WarningQueue();
-  const consumer = await database.restorer({ target, tablespaces, onWarning: warnings.add });
+  const consumer = await database.restorer({
+    target,
+    tablespaces,
+    signal: session.signal,
+    onWarning: warnings.add,
+  });
   try {
     await link.send({ type: "restore-database", database: task.database.name, backup });
     const start = await expect(session, link, "restore-start");
@@ -133,23 +139,12 @@ async function expect<T extends LinkDocument["type"]>(
   throw new AgentError("reset", `Cannot go on with the job: the server did not send "${type}"`);
 }
 
-/** @throws AgentError `unsupported` */
 function kindOf(session: WorkerSession, task: ClientDatabaseTask): DatabaseKind {
   const { database } = task;
   const { name, job } = session.identity;
   const { runtime } = session;
   if (database.kind === "postgresql") return new PostgresDatabase(runtime, database);
-  if (database.kind === "sqlite") {
-    return new SqliteDatabase(runtime.files, database, {
-      directory: task.spool,
-      client: name,
-      job,
-    });
-  }
-  throw new AgentError(
-    "unsupported",
-    `Cannot back up database "${database.name}": found kind "${database.kind}", need "sqlite" ` +
-      `or "postgresql"`,
-    { hint: "This version does not run commands; use the database's own tools." },
-  );
+  if (database.kind === "command") return new CommandDatabase(runtime, database, job);
+  const spool = { directory: task.spool, client: name, job };
+  return new SqliteDatabase(runtime.files, database, spool);
 }

@@ -4,8 +4,8 @@
 import type { ApplicationWarning, Consumer } from "../application/mod.ts";
 import type { PreparedBackup } from "./send_backup.ts";
 
-export interface DatabaseKind extends Disposable {
-  readonly kind: "sqlite" | "postgresql";
+export interface DatabaseKind extends AsyncDisposable {
+  readonly kind: "sqlite" | "postgresql" | "command";
   /** Full path of what is backed up. */
   readonly path: string;
   /** Makes a backup ready; the producer frees what it needs, disposing of this the rest. */
@@ -14,7 +14,7 @@ export interface DatabaseKind extends Disposable {
   restorer(options: RestoreDatabase): Consumer | Promise<Consumer>;
 }
 
-export type PreparedDatabase = Pick<PreparedBackup, "producer" | "totals">;
+export type PreparedDatabase = Pick<PreparedBackup, "producer" | "totals" | "ready">;
 
 export interface PrepareDatabase {
   /** Id of the backup. */
@@ -29,6 +29,7 @@ export interface RestoreDatabase {
   /** Directory to restore to; null: where the database was. */
   readonly target: string | null;
   readonly tablespaces: readonly TablespacePlace[];
+  readonly signal: AbortSignal;
   readonly onWarning: (warning: ApplicationWarning) => void;
 }
 

@@ -21,6 +21,7 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { selectionOf } from "../source_selection.ts";
+import { answerCutOffer, resumptionOf } from "./answer_cut_offer.ts";
 import { BackupHooks } from "./backup_hooks.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
@@ -61,7 +62,7 @@ export async function runClientFilesystem(
   const hooks = new BackupHooks(session, task.hooks);
   return await hooks.around(() =>
     finishLink(session, link, async () => {
-      const request = await receiveRequest(session, link);
+      const request = await receiveRequest(session, link, task);
       if (request.type === "validate") {
         return await answerValidation(session, { link, storage, server: request.storage });
       }
@@ -113,7 +114,11 @@ async function attachStorage(
   }
 }
 
-async function receiveRequest(session: WorkerSession, link: JobLink): Promise<Asking> {
+async function receiveRequest(
+  session: WorkerSession,
+  link: JobLink,
+  task: ClientFilesystemTask,
+): Promise<Asking> {
   while (true) {
     const message = await link.receive();
     if (message.kind !== "document") break;
@@ -123,8 +128,11 @@ async function receiveRequest(session: WorkerSession, link: JobLink): Promise<As
     if (document.type === "survey-filesystem") return document;
     if (document.type === "validate") return document;
     if (document.type === "error") throw fromErrorRecord(document.error);
-    if (document.type !== "trace") break;
-    session.addPeerSteps(document.steps);
+    if (document.type === "cut-offer") {
+      const goesOn = answerCutOffer(session, document, task.encryption);
+      await link.send({ type: "cut-answer", goesOn });
+    } else if (document.type === "trace") session.addPeerSteps(document.steps);
+    else break;
   }
   throw new AgentError("reset", "Cannot start the job: the server asked for nothing known");
 }
@@ -140,7 +148,7 @@ async function backUp(
   { task, request, hooks }: BackupAsked & { readonly hooks: BackupHooks },
 ): Promise<WorkerResult> {
   const { files, clock } = session.runtime;
-  const { paths, incremental } = request;
+  const { paths, incremental, resume } = request;
   const selection = selectionOf(request);
   const warnings = new WarningQueue();
   const parent = incremental ? new ParentInbox(link) : null;
@@ -158,6 +166,7 @@ async function backUp(
       ...selection,
       frameBytes: sealer?.frameBytes,
       parent: parent ?? undefined,
+      ...resumptionOf(resume),
       clock,
       onWarning: warnings.add,
       signal: session.signal,

@@ -62,8 +62,9 @@ export class PostgresDatabase implements DatabaseKind {
     });
   }
 
-  [Symbol.dispose](): void {
+  [Symbol.asyncDispose](): Promise<void> {
     this.#session?.[Symbol.dispose]();
+    return Promise.resolve();
   }
 
   /** Whom a restored cluster belongs to: its server refuses one of anybody else. */

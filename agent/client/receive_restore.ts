@@ -60,6 +60,7 @@ export async function receiveRestore(
     session.throwIfCancelled();
     await link.sayBusy();
     const { files, bytes } = consumer.finish();
+    await consumer.settle?.();
     await warnings.sendAll(link);
     const status = lost > 0 || options.incomplete() ? "incomplete" : "ok";
     await link.send({
@@ -101,7 +102,10 @@ async function feedAll(
     inWork.add(openRecord(opener, message.record));
     records += 1;
     await link.acknowledge(null);
-    if (inWork.isFull) consumer.feed(await inWork.take());
+    if (inWork.isFull) {
+      consumer.feed(await inWork.take());
+      await consumer.settle?.();
+    }
     await warnings.sendAll(link);
     const counts = { phase: "writing", ...consumer.written(), ...totals } as const;
     if (session.progress(counts)) await link.send({ type: "progress", ...counts });
@@ -109,6 +113,7 @@ async function feedAll(
   }
   while (!inWork.isEmpty) {
     consumer.feed(await inWork.take());
+    await consumer.settle?.();
     await warnings.sendAll(link);
   }
   return announced.lost ?? 0;

@@ -31,6 +31,8 @@ export interface SendBackupOptions {
 export interface PreparedBackup {
   readonly producer: Producer;
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
+  /** To be awaited when the producer gives null; else it is the parent that it waits for. */
+  readonly ready?: (() => Promise<void>) | undefined;
   /** zstd level. */
   readonly level: number;
   /** Null sends plain frames. */
@@ -96,7 +98,7 @@ export async function sendBackup(
 
 async function sendRecords(
   session: WorkerSession,
-  { producer, totals, ...how }: PreparedBackup,
+  { producer, totals, ready, ...how }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { link, warnings, signal, parent } = options;
@@ -115,7 +117,7 @@ async function sendRecords(
   for (; step.done !== true; step = producer.next()) {
     if (signal.aborted) return;
     session.throwIfCancelled();
-    if (step.value === null) await parent?.ready(signal);
+    if (step.value === null) await (ready?.() ?? parent?.ready(signal));
     else inWork.add(makeRecord(step.value, how));
     if (inWork.isFull) await sendOldest();
     session.progress({ phase: "reading", files: sent.files, bytes: sent.bytes, ...totals });
@@ -125,7 +127,8 @@ async function sendRecords(
   while (!inWork.isEmpty && !signal.aborted) await sendOldest();
   await warnings.sendAll(link);
   const { records } = sent;
-  await link.send({ type: "end", records, warnings: warnings.sent, totals: step.value });
+  const { kept, ...made } = step.value;
+  await link.send({ type: "end", records, warnings: warnings.sent, totals: made, kept });
 }
 
 /** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */

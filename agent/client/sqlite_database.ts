@@ -51,8 +51,9 @@ export class SqliteDatabase implements DatabaseKind {
     return new SqliteRestorer({ files: this.#files, destination, onWarning });
   }
 
-  [Symbol.dispose](): void {
+  [Symbol.asyncDispose](): Promise<void> {
     this.#spool[Symbol.dispose]();
+    return Promise.resolve();
   }
 }
 

@@ -24,6 +24,7 @@ import {
   pathQuerySchema,
   sinceSchema,
 } from "./request_schema.ts";
+import { statusViewSchema } from "./status_schema.ts";
 import * as views from "./view_schema.ts";
 
 export interface ControlAppOptions {
@@ -145,7 +146,7 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
 function addReadings(app: Hono, daemon: Daemon): void {
   app.get(
     "/v1/status",
-    answers("The daemon", views.statusViewSchema),
+    answers("The daemon", statusViewSchema),
     (context) => context.json(daemon.status()),
   );
   app.get(

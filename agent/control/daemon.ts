@@ -61,6 +61,8 @@ export interface Summary {
   readonly verdicts?: VerdictCounts | undefined;
   /** What a drill came to; only there, and also when it failed. */
   readonly drill?: Drill | undefined;
+  /** Only of a backup that went on from one that was cut: what was not sent again. */
+  readonly resumed?: { readonly files: number; readonly bytes: number } | undefined;
 }
 
 export interface Progress {
@@ -290,6 +292,17 @@ export interface StatusView {
   readonly schedules: readonly ScheduleView[];
   /** Of a server: how old the newest backup of each client and database is. */
   readonly clients: readonly LastBackupView[];
+  /** Of a server: backups that were cut, for the next one of their source to go on with. */
+  readonly cutBackups: readonly CutBackupView[];
+}
+
+/** What is there of a backup that was cut. */
+export interface CutBackupView {
+  readonly client: string;
+  readonly paths: readonly string[];
+  /** When it began. */
+  readonly time: string;
+  readonly mediaBytes: number;
 }
 
 /** One channel to a client, as it was found by setting it up. */

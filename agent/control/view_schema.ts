@@ -14,7 +14,6 @@ import type {
   JobView,
   ListedEntry,
   Progress,
-  StatusView,
   Summary,
   TraceStep,
   ValidationView,
@@ -23,7 +22,7 @@ import type { StgView } from "./stg_view.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { OUTCOMES } from "../schedule/schedule_record.ts";
-import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
+import type { ScheduleView } from "./schedule_view.ts";
 import { drillSchema } from "./drill_schema.ts";
 import { VERDICTS } from "../verdict.ts";
 import { jobRequestSchema } from "./request_schema.ts";
@@ -52,6 +51,7 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   fallback: z.enum(FALLBACK_CODES).nullable(),
   drill: drillSchema.optional(),
   verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
+  resumed: z.looseObject({ files: count, bytes: count }).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({
@@ -360,29 +360,6 @@ export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({
     detail: z.string(),
     stg: z.string().nullable(),
   })),
-});
-
-const lastBackupSchema: z.ZodType<LastBackupView> = z.looseObject({
-  client: z.string(),
-  kind: z.enum(["filesystem", "postgresql", "sqlite", "command"]).nullable(),
-  database: z.string().nullable(),
-  lastBackup: z.string().nullable(),
-  lastSuccess: z.string().nullable(),
-  lastSuccessAgeSeconds: count.nullable(),
-});
-
-export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
-  role: z.enum(["server", "client"]),
-  name: z.string(),
-  version: z.string(),
-  ready: z.boolean(),
-  reasons: z.array(z.string()),
-  uptimeSeconds: count,
-  residentBytes: count,
-  stgs: z.array(stgViewSchema),
-  jobs: z.looseObject({ running: count, queued: count, total: count }),
-  schedules: z.array(scheduleViewSchema),
-  clients: z.array(lastBackupSchema),
 });
 
 /** An error as the endpoint answers it (RFC 9457) with the product's code and hint. */

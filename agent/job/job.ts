@@ -40,6 +40,8 @@ export interface JobEnd {
   readonly backup: string | null;
   readonly files: number | null;
   readonly bytes: number | null;
+  /** What was there already, when the job went on from a backup that was cut. */
+  readonly resumed?: Summary["resumed"];
   readonly channels: ChannelBytes;
   readonly error: ErrorRecord | null;
   readonly verdicts?: VerdictCounts | undefined;
@@ -158,6 +160,7 @@ export class Job {
       fallback: this.#fallback,
       ...(this.drill === null ? {} : { drill: this.drill }),
       ...(end.verdicts === undefined ? {} : { verdicts: end.verdicts }),
+      ...(end.resumed === undefined ? {} : { resumed: end.resumed }),
     };
     this.#append(this.#summary);
   }

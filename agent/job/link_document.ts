@@ -39,6 +39,10 @@ const channel = {
   mayFallBack: z.boolean(),
 };
 
+/** What a client can go on with of a backup that was cut. */
+const CUT_ANSWERS = ["no", "before-member", "in-member"] as const;
+export type CutAnswer = typeof CUT_ANSWERS[number];
+
 const document = z.discriminatedUnion("type", [
   // Server to client: back up these paths.
   z.object({
@@ -55,7 +59,22 @@ const document = z.discriminatedUnion("type", [
     backup: path.nullable().default(null),
     /** True: only what differs from the parent, whose rows the client asks for. */
     incremental: z.boolean().default(false),
+    /** Where it goes on with a backup that was cut, as the client said; see RESUME_VERSION. */
+    resume: z.object({
+      /** Tar bytes that are there already. */
+      tarOffset: count,
+      /** The row of the member in which they end, when one is open there. */
+      openMember: bytes.nullable(),
+    }).nullable().default(null),
   }),
+  // Server to client, before that: a backup that was cut is here; can it be gone on with?
+  z.object({
+    type: z.literal("cut-offer"),
+    /** The member in which it was cut: its row, and the offset from which the rest is wanted. */
+    openMember: z.object({ row: bytes, tarOffset: count }).nullable(),
+  }),
+  // Client to server: the answer; a member that is open changed, when it is "before".
+  z.object({ type: z.literal("cut-answer"), goesOn: z.enum(CUT_ANSWERS) }),
   // Client to server: send these rows, of the parent of a backup or of a survey.
   z.object({ type: z.literal("parent-wanted"), index: count }),
   // Server to client: write the records that follow below `target`.
@@ -99,7 +118,7 @@ const document = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("backup-database"),
     database: path,
-    kind: z.enum(["sqlite", "postgresql"]),
+    kind: z.enum(["sqlite", "postgresql", "command"]),
     path,
   }),
   // Client to server: send the records of this backup of the database.
@@ -138,6 +157,8 @@ const document = z.discriminatedUnion("type", [
     lost: count.optional(),
     /** What the sender counts, where that is not what the records hold. */
     totals: z.object({ files: count, bytes: count }).optional(),
+    /** How much of that was there already, from a backup that was cut. */
+    kept: z.object({ files: count, bytes: count }).optional(),
   }),
   // From the receiver of records: how many are here, and how many of them safe on disk.
   z.object({ type: z.literal("cursor"), received: count, synced: count.nullable() }),

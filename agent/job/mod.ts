@@ -15,7 +15,7 @@ export {
   WARNINGS_MAX,
 } from "./limits.ts";
 export { JobLink } from "./link.ts";
-export type { LinkDocument } from "./link_document.ts";
+export type { CutAnswer, LinkDocument } from "./link_document.ts";
 export type { LinkConns, RejoinOptions } from "./network_rejoin.ts";
 export type { LaneOptions } from "./storage_lane.ts";
 export { sendForResult } from "./send_for_result.ts";

@@ -30,6 +30,7 @@ import type {
   JobKind,
   JobRequest,
   Progress,
+  Summary,
   Warning,
 } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
@@ -243,6 +244,8 @@ export interface WorkerResult {
   readonly bytes: number | null;
   /** Of a restore that surveyed its target. */
   readonly verdicts?: VerdictCounts;
+  /** Of a backup that went on from one that was cut: what was there already. */
+  readonly resumed?: Summary["resumed"];
 }
 
 export type FromWorker =

@@ -13,6 +13,8 @@
 //     exclude-caches: yes, one-file-system: yes, exclude-larger-than: bytes, ignore-file: JSON
 //       string: the rest of the selection (source_selection.ts), each only when it is set
 //     started: RFC 3339 with milliseconds, UTC
+//     continued: yes, when the file goes on from a backup that was cut; its label takes the place
+//       of the first one, with the same length
 //     check: CRC-32 of everything before this line, 8 hexadecimal digits
 //
 // Pure: no I/O.
@@ -52,10 +54,36 @@ export interface BackupStart extends SourceSelection {
 export interface MediaLabel extends BackupStart {
   /** How its data frames are encrypted; null: they are plain zstd frames. */
   readonly encryption: "age" | null;
+  /**
+   * The file goes on from a backup that was cut: it may hold what was changed or deleted between
+   * the two, before what makes up for it.
+   */
+  readonly continued?: true | undefined;
 }
 
 /** Encodes the label as one whole skippable frame. */
 export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
+  return encodeText(label, "");
+}
+
+/**
+ * Encodes the label of a file that goes on from a cut one, for the place of that one's label.
+ * @param frameBytes length of that place
+ * @returns null when it is longer than that
+ */
+export function encodeContinuedLabel(
+  start: BackupStart,
+  frameBytes: number,
+): Uint8Array<ArrayBuffer> | null {
+  // Only plain files are gone on with.
+  const label: MediaLabel = { ...start, encryption: null, continued: true };
+  const spare = frameBytes - encodeText(label, "").length;
+  if (spare < 0) return null;
+  return encodeText(label, spare === 0 ? "" : `${" ".repeat(spare - 1)}\n`);
+}
+
+/** @param padding a line of spaces, or nothing */
+function encodeText(label: MediaLabel, padding: string): Uint8Array<ArrayBuffer> {
   const facts = [
     `format: ${label.encryption === null ? FORMAT : FORMAT_ENCRYPTED}`,
     `backup: ${label.backup}`,
@@ -68,8 +96,10 @@ export function encodeLabel(label: MediaLabel): Uint8Array<ArrayBuffer> {
     ...label.paths.map((path) => `path: ${JSON.stringify(path)}`),
     ...selectionFacts(label),
     `started: ${new Date(label.startedMs).toISOString()}`,
+    ...(label.continued ? ["continued: yes"] : []),
   ];
-  const text = `${labelProse(label, listedNeeds(label))}\n${facts.join("\n")}\n`;
+  const prose = `${labelProse(label, listedNeeds(label))}${padding}`;
+  const text = `${prose}\n${facts.join("\n")}\n`;
   const body = new TextEncoder().encode(text);
   const check = crc32(body).toString(16).padStart(8, "0");
   return encodeSkippable("label", new TextEncoder().encode(`${text}check: ${check}\n`));
@@ -157,6 +187,7 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
     ...readSelection(facts),
     startedMs,
     encryption,
+    ...(facts.has("continued") ? { continued: true } : {}),
   };
 }
 

@@ -6,7 +6,9 @@
 
 import type { MediaLabel } from "./label.ts";
 
-const TAR = "tar --xattrs --xattrs-include='*' --acls --numeric-owner -xpf -";
+const OPTIONS = "--xattrs --xattrs-include='*' --acls --numeric-owner -xpf -";
+/** Takes deletions into account, which stand in directories. */
+const REPLAY = "--listed-incremental=/dev/null";
 
 const UNSEAL = `set -o pipefail; KEY=identity.txt
     unseal() {
@@ -56,22 +58,29 @@ const ENCRYPTED: Words = {
 /** @param listed backups that an incremental one builds on, oldest first: all or the main ones */
 export function labelProse(label: MediaLabel, listed: readonly string[]): string {
   const words = label.encryption === null ? PLAIN : ENCRYPTED;
-  return label.level === "full"
-    ? fullProse(words, label.backup)
-    : incrementalProse(words, label, listed);
+  return label.level === "full" ? fullProse(words, label) : incrementalProse(words, label, listed);
 }
 
-function fullProse({ read, check, kind, tools, first }: Words, backup: string): string {
-  const file = `${backup}.tar.zst`;
+function fullProse({ read, check, kind, tools, first }: Words, label: MediaLabel): string {
+  const file = `${label.backup}.tar.zst`;
+  // What it holds may be gone by its end, as in a chain of backups.
+  const unpackAll = label.continued ? `tar ${REPLAY} ${OPTIONS}` : `tar ${OPTIONS}`;
   const name = kind === "" ? "a backup" : `an ${kind}backup`;
   return `This is ${name}: a POSIX pax tar archive in zstd frames. ${tools} restore it.
-${first}
+${first}${label.kind === "command" ? commandProse(read(file)) : ""}
   Restore everything below the current directory (as root):
-    ${read(file)} | ${TAR}
+    ${read(file)} | ${unpackAll}
   Restore one file or directory (its path without the leading "/"):
-    ${read(file)} | ${TAR} PATH
-  List it:    ${read(file)} | tar -tvf -
-  Check it:   ${check(file)}
+    ${read(file)} | tar ${OPTIONS} PATH
+${listLine(label, read(file))}  Check it:   ${check(file)}
+`;
+}
+
+/** The parts of a command's output, put end to end. */
+function commandProse(stream: string): string {
+  return `
+  Give the program that restores it what the other one wrote:
+    ${stream} | tar -xOf - | PROGRAM
 `;
 }
 
@@ -89,10 +98,14 @@ and every incremental one in between, which are the lines "needs" below, oldest 
 ${first}
   Restore everything below the current directory, which is empty at first (as root):
     for b in ${[...listed, label.backup].join(" ")}; do
-      ${read("$b.tar.zst")} | tar --listed-incremental=/dev/null --xattrs --xattrs-include='*' \\
+      ${read("$b.tar.zst")} | tar ${REPLAY} --xattrs --xattrs-include='*' \\
         --acls --numeric-owner -xpf - || break
     done
-${gap}  List it:    ${read(file)} | tar -tvf -
-  Check it:   ${check(file)}
+${gap}${listLine(label, read(file))}  Check it:   ${check(file)}
 `;
+}
+
+/** A continued file's label has the length of the first one: its facts take the room of this. */
+function listLine({ continued }: MediaLabel, reading: string): string {
+  return continued ? "" : `  List it:    ${reading} | tar -tvf -\n`;
 }

@@ -8,11 +8,17 @@ export const MAX_FRAME_TAR_BYTES = 4 * 1024 * 1024;
 /** Largest zstd frame in bytes: content that does not compress, plus zstd's worst-case overhead. */
 export const MAX_FRAME_BYTES = MAX_FRAME_TAR_BYTES + 64 * 1024;
 
-/** Frames of one group: an index frame is written at the latest after so many (256 MiB of tar). */
+/** Frames of one group: an index frame is written at the latest after so many. */
 export const MAX_GROUP_FRAMES = 64;
 
 /** Row bytes after which a group is closed: keeps the writer's memory flat with small files. */
 export const GROUP_ROWS_BYTES = 1024 * 1024;
+
+/**
+ * Tar bytes after which a group is closed: what the death of the server loses of a backup that the
+ * next one goes on with, for the rows of an open group are in memory only.
+ */
+export const GROUP_TAR_BYTES = 16 * 1024 * 1024;
 
 /** Row bytes of one frame: 8192 members of a 512-byte header at most, each with a 4 KiB path. */
 export const MAX_FRAME_ROWS_BYTES = 48 * 1024 * 1024;

@@ -132,6 +132,11 @@ export class MediaReader {
     return this.#indexes.length;
   }
 
+  /** Data frames of the groups before one. */
+  framesBefore(group: number): number {
+    return this.#indexes[group - 1]?.framesBefore ?? 0;
+  }
+
   /** Tar offset at which a group ends. */
   groupTarEnd(group: number): number {
     const last = this.#frames[(this.#indexes[group]?.framesBefore ?? 0) - 1];

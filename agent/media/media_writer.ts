@@ -8,21 +8,24 @@
 //  3. Memory is one group's rows and 8 bytes a frame; frames go from the caller's buffer to the
 //     kernel.
 //  4. The label comes with the first frame, which says whether the backup is encrypted; then all
-//     frames are, or none.
+//     frames are, or none. A file that goes on from a cut one gets its label at once: it is plain.
 //  5. The writer never renames: a file gets its final name by publication (vault/).
+//  6. The file is locked while it is written, so that nobody takes it for one that was cut.
+//  7. Every write names its offset: after a full disk it can be tried again.
 
 import { assert } from "../../transport/ground/assert.ts";
 import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
-import { AT_CWD } from "../../transport/runtime/files.ts";
+import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { DataRecord } from "../record.ts";
 import { encodeGroupIndex } from "./group_index.ts";
 import type { GroupFrame } from "./group_index.ts";
-import { encodeLabel } from "./label.ts";
+import { encodeContinuedLabel, encodeLabel } from "./label.ts";
 import type { BackupStart } from "./label.ts";
 import {
   GROUP_ROWS_BYTES,
+  GROUP_TAR_BYTES,
   MAX_FRAME_BYTES,
   MAX_FRAME_ROWS_BYTES,
   MAX_FRAME_TAR_BYTES,
@@ -31,9 +34,11 @@ import {
 } from "./limits.ts";
 import { checkSealedHead, isSealed } from "./sealed_frame.ts";
 import { encodeSeekTable } from "./seek_table.ts";
+import type { MediaPrefix } from "./media_prefix.ts";
 import type { SeekEntry } from "./seek_table.ts";
 import { encodeTrailer } from "./trailer.ts";
 import type { BackupResult } from "./trailer.ts";
+import type { CutMedia } from "./cut_media.ts";
 import { checkZstdFrame } from "./zstd_frame.ts";
 
 /** Frames that a file may hold: the seek table also lists label, indexes and trailer. */
@@ -44,12 +49,26 @@ export interface MediaWriterOptions {
   /** Where to write; must not exist. */
   readonly path: string;
   readonly label: BackupStart;
+  /** Makes room on a full disk. @returns true when a write is worth another try */
+  readonly makeRoom?: (() => boolean) | undefined;
+}
+
+/** A cut file, and how far it is gone on with. */
+export interface Continuation {
+  readonly cut: CutMedia;
+  readonly prefix: MediaPrefix;
+}
+
+interface Takeover extends Continuation {
+  /** For the place of the cut file's own. */
+  readonly label: Uint8Array;
 }
 
 export class MediaWriter {
   readonly #files: Files;
   readonly #path: string;
   readonly #start: BackupStart;
+  readonly #makeRoom: () => boolean;
   readonly #entries: SeekEntry[] = [];
   #descriptor: number | null;
   /** Null before the first frame. */
@@ -65,24 +84,48 @@ export class MediaWriter {
   #syncedSequence = -1;
 
   /**
-   * Creates the file.
+   * Creates the file; or goes on with a file that was cut.
    * @throws SystemError
    */
-  constructor(options: MediaWriterOptions) {
-    this.#files = options.files;
-    this.#path = options.path;
+  constructor(options: MediaWriterOptions, takeover?: Takeover) {
+    const { files, path } = options;
+    this.#files = files;
+    this.#path = path;
     this.#start = options.label;
-    this.#descriptor = options.files.open(AT_CWD, options.path, {
-      access: "write",
-      create: true,
-      exclusive: true,
-      mode: 0o600,
-    });
+    this.#makeRoom = options.makeRoom ?? (() => false);
+    const create = { access: "write", create: true, exclusive: true, mode: 0o600 } as const;
+    const descriptor = takeover?.cut.release() ?? files.open(AT_CWD, path, create);
+    this.#descriptor = descriptor;
+    try {
+      // Who looks for cut files has the lock for a moment.
+      if (takeover === undefined) files.lock(descriptor, "exclusive", { wait: true });
+      else this.#takeOver(takeover);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  /**
+   * Goes on with a cut file, which is the writer's own from then on: what does not belong to the
+   * prefix goes, and the label takes the place of its own.
+   * @returns null when the label does not fit there; the cut file is as it was
+   * @throws SystemError
+   */
+  static goOn(options: MediaWriterOptions, continuation: Continuation): MediaWriter | null {
+    const labelBytes = continuation.prefix.entries[0]?.compressedBytes ?? 0;
+    const label = encodeContinuedLabel(options.label, labelBytes);
+    return label === null ? null : new MediaWriter(options, { ...continuation, label });
   }
 
   /** Sequence that `append` takes next. */
   get nextSequence(): number {
     return this.#nextSequence;
+  }
+
+  /** Is there something that another one could go on with? */
+  get isWorthKeeping(): boolean {
+    return this.#nextSequence > 0 && this.#encryption?.by === null;
   }
 
   /** Last sequence that is durable, -1 before the first. */
@@ -92,6 +135,10 @@ export class MediaWriter {
 
   get mediaBytes(): number {
     return this.#mediaBytes;
+  }
+
+  get tarBytes(): number {
+    return this.#tarBytes;
   }
 
   /**
@@ -115,9 +162,10 @@ export class MediaWriter {
     this.#tarBytes += record.tarBytes;
     this.#rowCount += record.rowCount;
     this.#nextSequence = record.sequence + 1;
-    if (this.#group.length === MAX_GROUP_FRAMES || this.#groupRowsBytes >= GROUP_ROWS_BYTES) {
-      this.#endGroup();
-    }
+    const isFull = this.#group.length === MAX_GROUP_FRAMES ||
+      this.#groupRowsBytes >= GROUP_ROWS_BYTES ||
+      this.#tarBytes - this.#groupTarOffset >= GROUP_TAR_BYTES;
+    if (isFull) this.#endGroup();
   }
 
   /**
@@ -145,11 +193,19 @@ export class MediaWriter {
       tarBytes: this.#tarBytes,
     };
     this.#write(encodeTrailer({ ...result, number, ...checks }), 0);
-    const table = encodeSeekTable(this.#entries);
-    this.#files.writeAll(this.#open(), table);
-    this.#mediaBytes += table.length;
+    this.#writeBytes(encodeSeekTable(this.#entries));
     this.sync();
     this.#close();
+  }
+
+  /** Closes a file that was cut, so that another one can go on with it. Idempotent. */
+  keep(): void {
+    if (this.#descriptor === null) return;
+    try {
+      this.#endGroup();
+    } finally {
+      this.#close();
+    }
   }
 
   /** Closes and removes the file. Idempotent; after `finish` it removes the finished file. */
@@ -197,9 +253,36 @@ export class MediaWriter {
   }
 
   #write(frame: Uint8Array, tarBytes: number): void {
-    this.#files.writeAll(this.#open(), frame);
+    this.#writeBytes(frame);
     this.#entries.push({ compressedBytes: frame.length, tarBytes });
-    this.#mediaBytes += frame.length;
+  }
+
+  #writeBytes(bytes: Uint8Array): void {
+    const write = () => this.#files.writeAllAt(this.#open(), this.#mediaBytes, bytes);
+    try {
+      write();
+    } catch (error) {
+      const isFull = error instanceof SystemError && error.errno === "ENOSPC";
+      if (!isFull || !this.#makeRoom()) throw error;
+      write();
+    }
+    this.#mediaBytes += bytes.length;
+  }
+
+  #takeOver({ prefix, label }: Takeover): void {
+    this.#encryption = { by: null };
+    this.#files.truncate(this.#open(), prefix.mediaBytes);
+    this.#files.writeAllAt(this.#open(), 0, label);
+    for (const entry of prefix.entries) this.#entries.push(entry); // A spread has a limit.
+    this.#group = [...prefix.group];
+    this.#groupMediaOffset = prefix.groupMediaOffset;
+    this.#groupTarOffset = prefix.groupTarOffset;
+    this.#mediaBytes = prefix.mediaBytes;
+    this.#tarBytes = prefix.tarBytes;
+    this.#rowCount = prefix.rowCount;
+    this.#nextSequence = prefix.frameCount;
+    // The rows of what stays of a group are in the file again before anything else.
+    this.#endGroup();
   }
 
   #endGroup(): void {

@@ -1,5 +1,7 @@
 // Door of the media room: the files of the vault, their frames and the rows in them.
 
+export { CutMedia } from "./cut_media.ts";
+export type { CutPrefixes, MediaPrefix } from "./media_prefix.ts";
 export { decompressRecord } from "./decompress_record.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
 export { compressFrame, compressFrameAside, decompressFrame } from "./zstd.ts";
@@ -10,4 +12,4 @@ export { ageFileOf, isSealed, newSealedFrame } from "./sealed_frame.ts";
 export { MediaReader } from "./media_reader.ts";
 export type { FramePlace } from "./media_reader.ts";
 export { MediaWriter } from "./media_writer.ts";
-export type { MediaWriterOptions } from "./media_writer.ts";
+export type { Continuation, MediaWriterOptions } from "./media_writer.ts";

@@ -25,6 +25,12 @@ const SKIPPABLE_MAGIC = {
 
 export type SkippableKind = keyof typeof SKIPPABLE_MAGIC;
 
+/** Do these first bytes of a frame say that it is a skippable one of ours? */
+export function isSkippable(header: Uint8Array): boolean {
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  return Object.values(SKIPPABLE_MAGIC).some((magic) => magic === view.getUint32(0, true));
+}
+
 /** Puts `payload` into a skippable frame. */
 export function encodeSkippable(
   kind: SkippableKind,

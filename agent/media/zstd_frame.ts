@@ -73,6 +73,20 @@ function readSize(view: DataView, at: number, sizeBytes: number): number {
  * @throws AgentError `damaged`
  */
 export function checkZstdFrame(bytes: Uint8Array): ZstdHeader {
+  const header = measureZstdFrame(bytes);
+  if (header.frameBytes !== bytes.length) {
+    throw damagedFrame("data", `${bytes.length} bytes`, `one frame of ${header.frameBytes}`);
+  }
+  return header;
+}
+
+/**
+ * Finds the length of the frame that `bytes` begin with, by its header and block headers.
+ * @throws AgentError `damaged`, also when the block headers are not all there
+ */
+export function measureZstdFrame(
+  bytes: Uint8Array,
+): ZstdHeader & { readonly frameBytes: number } {
   const header = readZstdHeader(bytes);
   let at = header.headerBytes;
   for (let last = false; !last;) {
@@ -83,9 +97,5 @@ export function checkZstdFrame(bytes: Uint8Array): ZstdHeader {
     if (type === BLOCK_RESERVED) throw damagedFrame("data", "block type 3", "0, 1 or 2");
     at += 3 + (type === BLOCK_RLE ? 1 : word >> 3);
   }
-  at += CHECKSUM_BYTES;
-  if (at !== bytes.length) {
-    throw damagedFrame("data", `${bytes.length} bytes`, `one frame of ${at}`);
-  }
-  return header;
+  return { ...header, frameBytes: at + CHECKSUM_BYTES };
 }

@@ -13,7 +13,7 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { EVERYTHING } from "../source_selection.ts";
-import { VaultReader } from "../vault/mod.ts";
+import { VaultReader, VaultWriter } from "../vault/mod.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { sendRestore } from "./send_restore.ts";
 
@@ -47,22 +47,19 @@ export async function runServerDatabase(
     }
     session.setBackup(task.newBackup);
     await link.send({ type: "started", backup: task.newBackup });
-    return await receiveBackup(session, {
-      link,
-      vault: task.vault,
-      parent: null,
-      label: {
-        backup: task.newBackup,
-        client: client.name,
-        kind: request.kind,
-        database: request.database,
-        level: "full",
-        needs: [],
-        paths: [request.path],
-        ...EVERYTHING,
-        startedMs: session.runtime.clock.wallMs(),
-      },
+    using vault = VaultWriter.open({ directory: task.vault, files: session.runtime.files });
+    using writer = vault.begin({
+      backup: task.newBackup,
+      client: client.name,
+      kind: request.kind,
+      database: request.database,
+      level: "full",
+      needs: [],
+      paths: [request.path],
+      ...EVERYTHING,
+      startedMs: session.runtime.clock.wallMs(),
     });
+    return await receiveBackup(session, { link, writer, parent: null, mustAsk: false });
   });
 }
 

@@ -1,9 +1,10 @@
 // A file-system job on the server's worker thread: Fig. 4 and Fig. 4A, then a backup or a restore.
 //
 // A backup builds on the latest one of its source, if there is one and none but a full one is
-// wanted: then the client asks for that one's rows and sends what differs.
+// wanted: then the client asks for that one's rows and sends what differs. It goes on from one that
+// was cut, if that counts from the same state (begin_backup.ts).
 
-import { AgentError, assert, SELECTION_VERSION } from "../../transport/mod.ts";
+import { AgentError, assert, RESUME_VERSION, SELECTION_VERSION } from "../../transport/mod.ts";
 import {
   finishLink,
   groupOf,
@@ -13,12 +14,12 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import { encodeParentRows } from "../application/mod.ts";
-import { chooseParent, VaultReader } from "../vault/mod.ts";
+import type { BackupStart } from "../media/mod.ts";
+import { chooseParent, VaultReader, VaultWriter } from "../vault/mod.ts";
 import { isEverything, selectionOf, type SourceSelection } from "../source_selection.ts";
+import { beginBackup } from "./begin_backup.ts";
 import { type OpenedLink, openFilesystemLink } from "./filesystem_link.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
-import { ParentSource } from "./parent_source.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { encodeRedirects, type PlannedRestore, sendRestore } from "./send_restore.ts";
 import { surveyTarget } from "./survey_target.ts";
@@ -81,10 +82,6 @@ async function restore(
   return { status: verdicts.blocked.files > 0 ? "incomplete" : "ok", files, bytes, verdicts };
 }
 
-function parentRows(reader: VaultReader, parent: string): ParentSource {
-  return new ParentSource(encodeParentRows(reader.parentRows(parent)));
-}
-
 async function backup(
   session: WorkerSession,
   task: ServerFilesystemTask,
@@ -100,7 +97,22 @@ async function backup(
   const startedMs = session.runtime.clock.wallMs();
   const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, ...selection });
   const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
-  using source = parent === null ? null : parentRows(reader, parent.backup);
+  const label: BackupStart = {
+    backup: action.backup,
+    client,
+    kind: "filesystem",
+    database: null,
+    level: parent === null ? "full" : "incremental",
+    needs: parent === null ? [] : chain.map((one) => one.backup),
+    paths,
+    ...selection,
+    startedMs,
+  };
+  const place = { directory: task.vault, files: session.runtime.files };
+  using vault = VaultWriter.open(place);
+  const mayResume = network.version >= RESUME_VERSION;
+  using begun = await beginBackup(session, { place, reader, vault, label, link, mayResume });
+  const { writer, parent: source, resume } = begun;
   const message: LinkDocument = {
     type: "backup-filesystem",
     channel,
@@ -110,25 +122,11 @@ async function backup(
     paths: [...paths],
     ...selection,
     exclude: [...selection.exclude],
-    incremental: parent !== null,
+    incremental: source !== null,
+    resume,
   };
   await link.send(message);
-  return await receiveBackup(session, {
-    link,
-    vault: task.vault,
-    parent: source,
-    label: {
-      backup: action.backup,
-      client,
-      kind: "filesystem",
-      database: null,
-      level: parent === null ? "full" : "incremental",
-      needs: parent === null ? [] : chain.map((one) => one.backup),
-      paths,
-      ...selection,
-      startedMs,
-    },
-  });
+  return await receiveBackup(session, { link, writer, parent: source, mustAsk: resume === null });
 }
 
 /** @throws AgentError `mismatch` when the client would leave out something else */

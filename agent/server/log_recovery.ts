@@ -7,6 +7,9 @@ export function logRecovery(recovery: VaultRecovery, log: DaemonParts["log"]): v
   for (const backup of recovery.removedPartial) {
     log("warning", `removed the unfinished media of "${backup}", cut off by a crash`);
   }
+  for (const backup of recovery.keptPartial) {
+    log("info", `kept the unfinished media of "${backup}": the next backup goes on with it`);
+  }
   for (const backup of recovery.adopted) {
     log("warning", `published "${backup}", whose media was complete when a crash cut it off`);
   }

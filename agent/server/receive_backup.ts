@@ -3,6 +3,7 @@
 // File systems and databases come the same way.
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import type { Totals } from "../application/mod.ts";
 import {
   JobLink,
   type LinkDocument,
@@ -10,34 +11,41 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import type { BackupStart, Skipped } from "../media/mod.ts";
+import type { Skipped } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
-import { type BackupWriter, VaultWriter } from "../vault/mod.ts";
+import type { BackupWriter } from "../vault/mod.ts";
 import type { ParentSource } from "./parent_source.ts";
 
 export interface ReceiveBackupOptions {
   readonly link: JobLink;
-  readonly vault: string;
-  readonly label: BackupStart;
+  /** Ended here. */
+  readonly writer: BackupWriter;
   /** Rows of the parent of an incremental backup. */
   readonly parent: ParentSource | null;
+  /** False when the client may send before it asks for rows: the rest of a member comes first. */
+  readonly mustAsk: boolean;
 }
 
 /**
  * Receives and publishes one backup; tells the client the result.
  * @throws AgentError what the client reports, and `reset` | `no_space` | `failed` | `cancelled`;
- * nothing is published then
+ * nothing is published then, and the next backup of a file system goes on from there
  */
 export async function receiveBackup(
   session: WorkerSession,
   options: ReceiveBackupOptions,
 ): Promise<WorkerResult> {
-  const { files, clock } = session.runtime;
+  const { clock } = session.runtime;
   const startMs = clock.monotonicMs();
-  using vault = VaultWriter.open({ directory: options.vault, files });
-  using writer = vault.begin(options.label);
-  const receipt = new Receipt(session, { ...options, writer });
-  await receipt.receiveAll();
+  using writer = options.writer;
+  const receipt = new Receipt(session, options);
+  try {
+    await receipt.receiveAll();
+  } catch (error) {
+    // Whatever the client cannot go on with must not meet it again.
+    if (error instanceof AgentError && error.code === "damaged") writer.abort();
+    throw error;
+  }
   session.throwIfCancelled();
   session.committing();
   await options.link.sayBusy(); // Publication keeps this thread busy for as long as the disk takes.
@@ -57,6 +65,7 @@ export async function receiveBackup(
     backup: published.backup,
     files: receipt.files,
     bytes: receipt.bytes,
+    ...(receipt.kept === null ? {} : { resumed: receipt.kept }),
   };
   const { backup, files: fileCount, bytes } = published;
   try {
@@ -76,6 +85,7 @@ class Receipt {
   readonly #link: JobLink;
   readonly #writer: BackupWriter;
   readonly #parent: ParentSource | null;
+  readonly #mustAsk: boolean;
   #records = 0;
   #warnings = 0;
   /** Counts of records and warnings that the client sent; null until it says so. */
@@ -83,18 +93,18 @@ class Receipt {
   #totals: { totalFiles: number | null; totalBytes: number | null };
   files = 0;
   bytes = 0;
+  /** Of these, what was there already from a backup that was cut. */
+  kept: Totals | null = null;
   incomplete = false;
   skippedCount = 0;
   readonly skipped: Skipped[] = [];
 
-  constructor(
-    session: WorkerSession,
-    parts: ReceiveBackupOptions & { readonly writer: BackupWriter },
-  ) {
+  constructor(session: WorkerSession, parts: ReceiveBackupOptions) {
     this.#session = session;
     this.#link = parts.link;
     this.#writer = parts.writer;
     this.#parent = parts.parent;
+    this.#mustAsk = parts.mustAsk;
     this.#totals = { totalFiles: null, totalBytes: null };
   }
 
@@ -106,10 +116,11 @@ class Receipt {
       else if (message.kind === "document") await this.#read(message.document);
       else throw new AgentError("reset", "Cannot go on with the backup: found a restore record");
     }
-    const { totals } = this.#announced ?? {};
+    const { totals, kept } = this.#announced ?? {};
     if (totals === undefined) return;
     this.files = totals.files;
     this.bytes = totals.bytes;
+    this.kept = kept === undefined || kept.files === 0 ? null : kept;
   }
 
   /** Records, warnings and the end come on up to three connections, in any order. */
@@ -119,7 +130,7 @@ class Receipt {
   }
 
   async #take(record: DataRecord): Promise<void> {
-    if (this.#parent !== null && !this.#parent.isAsked) throw fullOnly();
+    if (this.#mustAsk && this.#parent?.isAsked === false) throw fullOnly();
     this.#writer.append(record);
     this.#records += 1;
     this.files += record.rowCount;

@@ -19,6 +19,7 @@ import type {
   BackupDetail,
   BackupView,
   ChangedEntry,
+  CutBackupView,
   FoundEntry,
   JobRequest,
   JobView,
@@ -37,6 +38,7 @@ import {
 import { joinSelections, selectionOf } from "../source_selection.ts";
 import { StgService } from "../stg/mod.ts";
 import { Vault } from "../vault/mod.ts";
+import { cutBackupViews } from "./cut_backup_view.ts";
 import { lastBackupViews } from "./last_backups.ts";
 import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { unknownClient, wrongKind } from "./refusals.ts";
@@ -110,14 +112,22 @@ export class ServerDaemon extends DaemonBase {
   protected override lastBackups(): LastBackupView[] {
     const clients = this.#config.clients.map(({ name }) => name);
     const nowMs = this.parts.runtime.clock.wallMs();
+    return this.#ifSound(() => lastBackupViews(this.#vault.lastBackups(), { clients, nowMs }));
+  }
+
+  protected override cutBackups(): CutBackupView[] {
+    return this.#ifSound(() => cutBackupViews(this.#vault.cutBackups()));
+  }
+
+  /** Nothing when the vault is in trouble: its own says why. */
+  #ifSound<T>(views: () => T[]): T[] {
     try {
-      return lastBackupViews(this.#vault.lastBackups(), { clients, nowMs });
+      return views();
     } catch (error) {
-      if (error instanceof AgentError) return []; // The vault's trouble says why.
+      if (error instanceof AgentError) return [];
       throw error;
     }
   }
-
   override backups(): readonly BackupView[] {
     return this.#vault.backups().map(toView);
   }
@@ -282,6 +292,7 @@ export class ServerDaemon extends DaemonBase {
     const selection = joinSelections(client.selection, request);
     // A rule that cannot be is refused before the client is bothered.
     compileRules(selection.exclude);
+    this.#vault.giveUpCuts();
     // The paths as the client walks them: they name the source.
     const paths = normalizeSourcePaths(request.paths);
     const backup = this.#vault.newBackupId(client.name);
@@ -289,6 +300,7 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startOnVault(request: VaultRequest): JobView {
+    if (request.kind === "expire" && !request.dryRun) this.#vault.giveUpCuts();
     const backups = namedBackups(request).map((name) => this.#vault.backup(name));
     const client = request.kind === "drill" ? backups[0]?.client ?? null : null;
     const named = backups.map(({ backup }) => backup);

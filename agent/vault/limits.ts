@@ -50,3 +50,6 @@ export const RESERVE_BYTES = 1024 * 1024;
 
 /** Free bytes below which the spare file is not made: it would be a good part of what is left. */
 export const RESERVE_FREE_BYTES = 8 * RESERVE_BYTES;
+
+/** A cut backup is given up after so many ms: the next weekly backup still goes on with it. */
+export const MAX_CUT_AGE_MS = 8 * 86_400_000;

@@ -1,7 +1,7 @@
 // The directory `media/` of a vault: which file a backup lives in, and the durable steps of giving
 // it its name.
 //
-//   media/<backup>.partial    being written; worthless after a crash
+//   media/<backup>.partial    being written, or cut: the next backup may go on with it
 //   media/<backup>.tar.zst    complete and durable: it gets this name after its fsync only
 //   media/<backup>.expired, .pinned, .drilled   marks (backup_marks.ts)
 
@@ -102,6 +102,11 @@ export class MediaStore {
     this.sync();
   }
 
+  /** Gives the file of a cut backup to the one that goes on with it. @throws SystemError */
+  handOver(cut: string, backup: string): void {
+    this.#files.rename(AT_CWD, this.partialPath(cut), AT_CWD, this.partialPath(backup));
+  }
+
   /** Removes the final file of a backup that was not published; what stays is adopted later. */
   removeIfThere(backup: string): void {
     try {
@@ -127,9 +132,13 @@ export class MediaStore {
     }) ?? false;
   }
 
-  /** @throws SystemError */
+  /** Removes a partial file, if it is there. @throws SystemError */
   removePartial(backup: string): void {
-    this.#files.unlink(AT_CWD, this.partialPath(backup));
+    try {
+      this.#files.unlink(AT_CWD, this.partialPath(backup));
+    } catch (error) {
+      if (!(error instanceof SystemError && error.errno === "ENOENT")) throw error;
+    }
   }
 
   /** Makes names durable. @throws SystemError */

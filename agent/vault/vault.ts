@@ -9,7 +9,8 @@
 //   vault/media/            the media files (media_store.ts) and marks beside them
 //
 // What `open` finds after a crash, and what becomes of it:
-//  - a partial media file was never finished: it is removed;
+//  - a partial media file was never finished: it stays for the next backup of its source to go on
+//    with (cut_policy.ts), or is removed when it is of no use;
 //  - a media file that the catalog does not know was finished and durable when its publication was
 //    cut off: it is adopted, that is, published now. When it does not read as a finished file it
 //    is none of ours or damaged: it is left alone and reported, for a backup is never deleted
@@ -26,18 +27,20 @@ import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
 import type { Clock, Random } from "../../transport/runtime/runtime.ts";
-import { Catalog } from "../catalog/mod.ts";
+import { Catalog, sourceOf } from "../catalog/mod.ts";
 import type { CatalogBackup, LastBackup } from "../catalog/mod.ts";
 import type { ChangedEntry, FoundEntry, ListedEntry } from "../control/daemon.ts";
 import { applyMarks } from "./apply_marks.ts";
 import { backupId, ID_RANDOM_BYTES } from "./backup_id.ts";
 import { adoptMedia } from "./adopt_media.ts";
+import { CutBackups } from "./cut_backups.ts";
+import { type CutBackup, isUsable, uselessCuts } from "./cut_policy.ts";
 import { diffBackups } from "./diff_backups.ts";
 import { findEntries } from "./find_entries.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
 import { Reserve } from "./reserve.ts";
 import { Scratch, scratchOf } from "./scratch.ts";
-import { hasExpired, withVaultErrors } from "./vault_error.ts";
+import { hasExpired, isFull, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
 export interface VaultOptions extends VaultPlace {
@@ -48,17 +51,25 @@ export interface VaultOptions extends VaultPlace {
 /** What `open` had to put right, for the log. */
 export interface VaultRecovery {
   readonly removedPartial: readonly string[];
+  /** Unfinished media that the next backup of their source goes on with. */
+  readonly keptPartial: readonly string[];
   readonly adopted: readonly string[];
   /** Media files that are not in the catalog: they, or what they build on, cannot be read. */
   readonly unreadable: readonly { readonly backup: string; readonly error: AgentError }[];
 }
 
-const NOTHING: VaultRecovery = { removedPartial: [], adopted: [], unreadable: [] };
+const NOTHING: VaultRecovery = {
+  removedPartial: [],
+  keptPartial: [],
+  adopted: [],
+  unreadable: [],
+};
 
 export class Vault {
   readonly #options: VaultOptions;
   readonly #lock: number;
   readonly #store: MediaStore;
+  readonly #cuts: CutBackups;
   #catalog: Catalog | null = null;
   #trouble: AgentError | null = null;
   /** While the catalog is made again: does that still go on? */
@@ -71,7 +82,8 @@ export class Vault {
     this.#lock = lock;
     this.#store = new MediaStore(options);
     this.#store.create();
-    this.recovery = this.#open((catalog) => recover(this.#store, catalog)) ?? NOTHING;
+    this.#cuts = new CutBackups(options, this.#store);
+    this.recovery = this.#open((catalog) => this.#recover(catalog)) ?? NOTHING;
     new Reserve(options).restore(options.random);
     Scratch.removeLeftovers(options.files, scratchOf(options.directory));
   }
@@ -169,6 +181,18 @@ export class Vault {
     );
   }
 
+  /** Backups that were cut, for the next one of their source. @throws AgentError `failed` */
+  cutBackups(): CutBackup[] {
+    const usable = () => this.#cuts.list().filter(({ label }) => isUsable(label));
+    return withVaultErrors("list cut backups", this.#options, usable);
+  }
+
+  /** Removes cut backups that nobody will go on with; on a full disk all of them. */
+  giveUpCuts(): void {
+    const body = () => this.#use((catalog) => this.#giveUpCuts(catalog));
+    withVaultErrors("remove cut backups", this.#options, body);
+  }
+
   /**
    * Keeps a backup for ever, or lets retention decide about it again. Durable when it returns.
    * @throws AgentError `not_found` | `no_space` | `failed`
@@ -199,6 +223,39 @@ export class Vault {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #recover(catalog: Catalog): VaultRecovery {
+    const store = this.#store;
+    const { complete, partial } = store.list();
+    const known = new Set(catalog.withExpired().map((one) => one.backup));
+    const adopted: string[] = [];
+    const unreadable: { backup: string; error: AgentError }[] = [];
+    const unknown = complete.filter((one) => !known.has(one));
+    for (const { backup, error } of adoptMedia(store, catalog, unknown)) {
+      if (error === null) adopted.push(backup);
+      else unreadable.push({ backup, error });
+    }
+    applyMarks(store, catalog);
+    this.#giveUpCuts(catalog);
+    // Nobody writes while the vault is opened: what cannot be read now never will be.
+    const kept = this.#cuts.list().map(({ backup }) => backup);
+    const removed = partial.filter((backup) => !kept.includes(backup));
+    for (const backup of removed) store.removePartial(backup);
+    return { removedPartial: removed, keptPartial: kept, adopted, unreadable };
+  }
+
+  #giveUpCuts(catalog: Catalog): void {
+    const published = catalog.backups().map((backup) => ({
+      source: sourceOf(backup),
+      startedMs: Date.parse(backup.time),
+    }));
+    const nowMs = this.#options.clock.wallMs();
+    const useless = isFull(this.#options)
+      ? this.#cuts.list()
+      : uselessCuts(this.#cuts.list(), { published, nowMs });
+    const ids = new Set(useless.map(({ backup }) => backup));
+    this.#cuts.remove(({ backup }) => ids.has(backup));
   }
 
   #endRebuild(): void {
@@ -242,21 +299,6 @@ function openCatalog(place: VaultPlace): Catalog {
     () => withVaultErrors("open catalog", place, () => Catalog.open(path)),
     (error) => error instanceof AgentError && error.code === "no_space",
   );
-}
-
-function recover(store: MediaStore, catalog: Catalog): VaultRecovery {
-  const { complete, partial } = store.list();
-  for (const backup of partial) store.removePartial(backup);
-  const known = new Set(catalog.withExpired().map((one) => one.backup));
-  const adopted: string[] = [];
-  const unreadable: { backup: string; error: AgentError }[] = [];
-  const unknown = complete.filter((one) => !known.has(one));
-  for (const { backup, error } of adoptMedia(store, catalog, unknown)) {
-    if (error === null) adopted.push(backup);
-    else unreadable.push({ backup, error });
-  }
-  applyMarks(store, catalog);
-  return { removedPartial: partial, adopted, unreadable };
 }
 
 function taken(directory: string): AgentError {

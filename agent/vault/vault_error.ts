@@ -32,7 +32,8 @@ export function vaultError(thrown: unknown, doing: string, place: VaultPlace): u
   );
 }
 
-function isFull({ files, directory }: VaultPlace): boolean {
+/** Is there too little space for SQLite? */
+export function isFull({ files, directory }: VaultPlace): boolean {
   try {
     return files.fileSystem(directory).freeBytes < FULL_BELOW_BYTES;
   } catch {

@@ -2,11 +2,11 @@
 // holds the vault's lock; a reader only needs the directory's path.
 
 import { AgentError } from "../../transport/ground/error.ts";
-import { Catalog, REBUILD_HINT } from "../catalog/mod.ts";
-import type { CatalogBackup, CatalogRow, SourceName } from "../catalog/mod.ts";
+import { Catalog, DraftTree, REBUILD_HINT } from "../catalog/mod.ts";
+import type { CatalogBackup, CatalogRow, Seen, SourceName } from "../catalog/mod.ts";
 import { splitPath } from "../catalog/mod.ts";
 import type { Entry } from "../entry.ts";
-import type { MediaReader } from "../media/mod.ts";
+import type { Continuation, MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";
 import { MediaStore } from "./media_store.ts";
@@ -24,10 +24,16 @@ export type ParentRowAt = Entry & {
   readonly directory: Uint8Array;
   readonly name: Uint8Array;
   readonly unsettled: boolean;
+  /** Its member is in the cut media file that the backup goes on with. */
+  readonly kept: boolean;
 };
 
-function placed(row: CatalogRow, directory: Uint8Array, name: Uint8Array): ParentRowAt {
-  return { ...row.entry, directory, name, unsettled: row.unsettled };
+/** What a tree is read from. */
+interface Tree {
+  readonly catalog: Catalog;
+  readonly seen: Seen;
+  readonly paths: readonly string[];
+  readonly isKept: (row: CatalogRow) => boolean;
 }
 
 export class VaultReader {
@@ -90,20 +96,31 @@ export class VaultReader {
    * The rows that a backup sees, as the client of an incremental one needs them: the source's
    * paths under the directory "", then everything below them by directory, in the order of a walk.
    */
-  *parentRows(reference: string): Generator<ParentRowAt> {
+  parentRows(reference: string): Generator<ParentRowAt> {
     const backup = this.#catalog.backup(reference);
-    const roots = backup.paths.map((path) => new TextEncoder().encode(path))
-      .sort(compareWalkOrder);
-    for (const root of roots) {
-      const row = this.#catalog.row(backup, root);
-      if (row !== null) yield placed(row, new Uint8Array(0), root);
-    }
-    for (const root of roots) {
-      for (const row of this.#catalog.rowsBelow(backup, root)) {
-        const { parent, name } = splitPath(row.entry.path);
-        yield placed(row, parent, name);
-      }
-    }
+    const { paths } = backup;
+    return treeRows({ catalog: this.#catalog, seen: backup, paths, isKept: () => false });
+  }
+
+  /**
+   * The tree that a cut backup would present; the caller closes it.
+   * @param parent what the cut backup builds on, null when it is a full one
+   * @throws AgentError `no_space` | `damaged` | `failed`
+   */
+  *draftTree(
+    source: SourceName,
+    parent: string | null,
+    { cut, prefix }: Continuation,
+  ): Generator<void, DraftTree> {
+    const before = parent === null ? [] : this.#catalog.rows(this.#catalog.backup(parent));
+    const { lastPath } = prefix;
+    return yield* DraftTree.make({ source, before, pages: cut.pages(prefix), lastPath });
+  }
+
+  /** The same as `parentRows` of such a tree. */
+  draftRows(draft: DraftTree, paths: readonly string[]): Generator<ParentRowAt> {
+    const { catalog, seen } = draft;
+    return treeRows({ catalog, seen, paths, isKept: (row) => draft.isKept(row) });
   }
 
   /**
@@ -184,5 +201,26 @@ export class VaultReader {
       );
     }
     return this.#store.open(backup.backup);
+  }
+}
+
+function* treeRows({ catalog, seen, paths, isKept }: Tree): Generator<ParentRowAt> {
+  const placed = (row: CatalogRow, directory: Uint8Array, name: Uint8Array): ParentRowAt => ({
+    ...row.entry,
+    directory,
+    name,
+    unsettled: row.unsettled,
+    kept: isKept(row),
+  });
+  const roots = paths.map((path) => new TextEncoder().encode(path)).sort(compareWalkOrder);
+  for (const root of roots) {
+    const row = catalog.row(seen, root);
+    if (row !== null) yield placed(row, new Uint8Array(0), root);
+  }
+  for (const root of roots) {
+    for (const row of catalog.rowsBelow(seen, root)) {
+      const { parent, name } = splitPath(row.entry.path);
+      yield placed(row, parent, name);
+    }
   }
 }

@@ -5,6 +5,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
 import type { IndexRow } from "../entry.ts";
 import type { MediaReader } from "../media/mod.ts";
+import { TakenBack } from "./taken_back.ts";
 
 export interface RowDifference {
   readonly what: string;
@@ -12,13 +13,17 @@ export interface RowDifference {
   readonly row: CatalogRow | null;
 }
 
-/** Yields every difference. A path that was sent again counts with its last member only. */
+/**
+ * Yields every difference. A path that was sent again counts with its last member only, what was
+ * taken back not at all.
+ */
 export function* compareRows(
   media: MediaReader,
   catalog: Catalog,
   backup: CatalogBackup,
 ): Generator<RowDifference> {
   const known = catalog.rowsOfMedia(backup);
+  const takenBack = new TakenBack(media, catalog, backup);
   let next = known.next();
   try {
     for (let group = 0; group < media.groupCount; group++) {
@@ -38,7 +43,7 @@ export function* compareRows(
             yield { what: "catalog and media file differ about an entry", row: next.value };
           }
           next = known.next();
-        } else if (!isSuperseded(catalog, backup, row)) {
+        } else if (!takenBack.has(row)) {
           const missing = { ...row, media: backup.number, unsettled: false };
           yield { what: "the media file has a row that the catalog has not", row: missing };
         }
@@ -74,11 +79,6 @@ function skipGroup(
   let { next } = rows;
   while (next.done !== true && next.value.tarOffset < end) next = rows.known.next();
   return next;
-}
-
-function isSuperseded(catalog: Catalog, backup: CatalogBackup, row: IndexRow): boolean {
-  const last = catalog.row(backup, row.entry.path);
-  return last !== null && last.media === backup.number && last.tarOffset > row.tarOffset;
 }
 
 function sameRow(a: IndexRow, b: IndexRow): boolean {

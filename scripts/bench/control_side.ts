@@ -54,6 +54,7 @@ function silentDaemon(): Daemon {
     jobs: { running: 0, queued: 0, total: 0 },
     schedules: [],
     clients: [],
+    cutBackups: [],
   });
   return {
     role: "server",

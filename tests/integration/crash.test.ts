@@ -5,12 +5,12 @@
 // run, CRASH_ROUNDS makes it longer.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon.ts";
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
 import { pause, until } from "./deadline.ts";
-import { makeRandomFiles } from "./odd_tree.ts";
+import { differences, makeRandomFiles } from "./odd_tree.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
@@ -26,6 +26,13 @@ const MOMENT_MS_MAX = 700;
  * to tell the peer (2 s) and to hand over what it sent (5 s), and slack.
  */
 const NOTICE_MS = 2500 + 2000 + 5000 + 2500;
+
+const MIB = 1024 * 1024;
+/** Of the backup that goes on, and what must have come when its first server is killed. */
+const LARGE = { count: 8, bytes: 9 * MIB };
+const CUT_BYTES = 32 * MIB;
+/** What a killed server may have lost of that: its last group, and what came in between. */
+const LOST_BYTES = 16 * MIB;
 
 const ENDED = ["ok", "incomplete", "failed", "cancelled"];
 
@@ -57,18 +64,20 @@ describe("killing a process in the middle of a job", () => {
   const next = numbers(SEED);
 
   beforeAll(async () => {
-    bed = await Bed.started();
+    bed = await Bed.started({ moreClients: "retention: { keep_last: 2 }\n" });
     await makeRandomFiles(bed.path("data"), { count: 12, bytes: 4 * 1024 * 1024 });
     makeDatabase(bed.path("app.db"), 24);
     first = (await backup()).backup ?? "";
+    await bed.run(["pin", first], "server");
   }, TIMEOUT_MS);
 
   afterAll(async () => {
     await bed?.[Symbol.asyncDispose]();
   });
 
-  function backup() {
-    return bed.job("server", "backup", "filesystem", "--client", "web01", bed.path("data"));
+  function backup(...options: string[]) {
+    const args = ["--client", "web01", ...options, bed.path("data")];
+    return bed.job("server", "backup", "filesystem", ...args);
   }
 
   function choose(round: number): Attack {
@@ -77,7 +86,7 @@ describe("killing a process in the middle of a job", () => {
         kind: "backup-filesystem",
         client: "web01",
         paths: [bed.path("data")],
-        full: false,
+        full: true,
         ...EVERYTHING,
       },
       {
@@ -100,6 +109,12 @@ describe("killing a process in the middle of a job", () => {
     };
   }
 
+  /** Removes what long runs would drown in. */
+  async function tidy(round: number): Promise<void> {
+    await bed.job("server", "expire");
+    rmSync(bed.path(`restored${round}`), { recursive: true, force: true });
+  }
+
   /** Every job of a daemon has ended. @throws Error that shows those that have not */
   async function quiet(side: string): Promise<JobView[]> {
     let running: JobView[] = [];
@@ -120,12 +135,41 @@ describe("killing a process in the middle of a job", () => {
   async function expectSound(): Promise<void> {
     const { lines } = await bed.json("server", "backups");
     const backups = lines.map((line): Partial<BackupView> => line);
-    const media = backups.map(({ backup }) => `${backup}.tar.zst`).sort();
-    expect(readdirSync(bed.path("vault", "media")).sort()).toEqual(media);
+    const names = readdirSync(bed.path("vault", "media"));
+    // What expired stays, with its mark, while another backup builds on it.
+    const needed = names.filter((name) => name.endsWith(".expired")).map((name) =>
+      name.slice(0, -".expired".length)
+    );
+    const marks = [`${first}.pinned`, ...needed.map((backup) => `${backup}.expired`)];
+    const media = [...backups.map(({ backup }) => backup), ...needed].map((backup) =>
+      `${backup}.tar.zst`
+    );
+    expect(names.sort()).toEqual([...marks, ...media].sort());
     const verified = await bed.json("server", "verify", "--data");
     expect(`${verified.code}${verified.stderr}`).toBe("0");
     const checked = await bed.run(["array", "check", bed.path("array")]);
     expect(`${checked.stdout}${checked.stderr}`).toBe("sound\n");
+  }
+
+  /** Kills the server in a full backup and starts it; a backup that ended before is made again. */
+  async function cutOff(paths: readonly string[]): Promise<void> {
+    const body = { kind: "backup-filesystem", client: "web01", paths, full: true, ...EVERYTHING };
+    await until(TIMEOUT_MS, "a backup that is under way", async () => {
+      const posted = await callControl(bed.socket("server"), "/v1/jobs", { method: "POST", body });
+      expect(posted.status).toBeLessThan(300);
+      const { job } = JSON.parse(posted.body) as JobView;
+      const moved = await until(NOTICE_MS, "data of the backup", async () => {
+        const view = await bed.get<JobView>("server", `/v1/jobs/${job}`);
+        if (ENDED.includes(view.state)) return "ended";
+        return (view.progress?.bytes ?? 0) >= CUT_BYTES ? "enough" : null;
+      });
+      if (moved === "ended") return null;
+      await bed.stop("server", "SIGKILL");
+      const media = readdirSync(bed.path("vault", "media"));
+      // The client's own job goes on waiting for its server; the next one need not.
+      await bed.start("server");
+      return media.some((name) => name.endsWith(".partial")) ? true : null;
+    });
   }
 
   for (let round = 1; round <= ROUNDS; round += 1) {
@@ -150,12 +194,40 @@ describe("killing a process in the middle of a job", () => {
         const { stgs } = await bed.status(victim);
         expect(stgs[0]).toMatchObject({ state: "up", reason: null });
       }
-      const again = await backup();
+      const isCut = readdirSync(bed.path("vault", "media"))
+        .some((name) => name.endsWith(".partial"));
+      const again = request.kind === "backup-filesystem" ? await backup("--full") : await backup();
       expect(again).toMatchObject({ status: "ok", fallback: null });
+      // A server that was killed has lost the rows of what came last, which may be all.
+      if (isCut && !victims.includes("server")) expect(again).toHaveProperty("resumed");
       await bed.job("client", "backup", "database", "app");
       await expectSound();
       expect(readdirSync(bed.folder).filter((name) => name.includes(".snapshot"))).toEqual([]);
       expect(readDatabase(bed.path("app.db")).integrity).toBe("ok");
+      await tidy(round);
     }, TIMEOUT_MS);
   }
+
+  test("a backup whose server is killed is gone on with, and restores", async () => {
+    const large = bed.path("large");
+    await makeRandomFiles(large, LARGE);
+    await cutOff([large]);
+    const { cutBackups } = await bed.status("server");
+    expect(cutBackups).toMatchObject([{ client: "web01", paths: [large] }]);
+
+    const args = ["backup", "filesystem", "--full", "--client", "web01", large];
+    const { backup, status, bytes, resumed, channels } = await bed.job("server", ...args);
+    const total = LARGE.count * LARGE.bytes;
+    expect([status, bytes]).toEqual(["ok", total]);
+    const kept = resumed?.bytes ?? 0;
+    expect(kept).toBeGreaterThan(CUT_BYTES - LOST_BYTES - MIB);
+    const sent = channels.storage.bytes + channels.network.bytes;
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThan(total - kept + MIB);
+    expect((await bed.status("server")).cutBackups).toEqual([]);
+
+    const target = bed.path("goneon");
+    await bed.job("server", "restore", backup ?? "", "--target", target);
+    expect(await differences(large, `${target}${large}`)).toEqual([]);
+  }, TIMEOUT_MS);
 });

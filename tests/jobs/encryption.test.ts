@@ -14,11 +14,11 @@ import {
 } from "node:fs";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, test } from "bun:test";
-import { SETTLED_AFTER_MS } from "../../agent/application/limits.ts";
 import { rebuildCatalog, Vault, VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 import { AgentError } from "../../transport/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
+import { settle } from "./data_jobs.ts";
 import { runDrill } from "./drill_bed.ts";
 import { JobBed, type JobOutcome } from "./job_bed.ts";
 
@@ -43,13 +43,6 @@ async function openBed(): Promise<JobBed> {
   bed.writeFile("src/large", LARGE_BYTES);
   writeFileSync(bed.path("src/small"), SECRET);
   return bed;
-}
-
-/** What was written just before it is looked at comes again with the next backup. */
-async function settle(): Promise<void> {
-  const { clock } = runtime;
-  const settledMs = clock.monotonicMs() + SETTLED_AFTER_MS;
-  while (clock.monotonicMs() <= settledMs) await clock.yield();
 }
 
 async function backUp(bed: JobBed, backup: string, keys: readonly Keys[]): Promise<void> {

@@ -5,11 +5,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import { EVERYTHING, type SourceSelection } from "../../agent/source_selection.ts";
 import { VaultReader } from "../../agent/vault/mod.ts";
-import type { WaitOptions } from "../../transport/conn.ts";
-import { REJOIN_VERSION, SELECTION_VERSION } from "../../transport/flow/mod.ts";
-import type { Network } from "../../transport/runtime/runtime.ts";
+import { REJOIN_VERSION } from "../../transport/flow/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { JobBed } from "./job_bed.ts";
+import { networkTo } from "./older_client.ts";
 
 const SELECTION: SourceSelection = {
   exclude: ["*.o", "!keep.o"],
@@ -34,26 +33,6 @@ async function open(): Promise<JobBed> {
 function backUp(bed: JobBed, backup: string, selection: SourceSelection) {
   const paths = [bed.path("tree")];
   return bed.run({ type: "backup", backup, paths, ...selection, full: false });
-}
-
-/** The network to a client that speaks no version after this one. */
-function networkTo(version: number): Network {
-  const { network } = runtime;
-  return {
-    listen: (options) => network.listen(options),
-    async connect(options) {
-      const conn = await network.connect(options);
-      const read = conn.read.bind(conn);
-      conn.read = async (into: Uint8Array, options?: WaitOptions) => {
-        const count = await read(into, options);
-        const bytes = Buffer.from(into.buffer, into.byteOffset, count ?? 0);
-        const at = bytes.indexOf(`"versionMax":${SELECTION_VERSION}`);
-        if (at >= 0) bytes.write(`"versionMax":${version}`, at);
-        return count;
-      };
-      return conn;
-    },
-  };
 }
 
 describe("a backup of a selection", () => {

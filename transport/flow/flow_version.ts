@@ -4,19 +4,23 @@
 //   2  the messages of a file-system job's network connections are acknowledged, and the server may
 //      connect again in mid-job
 //   3  a file-system backup has rules as .gitignore, and more, of what it leaves out
+//   4  a file-system backup may go on from one that was cut
 
 import { AgentError } from "../ground/error.ts";
 import type { Hello } from "./flow_messages.ts";
 
 /** Versions that this program speaks. */
 export const VERSION_MIN = 1;
-export const VERSION_MAX = 3;
+export const VERSION_MAX = 4;
 
 /** The first version in which a file-system job outlives its network connections. */
 export const REJOIN_VERSION = 2;
 
 /** The first version in which a client knows all of what a backup may leave out. */
 export const SELECTION_VERSION = 3;
+
+/** The first version in which a backup goes on from one that was cut. */
+export const RESUME_VERSION = 4;
 
 /**
  * The version both sides speak.

@@ -19,7 +19,7 @@ export {
 export { checkSameJob, type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
 export type { Hello, StgMessage } from "./flow_messages.ts";
 export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";
-export { REJOIN_VERSION, SELECTION_VERSION } from "./flow_version.ts";
+export { REJOIN_VERSION, RESUME_VERSION, SELECTION_VERSION } from "./flow_version.ts";
 export { type Accepted, ListeningPort } from "./listening_port.ts";
 export {
   type Fallback,

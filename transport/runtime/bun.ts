@@ -8,7 +8,7 @@ import { openBunLibc } from "./bun_libc.ts";
 import { openBunLibcrypto } from "./bun_libcrypto.ts";
 import { BunNetwork } from "./bun_network.ts";
 import { BunTlsNetwork } from "./bun_tls_network.ts";
-import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
+import { cpuSeconds, onInputEnd, startChildProcess, startPipedProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
@@ -85,6 +85,7 @@ function bunProcess(libc: Libc): Process {
         ? [process.execPath]
         : [process.execPath, "run", fileURLToPath(entryUrl)],
     start: startChildProcess,
+    startPiped: startPipedProcess,
     onInputEnd,
     onUncaught,
   };

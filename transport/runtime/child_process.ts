@@ -8,8 +8,14 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { assert } from "../ground/assert.ts";
-import type { ChildProcess, ChildProcessOptions } from "./runtime.ts";
+import type {
+  ChildProcess,
+  ChildProcessOptions,
+  PipedProcess,
+  PipedProcessOptions,
+} from "./runtime.ts";
 
 /** Exit code of a program that could not be started, as shells give it. */
 const CANNOT_START = 127;
@@ -25,25 +31,92 @@ export function startChildProcess(
   command: readonly string[],
   { onLine, onErrorText, environment, isGroup = false }: ChildProcessOptions,
 ): ChildProcess {
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, {
-    stdio: ["pipe", "pipe", onErrorText === undefined ? "inherit" : "pipe"],
-    env: { ...process.env, ...environment },
-    detached: isGroup,
+  const child = spawnChild(command, {
+    environment,
+    isGroup,
+    keepsErrors: onErrorText !== undefined,
   });
   const { stdin, stdout, stderr } = child;
-  assert(stdin !== null && stdout !== null, "they are pipes");
   const lines = createInterface({ input: stdout });
   lines.on("line", onLine);
   const outputs = [new Promise<void>((resolve) => lines.on("close", () => resolve()))];
-  if (stderr !== null && onErrorText !== undefined) {
-    stderr.setEncoding("utf8");
-    stderr.on("data", onErrorText);
-    outputs.push(new Promise<void>((resolve) => stderr.on("close", () => resolve())));
-  }
+  if (stderr !== null && onErrorText !== undefined) outputs.push(readErrors(stderr, onErrorText));
+  return {
+    ended: endOf(child, { outputs, onErrorText, drop: [stdout, stderr] }),
+    endInput: () => void stdin.end(),
+    kill: (signal) => killChild(child, { signal, isGroup }),
+  };
+}
+
+export function startPipedProcess(
+  command: readonly string[],
+  { onErrorText, environment }: PipedProcessOptions,
+): PipedProcess {
+  const child = spawnChild(command, { environment, isGroup: true, keepsErrors: true });
+  const { stdin, stdout, stderr } = child;
+  const outputs = stderr === null ? [] : [readErrors(stderr, onErrorText)];
+  const chunks = stdout.iterator();
+  return {
+    // Its output is not dropped when it ends: what it started may go on writing.
+    ended: endOf(child, { outputs, onErrorText, drop: [stderr] }),
+    read: async () => {
+      const { done, value } = await chunks.next();
+      if (done === true) return null;
+      const bytes: Uint8Array = value;
+      return bytes;
+    },
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stdin.write(bytes, (error) => error ? reject(error) : resolve());
+      }),
+    endInput: () => void stdin.end(),
+    kill: (signal) => killChild(child, { signal, isGroup: true }),
+  };
+}
+
+interface SpawnOptions {
+  readonly environment: Readonly<Record<string, string>> | undefined;
+  readonly isGroup: boolean;
+  /** False: its standard error is ours. */
+  readonly keepsErrors: boolean;
+}
+
+function spawnChild(
+  command: readonly string[],
+  { environment, isGroup, keepsErrors }: SpawnOptions,
+) {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", keepsErrors ? "pipe" : "inherit"],
+    env: { ...process.env, ...environment },
+    detached: isGroup,
+  });
+  const { stdin, stdout } = child;
+  assert(stdin !== null && stdout !== null, "they are pipes");
   // A child that is gone breaks the pipe; its end tells the same.
   stdin.on("error", () => {});
-  const ended = new Promise<number>((resolve) => {
+  return Object.assign(child, { stdin, stdout });
+}
+
+function readErrors(stderr: Readable, onErrorText: (text: string) => void): Promise<void> {
+  stderr.setEncoding("utf8");
+  stderr.on("data", onErrorText);
+  return new Promise((resolve) => stderr.on("close", () => resolve()));
+}
+
+interface EndOptions {
+  /** What is waited for, once it ended. */
+  readonly outputs: readonly Promise<void>[];
+  /** What is closed when that takes long. */
+  readonly drop: readonly (Readable | null)[];
+  readonly onErrorText: ((text: string) => void) | undefined;
+}
+
+function endOf(
+  child: ReturnType<typeof spawnChild>,
+  { outputs, drop, onErrorText }: EndOptions,
+): Promise<number> {
+  return new Promise((resolve) => {
     child.on("error", (error) => {
       onErrorText?.(error.message);
       resolve(CANNOT_START);
@@ -51,8 +124,7 @@ export function startChildProcess(
     child.on("exit", (code, signal) => {
       const end = () => resolve(code ?? BY_SIGNAL + (SIGNAL_NUMBERS[signal ?? ""] ?? 0));
       const timer = setTimeout(() => {
-        stdout.destroy();
-        stderr?.destroy();
+        for (const output of drop) output?.destroy();
         end();
       }, DRAIN_MS);
       void Promise.all(outputs).then(() => {
@@ -61,19 +133,19 @@ export function startChildProcess(
       });
     });
   });
-  return {
-    ended,
-    endInput: () => void stdin.end(),
-    kill: (signal) => {
-      // By its number: under Deno `child.kill` tells the signal as the end, whatever comes.
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-      try {
-        process.kill(isGroup ? -child.pid : child.pid, signal);
-      } catch {
-        // It ended in this moment.
-      }
-    },
-  };
+}
+
+function killChild(
+  child: ReturnType<typeof spawnChild>,
+  { signal, isGroup }: { readonly signal: "SIGTERM" | "SIGKILL"; readonly isGroup: boolean },
+): void {
+  // By its number: under Deno `child.kill` tells the signal as the end, whatever comes.
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  try {
+    process.kill(isGroup ? -child.pid : child.pid, signal);
+  } catch {
+    // It ended in this moment.
+  }
 }
 
 /** Calls `handler` when standard input ends. @returns stops watching */

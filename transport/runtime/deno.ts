@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Aead } from "./aead.ts";
-import { cpuSeconds, onInputEnd, startChildProcess } from "./child_process.ts";
+import { cpuSeconds, onInputEnd, startChildProcess, startPipedProcess } from "./child_process.ts";
 import { RuntimeClock, SystemRandom } from "./clock.ts";
 import { openDenoLibc } from "./deno_libc.ts";
 import { openDenoLibcrypto } from "./deno_libcrypto.ts";
@@ -89,6 +89,7 @@ function denoProcess(libc: Libc): Process {
     command: (entryUrl) =>
       Deno.build.standalone ? [Deno.execPath()] : [...runSource(), fileURLToPath(entryUrl)],
     start: startChildProcess,
+    startPiped: startPipedProcess,
     onInputEnd,
     onUncaught,
   };

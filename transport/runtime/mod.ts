@@ -24,6 +24,8 @@ export type {
   ChildProcessOptions,
   Clock,
   Network,
+  PipedProcess,
+  PipedProcessOptions,
   Process,
   Random,
   Runtime,

@@ -127,6 +127,23 @@ export interface ChildProcessOptions {
   readonly isGroup?: boolean;
 }
 
+/**
+ * A process that bytes go through. It is the head of a group: a signal goes to all that it started.
+ */
+export interface PipedProcess extends ChildProcess {
+  /** The next bytes of its standard output, which are not read before; null at the end. */
+  read(): Promise<Uint8Array | null>;
+  /** Writes all to its standard input, and waits for room. @throws Error when nobody reads it */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+export interface PipedProcessOptions {
+  /** Told its standard error, and why it could not be started. */
+  readonly onErrorText: (text: string) => void;
+  /** Variables beside those of ours. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** The process around us: arguments, signals, exit, standard streams. */
 export interface Process {
   readonly args: readonly string[];
@@ -154,6 +171,8 @@ export interface Process {
   command(entryUrl: string): readonly string[];
   /** Starts another process; `command` is the program and its arguments. */
   start(command: readonly string[], options: ChildProcessOptions): ChildProcess;
+  /** Starts another process to move bytes through. */
+  startPiped(command: readonly string[], options: PipedProcessOptions): PipedProcess;
   /** Calls `handler` when our standard input ends. @returns stops watching */
   onInputEnd(handler: () => void): () => void;
   /** Calls `handler` for what nobody catches on this thread: a bug of ours. */

@@ -4,7 +4,7 @@
 // A chunk holds whole items; it travels as one zstd frame, which has a checksum. All varints:
 //
 //   directory:  0 | bytes of its path | path              a group begins
-//   row:        1 + 2 x type + unsettled | bytes of its name | name
+//   row:        1 + 2 x type + unsettled + 14 x kept | bytes of its name | name
 //               | bytes of the fields | fields
 //   fields:     size | mtime: signed seconds, nanoseconds | ctime: the same | inode
 //               | of a hard link: bytes of its first name's path | path
@@ -24,7 +24,11 @@ import { compareBytes } from "./source_paths.ts";
 /** What a change is judged by. */
 export type ParentRow =
   & Pick<Entry, "type" | "sizeBytes" | "mtimeNs" | "ctimeNs" | "inode" | "target">
-  & { readonly unsettled: boolean };
+  & {
+    readonly unsettled: boolean;
+    /** Its member is there already, from a backup that was cut, and this one goes on with it. */
+    readonly kept: boolean;
+  };
 
 /** A row on its way to the client: the directory and the name that it stands under. */
 export interface PlacedRow extends ParentRow {
@@ -48,6 +52,8 @@ const TYPES: readonly EntryType[] = [
   "block",
 ];
 
+const KEPT = 2 * TYPES.length;
+
 /** Chunks of rows that come grouped; one in memory at a time. */
 export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Array<ArrayBuffer>> {
   const writer = new ByteWriter();
@@ -59,7 +65,8 @@ export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Arr
       writer.varint(0);
       writeBytes(writer, group);
     }
-    writer.varint(1 + 2 * TYPES.indexOf(row.type) + (row.unsettled ? 1 : 0));
+    const code = 1 + 2 * TYPES.indexOf(row.type) + (row.unsettled ? 1 : 0);
+    writer.varint(code + (row.kept ? KEPT : 0));
     writeBytes(writer, row.name);
     writeFields(fields, row);
     writeBytes(writer, fields.finish());
@@ -81,7 +88,7 @@ function writeFields(fields: ByteWriter, row: ParentRow): void {
 
 /** The next item. @throws AgentError `damaged` */
 export function decodeParentItem(reader: ByteReader): ParentItem {
-  const code = reader.varint("item", 2 * TYPES.length);
+  const code = reader.varint("item", 2 * KEPT);
   if (code === 0) return { kind: "directory", path: readBytes(reader, "directory") };
   const name = readBytes(reader, "name");
   const bytes = reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES);
@@ -91,14 +98,17 @@ export function decodeParentItem(reader: ByteReader): ParentItem {
 
 /** The fields of an item that is a row; once per item. @throws AgentError `damaged` */
 export function decodeFields({ fields, code }: Extract<ParentItem, { kind: "row" }>): ParentRow {
-  const type = TYPES[(code - 1) >> 1];
+  const kept = code > KEPT;
+  const flags = code - 1 - (kept ? KEPT : 0);
+  const type = TYPES[flags >> 1];
   assert(type !== undefined, "the code of the item was checked");
   const sizeBytes = fields.varint("size", Number.MAX_SAFE_INTEGER);
   const mtimeNs = readTime(fields, "mtime");
   const ctimeNs = readTime(fields, "ctime");
   const inode = fields.bigVarint("inode");
   const target = type === "hardlink" ? readBytes(fields, "target") : null;
-  return { type, sizeBytes, mtimeNs, ctimeNs, inode, target, unsettled: (code - 1) % 2 === 1 };
+  const unsettled = flags % 2 === 1;
+  return { type, sizeBytes, mtimeNs, ctimeNs, inode, target, unsettled, kept };
 }
 
 function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {

@@ -7,6 +7,8 @@
 // a directory, after its content, when something in it was: GNU tar changes its time on the way,
 // and a restore completes it only then. So the media of a directory are never older than its
 // content's.
+// What goes on from a backup that was cut has a parent, too: the tree that the cut one would
+// present. Its members that are unchanged count as stored, but are not sent again.
 // Memory: one frame, the names of the directories on one path, and the parent's rows of the same.
 
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -15,13 +17,14 @@ import type { Clock } from "../../../transport/runtime/runtime.ts";
 import type { Entry, IndexNote, Xattr } from "../../entry.ts";
 import type { TarFrame } from "../../record.ts";
 import type { SourceSelection } from "../../source_selection.ts";
-import type { ApplicationWarning, Producer } from "../application.ts";
+import type { ApplicationWarning, Produced, Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
 import { FrameAssembler } from "../frame_assembler.ts";
 import { BREATHE_ENTRIES, SETTLED_AFTER_MS } from "../limits.ts";
-import { addNote, endStream, planMember, streamMember } from "../member_stream.ts";
+import { addNote, endStream, makeNoteRoom, planMember, streamMember } from "../member_stream.ts";
 import { encodeDumpdir } from "./dumpdir.ts";
 import { type FirstName, HardLinks } from "./hard_links.ts";
+import { type OpenMember, sendRest } from "./open_member.ts";
 import { ParentComparison } from "./parent_comparison.ts";
 import type { ParentRow } from "./parent_rows.ts";
 import { type ParentFeed, ParentTree } from "./parent_tree.ts";
@@ -36,6 +39,10 @@ export interface ProduceFilesystemOptions extends SourceSelection {
   readonly paths: readonly string[];
   /** The rows of the parent of an incremental backup; none for a full one. */
   readonly parent?: ParentFeed | undefined;
+  /** Tar bytes that a backup which was cut left, and this one goes on after. */
+  readonly tarOffset?: number | undefined;
+  /** The member in which that was cut, when it is gone on with. */
+  readonly openMember?: OpenMember | undefined;
   /** Says how old a change is; without it none counts as recent. */
   readonly clock?: Pick<Clock, "wallMs"> | undefined;
   /** Tar bytes of a frame; 1 MiB when left out. */
@@ -60,6 +67,7 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
     onWarning: options.onWarning,
     maxOpenDirectories: options.maxOpenDirectories,
   });
+  if (options.openMember !== undefined) yield* store.goOn(options.openMember);
   let count = 0;
   for (const visit of visits) {
     if (options.signal?.aborted) throw new AgentError("cancelled", "Cannot go on: cancelled");
@@ -67,7 +75,7 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
     if (++count % BREATHE_ENTRIES === 0) yield null;
   }
   yield* store.finish();
-  return store.frames.totals;
+  return store.produced();
 }
 
 type Steps<Result = void> = Generator<TarFrame | null, Result, void>;
@@ -85,6 +93,8 @@ interface Open {
   readonly stat: FileStat;
   /** Its attributes, when it was not stored: what is stored in it may ask for it yet. */
   readonly again: readonly Xattr[] | null;
+  /** It counts as stored, by a backup that was cut. */
+  readonly isKept: boolean;
   hasStored: boolean;
 }
 
@@ -94,6 +104,10 @@ class Store {
   readonly #links = new HardLinks();
   readonly #comparison: ParentComparison | null;
   readonly #open: Open[] = [];
+  #keptFiles = 0;
+  #keptBytes = 0;
+  /** The open member, when its file turned out to be another. */
+  #void: Uint8Array | null = null;
 
   constructor(options: ProduceFilesystemOptions) {
     this.frames = new FrameAssembler(options);
@@ -104,40 +118,71 @@ class Store {
 
   *visit(visit: Visit): Steps {
     while (this.#open.length > visit.depth) yield* this.#leave();
-    const isStored = yield* this.#take(visit);
+    const taken = yield* this.#take(visit);
+    const isStored = taken === "stored";
+    const isKept = taken === "kept";
     const around = this.#open.at(-1);
     if (isStored && around !== undefined) around.hasStored = true;
     if (visit.stat.type !== "directory") return;
     // Its descriptor may be gone when it turns out that it is to be stored again.
     const again = isStored || this.#comparison === null ? null : this.#attributesOf(visit);
-    this.#open.push({ path: visit.path, stat: visit.stat, again, hasStored: false });
+    this.#open.push({ path: visit.path, stat: visit.stat, again, isKept, hasStored: false });
   }
 
-  /** @returns true when a member was stored */
-  *#take(visit: Visit): Steps<boolean> {
+  /** Sends the rest of the member in which a backup was cut. */
+  *goOn(member: OpenMember): Steps {
+    const { bytes, isWhole } = yield* sendRest(this.frames, this.#options.files, member);
+    this.#keptBytes -= bytes;
+    if (!isWhole) this.#void = member.row.entry.path;
+  }
+
+  /** What was made, when all visits are done. */
+  produced(): Produced {
+    const { files, bytes } = this.frames.totals;
+    const kept = { files: this.#keptFiles, bytes: this.#keptBytes };
+    return { files: files + kept.files, bytes: bytes + kept.bytes, kept };
+  }
+
+  *#take(visit: Visit): Steps<"stored" | "kept" | "passed"> {
     const lookedMs = this.#options.clock?.wallMs() ?? Infinity;
     const before = this.#comparison === null ? null : yield* this.#compare(visit, this.#comparison);
     const first = this.#links.firstName(visit.stat);
-    if (before !== null && isUnchanged(visit.stat, before, first)) {
+    const isVoid = this.#void !== null && compareBytes(this.#void, visit.path) === 0;
+    if (before !== null && !isVoid && isUnchanged(visit.stat, before, first)) {
       if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: false });
-      return false;
+      if (before.row?.kept !== true) return "passed";
+      this.#countKept(visit.stat, first);
+      return "kept";
     }
-    const stored = first === null
-      ? yield* this.#storeVisit(visit)
-      : yield* this.#storeLink(visit, first);
-    if (stored === null) return false;
-    if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
     const isRecent = lookedMs - Number(visit.stat.ctimeNs / 1_000_000n) < SETTLED_AFTER_MS;
+    yield* makeNoteRoom(this.frames);
+    const stored = first === null
+      ? yield* this.#storeVisit(visit, isRecent)
+      : yield* this.#storeLink(visit, first);
+    if (stored === null) {
+      // Otherwise the zeros of the open member would count as its content.
+      if (isVoid) yield* addNote(this.frames, { kind: "deleted", path: visit.path });
+      return "passed";
+    }
+    if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
     if (stored === "unsettled" || isRecent) {
       yield* addNote(this.frames, { kind: "unsettled", path: visit.path });
     }
-    return true;
+    return "stored";
+  }
+
+  #countKept(stat: FileStat, first: FirstName | null): void {
+    this.#keptFiles += 1;
+    if (stat.type === "file" && first === null) {
+      this.#keptBytes += Math.min(stat.sizeBytes, stat.blocks512 * 512 || stat.sizeBytes);
+    }
   }
 
   *#leave(): Steps {
     const left = this.#open.pop();
     if (left === undefined || left.again === null || !left.hasStored) return;
     yield* this.#storePlain(toEntry(left.path, left.stat, null), left.again);
+    if (left.isKept) this.#keptFiles -= 1;
     const around = this.#open.at(-1);
     if (around !== undefined) around.hasStored = true;
   }
@@ -163,11 +208,11 @@ class Store {
     }
   }
 
-  *#storeVisit(visit: Visit): Steps<"settled" | "unsettled" | null> {
+  *#storeVisit(visit: Visit, isRecent: boolean): Steps<"settled" | "unsettled" | null> {
     const { stat, path, directory, name } = visit;
     const { files, onWarning } = this.#options;
     if (stat.type === "file" && stat.sizeBytes > 0) {
-      return yield* storeFile(this.frames, this.#options, visit);
+      return yield* storeFile(this.frames, { ...this.#options, isRecent }, visit);
     }
     let target: Uint8Array | null = null;
     try {

@@ -21,6 +21,8 @@ import { type Visit, warnOf } from "./walk.ts";
 export interface StoreFileOptions {
   readonly files: Files;
   readonly onWarning: (warning: ApplicationWarning) => void;
+  /** It was changed just before it was looked at. */
+  readonly isRecent: boolean;
 }
 
 /** How a file was stored: null when it was not. */
@@ -54,7 +56,7 @@ function* storeOpenFile(
   visit: Visit,
   descriptor: number,
 ): Storing {
-  const { files, onWarning } = options;
+  const { files, onWarning, isRecent } = options;
   const path = visit.path;
   let stat = visit.stat;
   for (let tries = 1;; tries++) {
@@ -68,7 +70,7 @@ function* storeOpenFile(
     const small = plan.tarBytes <= frames.frameBytes;
     const complete = small
       ? yield* readSmall(frames, files, descriptor, plan)
-      : yield* streamLarge(frames, files, descriptor, plan);
+      : yield* streamLarge(frames, { files, isRecent: isRecent || tries > 1 }, descriptor, plan);
     const after = files.statDescriptor(descriptor);
     const same = complete && isSame(stat, after);
     const grown = complete && after.sizeBytes > stat.sizeBytes && after.inode === stat.inode;
@@ -103,10 +105,14 @@ function* readSmall(
 
 function* streamLarge(
   frames: FrameAssembler,
-  files: Files,
+  { files, isRecent }: Pick<StoreFileOptions, "files" | "isRecent">,
   descriptor: number,
   plan: MemberPlan,
 ): Generator<TarFrame, boolean, void> {
+  // A backup that is cut in here is gone on with before this member, not before its frame's others.
+  if (!frames.isEmpty) yield frames.cut();
+  // Then it is not gone on with in here, either: what comes may be of another moment.
+  if (isRecent) frames.addNote({ kind: "unsettled", path: plan.entry.path });
   try {
     return yield* streamMember(frames, files, descriptor, plan);
   } catch (error) {

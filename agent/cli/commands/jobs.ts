@@ -1,7 +1,8 @@
 // `agent status`, `agent jobs`, `agent job J`, `agent cancel J` and `agent trace J`.
 
 import { z } from "zod";
-import { jobViewSchema, statusViewSchema, traceStepSchema } from "../../control/view_schema.ts";
+import { statusViewSchema } from "../../control/status_schema.ts";
+import { jobViewSchema, traceStepSchema } from "../../control/view_schema.ts";
 import { EXIT_OK } from "../../exit_code.ts";
 import {
   type ArgumentSpec,

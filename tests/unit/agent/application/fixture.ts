@@ -129,6 +129,7 @@ export function warningLog(): { log: string[]; onWarning: (warning: ApplicationW
 /** Every object: type, mode, owner, size, time in ns, target, link set, hash below 100 MiB. */
 export function picture(folder: string): string {
   const format = "%P\\t%y\\t%m\\t%U:%G\\t%T@\\t%l\\t%n\\t%i\\t%s\\0";
+  // A name may hold a newline: lines of two files must not be taken for one another.
   const lines = shell(folder, `find . -printf '${format}' | sort -z`).split("\0").filter(Boolean);
   const sets = new Map<string, number>();
   const drawn = lines.map((line) => {

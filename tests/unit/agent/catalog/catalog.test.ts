@@ -195,6 +195,7 @@ describe("Catalog", () => {
       }
       using vault = openVault(folder);
       expect(vault.recovery).toEqual({
+        keptPartial: [],
         removedPartial: [],
         adopted: ["zz", "aa", "mm"],
         unreadable: [],

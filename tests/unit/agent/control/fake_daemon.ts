@@ -143,6 +143,7 @@ export class FakeDaemon implements Daemon {
       version: "0.0.0",
       ready: this.ready,
       reasons: this.ready ? [] : ["catalog damaged"],
+      cutBackups: [],
       uptimeSeconds: 5,
       residentBytes: 1024 * 1024,
       stgs: [STG],

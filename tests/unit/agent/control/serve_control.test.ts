@@ -14,7 +14,8 @@ import {
   serveControl,
   type ServedControl,
 } from "../../../../agent/control/mod.ts";
-import { jobViewSchema, statusViewSchema } from "../../../../agent/control/view_schema.ts";
+import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
+import { jobViewSchema } from "../../../../agent/control/view_schema.ts";
 import { SseDecoder } from "../../../../agent/control/sse_decoder.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";

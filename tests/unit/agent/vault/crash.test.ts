@@ -73,7 +73,12 @@ describe("publish()", () => {
           const found = codeOf(() => publish(folder, { label, through }));
           expect([code, "nothing thrown"]).toContain(found);
           using vault = openVault(folder);
-          expect(vault.recovery).toEqual({ removedPartial: [], adopted: [], unreadable: [] });
+          expect(vault.recovery).toEqual({
+            removedPartial: [],
+            keptPartial: [],
+            adopted: [],
+            unreadable: [],
+          });
           expect(vault.backups().some(({ backup }) => backup === label.backup))
             .toBe(found === "nothing thrown");
           if (found === code) failures++;

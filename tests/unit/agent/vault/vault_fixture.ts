@@ -97,15 +97,18 @@ export function failingFiles(
         if (CHANGING.includes(key)) calls++;
         const dead = calls >= failAt;
         if (dead && (how === "crash" || how === "torn")) {
-          const [descriptor, bytes] = parameters;
-          if (calls === failAt && how === "torn" && key === "writeAll") {
-            if (typeof descriptor === "number" && bytes instanceof Uint8Array) {
-              files.writeAll(descriptor, bytes.subarray(0, bytes.length >> 1));
+          const [descriptor, offset, bytes] = parameters;
+          if (calls === failAt && how === "torn" && key === "writeAllAt") {
+            if (
+              typeof descriptor === "number" && typeof offset === "number" &&
+              bytes instanceof Uint8Array
+            ) {
+              files.writeAllAt(descriptor, offset, bytes.subarray(0, bytes.length >> 1));
             }
           }
           throw new Crash(`${key} of a dead process`);
         }
-        if (dead && ["open", "writeAll", "sync", "makeDirectory"].includes(key)) {
+        if (dead && ["open", "writeAllAt", "sync", "makeDirectory"].includes(key)) {
           const creates = key !== "open" || JSON.stringify(parameters).includes("create");
           if (creates) throw new SystemError(how, key, String(parameters[1]));
         }

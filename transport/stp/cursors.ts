@@ -19,6 +19,8 @@ export class SendWindow {
   /** Of those, what is on its volumes without a gap: this is published. */
   doneFrames = 0;
   doneBytes = 0;
+  /** What the peer was told last. */
+  publishedFrames = 0;
   ackedFrames = 0;
   ackedBytes = 0;
   /** Frames that may be in flight: a share of the budget, at most the window. */
@@ -62,6 +64,22 @@ export class SendWindow {
       this.doneFrames++;
     }
     return this.doneFrames > before;
+  }
+
+  /** True while a frame is not on its volume yet. */
+  get underWay(): boolean {
+    return this.doneFrames < this.frames;
+  }
+
+  /**
+   * Whether to tell the peer now what is on its volumes: when nothing more is under way, or when a
+   * quarter of the window was not told. More often costs a write per frame; more seldom makes the
+   * peer wait, which reads the one half while the other is written.
+   */
+  get publishDue(): boolean {
+    if (!this.underWay) return true;
+    const untold = this.doneFrames - this.publishedFrames;
+    return untold * 4 >= Math.min(this.limit, this.#slots);
   }
 
   acknowledge(frames: number, bytes: number): CursorVerdict {

@@ -103,7 +103,8 @@ export class FrameSender {
   }
 
   #complete(seq: number, nowMs: number): void {
-    if (!this.#link.send.complete(seq) || this.#link.failure !== null) return;
+    const { send, failure } = this.#link;
+    if (!send.complete(seq) || failure !== null || !send.publishDue) return;
     const published = this.#link.publish(nowMs);
     if (published !== undefined) this.#inBackground(published);
   }

@@ -41,6 +41,8 @@ export const ENDPOINTS_MAX = 64;
 /** Slots of one transmit ring over all volumes: 2 MiB stay in the CPU cache, 8 MiB do not. */
 export const RING_SLOTS_DEFAULT = 8;
 export const RING_SLOTS_MIN = 4;
+/** The same where a volume is no memory of this machine: requests cost more than the cache does. */
+export const RING_SLOTS_DISTANT = 16;
 export const RING_SLOTS_MAX = 64;
 
 /**
@@ -76,6 +78,7 @@ export const ODD_BYTES_MAX = 32 * 1024;
  * them together stay in the CPU cache.
  */
 export const BUDGET_BYTES = RING_SLOTS_DEFAULT * PAYLOAD_BYTES_DEFAULT;
+export const BUDGET_BYTES_DISTANT = RING_SLOTS_DISTANT * PAYLOAD_BYTES_DEFAULT;
 
 /** Frames in flight of each connection, whatever its share: one is read while one is written. */
 export const FRAMES_MIN = 2;

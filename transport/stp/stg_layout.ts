@@ -30,6 +30,7 @@ import {
   PAYLOAD_BYTES_DEFAULT,
   PAYLOAD_BYTES_MIN,
   RING_SLOTS_DEFAULT,
+  RING_SLOTS_DISTANT,
   RING_SLOTS_MAX,
   RING_SLOTS_MIN,
   VOLUMES_MAX,
@@ -56,6 +57,8 @@ export interface LayoutWishes {
   readonly endpointsPerHost?: number | undefined;
   readonly ringSlots?: number | undefined;
   readonly payloadBytes?: number | undefined;
+  /** A volume is no memory of this machine: rings are longer where there is room. */
+  readonly distant?: boolean | undefined;
 }
 
 export function ringSlots(layout: StgLayout): number {
@@ -152,7 +155,7 @@ export function layoutIsSound(layout: StgLayout): boolean {
 
 /**
  * The largest layout that fits `volumeBytes` on each of `volumeCount` volumes. What the caller
- * did not fix is halved until it fits: endpoints, then hosts, then slots, then the payload.
+ * did not fix is halved until it fits: longer rings, then endpoints, hosts, slots and the payload.
  * @throws AgentError `no_space` with the size that the smallest layout needs, `usage`
  */
 export function planLayout(
@@ -169,7 +172,7 @@ export function planLayout(
   const sizes = {
     endpoints: wishes.endpointsPerHost ?? ENDPOINTS_DEFAULT,
     hosts: wishes.maxHosts ?? HOSTS_DEFAULT,
-    slots: wishes.ringSlots ?? RING_SLOTS_DEFAULT,
+    slots: wishes.ringSlots ?? (wishes.distant === true ? RING_SLOTS_DISTANT : RING_SLOTS_DEFAULT),
     payload: wishes.payloadBytes ?? PAYLOAD_BYTES_DEFAULT,
   };
   const layout = (): StgLayout => ({
@@ -180,6 +183,7 @@ export function planLayout(
     payloadBytes: sizes.payload,
   });
   const steps: readonly [keyof typeof sizes, number | undefined, number][] = [
+    ["slots", wishes.ringSlots, RING_SLOTS_DEFAULT],
     ["endpoints", wishes.endpointsPerHost, ENDPOINTS_MIN],
     ["hosts", wishes.maxHosts, HOSTS_MIN],
     ["slots", wishes.ringSlots, RING_SLOTS_MIN],

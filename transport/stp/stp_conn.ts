@@ -156,6 +156,7 @@ export class StpConn implements Conn {
         const acked = this.#receiver.acknowledge(this.#readLadder.idle);
         if (acked !== undefined) await acked;
       }
+      if (this.#link.asynchronous && this.#receiver.bulk) this.#readLadder.unhurried();
       const paused = this.#link.pause(this.#readLadder, signal);
       if (paused !== undefined) await paused;
     }
@@ -211,7 +212,7 @@ export class StpConn implements Conn {
       const polled = this.#link.poll();
       if (polled !== undefined) await polled;
       if (this.#sender.ready(nowMs)) continue;
-      if (this.#link.setBlocked(true)) await this.#link.publish();
+      if (this.#tellBlocked()) await this.#link.publish();
       const paused = this.#link.pause(this.#writeLadder, signal);
       if (paused !== undefined) await paused;
     }
@@ -220,6 +221,19 @@ export class StpConn implements Conn {
     const turn = this.#link.turns.due(nowMs);
     if (turn !== undefined) await turn;
     return count;
+  }
+
+  /**
+   * On an asynchronous volume the reader's next acknowledgement is mostly on its way, and a write
+   * that asks for it would only be in front of others.
+   */
+  #tellBlocked(): boolean {
+    const { asynchronous, send } = this.#link;
+    if (asynchronous) {
+      this.#writeLadder.unhurried();
+      if (send.underWay || !this.#writeLadder.idle) return false;
+    }
+    return this.#link.setBlocked(true);
   }
 
   async #close(): Promise<void> {

@@ -133,6 +133,25 @@ describe("StpConn.write()", () => {
     expectSame(await readCount(b, copy.length), copy);
   });
 
+  test("tells of a quarter of the window at once while more frames are under way", async () => {
+    const bed = await asyncBed(1);
+    const [a] = await connectPair(bed);
+    const frames = windowFrames(bed.identity.layout);
+    const data = metadataBytes(bed.identity.layout);
+    const landings = Array.from({ length: frames }, () => Promise.withResolvers<void>());
+    const waiting = landings.values();
+    firstMedium(bed).delay = (offset) =>
+      offset < data ? Promise.resolve() : waiting.next().value?.promise ?? Promise.resolve();
+    await writeWhole(a, random.bytes(PAYLOAD * frames));
+    const told = new Set<number>();
+    for (const landing of landings) {
+      landing.resolve();
+      for (let turn = 0; turn < 3; turn++) await clock.yield();
+      told.add(publishedBy(bed, a).producedFrames);
+    }
+    expect([...told]).toEqual([0, 3, 6, 9, 12]);
+  });
+
   test("tells at the next call that an earlier write failed, naming the volume", async () => {
     const bed = await asyncBed(2);
     const [a, b] = await connectPair(bed);

@@ -52,6 +52,14 @@ export class SendWindow {
     this.bytes += lengthBytes;
   }
 
+  /** The frame that began last, whose writing waits, takes more bytes. */
+  extend(lengthBytes: number): void {
+    assert(this.underWay, "a frame grows before it is on its volume");
+    const index = (this.frames - 1) % this.#slots;
+    this.#lengths[index] = (this.#lengths[index] ?? 0) + lengthBytes;
+    this.bytes += lengthBytes;
+  }
+
   /** Frame `seq` is on its volume. @returns true when more may be published */
   complete(seq: number): boolean {
     assert(seq >= this.doneFrames && seq < this.frames, "a frame completes once");

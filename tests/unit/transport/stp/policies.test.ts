@@ -42,8 +42,11 @@ describe("planLayout()", () => {
     expect(layoutBytes(layout)).toBeLessThan(266 * MIB);
   });
 
-  test("gives distant volumes longer rings, but only in room that nobody else needs", () => {
-    expect(planLayout(1, 600 * MIB, { distant: true })).toMatchObject({ slotsPerVolume: 16 });
+  test("gives distant volumes longer frames, but only in room that nobody else needs", () => {
+    expect(planLayout(1, 1100 * MIB, { distant: true })).toEqual({
+      ...planLayout(1, 1100 * MIB),
+      payloadBytes: MIB,
+    });
     expect(planLayout(1, 300 * MIB, { distant: true })).toEqual(planLayout(1, 300 * MIB));
   });
 

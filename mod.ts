@@ -2,6 +2,6 @@
 
 export * from "./transport/mod.ts";
 
-import { runProgram } from "./agent/mod.ts";
+import { startProgram } from "./agent/mod.ts";
 
-if (import.meta.main) await runProgram(import.meta.url);
+if (import.meta.main) await startProgram(import.meta.url);

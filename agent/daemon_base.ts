@@ -21,6 +21,8 @@ import type {
   ValidationView,
 } from "./control/daemon.ts";
 import type { StgView } from "./control/stg_view.ts";
+import type { WalStatusView } from "./control/wal_report_view.ts";
+import type { WalGet, WalPush, WalPushed } from "./control/wal_view.ts";
 import type { LastBackupView, ScheduleView } from "./control/schedule_view.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";
@@ -85,6 +87,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       schedules: this.schedules(),
       clients,
       cutBackups: this.cutBackups(),
+      wal: this.walArchives(),
     };
   }
 
@@ -99,6 +102,11 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
 
   /** Backups that were cut and can be gone on with; a client has none. */
   protected cutBackups(): CutBackupView[] {
+    return [];
+  }
+
+  /** What was archived of write-ahead logs; a client has none. */
+  protected walArchives(): WalStatusView[] {
     return [];
   }
 
@@ -177,6 +185,14 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     throw this.#serverOnly();
   }
 
+  pushWal(_push: WalPush): Promise<WalPushed> {
+    return Promise.reject(this.#clientOnly());
+  }
+
+  getWal(_get: WalGet): Promise<Uint8Array | null> {
+    return Promise.reject(this.#clientOnly());
+  }
+
   pin(_reference: string, _pinned: boolean): BackupDetail {
     throw this.#serverOnly("pin a backup");
   }
@@ -204,6 +220,13 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   }
 
   protected abstract stopListening(): Promise<void>;
+
+  #clientOnly(): AgentError {
+    const message = "Cannot take a write-ahead log here: this is a server, need the client";
+    return new AgentError("usage", message, {
+      hint: "Run the command on the database's host, or name its daemon with --control.",
+    });
+  }
 
   #serverOnly(action = "list backups"): AgentError {
     return new AgentError("usage", `Cannot ${action} here: this is a client, need the server`, {

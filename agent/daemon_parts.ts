@@ -12,6 +12,8 @@ export interface DaemonParts {
     source: VolumeSource,
     hostName: string,
   ) => OpenVolumes | Promise<OpenVolumes>;
+  /** What starts this program; its arguments follow. */
+  readonly command: readonly string[];
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */

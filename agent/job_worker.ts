@@ -26,6 +26,7 @@ import {
   runServerRebuild,
   runServerValidate,
   runServerVerify,
+  runServerVerifyWal,
 } from "./server/mod.ts";
 
 /** Of a job that has no parts yet. */
@@ -53,6 +54,7 @@ function serveJob(runtime: Runtime, parent: Thread): void {
       if (parts !== null) void runJob(parts, message.task, post);
     } else if (message.type === "connection") parts?.session.adopt(message.connection);
     else if (message.type === "lost") parts?.lose(message.stg, message.error);
+    else if (message.type === "wal") parts?.session.walRequests.add(message.request);
     else parts?.session.cancel();
   });
 }
@@ -111,6 +113,8 @@ function runTask(parts: JobParts, task: WorkerTask): Promise<WorkerResult> {
       return runServerDatabase(session, task, prove);
     case "server-verify":
       return runServerVerify(session, task);
+    case "server-verify-wal":
+      return runServerVerifyWal(session, task);
     case "server-drill":
       return runServerDrill(session, task);
     case "server-rebuild":

@@ -1,3 +1,3 @@
 // Door of the agent room.
 
-export { runProgram } from "./program.ts";
+export { startProgram } from "./start_program.ts";

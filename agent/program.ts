@@ -1,42 +1,26 @@
 // The program: composes the command line with everything it may call and runs it.
 
-import { AssertionFailure, currentRuntime, type Process } from "../transport/mod.ts";
+import type { Runtime } from "../transport/mod.ts";
 import { createOutput, runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
-import { EXIT_INTERNAL } from "./exit_code.ts";
 import { operatingError } from "./operating_error.ts";
-import { runDaemon } from "./run_daemon.ts";
 
-/**
- * Runs the program and ends the process with the exit code of the contract.
- * @param entryUrl URL of the entry module: workers are found beside it, compiled or not
- */
-export async function runProgram(entryUrl: string): Promise<void> {
-  const runtime = await currentRuntime();
+/** @returns the exit code of the contract; whatever it throws is a bug of ours */
+export async function runProgram(runtime: Runtime, entryUrl: string): Promise<number> {
   const workerUrl = new URL("./agent/job_worker.ts", entryUrl);
-  const fail = (error: unknown) => internalError(runtime.process, error);
-  runtime.process.onUncaught(fail);
-  try {
-    const code = await runCli(runtime.process.args, {
-      runtime,
-      out: createOutput(runtime.process),
-      version: VERSION,
-      offline: offlineOperations(runtime, entryUrl),
-      runDaemon: (options) =>
-        runDaemon(runtime, { ...options, workerUrl }).catch((error) => {
-          throw operatingError(error, `run agent --role ${options.role}`);
-        }),
-    });
-    runtime.process.exit(code);
-  } catch (error) {
-    fail(error);
-  }
-}
-
-function internalError(process: Process, error: unknown): void {
-  const text = error instanceof Error ? error.stack ?? error.message : String(error);
-  const what = error instanceof AssertionFailure ? "a broken invariant" : "an unexpected error";
-  process.write(2, `agent: internal error, ${what}: ${text}\n`);
-  process.exit(EXIT_INTERNAL);
+  const command = runtime.process.command(entryUrl);
+  return await runCli(runtime.process.args, {
+    runtime,
+    out: createOutput(runtime.process),
+    version: VERSION,
+    offline: offlineOperations(runtime, entryUrl),
+    runDaemon: async (options) => {
+      // Most runs are commands, whose start a daemon's modules would double.
+      const { runDaemon } = await import("./run_daemon.ts");
+      return await runDaemon(runtime, { ...options, workerUrl, command }).catch((error) => {
+        throw operatingError(error, `run agent --role ${options.role}`);
+      });
+    },
+  });
 }

@@ -8,6 +8,7 @@ import { networkMechanism, networkPartOf } from "./compose_network.ts";
 import { type Config, loadConfig, requireConfig } from "./config/mod.ts";
 import {
   createControlApp,
+  createWalApp,
   hostsOf,
   readToken,
   serveControl,
@@ -19,6 +20,7 @@ import type { DaemonParts } from "./daemon_parts.ts";
 import { EXIT_INTERNAL, EXIT_OK } from "./exit_code.ts";
 import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
+import { findUser } from "./postgresql/mod.ts";
 import { ServerDaemon } from "./server/mod.ts";
 import { downLine } from "./stg/mod.ts";
 
@@ -27,6 +29,8 @@ export interface RunDaemonOptions {
   readonly configFile: string;
   /** Module URL of the worker, made by the program's entry. */
   readonly workerUrl: URL;
+  /** What starts this program; its arguments follow. */
+  readonly command: readonly string[];
 }
 
 /** Runs until a signal stops it. @returns the exit code @throws AgentError when it cannot start */
@@ -39,6 +43,7 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     runtime,
     network: networkMechanism(runtime, network, (error) => log("warning", error.message)),
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
+    command: options.command,
     startThread: () => {
       const thread = runtime.startThread(options.workerUrl);
       thread.post({ type: "network", network } satisfies ToWorker);
@@ -55,10 +60,12 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     : await ClientDaemon.start(config, parts);
   try {
     const control = await serve(runtime, config, daemon);
+    const wal = await serveWal(runtime, config, daemon);
     logStart(config, daemon, log);
     log("info", `${await stopped}: stopping`);
     await daemon[Symbol.asyncDispose]();
     await control.close();
+    await wal?.close();
   } catch (error) {
     await daemon[Symbol.asyncDispose]();
     throw error;
@@ -75,6 +82,20 @@ async function serve(
   const { clock, files } = runtime;
   const app = createControlApp(daemon, { clock, access: accessOf(runtime, config) });
   return await serveControl(app, config.control, { files });
+}
+
+/** The second socket of a client, for the user of a database; null where there is none. */
+async function serveWal(
+  runtime: Runtime,
+  config: Config,
+  daemon: DaemonBase,
+): Promise<ServedControl | null> {
+  if (config.role !== "client" || config.walSocket === null) return null;
+  const { path, user } = config.walSocket;
+  const { clock, files, process } = runtime;
+  const owner = await findUser(process, user);
+  const app = createWalApp(daemon, { clock, access: null });
+  return await serveControl(app, { kind: "unix", path }, { files, owner });
 }
 
 /** What a TCP endpoint asks of strangers; a Unix socket's mode is guard enough. */

@@ -155,10 +155,11 @@ function checkDevice(
 
 function failure(verb: "stage" | "destage", device: DeviceGeometry, cause: unknown): unknown {
   if (!(cause instanceof SystemError)) return cause;
-  const code = cause.errno === "ENOSPC" || cause.errno === "EDQUOT" ? "no_space" : "volume";
+  const isFull = cause.errno === "ENOSPC" || cause.errno === "EDQUOT";
+  const wanted = isFull ? "space for its device file" : "a working device file";
   return new AgentError(
-    code,
-    `Cannot ${verb} volume "${device.name}": ${cause.errno}, need a working device file`,
-    { hint: code === "no_space" ? "Free space where the array directory is." : undefined, cause },
+    isFull ? "no_space" : "volume",
+    `Cannot ${verb} volume "${device.name}": ${cause.errno}, need ${wanted}`,
+    { hint: isFull ? "Free space where the array directory is." : undefined, cause },
   );
 }

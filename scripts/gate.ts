@@ -2,7 +2,6 @@
 // after the other, all of them also after a failure, and ends with the line `N passed, N failed`.
 // See scripts/test.
 
-import { watchLeftovers } from "./gate/leftovers.ts";
 import { killRunningSteps, runStep, type StepResult } from "./gate/run_step.ts";
 import { allSteps, rowsOf, selectSteps, type Step } from "./gate/steps.ts";
 
@@ -48,21 +47,17 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-/** Runs the steps of a row at once; what they left behind counts for the last one. */
+/** Runs the steps of a row at once. */
 async function runRow(row: readonly Step[]): Promise<readonly StepResult[]> {
-  const title = row.map(({ name }) => name).join(", ");
-  print(`\n== ${title}`);
-  const leftovers = watchLeftovers();
-  const results = await Promise.all(row.map((step) => runStep(step, { root, strict })));
-  const left = leftovers();
-  // Elsewhere they may be those of an agent that runs on the same machine.
-  const counted = strict && left.length > 0 ? 1 : 0;
-  if (left.length > 0) print(`Left behind by ${title}:\n  ${left.join("\n  ")}`);
-  return results.map((result, index) => {
-    const failed = result.failed + (index === results.length - 1 ? counted : 0);
-    print(`-- ${result.name}: ${failed === 0 ? "ok" : "FAILED"}`);
-    return { ...result, failed };
-  });
+  print(`\n== ${row.map(({ name }) => name).join(", ")}`);
+  return await Promise.all(row.map(async (step) => {
+    const result = await runStep(step, { root, strict });
+    if (result.left.length > 0) {
+      print(`Left behind by ${step.name}:\n  ${result.left.join("\n  ")}`);
+    }
+    print(`-- ${result.name}: ${result.failed === 0 ? "ok" : "FAILED"}`);
+    return result;
+  }));
 }
 
 const results: StepResult[] = [];

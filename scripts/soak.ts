@@ -43,10 +43,25 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/emulator/array_kill_points.test.ts",
     env: (seed) => ({ ARRAY_SEED: String(seed) }),
   },
+  full: {
+    about: "the disk below an array becomes full in a backup, at any moment",
+    file: "tests/jobs/full_array.test.ts",
+    env: (seed) => ({ FULL_SEED: String(seed), FULL_MOMENTS: "50" }),
+  },
   crash: {
     about: "daemons are killed at random moments of backups and restores",
     file: "tests/integration/crash.test.ts",
     env: (seed) => ({ CRASH_SEED: String(seed) }),
+  },
+  wal: {
+    about: "a database archives its log while processes are killed, and recovers to many moments",
+    file: "tests/integration/wal.test.ts",
+    env: (seed) => ({
+      WAL_SEED: String(seed),
+      WAL_ROUNDS: "50",
+      WAL_TARGETS: "20",
+      WAL_TIMEOUT_MS: "3600000",
+    }),
   },
   concurrent: {
     about: "backups, restores, verifications and expiries of one vault at the same time",

@@ -89,3 +89,6 @@ export const COMMAND_GRACE_MS = 5000;
 
 /** The end of a program's standard error that is shown, in characters. */
 export const COMMAND_TEXT_MAX = 2000;
+
+/** Bytes of a cluster's postgresql.auto.conf: hundreds of settings. */
+export const MAX_SETTINGS_BYTES = 1024 * 1024;

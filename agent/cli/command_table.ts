@@ -1,7 +1,4 @@
 // All commands, as data: parsing, help and the command reference are made from this table.
-//
-// What belongs to the contract but not to this version is named too, so that it is refused with
-// a clear word instead of a guess.
 
 import type { Command } from "./command.ts";
 import {
@@ -31,6 +28,9 @@ import { stgFormat, stgStatus } from "./commands/stg.ts";
 import { stgBench } from "./commands/stg_bench.ts";
 import { validate } from "./commands/validate.ts";
 import { verify } from "./commands/verify.ts";
+import { walGet } from "./commands/wal_get.ts";
+import { walPush } from "./commands/wal_push.ts";
+import { walVerify } from "./commands/wal_verify.ts";
 
 export const ROOT_COMMAND: Command = role;
 
@@ -62,6 +62,9 @@ export const COMMANDS: readonly Command[] = [
   drill,
   pin,
   expire,
+  walPush,
+  walGet,
+  walVerify,
   catalogRebuild,
   status,
   schedules,
@@ -72,14 +75,3 @@ export const COMMANDS: readonly Command[] = [
   pkiInit,
   pkiIssue,
 ];
-
-/** Commands of the contract that this version does not have. */
-export const LATER_COMMANDS: readonly string[] = [
-  "wal push",
-  "wal get",
-];
-
-/** Options of the contract that this version does not have, by command. */
-export const LATER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  restore: ["to-time", "to-lsn", "to-name"],
-};

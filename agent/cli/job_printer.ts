@@ -11,6 +11,7 @@ import { progressBar, progressText } from "./progress_line.ts";
 import { renderExpiry } from "./render_expiry.ts";
 import { renderRestoreItems } from "./render_restore.ts";
 import { renderSummary } from "./render_job.ts";
+import { renderWalArchives } from "./render_wal.ts";
 
 const CLEAR_LINE = "\r\x1b[K";
 
@@ -30,7 +31,7 @@ export class JobPrinter {
   }
 
   print(body: JobEventBody): void {
-    if (this.#json && (body.type === "expiry" || body.type === "restore")) {
+    if (this.#json && "items" in body) {
       for (const item of body.items) this.#out.write(1, `${JSON.stringify(item)}\n`);
       return;
     }
@@ -50,6 +51,9 @@ export class JobPrinter {
       case "restore":
         this.#endBar();
         return this.#out.write(1, renderRestoreItems(body.items, this.#out.paint(1)));
+      case "wal-archives":
+        this.#endBar();
+        return this.#out.write(1, renderWalArchives(body.items, this.#out.paint(1)));
       case "error":
         if (body.code === "cancelled") this.#cancelled = true;
         return this.note(this.#out.paint(2).red(errorText(body.message, body.hint)));

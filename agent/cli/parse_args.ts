@@ -62,6 +62,13 @@ export class ParsedArguments {
     throw usage(`option --${name}`, `"${text}"`, `a whole number from 1 to ${max}`);
   }
 
+  /** A required option: parsing refused its absence. */
+  requiredValue(name: string): string {
+    const value = this.value(name);
+    assert(value !== null, `option --${name} is required in the command's table`);
+    return value;
+  }
+
   argument(name: string): string | null {
     return this.#arguments.get(name)?.[0] ?? null;
   }

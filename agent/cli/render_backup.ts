@@ -8,6 +8,7 @@ import { drillText } from "./render_drill.ts";
 import { paintState } from "./render_job.ts";
 import { renderLastBackups, renderSchedules } from "./render_schedules.ts";
 import { renderStg } from "./render_stg.ts";
+import { renderWalStatus } from "./render_wal.ts";
 import { renderFields, renderTable } from "./table.ts";
 
 export function renderBackups(backups: readonly BackupView[], paint: Paint): string {
@@ -142,6 +143,7 @@ export function renderStatus(status: StatusView, paint: Paint): string {
   ]);
   const tables = [
     renderLastBackups(status.clients, paint),
+    renderWalStatus(status.wal),
     status.schedules.length === 0 ? "" : renderSchedules(status.schedules, paint),
     ...status.stgs.map((stg) => renderStg(stg, paint)),
   ];

@@ -1,7 +1,7 @@
 // The plan of an expiry as a table, for people. Pure.
 
 import { formatSize } from "../config/mod.ts";
-import type { ExpiryItemView } from "../control/mod.ts";
+import type { ExpiryItemView, Summary } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
 import { renderTable } from "./table.ts";
 
@@ -36,4 +36,12 @@ function totals(items: readonly ExpiryItemView[]): string {
   const holds = items.reduce((sum, item) => sum + item.holds, 0);
   const held = holds === 0 ? "" : `; ${formatSize(holds)} stay while kept backups need them`;
   return `${count(expired, "backup")} of ${items.length} expire, ${formatSize(frees)} freed${held}`;
+}
+
+/** What becomes of archived logs: a line for each archive. */
+export function walExpiryLines(wal: Summary["wal"]): readonly string[] {
+  return (wal?.archives ?? []).map(({ client, database, files, bytes, why }) => {
+    const freed = files === 0 ? "nothing" : `${count(files, "file")}, ${formatSize(bytes)}`;
+    return `  log of ${printable(`${client}/${database}`)}: ${freed} freed; ${printable(why)}`;
+  });
 }

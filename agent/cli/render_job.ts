@@ -5,6 +5,7 @@ import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { ChannelBytes, JobView, Summary } from "../control/mod.ts";
 import { count, type Paint, printable } from "./output.ts";
 import { drillLines } from "./render_drill.ts";
+import { walExpiryLines } from "./render_expiry.ts";
 import { verdictLines } from "./render_restore.ts";
 import { renderFields, renderTable } from "./table.ts";
 
@@ -94,6 +95,7 @@ export function renderSummary(
     ...resumedLines(summary.resumed),
     ...verdictLines(summary.verdicts, paint),
     ...drillLines(summary.drill, paint),
+    ...walExpiryLines(summary.wal),
   ];
   if (summary.fallback !== null) {
     const meaning = FALLBACK_REASONS[summary.fallback];

@@ -9,10 +9,12 @@ import { AssertionFailure } from "../../transport/ground/assert.ts";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Runtime } from "../../transport/runtime/runtime.ts";
 import { closestName, type ControlAddress, parseControlAddress } from "../config/mod.ts";
-import { ControlClient, readToken, type Role } from "../control/mod.ts";
-import { EXIT_OK, exitCodeOfError } from "../exit_code.ts";
+import { ControlClient } from "../control/control_client.ts";
+import type { Role } from "../control/mod.ts";
+import { readToken } from "../control/token_file.ts";
+import { EXIT_OK, exitCodeOf } from "../exit_code.ts";
 import type { Command, CommandContext } from "./command.ts";
-import { COMMANDS, LATER_COMMANDS, LATER_OPTIONS, ROOT_COMMAND } from "./command_table.ts";
+import { COMMANDS, ROOT_COMMAND } from "./command_table.ts";
 import { commandHelp, groupHelp, programHelp } from "./help.ts";
 import { errorText } from "./job_printer.ts";
 import type { OfflineOperations } from "./offline.ts";
@@ -53,7 +55,6 @@ async function dispatch(args: readonly string[], parts: CliParts): Promise<numbe
     return printHelp(args.slice(0, 1), parts.out);
   }
   const { command, rest } = findCommand(args);
-  refuseLaterOptions(command, rest);
   const given = parseCommand(command, rest);
   if (given.flag("help")) {
     const text = command.name === "" ? programHelp(ROOT_COMMAND, COMMANDS) : commandHelp(command);
@@ -93,7 +94,6 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
     const name = args.slice(0, count).join(" ");
     const command = COMMANDS.find((one) => one.name === name);
     if (command !== undefined) return { command, rest: args.slice(count) };
-    if (LATER_COMMANDS.includes(name)) throw notPartOfThis(`command "${name}"`);
   }
   throw noCommand(args);
 }
@@ -119,19 +119,6 @@ function noCommand(args: readonly string[]): AgentError {
       : list !== ""
       ? `Use one of: ${list}`
       : "Run: agent --help",
-  });
-}
-
-function refuseLaterOptions(command: Command, rest: readonly string[]): void {
-  for (const name of LATER_OPTIONS[command.name] ?? []) {
-    const used = rest.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
-    if (used) throw notPartOfThis(`option "--${name}" of "${command.name}"`);
-  }
-}
-
-function notPartOfThis(thing: string): AgentError {
-  return new AgentError("usage", `Cannot use ${thing}: it is not part of this version`, {
-    hint: "See what is there with `agent --help`.",
   });
 }
 
@@ -175,5 +162,5 @@ function reportError(error: unknown, args: readonly string[], out: Output): numb
   } else {
     out.write(2, `${out.paint(2).red(errorText(message, hint))}\n`);
   }
-  return exitCodeOfError(code);
+  return exitCodeOf(args, code);
 }

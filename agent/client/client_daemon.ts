@@ -20,6 +20,7 @@ import {
 } from "../../transport/mod.ts";
 import type { ClientConfig, DatabaseEntry } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
+import type { WalGet, WalPush, WalPushed } from "../control/wal_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import {
@@ -31,12 +32,15 @@ import {
   sourceOfRequest,
   type StgAccess,
 } from "../job/mod.ts";
+import { readSystemIdentifier } from "../postgresql/mod.ts";
 import { readRecipients } from "../encryption/mod.ts";
 import { StgService } from "../stg/mod.ts";
 import { requireRestoreAllowed } from "./receive_restore.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
+import { requireCluster, systemOfFile, walCommandOf } from "./wal_request.ts";
+import { WalDesk } from "./wal_desk.ts";
 
 export class ClientDaemon extends DaemonBase {
   readonly role = "client";
@@ -45,6 +49,7 @@ export class ClientDaemon extends DaemonBase {
   readonly #setups: SetupRoom;
   readonly #rejoins = new RejoinRoom();
   readonly #ports: ListeningPort[] = [];
+  readonly #wal: WalDesk;
 
   private constructor(
     config: ClientConfig,
@@ -57,6 +62,8 @@ export class ClientDaemon extends DaemonBase {
     this.#setups = new SetupRoom(parts.runtime.clock, (setup) => {
       this.layer.abort(setup.descriptor, "its job did not come");
     });
+    const { clock } = parts.runtime;
+    this.#wal = new WalDesk({ clock, start: (database) => this.#startArchive(database) });
   }
 
   /** @throws AgentError `busy` (host id) | `port_in_use` | `usage` | `failed` */
@@ -84,8 +91,9 @@ export class ClientDaemon extends DaemonBase {
     }
     if (request.kind === "restore-database") {
       requireRestoreAllowed(this.#config.allowRestore, request.target ?? request.database);
-      const { backup, target, tablespaces } = request;
-      const action = { type: "restore", backup, target, tablespaces } as const;
+      const { backup, target, tablespaces, recovery } = request;
+      if (recovery !== null) this.#requireRecovery(request.database);
+      const action = { type: "restore", backup, target, tablespaces, recovery } as const;
       return this.#startDatabase(request, request.database, action);
     }
     throw new AgentError(
@@ -93,6 +101,24 @@ export class ClientDaemon extends DaemonBase {
       `Cannot start "${request.kind}" here: this is a client, need the server's daemon`,
       { hint: "Run the command on the server, or name its daemon with --control." },
     );
+  }
+
+  override async pushWal({ database, name, system, bytes }: WalPush): Promise<WalPushed> {
+    const cluster = requireCluster(this.#database(database));
+    const { files } = this.parts.runtime;
+    const known = readSystemIdentifier(files, cluster.data);
+    const of = systemOfFile({ name, bytes, system, known, database });
+    const answer = await this.#wal.ask(database, { type: "push", system: of, name, bytes });
+    if (answer.type === "stored" || answer.type === "same") return { outcome: answer.type };
+    throw new AgentError("reset", `Cannot archive "${name}": found another answer`);
+  }
+
+  override async getWal({ database, name, system }: WalGet): Promise<Uint8Array | null> {
+    requireCluster(this.#database(database));
+    const answer = await this.#wal.ask(database, { type: "get", system, name });
+    if (answer.type === "file") return answer.bytes;
+    if (answer.type === "absent") return null;
+    throw new AgentError("reset", `Cannot fetch "${name}": found another answer`);
   }
 
   protected override async stopListening(): Promise<void> {
@@ -213,27 +239,55 @@ export class ClientDaemon extends DaemonBase {
     action: ClientDatabaseTask["action"],
   ): JobView {
     const database = this.#database(name);
-    const { server, network, spool, compression, hooks } = this.#config;
     const start = { id: null, kind: request.kind, client: this.#config.name, request };
     const begin = (job: Job) => {
-      const stgs = this.stgService.lendAll();
-      const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
-      this.runner.run(job, {
-        kind: "client-database",
-        identity: this.#identity(job.start.id, token),
-        steps: [],
-        stgs,
-        compressionLevel: compression.level,
-        encryption: this.#encryption,
-        hooks,
-        server: { family: "AF_INET", address: server.address, port: server.port },
-        listen: { family: "AF_INET", address: network.listen, port: 0 },
-        spool,
-        database,
-        action,
-      }, () => this.#releaseAll(stgs));
+      this.#runDatabase(job, database, action);
     };
     return this.runner.submit(start, { source: sourceOfRequest(request), begin }).view();
+  }
+
+  /** @throws AgentError `usage` when the restored server could not fetch its log */
+  #requireRecovery(name: string): void {
+    const { user } = requireCluster(this.#database(name));
+    const { walSocket } = this.#config;
+    if (walSocket !== null || this.parts.runtime.process.user.uid !== 0) return;
+    const message = `Cannot recover "${name}" by its log: found no wal_socket, need one that ` +
+      `"${user}" may use`;
+    throw new AgentError("usage", message, {
+      hint: "Add `wal_socket: { path: run/wal.sock }` to the configuration, and start again.",
+    });
+  }
+
+  /** The job that carries the log of a database, for as long as it stands. */
+  #startArchive(name: string): JobThread {
+    const client = this.#config.name;
+    const job = this.runner.create({ id: null, kind: "archive-wal", client, request: null });
+    return this.#runDatabase(job, this.#database(name), { type: "archive-wal" });
+  }
+
+  #runDatabase(
+    job: Job,
+    database: DatabaseEntry,
+    action: ClientDatabaseTask["action"],
+  ): JobThread {
+    const { server, network, spool, compression, hooks, walSocket, control } = this.#config;
+    const stgs = this.stgService.lendAll();
+    const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
+    return this.runner.run(job, {
+      kind: "client-database",
+      identity: this.#identity(job.start.id, token),
+      steps: [],
+      stgs,
+      compressionLevel: compression.level,
+      encryption: this.#encryption,
+      hooks,
+      server: { family: "AF_INET", address: server.address, port: server.port },
+      listen: { family: "AF_INET", address: network.listen, port: 0 },
+      spool,
+      database,
+      action,
+      walCommand: walCommandOf(this.parts.command, database.name, { walSocket, control }),
+    }, () => this.#releaseAll(stgs));
   }
 
   async #releaseAll(stgs: Readonly<Record<string, StgAccess>>): Promise<void> {

@@ -1,7 +1,13 @@
 // A database job on the client's worker thread. The client initiates it by Fig. 5; control, records
 // and errors all travel on the one connection that the flow made.
 
-import { AgentError, connectDatabase, fromErrorRecord } from "../../transport/mod.ts";
+import {
+  AgentError,
+  connectDatabase,
+  fromErrorRecord,
+  type NegotiatedConnection,
+  WAL_VERSION,
+} from "../../transport/mod.ts";
 import {
   type ClientDatabaseTask,
   finishLink,
@@ -13,7 +19,9 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { type BackupEnd, recoverySettings, requireReachable } from "../postgresql/mod.ts";
 import { BackupHooks } from "./backup_hooks.ts";
+import { carryWal } from "./carry_wal.ts";
 import { CommandDatabase } from "./command_database.ts";
 import type { DatabaseKind } from "./database_kind.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
@@ -28,6 +36,7 @@ export async function runClientDatabase(
   prove: Prove,
 ): Promise<WorkerResult> {
   await using database = kindOf(session, task);
+  const { action } = task;
   const connection = await connectDatabase(session.flow(), {
     server: task.server,
     listen: task.listen,
@@ -37,7 +46,9 @@ export async function runClientDatabase(
     prove,
     lost: session.storageLost,
   });
-  session.running(task.action.type === "backup" ? "backup-database" : "restore-database");
+  if (action.type !== "archive-wal") {
+    session.running(action.type === "backup" ? "backup-database" : "restore-database");
+  }
   session.settleDatabase(connection);
   const conn = session.layer.conn(connection.descriptor);
   const link = new JobLink({ control: conn, errors: null }, {
@@ -45,15 +56,23 @@ export async function runClientDatabase(
     clock: session.runtime.clock,
   });
   const hooks = new BackupHooks(session, task.hooks);
-  return await hooks.around(() =>
+  const run = () =>
     finishLink(session, link, async () => {
       await link.send(session.ownSteps());
-      if (task.action.type === "backup") {
-        return await backUp(session, link, { task, database, hooks });
+      if (action.type === "restore") {
+        return await restore(session, link, { task, database, action });
       }
-      return await restore(session, link, { task, database, action: task.action });
-    })
-  );
+      if (action.type === "backup") {
+        return await backUp(session, link, { task, database, hooks, connection });
+      }
+      return await carryWal(session, link, {
+        database: task.database.name,
+        version: connection.version,
+        level: task.compressionLevel,
+        onNetwork: connection.mechanism === "network",
+      });
+    });
+  return await (action.type === "archive-wal" ? run() : hooks.around(run));
 }
 
 interface JobParts {
@@ -61,10 +80,15 @@ interface JobParts {
   readonly database: DatabaseKind;
 }
 
+interface BackupParts extends JobParts {
+  readonly hooks: BackupHooks;
+  readonly connection: NegotiatedConnection;
+}
+
 async function backUp(
   session: WorkerSession,
   link: JobLink,
-  { task, database, hooks }: JobParts & { readonly hooks: BackupHooks },
+  { task, database, hooks, connection }: BackupParts,
 ): Promise<WorkerResult> {
   const { kind, path } = database;
   const { name } = task.database;
@@ -80,7 +104,9 @@ async function backUp(
       signal,
       onNotice: (code, message) => warnings.addPlain(code, message),
     });
-    return { ...prepared, level: task.compressionLevel, sealer };
+    // A server of an earlier release does not know what a range is.
+    const range = connection.version < WAL_VERSION ? undefined : prepared.range;
+    return { ...prepared, range, level: task.compressionLevel, sealer };
   };
   return await sendBackup(session, { link, warnings, parent: null, prepare });
 }
@@ -94,16 +120,17 @@ async function restore(
 ): Promise<WorkerResult> {
   const { backup, target, tablespaces } = action;
   const warnings = new WarningQueue();
+  await link.send({ type: "restore-database", database: task.database.name, backup });
+  const start = await expect(session, link, "restore-start");
+  session.setBackup(start.backup);
   const consumer = await database.restorer({
     target,
     tablespaces,
+    recovery: recoveryOf(task, action, start.range),
     signal: session.signal,
     onWarning: warnings.add,
   });
   try {
-    await link.send({ type: "restore-database", database: task.database.name, backup });
-    const start = await expect(session, link, "restore-start");
-    session.setBackup(start.backup);
     const { totalFiles, totalBytes } = start;
     const result = await receiveRestore(session, consumer, {
       link,
@@ -117,6 +144,18 @@ async function restore(
     consumer.abort();
     throw error;
   }
+}
+
+/** @throws AgentError `usage` for a target that the backup cannot be recovered to */
+function recoveryOf(
+  { walCommand }: ClientDatabaseTask,
+  { recovery }: RestoreAction,
+  end: BackupEnd | null,
+): string | null {
+  if (recovery === null) return null;
+  if (end !== null) requireReachable(recovery, end);
+  const cluster = end === null ? "" : ` --system ${end.system}`;
+  return recoverySettings(recovery, { restoreCommand: `${walCommand}${cluster} "%f" "%p"` });
 }
 
 /** Waits for a document of one type; takes the peer's trace on the way. */

@@ -14,7 +14,7 @@ export interface DatabaseKind extends AsyncDisposable {
   restorer(options: RestoreDatabase): Consumer | Promise<Consumer>;
 }
 
-export type PreparedDatabase = Pick<PreparedBackup, "producer" | "totals" | "ready">;
+export type PreparedDatabase = Pick<PreparedBackup, "producer" | "totals" | "ready" | "range">;
 
 export interface PrepareDatabase {
   /** Id of the backup. */
@@ -29,6 +29,8 @@ export interface RestoreDatabase {
   /** Directory to restore to; null: where the database was. */
   readonly target: string | null;
   readonly tablespaces: readonly TablespacePlace[];
+  /** Settings with which a cluster goes on by its log; null: it does not. */
+  readonly recovery: string | null;
   readonly signal: AbortSignal;
   readonly onWarning: (warning: ApplicationWarning) => void;
 }

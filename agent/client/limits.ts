@@ -11,3 +11,9 @@ export const HOOK_TEXT_MAX = 2_000;
 
 /** Storage set-ups that wait for their jobs; the jobs that may run at once are fewer. */
 export const SETUP_WAIT_MAX = 32;
+
+/** Files of one write-ahead log that are asked for at once: PostgreSQL asks for one at a time. */
+export const WAL_REQUESTS_MAX = 4;
+
+/** A file of a log is kept, or here, after this time, in ms: set-up, dead time and a slow disk. */
+export const WAL_REQUEST_MS = 90_000;

@@ -4,13 +4,14 @@
 import { AgentError, AT_CWD, type Runtime, SystemError, type UserId } from "../../transport/mod.ts";
 import { BaseBackupRestorer, type Consumer, produceBaseBackup } from "../application/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
-import { findUser, ReplicationSession } from "../postgresql/mod.ts";
+import { decodeLogPlace, findUser, ReplicationSession } from "../postgresql/mod.ts";
 import type {
   DatabaseKind,
   PrepareDatabase,
   PreparedDatabase,
   RestoreDatabase,
 } from "./database_kind.ts";
+import type { LogRange } from "./send_backup.ts";
 
 type Cluster = Extract<DatabaseEntry, { kind: "postgresql" }>;
 
@@ -40,9 +41,11 @@ export class PostgresDatabase implements DatabaseKind {
       },
     });
     this.#session = session;
-    const { dataDirectory } = await session.identify();
+    const { dataDirectory, systemIdentifier } = await session.identify();
     this.#requireSame(dataDirectory);
-    const { totalBytes } = await session.startBaseBackup(`agent ${backup}`);
+    const { segmentBytes, archivesHere } = await session.logSettings();
+    const { start, totalBytes } = await session.startBaseBackup(`agent ${backup}`);
+    let end: Pick<LogRange, "stopLsn" | "stopMs"> | null = null;
     const producer = produceBaseBackup({
       connection: session.connection,
       data: this.#cluster.data,
@@ -50,16 +53,21 @@ export class PostgresDatabase implements DatabaseKind {
       wallMs: () => clock.wallMs(),
       frameBytes,
       signal,
+      onEnd: (row) => end = { stopLsn: decodeLogPlace(row).lsn, stopMs: clock.wallMs() },
     });
-    return { producer, totals: { totalFiles: null, totalBytes } };
+    const log = { system: systemIdentifier, timeline: start.timeline, segmentBytes };
+    const range = () =>
+      end === null ? null : { ...log, startLsn: start.lsn, ...end, archived: archivesHere };
+    return { producer, totals: { totalFiles: null, totalBytes }, range };
   }
 
-  async restorer({ target, tablespaces, onWarning }: RestoreDatabase): Promise<Consumer> {
+  async restorer({ target, tablespaces, recovery, onWarning }: RestoreDatabase): Promise<Consumer> {
     return new BaseBackupRestorer({
       files: this.#runtime.files,
       data: target ?? this.#cluster.data,
       tablespaces: new Map(tablespaces.map(({ from, to }) => [from, to])),
       owner: await this.#owner(),
+      recovery,
       onWarning,
     });
   }

@@ -33,11 +33,15 @@ export interface PreparedBackup {
   readonly totals: { readonly totalFiles: number | null; readonly totalBytes: number | null };
   /** To be awaited when the producer gives null; else it is the parent that it waits for. */
   readonly ready?: (() => Promise<void>) | undefined;
+  /** Once the producer is done: the range of its write-ahead log that the backup needs. */
+  readonly range?: (() => LogRange | null) | undefined;
   /** zstd level. */
   readonly level: number;
   /** Null sends plain frames. */
   readonly sealer: FrameSealer | null;
 }
+
+export type LogRange = Omit<Extract<LinkDocument, { type: "wal-range" }>, "type">;
 
 type QueuedWarning = Omit<Extract<LinkDocument, { type: "warning" }>, "type">;
 
@@ -98,7 +102,7 @@ export async function sendBackup(
 
 async function sendRecords(
   session: WorkerSession,
-  { producer, totals, ready, ...how }: PreparedBackup,
+  { producer, totals, ready, range, ...how }: PreparedBackup,
   options: SendBackupOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { link, warnings, signal, parent } = options;
@@ -126,6 +130,8 @@ async function sendRecords(
   }
   while (!inWork.isEmpty && !signal.aborted) await sendOldest();
   await warnings.sendAll(link);
+  const needed = range?.() ?? null;
+  if (needed !== null) await link.send({ type: "wal-range", ...needed });
   const { records } = sent;
   const { kept, ...made } = step.value;
   await link.send({ type: "end", records, warnings: warnings.sent, totals: made, kept });

@@ -29,6 +29,7 @@ export const CLIENT_KEYS = [
   "hooks",
   "encryption",
   "allow_restore",
+  "wal_socket",
 ] as const;
 
 export const DEFAULT_SPOOL = "/var/tmp";
@@ -55,6 +56,11 @@ export const databaseEntrySchema = z.discriminatedUnion("kind", [
   }),
   section({ kind: z.literal("command"), backup: commandSchema, restore: commandSchema }),
 ]);
+
+export const walSocketSchema = section({
+  path: pathSchema,
+  user: z.string().min(1).max(limits.MAX_NAME_BYTES).default("postgres"),
+});
 
 const timeoutSchema = durationSchema({
   minMs: limits.MIN_HOOK_TIMEOUT_MS,

@@ -106,6 +106,12 @@ export interface HookConfig {
   readonly onFailure: "fail" | "warn";
 }
 
+/** A socket that serves nothing but write-ahead logs, and belongs to that user. */
+export interface WalSocketConfig {
+  readonly path: string;
+  readonly user: string;
+}
+
 export interface HooksConfig {
   readonly pre: HookConfig | null;
   readonly post: HookConfig | null;
@@ -191,6 +197,8 @@ export interface ClientConfig extends CommonConfig {
   readonly encryption: EncryptionConfig;
   /** False refuses every restore onto this host. */
   readonly allowRestore: boolean;
+  /** A second control socket for the user of a database; null for none. */
+  readonly walSocket: WalSocketConfig | null;
 }
 
 export type Config = ServerConfig | ClientConfig;

@@ -20,6 +20,7 @@ export type {
   ServerConfig,
   StgConfig,
   TlsConfig,
+  WalSocketConfig,
 } from "./config.ts";
 export {
   type ConfigProblem,

@@ -13,6 +13,7 @@ import {
   type HooksPart,
   hooksSchema,
   serverEntrySchema,
+  walSocketSchema,
 } from "./client_schema.ts";
 import type { ClientConfig, DatabaseEntry, EncryptionConfig, HookConfig } from "./config.ts";
 import { checkOwnPorts } from "./cross_check.ts";
@@ -42,6 +43,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     ? reader.read(["encryption"], encryptionSchema)
     : NO_ENCRYPTION;
   const allowRestore = reader.read(["allow_restore"], z.boolean().default(true));
+  const walSocket = reader.has("wal_socket") ? reader.read(["wal_socket"], walSocketSchema) : null;
   const schedules = reader.readMap(["schedules"], clientScheduleSchema, MAX_SCHEDULES);
   const state = reader.read(["state"], pathSchema.default(DEFAULT_STATE));
   checkClientSchedules(reader, schedules, databases);
@@ -61,7 +63,7 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
   if (name === undefined || network === undefined || control === undefined) return undefined;
   if (server === undefined || spool === undefined || compression === undefined) return undefined;
   if (allowRestore === undefined || hooks === undefined || state === undefined) return undefined;
-  if (encryption === undefined) return undefined;
+  if (encryption === undefined || walSocket === undefined) return undefined;
   return {
     role: "client",
     file,
@@ -81,6 +83,9 @@ export function readClientConfig(reader: SectionReader, file: string): ClientCon
     hooks: { pre: hookOf(hooks.pre, file), post: hookOf(hooks.post, file) },
     encryption: encryptionConfig(encryption, file),
     allowRestore,
+    walSocket: walSocket === null
+      ? null
+      : { ...walSocket, path: resolveBeside(file, walSocket.path) },
   };
 }
 

@@ -6,7 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { describeRoute, openAPIRouteHandler, resolver, validator } from "hono-openapi";
+import { describeRoute, openAPIRouteHandler, validator } from "hono-openapi";
 import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
@@ -15,9 +15,10 @@ import { renderDashboard } from "./dashboard.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
-import { MAX_REQUEST_BYTES } from "./limits.ts";
+import { MAX_REQUEST_BYTES, MAX_WAL_REQUEST_BYTES } from "./limits.ts";
 import { DaemonMetrics } from "./metrics.ts";
 import { problemOf } from "./problem.ts";
+import { answers, refuseInvalid } from "./route_document.ts";
 import {
   findQuerySchema,
   jobRequestSchema,
@@ -26,6 +27,8 @@ import {
 } from "./request_schema.ts";
 import { statusViewSchema } from "./status_schema.ts";
 import * as views from "./view_schema.ts";
+import { addWal, WAL_PATHS } from "./wal_routes.ts";
+import type { WalKeeper } from "./wal_view.ts";
 
 export interface ControlAppOptions {
   readonly clock: Pick<Clock, "sleep">;
@@ -38,18 +41,16 @@ export interface ControlAppOptions {
 /** The app that serves `daemon`; serve_control.ts gives it a socket. */
 export function createControlApp(daemon: Daemon, options: ControlAppOptions): Hono {
   const app = new Hono();
-  app.onError((error, context) => answerError(context, error, options));
-  app.notFound((context) =>
-    answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
-  );
+  addErrors(app, options);
   if (options.access !== null) app.use(guardAccess(options.access));
-  app.use(limitBody(MAX_REQUEST_BYTES, tooLarge));
+  app.use(limitBody(requestBytesMax, tooLarge));
   addProbes(app, daemon);
   addJobs(app, daemon, options);
   addReadings(app, daemon);
   addSearches(app, daemon);
   addPins(app, daemon);
   addValidation(app, daemon);
+  addWal(app, daemon);
   app.get(
     "/openapi.json",
     openAPIRouteHandler(app, {
@@ -59,6 +60,27 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
     }),
   );
   return app;
+}
+
+/** The app of a socket for a database's user: its write-ahead log, and nothing else. */
+export function createWalApp(keeper: WalKeeper, options: ControlAppOptions): Hono {
+  const app = new Hono();
+  addErrors(app, options);
+  app.use(limitBody(requestBytesMax, tooLarge));
+  addWal(app, keeper);
+  return app;
+}
+
+function addErrors(app: Hono, options: ControlAppOptions): void {
+  app.onError((error, context) => answerError(context, error, options));
+  app.notFound((context) =>
+    answerProblem(context, new AgentError("not_found", `Cannot find route "${context.req.path}"`))
+  );
+}
+
+/** Bytes that the body of a request for `path` may have. */
+function requestBytesMax(path: string): number {
+  return path.startsWith(WAL_PATHS) ? MAX_WAL_REQUEST_BYTES : MAX_REQUEST_BYTES;
 }
 
 function addProbes(app: Hono, daemon: Daemon): void {
@@ -102,7 +124,7 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
   );
   app.post(
     "/v1/jobs",
-    answers("Starts a job and returns at once", views.jobViewSchema, 202),
+    answers("Starts a job and returns at once", views.jobViewSchema, { status: 202 }),
     validator("json", jobRequestSchema, refuseInvalid),
     (context) => {
       const job = daemon.startJob(context.req.valid("json"));
@@ -117,7 +139,7 @@ function addJobs(app: Hono, daemon: Daemon, options: ControlAppOptions): void {
   );
   app.delete(
     "/v1/jobs/:id",
-    answers("Asks a job to stop", views.jobViewSchema, 202),
+    answers("Asks a job to stop", views.jobViewSchema, { status: 202 }),
     (context) => context.json(daemon.cancelJob(context.req.param("id")), 202),
   );
   app.get(
@@ -221,49 +243,8 @@ function addValidation(app: Hono, daemon: Daemon): void {
   );
 }
 
-/** Documents a route: what it answers when good, and problem details otherwise. */
-function answers(summary: string, schema: z.ZodType, status: 200 | 202 = 200) {
-  return describeRoute({
-    summary,
-    responses: {
-      [status]: {
-        description: summary,
-        content: { "application/json": { schema: resolver(schema) } },
-      },
-      default: {
-        description: "What went wrong",
-        content: { "application/problem+json": { schema: resolver(views.problemSchema) } },
-      },
-    },
-  });
-}
-
-interface Validated {
-  readonly success: boolean;
-  readonly data: unknown;
-  readonly error?: readonly {
-    readonly message: string;
-    readonly path?: readonly unknown[] | undefined;
-  }[];
-}
-
-/** Turns a failed validation into `usage`, without sending the request back. */
-function refuseInvalid(result: Validated): void {
-  if (result.success) return;
-  const texts = (result.error ?? []).map((issue) => {
-    const path = (issue.path ?? []).map(String).join(".");
-    return `${path === "" ? "request" : path}: ${issue.message}`;
-  });
-  throw new AgentError("usage", `Cannot take the request: ${texts.join("; ")}`, {
-    hint: "See GET /openapi.json for what a request looks like.",
-  });
-}
-
-function tooLarge(): AgentError {
-  return new AgentError(
-    "usage",
-    `Cannot take the request: need at most ${MAX_REQUEST_BYTES} bytes`,
-  );
+function tooLarge(maxBytes: number): AgentError {
+  return new AgentError("usage", `Cannot take the request: need at most ${maxBytes} bytes`);
 }
 
 function lastEventId(header: string | undefined): number {

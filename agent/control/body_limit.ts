@@ -4,15 +4,22 @@
 
 import type { MiddlewareHandler } from "hono";
 
-/** Reads the body up to `maxBytes`; above it `onTooLarge` answers and the rest is not read. */
-export function limitBody(maxBytes: number, onTooLarge: () => Error): MiddlewareHandler {
+/**
+ * Reads the body up to what `maxBytesOf` gives for the path; above it `onTooLarge` answers and the
+ * rest is not read.
+ */
+export function limitBody(
+  maxBytesOf: (path: string) => number,
+  onTooLarge: (maxBytes: number) => Error,
+): MiddlewareHandler {
   return async (context, next) => {
     const { raw } = context.req;
+    const maxBytes = maxBytesOf(context.req.path);
     if (raw.method === "GET" || raw.method === "HEAD" || raw.body === null) return next();
     const declared = Number(raw.headers.get("content-length") ?? "0");
-    if (declared > maxBytes) throw onTooLarge();
+    if (declared > maxBytes) throw onTooLarge(maxBytes);
     const body = await readAtMost(raw.body, maxBytes);
-    if (body === null) throw onTooLarge();
+    if (body === null) throw onTooLarge(maxBytes);
     const headers = new Headers([...raw.headers]);
     headers.delete("transfer-encoding");
     context.req.raw = new Request(raw.url, {

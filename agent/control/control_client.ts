@@ -20,8 +20,9 @@ export interface ControlClientOptions {
 }
 
 interface Call {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
+  /** Bytes go as they are, anything else as JSON. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,6 +42,22 @@ export class ControlClient {
   /** @throws as `get` */
   post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
     return this.#exchange({ method: "POST", path, body }, schema);
+  }
+
+  /** Hands over bytes. @throws as `get` */
+  put<T>(path: string, body: Uint8Array, schema: z.ZodType<T>): Promise<T> {
+    return this.#exchange({ method: "PUT", path, body }, schema);
+  }
+
+  /** The bytes of an answer. @throws as `get` */
+  async getBytes(path: string): Promise<Uint8Array> {
+    const response = await this.#send({ method: "GET", path });
+    if (response.statusCode !== 200) throw await this.#failure(response);
+    const announced = Number(response.headers["content-length"] ?? NaN);
+    const bytes = await this.#readAll(response);
+    if (bytes.length === announced) return bytes;
+    const found = `${bytes.length} of ${announced} bytes`;
+    throw new AgentError("failed", `Cannot read the answer: found ${found}, need all`);
   }
 
   /** @throws as `get` */
@@ -78,11 +95,11 @@ export class ControlClient {
   async #exchange<T>(call: Call, schema: z.ZodType<T>): Promise<T> {
     const response = await this.#send(call);
     if ((response.statusCode ?? 500) >= 300) throw await this.#failure(response);
-    return parseChecked(await this.#readAll(response), schema);
+    return parseChecked(textOf(await this.#readAll(response)), schema);
   }
 
   async #failure(response: IncomingMessage): Promise<AgentError> {
-    const text = await this.#readAll(response);
+    const text = textOf(await this.#readAll(response));
     let body: unknown = null;
     try {
       body = JSON.parse(text);
@@ -94,7 +111,7 @@ export class ControlClient {
 
   #send(call: Call): Promise<IncomingMessage> {
     const { address, token } = this.#options;
-    const body = call.body === undefined ? null : JSON.stringify(call.body);
+    const body = call.body === undefined ? null : encodeBody(call.body);
     const options: RequestOptions = {
       method: call.method,
       path: call.path,
@@ -103,8 +120,8 @@ export class ControlClient {
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(body === null ? {} : {
-          "content-type": "application/json",
-          "content-length": String(new TextEncoder().encode(body).length),
+          "content-type": body.type,
+          "content-length": String(body.bytes.length),
         }),
       },
       ...(call.signal === undefined ? {} : { signal: call.signal }),
@@ -116,13 +133,12 @@ export class ControlClient {
       const outgoing: ClientRequest = request(options, resolve);
       outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
       outgoing.on("error", (error) => reject(this.#unreachable(error)));
-      outgoing.end(body ?? undefined);
+      outgoing.end(body?.bytes);
     });
   }
 
-  async #readAll(response: IncomingMessage): Promise<string> {
-    const decoder = new TextDecoder();
-    let text = "";
+  async #readAll(response: IncomingMessage): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
     let length = 0;
     try {
       for await (const chunk of response) {
@@ -135,12 +151,12 @@ export class ControlClient {
             `Cannot read the answer: found more than ${MAX_RESPONSE_BYTES} bytes, need fewer`,
           );
         }
-        text += decoder.decode(bytes, { stream: true });
+        parts.push(bytes);
       }
     } catch (error) {
       throw error instanceof AgentError ? error : this.#unreachable(error);
     }
-    return text + decoder.decode();
+    return joined(parts, length);
   }
 
   #unreachable(cause: unknown): AgentError {
@@ -173,6 +189,25 @@ function foundInstead(cause: unknown): string {
   const said = SAID.get(code);
   if (said !== undefined) return `${said}, need a running daemon`;
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+function encodeBody(body: unknown): { readonly type: string; readonly bytes: Uint8Array } {
+  if (body instanceof Uint8Array) return { type: "application/octet-stream", bytes: body };
+  return { type: "application/json", bytes: new TextEncoder().encode(JSON.stringify(body)) };
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }
 
 function asBytes(chunk: unknown): Uint8Array {

@@ -5,6 +5,7 @@
 // free keys are the JSON of the contract: they go out as they are.
 
 import type { ArrayView } from "./array_view.ts";
+import type { ChangedEntry, FoundEntry, ListedEntry } from "./entry_view.ts";
 import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
 import type { FallbackReason } from "../../transport/flow/fallback_reason.ts";
 import type { FlowStep } from "../../transport/flow/flow_trace.ts";
@@ -12,7 +13,12 @@ import type { ErrorRecord } from "../../transport/ground/error.ts";
 import type { Drill } from "./drill_view.ts";
 import type { RestorePart, VerdictCounts } from "./restore_view.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalArchivePart, WalStatusView } from "./wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
+import type { RecoveryPlan } from "../postgresql/recovery_plan.ts";
+import type { WalKeeper } from "./wal_view.ts";
+
+export type { ChangedEntry, ChangeReason, FoundEntry, ListedEntry } from "./entry_view.ts";
 
 export type Role = "server" | "client";
 
@@ -25,6 +31,10 @@ export type JobKind =
   /** Makes the catalog again from the media. */
   | "rebuild-catalog"
   | "expire"
+  /** Carries the write-ahead log of a database, for as long as its connection stands. */
+  | "archive-wal"
+  /** Proves archived write-ahead logs. */
+  | "verify-wal"
   /** Restores a sample of a backup to the server's scratch and compares it. */
   | "drill"
   /** A look at the channels to a client; it moves no data, and no list keeps it. */
@@ -63,6 +73,25 @@ export interface Summary {
   readonly drill?: Drill | undefined;
   /** Only of a backup that went on from one that was cut: what was not sent again. */
   readonly resumed?: { readonly files: number; readonly bytes: number } | undefined;
+  /** Only of an expiry: the archived log that it removes, or would remove. */
+  readonly wal?: WalExpiryView | undefined;
+}
+
+/** What an expiry removes of all archives of write-ahead logs, and of each. */
+export interface WalExpiryView {
+  readonly files: number;
+  /** As they are stored. */
+  readonly bytes: number;
+  readonly archives: readonly {
+    readonly client: string;
+    readonly database: string;
+    /** The cluster's system identifier. */
+    readonly system: string;
+    readonly files: number;
+    readonly bytes: number;
+    /** What stays, and for which backup, or why all of it. */
+    readonly why: string;
+  }[];
 }
 
 export interface Progress {
@@ -129,7 +158,14 @@ export interface ExpiryPart {
   readonly items: readonly ExpiryItemView[];
 }
 
-export type JobEventBody = Progress | Warning | ExpiryPart | RestorePart | JobError | Summary;
+export type JobEventBody =
+  | Progress
+  | Warning
+  | ExpiryPart
+  | RestorePart
+  | WalArchivePart
+  | JobError
+  | Summary;
 
 /** An event with its number within the job: 1, 2, 3, … (`since` resumes after one). */
 export interface JobEvent {
@@ -167,6 +203,8 @@ export type JobRequest =
     readonly target: string | null;
     /** Tablespaces of a PostgreSQL cluster that go elsewhere: full paths. */
     readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
+    /** Of a PostgreSQL cluster: how far it goes on by its archived log; null: not at all. */
+    readonly recovery: RecoveryPlan | null;
   }
   | {
     readonly kind: "verify";
@@ -184,6 +222,14 @@ export type JobRequest =
     readonly seed: number | null;
     /** Directory of the server to restore to; null is the vault's own. */
     readonly scratch: string | null;
+  }
+  | {
+    readonly kind: "verify-wal";
+    /** Null for all. */
+    readonly client: string | null;
+    readonly database: string | null;
+    /** Also reads the content of every file. */
+    readonly data: boolean;
   }
   | { readonly kind: "rebuild-catalog" }
   | { readonly kind: "expire"; readonly dryRun: boolean };
@@ -234,51 +280,6 @@ export interface BackupDetail extends BackupView {
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** One line of `ls`: an immediate child, or the object itself. */
-export interface ListedEntry {
-  /** Full source path; lossy when not UTF-8, then `pathBase64` has the bytes. */
-  readonly path: string;
-  readonly pathBase64: string | null;
-  readonly type: string;
-  /** Four octal digits or more. */
-  readonly mode: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly bytes: number;
-  /** RFC 3339 with nanoseconds, UTC. */
-  readonly mtime: string;
-  readonly target: string | null;
-}
-
-/** One line of `find`: a state of a path, and the first and last backup that have it. */
-export interface FoundEntry extends ListedEntry {
-  readonly client: string;
-  readonly first: string;
-  readonly last: string;
-}
-
-export type ChangeReason =
-  | "type"
-  | "size"
-  | "mtime"
-  | "mode"
-  | "owner"
-  | "target"
-  | "device"
-  | "inode"
-  | "ctime";
-
-/** One line of `diff`. */
-export interface ChangedEntry {
-  readonly change: "added" | "removed" | "changed";
-  readonly path: string;
-  readonly pathBase64: string | null;
-  readonly type: string;
-  readonly bytes: number;
-  /** How it changed; none of what was added or removed. */
-  readonly reasons: readonly ChangeReason[];
-}
-
 export interface StatusView {
   readonly role: Role;
   readonly name: string;
@@ -294,6 +295,8 @@ export interface StatusView {
   readonly clients: readonly LastBackupView[];
   /** Of a server: backups that were cut, for the next one of their source to go on with. */
   readonly cutBackups: readonly CutBackupView[];
+  /** Of a server: archived write-ahead logs, as they were counted a few seconds ago. */
+  readonly wal: readonly WalStatusView[];
 }
 
 /** What is there of a backup that was cut. */
@@ -332,7 +335,7 @@ export interface ValidationView {
 }
 
 /** Calls throw AgentError: `not_found` for an unknown job or backup, `usage` for the wrong role. */
-export interface Daemon {
+export interface Daemon extends WalKeeper {
   readonly role: Role;
   status(): StatusView;
   /** Accepts the job, which may have to wait, and returns at once; its end is an event. */

@@ -1,7 +1,11 @@
 // Limits of the control endpoint and its client, each with its unit and reason.
 
+import { WAL_FILE_BYTES_MAX } from "../job/limits.ts";
+
 /** Bytes of a request body: a job request with thousands of paths fits. */
 export const MAX_REQUEST_BYTES = 1024 * 1024;
+/** Bytes of a file of a write-ahead log: the largest that a job carries. */
+export const MAX_WAL_REQUEST_BYTES = WAL_FILE_BYTES_MAX;
 /** Bytes of a response that the client takes: the listing of a directory of a million names. */
 export const MAX_RESPONSE_BYTES = 512 * 1024 * 1024;
 /** Characters of one line of an event stream: an event with a very long path. */
@@ -32,3 +36,6 @@ export const MAX_SUBSETS = 3650;
 export const DRILL_ENTRIES = 1000;
 /** Largest seed of a drill's sample: 32 bits, which are easily typed again. */
 export const MAX_SEED = 2 ** 32 - 1;
+
+/** Characters of the name of a restore point: PostgreSQL takes 63 bytes. */
+export const MAX_RESTORE_POINT_CHARACTERS = 63;

@@ -10,6 +10,7 @@ import type { Daemon, JobState, JobView } from "./daemon.ts";
 import { DrillMetrics } from "./drill_metrics.ts";
 import { ScheduleMetrics } from "./schedule_metrics.ts";
 import { StgMetrics } from "./stg_metrics.ts";
+import { WalMetrics } from "./wal_metrics.ts";
 
 const STATES: readonly JobState[] = [
   "queued",
@@ -39,6 +40,7 @@ export class DaemonMetrics {
   readonly #arrays: ArrayMetrics;
   readonly #schedules: ScheduleMetrics;
   readonly #drills: DrillMetrics;
+  readonly #wal: WalMetrics;
   #seen = new Map<string, Seen>();
 
   constructor(daemon: Daemon) {
@@ -73,6 +75,7 @@ export class DaemonMetrics {
     this.#arrays = new ArrayMetrics(this.#registry);
     this.#schedules = new ScheduleMetrics(this.#registry);
     this.#drills = new DrillMetrics(this.#registry);
+    this.#wal = new WalMetrics(this.#registry);
   }
 
   get contentType(): string {
@@ -88,6 +91,7 @@ export class DaemonMetrics {
     this.#arrays.observe(this.#daemon.arrays());
     this.#observeJobs(this.#daemon.jobs());
     this.#schedules.observe(status.schedules, status.clients);
+    this.#wal.observe(status.wal);
     if (this.#daemon.role === "server" && status.ready) {
       this.#drills.observe(this.#daemon.backups());
     }

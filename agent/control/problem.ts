@@ -20,6 +20,7 @@ const STATUS: { readonly [Code in ErrorRecord["code"]]: ProblemStatus } = {
   usage: 400,
   auth: 401,
   not_found: 404,
+  absent: 404,
   busy: 409,
   port_in_use: 409,
   mismatch: 409,

@@ -4,10 +4,13 @@
 
 import { z } from "zod";
 import { fileNameSchema, section } from "../config/mod.ts";
+import { isMoment } from "../postgresql/recovery_plan.ts";
+import { parseLsn } from "../wal/lsn.ts";
 import type { JobRequest } from "./daemon.ts";
 import {
   DRILL_ENTRIES,
   MAX_REQUEST_ITEMS,
+  MAX_RESTORE_POINT_CHARACTERS,
   MAX_SEED,
   MAX_SUBSETS,
   MAX_TEXT_CHARACTERS,
@@ -15,6 +18,18 @@ import {
 
 const text = z.string().min(1).max(MAX_TEXT_CHARACTERS);
 const texts = z.array(text).max(MAX_REQUEST_ITEMS);
+
+const recoverySchema = section({
+  target: z.discriminatedUnion("kind", [
+    section({ kind: z.literal("latest") }),
+    section({ kind: z.literal("immediate") }),
+    section({ kind: z.literal("time"), time: z.string().refine(isMoment) }),
+    section({ kind: z.literal("lsn"), lsn: z.string().refine((lsn) => parseLsn(lsn) !== null) }),
+    section({ kind: z.literal("name"), name: z.string().min(1).max(MAX_RESTORE_POINT_CHARACTERS) }),
+    section({ kind: z.literal("xid"), xid: z.string().regex(/^\d{1,20}$/) }),
+  ]),
+  timeline: z.string().regex(/^(latest|current|\d{1,10})$/).default("latest"),
+});
 
 export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kind", [
   section({
@@ -44,6 +59,7 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     database: text,
     target: text.nullable().default(null),
     tablespaces: z.array(section({ from: text, to: text })).max(MAX_REQUEST_ITEMS).default([]),
+    recovery: recoverySchema.nullable().default(null),
   }),
   section({
     kind: z.literal("verify"),
@@ -52,6 +68,12 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     subset: section({ part: z.int().min(1), of: z.int().min(1).max(MAX_SUBSETS) })
       .refine(({ part, of }) => part <= of, "need a part of at most `of`")
       .nullable().default(null),
+  }),
+  section({
+    kind: z.literal("verify-wal"),
+    client: text.nullable().default(null),
+    database: text.nullable().default(null),
+    data: z.boolean().default(false),
   }),
   section({
     kind: z.literal("drill"),
@@ -72,5 +94,8 @@ export const sinceSchema = z.object({
 });
 
 export const findQuerySchema = z.object({ glob: text });
+
+/** Which cluster a file of a write-ahead log is of: its identifier, decimal. */
+export const walQuerySchema = z.object({ system: z.string().regex(/^\d{1,20}$/).optional() });
 
 export const pathQuerySchema = z.object({ path: text.optional() });

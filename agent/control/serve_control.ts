@@ -8,6 +8,7 @@ import { createServer, request, type Server } from "node:http";
 import { posix } from "node:path";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
+import type { UserId } from "../../transport/runtime/mod.ts";
 import type { ControlAddress } from "../config/mod.ts";
 import { KEEP_ALIVE_MS, MAX_SOCKET_PATH_BYTES, PROBE_TIMEOUT_MS } from "./limits.ts";
 
@@ -19,6 +20,12 @@ export interface ServedControl {
   readonly address: ControlAddress;
   /** Stops listening, ends open connections, removes the socket. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface ServeControlParts {
+  readonly files: Files;
+  /** Whom a Unix socket belongs to; ourselves when left out. */
+  readonly owner?: UserId;
 }
 
 /** Anything that answers requests: a Hono app. */
@@ -33,7 +40,7 @@ export interface Fetchable {
 export async function serveControl(
   app: Fetchable,
   address: ControlAddress,
-  parts: { readonly files: Files },
+  { files, owner }: ServeControlParts,
 ): Promise<ServedControl> {
   const listener = getRequestListener((request) => app.fetch(request), {
     overrideGlobalObjects: false,
@@ -41,9 +48,10 @@ export async function serveControl(
   const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   if (address.kind === "unix") {
-    await clearSocket(address.path, parts.files);
+    await clearSocket(address.path, files);
     await listen(server, address, { path: address.path });
-    parts.files.changeMode(AT_CWD, address.path, SOCKET_MODE);
+    files.changeMode(AT_CWD, address.path, SOCKET_MODE);
+    if (owner !== undefined) giveTo(owner, address.path, files);
     return served(server, address);
   }
   await listen(server, address, { host: address.host, port: address.port });
@@ -91,6 +99,20 @@ function listenError(address: ControlAddress, cause: Error & { code?: string }):
       cause,
     },
   );
+}
+
+/** @throws AgentError `auth` when only root may do that */
+function giveTo({ uid, gid }: UserId, path: string, files: Files): void {
+  try {
+    files.changeOwner(AT_CWD, path, uid, gid);
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const message = `Cannot give "${path}" to uid ${uid}: found ${cause.errno}, need root`;
+    throw new AgentError("auth", message, {
+      cause,
+      hint: "Run the agent as root or as that user, or leave `wal_socket` out.",
+    });
+  }
 }
 
 /** Makes the way free for a new socket: its directory exists, nothing stale stands there. */

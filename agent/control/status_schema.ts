@@ -7,6 +7,8 @@ import type { CutBackupView, StatusView } from "./daemon.ts";
 import type { LastBackupView } from "./schedule_view.ts";
 import { scheduleViewSchema, stgViewSchema } from "./view_schema.ts";
 
+import { walStatusSchema } from "./wal_report_schema.ts";
+
 const count = z.number().min(0);
 
 const lastBackupSchema: z.ZodType<LastBackupView> = z.looseObject({
@@ -38,4 +40,5 @@ export const statusViewSchema: z.ZodType<StatusView> = z.looseObject({
   schedules: z.array(scheduleViewSchema),
   clients: z.array(lastBackupSchema),
   cutBackups: z.array(cutBackupSchema),
+  wal: z.array(walStatusSchema),
 });

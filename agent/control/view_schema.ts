@@ -19,6 +19,8 @@ import type {
   ValidationView,
 } from "./daemon.ts";
 import type { StgView } from "./stg_view.ts";
+import type { WalPushed } from "./wal_view.ts";
+import { walArchivePartSchema } from "./wal_report_schema.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
 import { OUTCOMES } from "../schedule/schedule_record.ts";
@@ -52,6 +54,18 @@ const summarySchema: z.ZodType<Summary> = z.looseObject({
   drill: drillSchema.optional(),
   verdicts: z.record(z.enum(VERDICTS), z.looseObject({ files: count, bytes: count })).optional(),
   resumed: z.looseObject({ files: count, bytes: count }).optional(),
+  wal: z.looseObject({
+    files: count,
+    bytes: count,
+    archives: z.array(z.looseObject({
+      client: z.string(),
+      database: z.string(),
+      system: z.string(),
+      files: count,
+      bytes: count,
+      why: z.string(),
+    })),
+  }).optional(),
 });
 
 const progressSchema: z.ZodType<Progress> = z.looseObject({
@@ -127,6 +141,7 @@ export const eventBodySchema: z.ZodType<JobEventBody> = z.union([
   warningSchema,
   expiryPartSchema,
   restorePartSchema,
+  walArchivePartSchema,
   jobErrorSchema,
   summarySchema,
 ]);
@@ -137,7 +152,9 @@ const jobKind = z.enum([
   "restore-filesystem",
   "restore-database",
   "verify",
+  "verify-wal",
   "rebuild-catalog",
+  "archive-wal",
   "expire",
   "drill",
   "validate",
@@ -370,4 +387,8 @@ export const problemSchema = z.looseObject({
   detail: z.string(),
   code: errorCode,
   hint: z.string().nullable(),
+});
+
+export const walPushedSchema: z.ZodType<WalPushed> = z.looseObject({
+  outcome: z.enum(["stored", "same"]),
 });

@@ -45,6 +45,8 @@ export interface JobEnd {
   readonly channels: ChannelBytes;
   readonly error: ErrorRecord | null;
   readonly verdicts?: VerdictCounts | undefined;
+  /** What an expiry removes of archived logs. */
+  readonly wal?: Summary["wal"];
 }
 
 export class Job {
@@ -74,6 +76,11 @@ export class Job {
 
   get ended(): boolean {
     return this.#summary !== null;
+  }
+
+  /** True for one that lives as long as its connection, and keeps nobody waiting. */
+  get isStanding(): boolean {
+    return this.#kind === "archive-wal";
   }
 
   /** False for a validation that has ended: it moved nothing, and its caller has the answer. */
@@ -161,6 +168,7 @@ export class Job {
       ...(this.drill === null ? {} : { drill: this.drill }),
       ...(end.verdicts === undefined ? {} : { verdicts: end.verdicts }),
       ...(end.resumed === undefined ? {} : { resumed: end.resumed }),
+      ...(end.wal === undefined ? {} : { wal: end.wal }),
     };
     this.#append(this.#summary);
   }

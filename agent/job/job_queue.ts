@@ -4,6 +4,7 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import type { JobsConfig } from "../config/mod.ts";
 import type { Job } from "./job.ts";
+import { STANDING_JOBS_MAX } from "./limits.ts";
 import { nextTurn, type RunningTurn, type Turn } from "./queue_policy.ts";
 
 export interface QueuedJob extends Turn {
@@ -81,8 +82,15 @@ export class JobQueue {
 
   /** @throws AgentError `busy` when `max` jobs that cannot wait run already */
   requirePeerRoom(max: number): void {
-    const count = [...this.#running.values()].filter(({ own }) => !own).length;
-    if (count < max) return;
+    const peers = [...this.#running.values()].filter(({ own }) => !own);
+    const standing = peers.filter(({ job }) => job.isStanding).length;
+    const count = peers.length - standing;
+    if (count < max && standing < STANDING_JOBS_MAX) return;
+    if (count < max) {
+      const message = `Cannot start a job: ${standing} standing connections, need fewer than ` +
+        `${STANDING_JOBS_MAX}`;
+      throw new AgentError("busy", message, { hint: "Cancel those that nobody needs." });
+    }
     throw new AgentError("busy", `Cannot start a job: ${count} jobs run, need fewer than ${max}`, {
       hint: "Wait for a job to end, or cancel one: `agent jobs`, `agent cancel JOB`.",
     });

@@ -17,6 +17,7 @@ import {
 import type { ChannelBytes } from "../control/daemon.ts";
 import type { Job } from "./job.ts";
 import { CANCEL_GRACE_MS } from "./limits.ts";
+import type { WalAnswer, WalRequest } from "./wal_request.ts";
 import type { FromWorker, RelayedConnection, ToWorker, WorkerTask } from "./worker_protocol.ts";
 
 export interface JobThreadParts {
@@ -34,6 +35,8 @@ const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
 export class JobThread {
   readonly job: Job;
   readonly ended: Promise<void>;
+  /** Told the answers to what `askWal` asked. */
+  onWalAnswer: (id: number, answer: WalAnswer) => void = () => {};
   readonly #parts: JobThreadParts;
   readonly #thread: Thread;
   readonly #grace = new AbortController();
@@ -73,6 +76,11 @@ export class JobThread {
     this.#thread.post({ type: "connection", connection } satisfies ToWorker, [port2]);
   }
 
+  /** Asks a job that carries a log. */
+  askWal(request: WalRequest): void {
+    this.#send({ type: "wal", request });
+  }
+
   /** Asks the job to stop, and stops it after the grace time. */
   cancel(): void {
     if (this.job.ended || this.#cancelled) return;
@@ -108,6 +116,7 @@ export class JobThread {
     else if (message.type === "report") job.report(message.body);
     else if (message.type === "drill") job.drill = message.drill;
     else if (message.type === "validation") job.validation = message.validation;
+    else if (message.type === "wal") this.onWalAnswer(message.id, message.answer);
     else if (message.type === "fallback") this.#fallBack(message.fallback);
     else if (message.type === "network") this.#warnOfNetwork(message.message);
     else if (message.type === "committing") this.#committing = true;

@@ -12,6 +12,18 @@ export const LINK_MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 /** A document on a link (control, status): redirects of a restore are the longest. */
 export const LINK_DOCUMENT_BYTES_MAX = 8 * 1024 * 1024;
 
+/** Characters of the name of a file of a write-ahead log: segment, position, suffix. */
+export const WAL_NAME_LENGTH_MAX = 48;
+
+/** Bytes of such a file: segments are 16 MiB unless `initdb --wal-segsize` made them larger. */
+export const WAL_FILE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The same as one zstd frame, when it does not compress. */
+export const WAL_FRAME_BYTES_MAX = WAL_FILE_BYTES_MAX + (WAL_FILE_BYTES_MAX >> 7) + 1024;
+
+/** Bytes of a piece of a file on a link: few messages, and little memory for each. */
+export const PIECE_BYTES_MAX = 1024 * 1024;
+
 /** Events kept of a job, for watchers that come late; older progress is dropped first. */
 export const JOB_EVENTS_MAX = 2_000;
 
@@ -23,6 +35,12 @@ export const ENDED_JOBS_MAX = 500;
  * worker thread of some 50 MiB.
  */
 export const PEER_JOBS_MAX = MAX_RUNNING;
+
+/**
+ * Connections that carry a write-ahead log, beside the jobs: each has a worker thread and
+ * endpoints of its own; clients have few clusters.
+ */
+export const STANDING_JOBS_MAX = 64;
 
 /** Time between two progress messages: often enough for a bar, rare enough to cost nothing. */
 export const PROGRESS_INTERVAL_MS = 250;

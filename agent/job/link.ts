@@ -27,20 +27,19 @@ import {
 } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
 import { REJOIN_WAIT_MS, TELL_TIMEOUT_MS } from "./limits.ts";
-import { LinkConn, type LinkMessage, type MessageLane, type Outgoing } from "./link_conn.ts";
+import { LinkConn, type LinkMessage, type MessageLane } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
-import {
-  dataRecordBytes,
-  encodeDataRecord,
-  encodeParentChunk,
-  encodeRestoreRecord,
-  parentChunkBytes,
-  restoreRecordBytes,
-} from "./link_frame.ts";
 import { LinkInbox } from "./link_inbox.ts";
 import { type LinkConns, NetworkRejoin, type RejoinOptions } from "./network_rejoin.ts";
 import { NetworkWatch } from "./network_watch.ts";
 import { NumberedConn } from "./numbered_conn.ts";
+import {
+  type Outgoing,
+  outgoingData,
+  outgoingParent,
+  outgoingPiece,
+  outgoingRestore,
+} from "./outgoing.ts";
 import { ReceivedRecords } from "./received_records.ts";
 import { type LaneOptions, StorageLane } from "./storage_lane.ts";
 import { toldReason } from "./told_reason.ts";
@@ -179,22 +178,23 @@ export class JobLink {
 
   /** The record's bytes must stay as they are: they may be sent again. */
   sendData(record: DataRecord, options: WaitOptions = {}): Promise<void> {
-    const fill = (into: Uint8Array) => encodeDataRecord(record, into);
-    return this.#sendRecord({ totalBytes: dataRecordBytes(record), fill }, options);
+    return this.#sendRecord(outgoingData(record), options);
   }
 
   /** The record's bytes must stay as they are until `release`: they may be sent again. */
   sendRestore(record: RestoreRecord, { signal, release }: ReleaseOptions = {}): Promise<void> {
-    const fill = (into: Uint8Array) => encodeRestoreRecord(record, into);
-    const message = { totalBytes: restoreRecordBytes(record), fill, release };
-    return this.#sendRecord(message, { signal });
+    return this.#sendRecord({ ...outgoingRestore(record), release }, { signal });
   }
 
   /** Answers a `parent-wanted`, on the channel of the records. */
   async sendParent(chunk: ParentChunk): Promise<void> {
-    const fill = (into: Uint8Array) => encodeParentChunk(chunk, into);
-    const message = { totalBytes: parentChunkBytes(chunk), fill };
+    const message = outgoingParent(chunk);
     await (this.#lane?.sendOnce(message) ?? this.#control.send(message, this.#options));
+  }
+
+  /** Sends a piece of a file, on the control connection. */
+  sendPiece(piece: Uint8Array): Promise<void> {
+    return this.#control.send(outgoingPiece(piece), this.#options);
   }
 
   /** Asks for rows of the parent, again when the storage channel dies with them. */
@@ -342,7 +342,7 @@ export class JobLink {
       if (message.chunk.index === this.#wanted) this.#wanted = null;
       return;
     }
-    this.#received.take(message.record);
+    if (message.kind !== "piece") this.#received.take(message.record);
   }
 
   /** A record may wait for words of the peer, which nobody reads once its result was read. */

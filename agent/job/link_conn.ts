@@ -18,32 +18,24 @@ import {
   writeAll,
 } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
-import { LINK_DOCUMENT_BYTES_MAX } from "./limits.ts";
-import { decodeDocument, encodeDocument, type LinkDocument } from "./link_document.ts";
+import { decodeDocument, type LinkDocument } from "./link_document.ts";
 import {
   decodeDataRecord,
   decodeHeader,
   decodeParentChunk,
   decodeRestoreRecord,
   encodeAcknowledgement,
-  encodeHeader,
   HEADER_BYTES,
   type LinkKind,
 } from "./link_frame.ts";
+import { type Outgoing, outgoingDocument } from "./outgoing.ts";
 
 export type LinkMessage =
   | { readonly kind: "document"; readonly document: LinkDocument }
   | { readonly kind: "data"; readonly record: DataRecord }
   | { readonly kind: "restore"; readonly record: RestoreRecord }
-  | { readonly kind: "parent"; readonly chunk: ParentChunk };
-
-/** A message to be sent: its size, and what writes it into a buffer of that size. */
-export interface Outgoing {
-  readonly totalBytes: number;
-  readonly fill: (into: Uint8Array) => void;
-  /** Called when it is certain that the message is not asked for again, if that ever is. */
-  readonly release?: (() => void) | undefined;
-}
+  | { readonly kind: "parent"; readonly chunk: ParentChunk }
+  | { readonly kind: "piece"; readonly bytes: Uint8Array };
 
 /** What came on a connection; null at the end of its stream. */
 export interface Received {
@@ -75,24 +67,6 @@ export interface MessageLane {
   /** Ends the connection after what was sent. */
   close(options: WaitOptions): Promise<void>;
   abort(reason: string): void;
-}
-
-/** A document as a message. @throws AgentError `failed` for one that the peer would not take */
-export function outgoingDocument(document: LinkDocument): Outgoing {
-  const payload = encodeDocument(document);
-  if (payload.length > LINK_DOCUMENT_BYTES_MAX) {
-    throw new AgentError(
-      "failed",
-      `Cannot send a "${document.type}" message: it has ${payload.length} bytes, ` +
-        `need at most ${LINK_DOCUMENT_BYTES_MAX}`,
-      { hint: "Back up or restore fewer paths at once." },
-    );
-  }
-  const fill = (into: Uint8Array) => {
-    encodeHeader("document", payload.length, into);
-    into.set(payload, HEADER_BYTES);
-  };
-  return { totalBytes: HEADER_BYTES + payload.length, fill };
 }
 
 /** One connection of the link: sends one after the other, receives into a buffer of its own. */
@@ -187,5 +161,6 @@ function decodeMessage(kind: LinkKind, payload: Uint8Array): LinkMessage {
   if (kind === "data") return { kind, record: decodeDataRecord(payload) };
   if (kind === "restore") return { kind, record: decodeRestoreRecord(payload) };
   if (kind === "parent") return { kind, chunk: decodeParentChunk(payload) };
+  if (kind === "piece") return { kind, bytes: payload };
   return { kind, document: decodeDocument(payload) };
 }

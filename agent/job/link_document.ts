@@ -3,11 +3,14 @@
 
 import { z } from "zod";
 import { AgentError, ERROR_CODES, FALLBACK_CODES } from "../../transport/mod.ts";
-import { DETAIL_LENGTH_MAX } from "./limits.ts";
+import { DETAIL_LENGTH_MAX, WAL_NAME_LENGTH_MAX } from "./limits.ts";
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const bytes = z.base64();
 const path = z.string().min(1).max(64 * 1024);
+const decimal = z.string().regex(/^\d{1,20}$/);
+/** A position in a write-ahead log, as PostgreSQL writes it. */
+const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
 const totals = { totalFiles: count.nullable(), totalBytes: count.nullable() };
 
 const error = z.object({
@@ -124,9 +127,53 @@ const document = z.discriminatedUnion("type", [
   // Client to server: send the records of this backup of the database.
   z.object({ type: z.literal("restore-database"), database: path, backup: path }),
   // Server to client: the records of the database follow.
-  z.object({ type: z.literal("restore-start"), backup: path, ...totals }),
+  z.object({
+    type: z.literal("restore-start"),
+    backup: path,
+    ...totals,
+    /** Of a PostgreSQL cluster: where its log stood when the backup ended, if that is known. */
+    range: z.object({ system: decimal, stopLsn: lsn, stopMs: count }).nullable().default(null),
+  }),
   // Client to server: the backup that is written now; the answer to a backup-database.
   z.object({ type: z.literal("started"), backup: path }),
+  // Client to server: this connection is for the write-ahead log of this database, until it ends.
+  z.object({ type: z.literal("archive-wal"), database: path }),
+  // Server to client: it may ask, one thing after the other.
+  z.object({ type: z.literal("wal-ready") }),
+  // Client to server: keep this file; so many bytes of it follow in pieces, as one zstd frame.
+  z.object({
+    type: z.literal("wal-push"),
+    system: decimal,
+    name: z.string().max(WAL_NAME_LENGTH_MAX),
+    bytes: count,
+    compressedBytes: count,
+  }),
+  // Server to client: it is durable, or was so before.
+  z.object({ type: z.literal("wal-pushed"), outcome: z.enum(["stored", "same"]) }),
+  // Client to server: send this file of that cluster, or of the only one that there is.
+  z.object({
+    type: z.literal("wal-get"),
+    system: decimal.nullable(),
+    name: z.string().max(WAL_NAME_LENGTH_MAX),
+  }),
+  // Server to client: so many bytes of it follow in pieces, as one zstd frame.
+  z.object({ type: z.literal("wal-file"), compressedBytes: count }),
+  // Server to client: it was looked for, and is not there.
+  z.object({ type: z.literal("wal-absent") }),
+  // Server to client: what was asked for failed; the next may follow.
+  z.object({ type: z.literal("wal-refused"), error }),
+  // Client to server, before the end of a backup: the range of the log that it needs.
+  z.object({
+    type: z.literal("wal-range"),
+    system: decimal,
+    timeline: count,
+    startLsn: lsn,
+    stopLsn: lsn,
+    stopMs: count,
+    segmentBytes: count,
+    /** True when the cluster's log goes to this archive: the backup is complete with it only. */
+    archived: z.boolean(),
+  }),
   // Both: the connection steps of this side, for the other side's ladder.
   z.object({ type: z.literal("trace"), steps: z.array(step) }),
   z.object({

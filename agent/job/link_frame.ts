@@ -1,6 +1,7 @@
 // Messages of a job's link as bytes. Little-endian.
 //
-//   message:  0 kind u32 (1 document, 2 data record, 3 restore record, 5 parent chunk)
+//   message:  0 kind u32 (1 document, 2 data record, 3 restore record, 5 parent chunk,
+//             6 piece of a file)
 //             | 4 length u32 | payload
 //   acknowledgement: 0 kind u32 (4) | 4 count u32 of messages that came so far, no payload
 //   document: UTF-8 JSON of a LinkDocument (link_document.ts checks it)
@@ -9,6 +10,7 @@
 //   restore record: 0 sequence u32 | 4 tar bytes u32 | 8 pieces u32 | 12 frame bytes u32
 //                   | 16 pieces {offset u32, length u32} | frame
 //   parent chunk:   0 index u32 | 4 row bytes u32 | frame
+//   piece:          bytes of a file, in their order
 //
 // Lengths come from the peer: each is checked against the message before it is used. The frames
 // carry their own checksums; STP frames and TLS protect the way.
@@ -23,8 +25,14 @@ const RESTORE_HEAD_BYTES = 16;
 const PARENT_HEAD_BYTES = 8;
 const PIECE_BYTES = 8;
 
-export type LinkKind = "document" | "data" | "restore" | "parent";
-const KINDS: Readonly<Record<LinkKind, number>> = { document: 1, data: 2, restore: 3, parent: 5 };
+export type LinkKind = "document" | "data" | "restore" | "parent" | "piece";
+const KINDS: Readonly<Record<LinkKind, number>> = {
+  document: 1,
+  data: 2,
+  restore: 3,
+  parent: 5,
+  piece: 6,
+};
 const ACKNOWLEDGEMENT = 4;
 
 /** Size of a data record as a message, header included. */
@@ -64,7 +72,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
   const length = view.getUint32(4, true);
   if (value === ACKNOWLEDGEMENT) return { kind: "acknowledgement", count: length };
   const kind = (Object.keys(KINDS) as LinkKind[]).find((name) => KINDS[name] === value);
-  if (kind === undefined) throw damaged(`message kind ${value}`, "1 to 5");
+  if (kind === undefined) throw damaged(`message kind ${value}`, "1 to 6");
   const max = kind === "document" ? LINK_DOCUMENT_BYTES_MAX : LINK_MESSAGE_BYTES_MAX;
   if (length > max) throw damaged(`a message of ${length} bytes`, `at most ${max}`);
   return { kind, length };
@@ -163,6 +171,12 @@ export function decodeParentChunk(payload: Uint8Array): ParentChunk {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const frame = payload.subarray(PARENT_HEAD_BYTES);
   return { index: view.getUint32(0, true), rowBytes: view.getUint32(4, true), frame };
+}
+
+/** Writes a piece of a file into `into`, which has HEADER_BYTES more than the piece. */
+export function encodePiece(piece: Uint8Array, into: Uint8Array): void {
+  encodeHeader("piece", piece.length, into);
+  into.set(piece, HEADER_BYTES);
 }
 
 function tarBytes(value: number): number {

@@ -12,12 +12,14 @@ export {
   framesInWork,
   PEER_JOBS_MAX,
   SCAN_LIMIT_MS,
+  WAL_FILE_BYTES_MAX,
   WARNINGS_MAX,
 } from "./limits.ts";
-export { JobLink } from "./link.ts";
+export { JobLink, type LinkMessage } from "./link.ts";
 export type { CutAnswer, LinkDocument } from "./link_document.ts";
 export type { LinkConns, RejoinOptions } from "./network_rejoin.ts";
 export type { LaneOptions } from "./storage_lane.ts";
+export { receivePieces, sendPieces } from "./pieces.ts";
 export { sendForResult } from "./send_for_result.ts";
 export { groupOf, NOT_CONFIGURED, type Prove } from "./storage_access.ts";
 export type {
@@ -33,6 +35,7 @@ export type {
   ServerRebuildTask,
   ServerValidateTask,
   ServerVerifyTask,
+  ServerVerifyWalTask,
   StgAccess,
   ToWorker,
   Validation,
@@ -40,4 +43,5 @@ export type {
   WorkerResult,
   WorkerTask,
 } from "./worker_protocol.ts";
+export type { WalAction, WalAnswer, WalRequest } from "./wal_request.ts";
 export { type Adopted, WorkerSession } from "./worker_session.ts";

@@ -26,10 +26,9 @@ import {
   LinkConn,
   type LinkMessage,
   type MessageLane,
-  type Outgoing,
-  outgoingDocument,
   type Received,
 } from "./link_conn.ts";
+import { type Outgoing, outgoingDocument } from "./outgoing.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { NumberedMessages } from "./numbered_messages.ts";
 

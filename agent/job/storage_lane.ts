@@ -30,7 +30,8 @@ import {
   toErrorRecord,
 } from "../../transport/mod.ts";
 import { DETAIL_LENGTH_MAX, TELL_TIMEOUT_MS } from "./limits.ts";
-import type { LinkConn, MessageLane, Outgoing } from "./link_conn.ts";
+import type { LinkConn, MessageLane } from "./link_conn.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { RecordWindow } from "./record_window.ts";
 

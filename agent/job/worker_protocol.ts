@@ -35,7 +35,10 @@ import type {
 } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { RestorePart, VerdictCounts } from "../control/restore_view.ts";
+import type { WalArchivePart } from "../control/wal_report_view.ts";
 import type { SourceSelection } from "../source_selection.ts";
+import type { RecoveryPlan } from "../postgresql/mod.ts";
+import type { WalAnswer, WalRequest } from "./wal_request.ts";
 
 /** Where the volumes of a group are. */
 export type VolumeSource =
@@ -111,6 +114,16 @@ export interface ServerVerifyTask extends TaskBase {
   readonly subset: { readonly part: number; readonly of: number } | null;
 }
 
+/** Proves archived write-ahead logs. */
+export interface ServerVerifyWalTask extends TaskBase {
+  readonly kind: "server-verify-wal";
+  readonly vault: string;
+  /** Whose; null for all. */
+  readonly owner: { readonly client: string | null; readonly database: string | null };
+  /** Also reads the content of every file. */
+  readonly data: boolean;
+}
+
 /** Restores a backup, or a sample of it, to a scratch directory and compares it. */
 export interface ServerDrillTask extends TaskBase {
   readonly kind: "server-drill";
@@ -173,6 +186,8 @@ export interface ClientDatabaseTask extends TaskBase {
   readonly listen: Address;
   readonly spool: string;
   readonly database: DatabaseEntry;
+  /** What fetches a file of the database's log, before the names of the file: a shell's words. */
+  readonly walCommand: string;
   readonly action:
     | { readonly type: "backup" }
     | {
@@ -181,13 +196,18 @@ export interface ClientDatabaseTask extends TaskBase {
       readonly target: string | null;
       /** Tablespaces of a cluster that go elsewhere: full paths. */
       readonly tablespaces: readonly { readonly from: string; readonly to: string }[];
-    };
+      /** How the restored cluster goes on by its archived log; null: not at all. */
+      readonly recovery: RecoveryPlan | null;
+    }
+    /** Carries the database's log for as long as the connection stands. */
+    | { readonly type: "archive-wal" };
 }
 
 export type WorkerTask =
   | ServerFilesystemTask
   | ServerDatabaseTask
   | ServerVerifyTask
+  | ServerVerifyWalTask
   | ServerDrillTask
   | ServerRebuildTask
   | ServerExpireTask
@@ -227,6 +247,8 @@ export type ToWorker =
   | { readonly type: "connection"; readonly connection: RelayedConnection }
   /** A group is lost for this host: its id may be another's now, so nobody may write to it. */
   | { readonly type: "lost"; readonly stg: string; readonly error: ErrorRecord }
+  /** To the worker that carries a log. */
+  | { readonly type: "wal"; readonly request: WalRequest }
   | { readonly type: "cancel" };
 
 /** What a validation found, for the main thread. */
@@ -246,6 +268,8 @@ export interface WorkerResult {
   readonly verdicts?: VerdictCounts;
   /** Of a backup that went on from one that was cut: what was there already. */
   readonly resumed?: Summary["resumed"];
+  /** Of an expiry. */
+  readonly wal?: Summary["wal"];
 }
 
 export type FromWorker =
@@ -259,10 +283,15 @@ export type FromWorker =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   /** The network was cut, or is connected again. */
   | { readonly type: "network"; readonly message: string }
-  | { readonly type: "report"; readonly body: Progress | Warning | ExpiryPart | RestorePart }
+  | {
+    readonly type: "report";
+    readonly body: Progress | Warning | ExpiryPart | RestorePart | WalArchivePart;
+  }
   /** What a drill came to, before its end. */
   | { readonly type: "drill"; readonly drill: Drill }
   | { readonly type: "validation"; readonly validation: Validation }
+  /** The answer to the request of this number. */
+  | { readonly type: "wal"; readonly id: number; readonly answer: WalAnswer }
   | {
     readonly type: "end";
     readonly result: WorkerResult | { readonly error: ErrorRecord };

@@ -27,8 +27,10 @@ import type {
 } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { RestoreItemView, RestorePart } from "../control/restore_view.ts";
+import type { WalArchivePart, WalArchiveView } from "../control/wal_report_view.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { type ProgressCounts, ProgressMeter } from "./progress_meter.ts";
+import { type WalAnswer, WalRequests } from "./wal_request.ts";
 import type { FromWorker, RelayedConnection, Validation, WorkerTask } from "./worker_protocol.ts";
 
 type Role = RelayedConnection["role"];
@@ -52,6 +54,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly runtime: Runtime;
   readonly identity: FlowIdentity;
   readonly layer: ConnectLayer;
+  /** What the main thread asks a job for that carries a log. */
+  readonly walRequests = new WalRequests();
   readonly #post: (message: FromWorker) => void;
   readonly #cancel = new AbortController();
   readonly #steps: FlowStep[];
@@ -159,6 +163,11 @@ export class WorkerSession implements AsyncDisposable {
     this.#post({ type: "running", kind });
   }
 
+  /** Answers a request of `walRequests`. */
+  answerWal(id: number, answer: WalAnswer): void {
+    this.#post({ type: "wal", id, answer });
+  }
+
   /** What a validation found. */
   validated(validation: Validation): void {
     this.#post({ type: "validation", validation });
@@ -207,6 +216,12 @@ export class WorkerSession implements AsyncDisposable {
   /** A part of what a dry run of a restore found. */
   foreseen(items: readonly RestoreItemView[]): void {
     const body: RestorePart = { type: "restore", job: this.identity.job, items };
+    this.#post({ type: "report", body });
+  }
+
+  /** What was found of archived logs. */
+  examined(items: readonly WalArchiveView[]): void {
+    const body: WalArchivePart = { type: "wal-archives", job: this.identity.job, items };
     this.#post({ type: "report", body });
   }
 

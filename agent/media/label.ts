@@ -3,7 +3,7 @@
 // that the catalog can be made again.
 //
 //   prose and commands, then an empty line, then the facts in this order:
-//     format: 2, or 3 when encrypted (1 is read too: full backups only)
+//     format: 2, or 3 when encrypted, or 4 when continued (1 is read too: full backups only)
 //     backup, client, kind, level: plain text
 //     needs: ids of the backups that an incremental one builds on, the full one first and the
 //       parent last, one line each; when there are very many, the full one and the last ones
@@ -28,7 +28,12 @@ import { damagedFrame, decodeSkippable, encodeSkippable } from "./skippable_fram
 const FORMAT = "2";
 /** A reader of format 2 would take its frames for damaged ones. */
 const FORMAT_ENCRYPTED = "3";
-const FORMATS: readonly string[] = ["1", FORMAT, FORMAT_ENCRYPTED];
+/**
+ * A reader of format 2 would show what was deleted between the cut and the end. Files that were
+ * continued before there was this format have format 2 and the same line `continued`.
+ */
+const FORMAT_CONTINUED = "4";
+const FORMATS: readonly string[] = ["1", FORMAT, FORMAT_ENCRYPTED, FORMAT_CONTINUED];
 
 export type BackupKind = "filesystem" | "postgresql" | "sqlite" | "command";
 
@@ -85,7 +90,7 @@ export function encodeContinuedLabel(
 /** @param padding a line of spaces, or nothing */
 function encodeText(label: MediaLabel, padding: string): Uint8Array<ArrayBuffer> {
   const facts = [
-    `format: ${label.encryption === null ? FORMAT : FORMAT_ENCRYPTED}`,
+    `format: ${formatOf(label)}`,
     `backup: ${label.backup}`,
     `client: ${label.client}`,
     `kind: ${label.kind}`,
@@ -103,6 +108,11 @@ function encodeText(label: MediaLabel, padding: string): Uint8Array<ArrayBuffer>
   const body = new TextEncoder().encode(text);
   const check = crc32(body).toString(16).padStart(8, "0");
   return encodeSkippable("label", new TextEncoder().encode(`${text}check: ${check}\n`));
+}
+
+function formatOf({ encryption, continued }: MediaLabel): string {
+  if (continued) return FORMAT_CONTINUED;
+  return encryption === null ? FORMAT : FORMAT_ENCRYPTED;
 }
 
 function selectionFacts(selection: SourceSelection): string[] {
@@ -162,6 +172,9 @@ export function decodeLabel(frame: Uint8Array): MediaLabel {
   const encryption = format === FORMAT_ENCRYPTED ? one("encryption") : null;
   if (encryption !== null && encryption !== "age") {
     throw damagedFrame("label", `encryption ${encryption}`, "age");
+  }
+  if (format === FORMAT_CONTINUED && one("continued") !== "yes") {
+    throw damagedFrame("label", `continued: ${one("continued")}`, "yes");
   }
   const kind = KINDS.find((name) => name === one("kind"));
   if (kind === undefined) throw damagedFrame("label", `kind ${one("kind")}`, KINDS.join(", "));

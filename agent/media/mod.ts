@@ -4,7 +4,13 @@ export { CutMedia } from "./cut_media.ts";
 export type { CutPrefixes, MediaPrefix } from "./media_prefix.ts";
 export { decompressRecord } from "./decompress_record.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
-export { compressFrame, compressFrameAside, decompressFrame } from "./zstd.ts";
+export {
+  compressFrame,
+  compressFrameAside,
+  decompressFrame,
+  decompressFrameAside,
+} from "./zstd.ts";
+export { checkZstdFrame, readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "./zstd_frame.ts";
 export type { BackupKind, BackupStart, MediaLabel } from "./label.ts";
 export type { BackupResult, MediaTrailer, Skipped } from "./trailer.ts";
 export { MAX_FRAME_BYTES, MAX_FRAME_TAR_BYTES, MAX_SKIPPED_LISTED } from "./limits.ts";

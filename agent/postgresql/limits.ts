@@ -20,3 +20,6 @@ export const MIN_VERSION = 15;
 
 /** Columns of a row: the widest answer read here has four. */
 export const MAX_COLUMNS = 64;
+
+/** Bytes of a cluster's control file. */
+export const CONTROL_FILE_BYTES = 8192;

@@ -44,8 +44,23 @@ export interface Tablespace {
   readonly location: string;
 }
 
+/** A place in the write-ahead log, as the server writes it. */
+export interface LogPlace {
+  readonly lsn: string;
+  readonly timeline: number;
+}
+
+/** How a server keeps its write-ahead log. */
+export interface LogSettings {
+  readonly segmentBytes: number;
+  /** True when it hands each segment to our own archive command. */
+  readonly archivesHere: boolean;
+}
+
 /** A base backup whose data come next on its connection. */
 export interface BaseBackupStart {
+  /** Where recovery begins. */
+  readonly start: LogPlace;
   readonly tablespaces: readonly Tablespace[];
   /** As the server guesses; null when it does not. */
   readonly totalBytes: number | null;
@@ -97,6 +112,19 @@ export class ReplicationSession implements Disposable {
     return { systemIdentifier, timeline: Number(timeline), dataDirectory };
   }
 
+  /** @throws AgentError */
+  async logSettings(): Promise<LogSettings> {
+    const show = async (name: string) => (await this.#ask(`SHOW ${name}`))[0]?.[0] ?? "";
+    const segmentBytes = parseSegmentSize(await show("wal_segment_size"));
+    const mode = await show("archive_mode");
+    // A standby archives nothing unless it "always" does, and begins no new segment for a backup.
+    const archives = mode !== "off" && await show("in_hot_standby") === "off";
+    return {
+      segmentBytes,
+      archivesHere: archives && ARCHIVE_COMMAND.test(await show("archive_command")),
+    };
+  }
+
   /**
    * Begins a base backup with the log that it needs; its data follow on the connection.
    * @throws AgentError
@@ -112,10 +140,11 @@ export class ReplicationSession implements Disposable {
       "MANIFEST_CHECKSUMS 'CRC32C'",
     ];
     this.connection.send(encodeQuery(`BASE_BACKUP (${options.join(", ")})`));
-    await this.#rows(); // Where the log begins; the backup's own label says it too.
+    const start = decodeLogPlace((await this.#rows())[0] ?? []);
     const tablespaces = await this.#rows();
     const kilobytes = tablespaces.reduce((sum, row) => sum + Number(row[2] ?? 0), 0);
     return {
+      start,
       tablespaces: tablespaces.flatMap(([oid, location]) =>
         oid && location ? [{ oid, location }] : []
       ),
@@ -177,6 +206,22 @@ export class ReplicationSession implements Disposable {
       await this.#clock.yield();
     }
   }
+}
+
+/** Our own words in an archive_command, whatever stands before and after them. */
+const ARCHIVE_COMMAND = /\bwal push\b/;
+
+/** A row of the start or the end of a base backup. @throws AgentError `damaged` */
+export function decodeLogPlace([lsn, timeline]: Row): LogPlace {
+  if (!lsn || !timeline) throw damagedMessage("no place in the log", "one");
+  return { lsn, timeline: Number(timeline) };
+}
+
+/** As `SHOW wal_segment_size` writes it: "16MB", "1GB". @throws AgentError `damaged` */
+function parseSegmentSize(text: string): number {
+  const [, count, unit] = /^(\d{1,4})(MB|GB)$/.exec(text) ?? [];
+  if (count === undefined) throw damagedMessage(`segments of "${text}"`, "a size");
+  return Number(count) * (unit === "GB" ? 1024 ** 3 : 1024 ** 2);
 }
 
 function connectTo<T>(

@@ -36,6 +36,12 @@ export const MISSED_MAX = 1_000;
 export const RETRY_MIN_MS = 60_000;
 export const RETRY_MAX_MS = 300_000;
 
+/**
+ * A late run that does not find its peer is tried again for so long, in ms: both may come back from
+ * the same loss of power, and a server that checks its disks first takes some minutes more.
+ */
+export const AWAIT_PEER_MS = 900_000;
+
 /** ms from a change to the writing of the file: many jobs that begin at once are one writing. */
 export const SAVE_DELAY_MS = 1_000;
 
@@ -45,4 +51,5 @@ export const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Characters of an error that the file and the status keep. */
 export const MESSAGE_LENGTH_MAX = 1_024;
 
+assert(RETRY_MAX_MS * 2 < AWAIT_PEER_MS, "a peer that is awaited is looked for more than once");
 assert(LOOK_MS * 2 < ON_TIME_MS, "a turn that no timer tells of is still on time");

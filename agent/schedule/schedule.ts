@@ -5,7 +5,7 @@ import type { ScheduleEntry } from "../config/mod.ts";
 import type { JobRequest } from "../control/daemon.ts";
 import type { ScheduleView } from "../control/schedule_view.ts";
 import { type Calendar, openCalendar } from "./calendar.ts";
-import { CLOCK_BACK_MS } from "./limits.ts";
+import { AWAIT_PEER_MS, CLOCK_BACK_MS } from "./limits.ts";
 import { decide, type Decision, newRecord, nextDueMs, resumeRecord } from "./schedule_policy.ts";
 import type { ScheduleRecord } from "./schedule_record.ts";
 
@@ -17,6 +17,8 @@ export class Schedule {
   #record: ScheduleRecord;
   /** Null when nothing will ever be due. */
   #nextMs: number | null;
+  /** When its late run first did not find its peer; null once it did, or was overtaken. */
+  #awaitsSinceMs: number | null = null;
 
   /** @param known its record of a daemon before */
   constructor(entry: ScheduleEntry, known: ScheduleRecord | undefined, nowMs: number) {
@@ -54,7 +56,23 @@ export class Schedule {
     const calendar = this.#calendar;
     const decision = decide(this.#record, { calendar, nowMs, catchUp, isBlocked });
     this.change(decision.record, nowMs);
+    if (decision.missed !== null || decision.start === "on time") this.#awaitsSinceMs = null;
     return decision;
+  }
+
+  /**
+   * A run did not find its peer: is it tried again? One that is on time is not, for its next turn
+   * comes; a late one is for a while, since it may be the first thing that a host does when it
+   * starts, and its peer starts with it.
+   */
+  awaitsPeer(nowMs: number): boolean {
+    if (this.#record.open?.late !== true) return false;
+    this.#awaitsSinceMs ??= nowMs;
+    // A clock that was set back makes no wait longer than it is.
+    const waitedMs = Math.abs(nowMs - this.#awaitsSinceMs);
+    if (waitedMs < AWAIT_PEER_MS) return true;
+    this.#awaitsSinceMs = null;
+    return false;
   }
 
   /** What its next run asks for. */

@@ -9,6 +9,7 @@
 import {
   AgentError,
   type Clock,
+  type ErrorCode,
   type Files,
   type Random,
   toErrorRecord,
@@ -22,6 +23,9 @@ import { RecordFile } from "./record_file.ts";
 import { Schedule, timeText } from "./schedule.ts";
 import { beginRun, type Decision, endRun, postponeRun } from "./schedule_policy.ts";
 import type { Outcome } from "./schedule_record.ts";
+
+/** Codes of a job whose peer is not there, whichever side has noticed. */
+const NOT_FOUND_PEER: readonly ErrorCode[] = ["unreachable", "refused", "timeout"];
 
 export interface SchedulerParts {
   readonly clock: Pick<Clock, "wallMs" | "sleep">;
@@ -115,8 +119,7 @@ export class Scheduler {
     try {
       job = this.#parts.start(schedule.request());
     } catch (error) {
-      const { code, message } = toErrorRecord(error);
-      this.#end(schedule, code === "busy" ? "busy" : "failed", message);
+      this.#end(schedule, "failed", toErrorRecord(error));
       return;
     }
     schedule.job = job.job;
@@ -129,16 +132,17 @@ export class Scheduler {
     schedule.job = null;
     // Cut off: the record keeps it open.
     if (job.state === "cancelled" && this.#stopped.aborted) return;
-    const state = job.state === "failed" && job.error?.code === "busy" ? "busy" : job.state;
-    this.#end(schedule, outcomeOf(state), job.error?.message ?? null);
+    this.#end(schedule, outcomeOf(job.state), job.error);
   }
 
-  #end(schedule: Schedule, outcome: Outcome | "busy", message: string | null): void {
+  #end(schedule: Schedule, outcome: Outcome, error: JobView["error"]): void {
     const nowMs = this.#parts.clock.wallMs();
     const { entry, record } = schedule;
-    if (outcome === "busy") {
+    const message = error?.message ?? null;
+    const owed = outcome === "failed" ? this.#whyOwed(schedule, error, nowMs) : null;
+    if (owed !== null) {
       const retryMs = nowMs + this.#retryPauseMs();
-      this.#warn(entry, `busy: ${message}; it is tried again at ${timeText(retryMs)}`);
+      this.#warn(entry, `${owed}: ${message}; it is tried again at ${timeText(retryMs)}`);
       schedule.change(postponeRun(record, retryMs), nowMs);
     } else {
       if (outcome !== "ok") {
@@ -147,6 +151,13 @@ export class Scheduler {
       schedule.change(endRun(record, { outcome, message }), nowMs);
     }
     this.#saveSoon();
+  }
+
+  /** Why a run that failed is tried again before its next turn; null when it is not. */
+  #whyOwed(schedule: Schedule, error: JobView["error"], nowMs: number): string | null {
+    if (error?.code === "busy") return "busy";
+    const isAway = NOT_FOUND_PEER.some((code) => code === error?.code);
+    return isAway && schedule.awaitsPeer(nowMs) ? "no answer" : null;
   }
 
   #retryPauseMs(): number {
@@ -200,7 +211,6 @@ export class Scheduler {
   }
 }
 
-function outcomeOf(state: JobView["state"] | "busy"): Outcome | "busy" {
-  if (state === "ok" || state === "incomplete" || state === "cancelled") return state;
-  return state === "busy" ? state : "failed";
+function outcomeOf(state: JobView["state"]): Outcome {
+  return state === "ok" || state === "incomplete" || state === "cancelled" ? state : "failed";
 }

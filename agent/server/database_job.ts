@@ -14,6 +14,10 @@ import {
 } from "../job/mod.ts";
 import { EVERYTHING } from "../source_selection.ts";
 import { VaultReader, VaultWriter } from "../vault/mod.ts";
+import type { BackupEnd } from "../postgresql/mod.ts";
+import { type BackupRange, formatLsn } from "../wal/mod.ts";
+import { archiveWal } from "./archive_wal.ts";
+import { awaitLog } from "./await_log.ts";
 import { receiveBackup } from "./receive_backup.ts";
 import { sendRestore } from "./send_restore.ts";
 
@@ -41,6 +45,12 @@ export async function runServerDatabase(
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
     const request = await receiveRequest(session, link);
+    if (request.type === "archive-wal") {
+      session.running("archive-wal");
+      if (connection.mechanism === "network") link.watchNetwork();
+      const { database } = request;
+      return await archiveWal(session, link, { vault: task.vault, client: client.name, database });
+    }
     session.running(request.type);
     if (request.type === "restore-database") {
       return await restoreDatabase(session, { task, link, request });
@@ -59,7 +69,14 @@ export async function runServerDatabase(
       ...EVERYTHING,
       startedMs: session.runtime.clock.wallMs(),
     });
-    return await receiveBackup(session, { link, writer, parent: null, mustAsk: false });
+    const place = { vault: task.vault, client: client.name, database: request.database };
+    return await receiveBackup(session, {
+      link,
+      writer,
+      parent: null,
+      mustAsk: false,
+      awaitLog: (range) => awaitLog(session, range, place),
+    });
   });
 }
 
@@ -90,22 +107,38 @@ async function restoreDatabase(
     backup: found.backup,
     totalFiles: plan.files,
     totalBytes: plan.bytes,
+    range: endOf(reader.range(found.backup)),
   });
   const restored = await sendRestore(session, link, { plan, reader });
   return { ...restored, backup: found.backup };
 }
 
+/** What a client that recovers by a log must know of the backup's own. */
+function endOf(range: BackupRange | null): BackupEnd | null {
+  if (range === null) return null;
+  const { system, stopLsn, stopMs } = range;
+  return { system, stopLsn: formatLsn(stopLsn), stopMs };
+}
+
+type DatabaseRequest = Extract<
+  LinkDocument,
+  { type: "backup-database" | "restore-database" | "archive-wal" }
+>;
+
+function isRequest(document: LinkDocument): document is DatabaseRequest {
+  const { type } = document;
+  return type === "backup-database" || type === "restore-database" || type === "archive-wal";
+}
+
 async function receiveRequest(
   session: WorkerSession,
   link: JobLink,
-): Promise<Extract<LinkDocument, { type: "backup-database" | "restore-database" }>> {
+): Promise<DatabaseRequest> {
   while (true) {
     const message = await link.receive();
     if (message.kind !== "document") break;
     const { document } = message;
-    if (document.type === "backup-database" || document.type === "restore-database") {
-      return document;
-    }
+    if (isRequest(document)) return document;
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);
   }

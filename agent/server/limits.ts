@@ -27,3 +27,18 @@ export const DRILL_UNPROVED_MAX = 100_000;
 
 /** Damaged entries after which a drill ends: it remembers their names. */
 export const DRILL_LOST_MAX = 100_000;
+
+/** What is shown of archived logs is counted again after this time, in ms, when somebody asks. */
+export const WAL_COUNT_AGE_MS = 15_000;
+
+/**
+ * The log of a base backup is in the archive after this time, in ms, or the backup is incomplete:
+ * its last segment is archived while the backup ends, and a job must end, too.
+ */
+export const LOG_WAIT_MS = 60_000;
+
+/** Between two looks for it, in ms. */
+export const LOG_LOOK_MS = 200;
+
+/** Segments that a base backup may span: of the smallest ones, a terabyte of log. */
+export const LOG_SEGMENTS_MAX = 1024 * 1024;

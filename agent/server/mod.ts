@@ -7,4 +7,5 @@ export { runServerFilesystem } from "./filesystem_job.ts";
 export { ServerDaemon } from "./server_daemon.ts";
 export { runServerValidate } from "./validate_job.ts";
 export { runServerVerify } from "./verify_job.ts";
+export { runServerVerifyWal } from "./verify_wal_job.ts";
 export { runServerRebuild } from "./rebuild_job.ts";

@@ -11,7 +11,10 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import type { Warning } from "../control/daemon.ts";
 import type { Skipped } from "../media/mod.ts";
+import type { BackupRange } from "../wal/mod.ts";
+import { backupRangeOf } from "./await_log.ts";
 import type { DataRecord } from "../record.ts";
 import type { BackupWriter } from "../vault/mod.ts";
 import type { ParentSource } from "./parent_source.ts";
@@ -24,6 +27,8 @@ export interface ReceiveBackupOptions {
   readonly parent: ParentSource | null;
   /** False when the client may send before it asks for rows: the rest of a member comes first. */
   readonly mustAsk: boolean;
+  /** Waits for the log that a cluster archives here. @returns what is not there in time */
+  readonly awaitLog?: (range: BackupRange) => Promise<readonly string[]>;
 }
 
 /**
@@ -46,6 +51,8 @@ export async function receiveBackup(
     if (error instanceof AgentError && error.code === "damaged") writer.abort();
     throw error;
   }
+  const { range } = receipt;
+  if (range !== null && receipt.archivesLog) receipt.missLog(await options.awaitLog?.(range) ?? []);
   session.throwIfCancelled();
   session.committing();
   await options.link.sayBusy(); // Publication keeps this thread busy for as long as the disk takes.
@@ -59,7 +66,7 @@ export async function receiveBackup(
     fallback: session.fallback?.reason ?? null,
     skipped: receipt.skipped,
     skippedCount: receipt.skippedCount,
-  });
+  }, range);
   const result: WorkerResult = {
     status,
     backup: published.backup,
@@ -98,6 +105,10 @@ class Receipt {
   incomplete = false;
   skippedCount = 0;
   readonly skipped: Skipped[] = [];
+  /** Of a PostgreSQL cluster: the part of its log that the backup needs. */
+  range: BackupRange | null = null;
+  /** True when the cluster archives its log here. */
+  archivesLog = false;
 
   constructor(session: WorkerSession, parts: ReceiveBackupOptions) {
     this.#session = session;
@@ -123,6 +134,14 @@ class Receipt {
     this.kept = kept === undefined || kept.files === 0 ? null : kept;
   }
 
+  /** The backup restores, but cannot be recovered beyond its end. */
+  missLog(names: readonly string[]): void {
+    for (const name of names) {
+      const message = `"${name}" of the write-ahead log is not in the archive`;
+      this.#miss({ code: "wal_missing", message, path: name });
+    }
+  }
+
   /** Records, warnings and the end come on up to three connections, in any order. */
   #isComplete(): boolean {
     const end = this.#announced;
@@ -146,7 +165,10 @@ class Receipt {
 
   async #read(document: LinkDocument): Promise<void> {
     if (document.type === "end") this.#announced = document;
-    else if (document.type === "parent-wanted" && this.#parent !== null) {
+    else if (document.type === "wal-range") {
+      this.range = backupRangeOf(document);
+      this.archivesLog = document.archived;
+    } else if (document.type === "parent-wanted" && this.#parent !== null) {
       await this.#link.sendParent(this.#parent.chunk(document.index));
     } else if (document.type === "progress") {
       const { totalFiles, totalBytes } = document;
@@ -164,11 +186,14 @@ class Receipt {
     this.#warnings += 1;
     const path = warning.path === null ? null : textOf(warning.path);
     const { code, message } = warning;
-    if (warning.incomplete) {
-      this.incomplete = true;
-      this.skippedCount += 1;
-      if (this.skipped.length < WARNINGS_MAX) this.skipped.push({ path: path ?? "", reason: code });
-    }
+    if (warning.incomplete) this.#miss({ code, message, path });
+    else this.#session.warn({ code, message, path });
+  }
+
+  #miss({ code, message, path }: Pick<Warning, "code" | "message" | "path">): void {
+    this.incomplete = true;
+    this.skippedCount += 1;
+    if (this.skipped.length < WARNINGS_MAX) this.skipped.push({ path: path ?? "", reason: code });
     this.#session.warn({ code, message, path });
   }
 }

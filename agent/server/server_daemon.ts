@@ -27,6 +27,7 @@ import type {
   ValidationView,
 } from "../control/daemon.ts";
 import type { LastBackupView } from "../control/schedule_view.ts";
+import type { WalStatusView } from "../control/wal_report_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import {
@@ -44,7 +45,8 @@ import { VALIDATION_TIMEOUT_MS } from "./limits.ts";
 import { unknownClient, wrongKind } from "./refusals.ts";
 import { validationLine, validationView } from "./validation_view.ts";
 import { logRecovery } from "./log_recovery.ts";
-import { namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
+import { WalWatch } from "./wal_watch.ts";
+import { isVaultRequest, namedBackups, type VaultRequest, vaultTask } from "./vault_task.ts";
 
 type FilesystemRequest = Extract<
   JobRequest,
@@ -55,6 +57,7 @@ export class ServerDaemon extends DaemonBase {
   readonly role = "server";
   readonly #config: ServerConfig;
   readonly #vault: Vault;
+  readonly #wal: WalWatch;
   #port: ListeningPort | null = null;
 
   private constructor(
@@ -65,6 +68,8 @@ export class ServerDaemon extends DaemonBase {
     super(config, parts, owned.stgs);
     this.#config = config;
     this.#vault = owned.vault;
+    const { files, clock } = parts.runtime;
+    this.#wal = new WalWatch({ files, directory: config.vault }, clock, this.stopping.signal);
   }
 
   /** @throws AgentError `busy` (vault or host id) | `port_in_use` | `no_space` | `failed` */
@@ -96,9 +101,7 @@ export class ServerDaemon extends DaemonBase {
   startJob(request: JobRequest): JobView {
     if (request.kind === "rebuild-catalog") return this.#startRebuild(request);
     this.#vault.requireSound();
-    if (request.kind === "verify" || request.kind === "expire" || request.kind === "drill") {
-      return this.#startOnVault(request);
-    }
+    if (isVaultRequest(request)) return this.#startOnVault(request);
     if (request.kind === "backup-filesystem" || request.kind === "restore-filesystem") {
       return this.#startFilesystem(request);
     }
@@ -117,6 +120,10 @@ export class ServerDaemon extends DaemonBase {
 
   protected override cutBackups(): CutBackupView[] {
     return this.#ifSound(() => cutBackupViews(this.#vault.cutBackups()));
+  }
+
+  protected override walArchives(): WalStatusView[] {
+    return this.#wal.views();
   }
 
   /** Nothing when the vault is in trouble: its own says why. */
@@ -317,7 +324,7 @@ export class ServerDaemon extends DaemonBase {
   }
 
   #startRebuild(request: JobRequest): JobView {
-    const unended = this.runner.board.unended();
+    const unended = this.runner.board.unended().filter((job) => !job.isStanding);
     if (unended.length > 0) {
       throw new AgentError(
         "busy",

@@ -2,11 +2,18 @@
 
 import type { ServerConfig } from "../config/mod.ts";
 import type { JobRequest } from "../control/daemon.ts";
-import type { ServerDrillTask, ServerExpireTask, ServerVerifyTask } from "../job/mod.ts";
+import type {
+  ServerDrillTask,
+  ServerExpireTask,
+  ServerVerifyTask,
+  ServerVerifyWalTask,
+} from "../job/mod.ts";
 
-export type VaultRequest = Extract<JobRequest, { kind: "verify" | "expire" | "drill" }>;
+const VAULT_KINDS = ["verify", "verify-wal", "expire", "drill"] as const;
 
-type VaultTask = ServerVerifyTask | ServerExpireTask | ServerDrillTask;
+export type VaultRequest = Extract<JobRequest, { kind: typeof VAULT_KINDS[number] }>;
+
+type VaultTask = ServerVerifyTask | ServerVerifyWalTask | ServerExpireTask | ServerDrillTask;
 
 /** @param backups ids of the backups that the request names, in its order */
 export function vaultTask(
@@ -23,6 +30,10 @@ export function vaultTask(
       const { data, subset } = request;
       return { kind: "server-verify", ...common, backups, data, subset };
     }
+    case "verify-wal": {
+      const { client, database, data } = request;
+      return { kind: "server-verify-wal", ...common, owner: { client, database }, data };
+    }
     case "expire":
       return {
         kind: "server-expire",
@@ -36,6 +47,11 @@ export function vaultTask(
       return { kind: "server-drill", ...common, backup, sample, seed, scratch };
     }
   }
+}
+
+/** Does the request concern the vault alone? */
+export function isVaultRequest(request: JobRequest): request is VaultRequest {
+  return VAULT_KINDS.some((kind) => kind === request.kind);
 }
 
 /** What the request names. */

@@ -6,6 +6,8 @@
 //                            until the catalog has forgotten it, too
 //   media/<backup>.pinned    it never expires
 //   media/<backup>.drilled   its last drill: a line of JSON (drill_mark.ts)
+//   media/<backup>.wal       of a PostgreSQL cluster: what it needs of the write-ahead log, a line
+//                            of JSON (wal/backup_range.ts)
 //
 // And who may set them when: a job that reads a backup or builds on it holds it by a shared lock on
 // its media file, an expiry claims it by an exclusive one. Both die with their process.
@@ -13,10 +15,12 @@
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import type { Drill } from "../control/drill_view.ts";
+import { type BackupRange, decodeBackupRange, encodeBackupRange } from "../wal/backup_range.ts";
+import { MAX_BACKUP_RANGE_BYTES } from "../wal/limits.ts";
 import { decodeDrillMark, encodeDrillMark } from "./drill_mark.ts";
 import { MAX_DRILL_MARK_BYTES } from "./limits.ts";
 
-export type Mark = "expired" | "pinned" | "drilled";
+export type Mark = "expired" | "pinned" | "drilled" | "wal";
 
 export type Claim = "expired" | "in use" | "pinned";
 
@@ -41,33 +45,27 @@ export class BackupMarks {
 
   /** Sets the mark of a drill in place of an older one. @throws SystemError */
   setDrill(backup: string, drill: Drill): void {
-    const path = this.#path(backup, "drilled");
-    const flags = { access: "write", create: true, truncate: true, mode: 0o600 } as const;
-    const descriptor = this.#files.open(AT_CWD, `${path}.new`, flags);
-    try {
-      this.#files.writeAll(descriptor, encodeDrillMark(drill));
-      this.#files.sync(descriptor);
-    } finally {
-      this.#files.close(descriptor);
-    }
-    this.#files.rename(AT_CWD, `${path}.new`, AT_CWD, path);
+    this.#write(this.#path(backup, "drilled"), encodeDrillMark(drill));
   }
 
   /** The last drill of a backup; null without one, or when its mark cannot be read as one. */
   drill(backup: string): Drill | null {
-    let descriptor: number;
-    try {
-      descriptor = this.#files.open(AT_CWD, this.#path(backup, "drilled"), { access: "read" });
-    } catch (error) {
-      if (isMissing(error)) return null;
-      throw error;
-    }
-    try {
-      const bytes = new Uint8Array(MAX_DRILL_MARK_BYTES);
-      return decodeDrillMark(bytes.subarray(0, this.#files.readAt(descriptor, 0, bytes)));
-    } finally {
-      this.#files.close(descriptor);
-    }
+    const bytes = this.#read(this.#path(backup, "drilled"), MAX_DRILL_MARK_BYTES);
+    return bytes === null ? null : decodeDrillMark(bytes);
+  }
+
+  /** Says what a backup needs of the write-ahead log. @throws SystemError */
+  setRange(backup: string, range: BackupRange): void {
+    this.#write(this.#path(backup, "wal"), encodeBackupRange(range));
+  }
+
+  /**
+   * What a backup needs of the write-ahead log; null when nobody said it.
+   * @throws SystemError, AgentError `damaged`
+   */
+  range(backup: string): BackupRange | null {
+    const bytes = this.#read(this.#path(backup, "wal"), MAX_BACKUP_RANGE_BYTES);
+    return bytes === null ? null : decodeBackupRange(bytes);
   }
 
   /** Removes a mark if it is there, not yet durably. @throws SystemError */
@@ -138,6 +136,36 @@ export class BackupMarks {
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;
+    }
+  }
+
+  /** In place of an older one, whole or not at all. */
+  #write(path: string, bytes: Uint8Array): void {
+    const flags = { access: "write", create: true, truncate: true, mode: 0o600 } as const;
+    const descriptor = this.#files.open(AT_CWD, `${path}.new`, flags);
+    try {
+      this.#files.writeAll(descriptor, bytes);
+      this.#files.sync(descriptor);
+    } finally {
+      this.#files.close(descriptor);
+    }
+    this.#files.rename(AT_CWD, `${path}.new`, AT_CWD, path);
+  }
+
+  /** The first bytes of a mark; null without one. */
+  #read(path: string, bytesMax: number): Uint8Array | null {
+    let descriptor: number;
+    try {
+      descriptor = this.#files.open(AT_CWD, path, { access: "read" });
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+    try {
+      const bytes = new Uint8Array(bytesMax);
+      return bytes.subarray(0, this.#files.readAt(descriptor, 0, bytes));
+    } finally {
+      this.#files.close(descriptor);
     }
   }
 

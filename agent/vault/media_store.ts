@@ -3,7 +3,7 @@
 //
 //   media/<backup>.partial    being written, or cut: the next backup may go on with it
 //   media/<backup>.tar.zst    complete and durable: it gets this name after its fsync only
-//   media/<backup>.expired, .pinned, .drilled   marks (backup_marks.ts)
+//   media/<backup>.expired, .pinned, .drilled, .wal   marks (backup_marks.ts)
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
@@ -24,6 +24,8 @@ export interface MediaListing {
   readonly expired: string[];
   readonly pinned: string[];
   readonly drilled: string[];
+  /** Those that say what they need of a write-ahead log. */
+  readonly ranged: string[];
 }
 
 export class MediaStore {
@@ -66,6 +68,7 @@ export class MediaStore {
         expired: stems(".expired"),
         pinned: stems(".pinned"),
         drilled: stems(".drilled"),
+        ranged: stems(".wal"),
       };
     } finally {
       this.#files.close(descriptor);

@@ -20,6 +20,7 @@ export { MemberChoice } from "./member_choice.ts";
 export type { PlannedMember, RestorePlan } from "./restore_plan.ts";
 export { VaultExpirer } from "./vault_expirer.ts";
 export type { ExpiryItem } from "./expiry_plan.ts";
+export type { WalExpiry } from "./expire_wal.ts";
 export { verifyError } from "./verify.ts";
 export type { Finding, VerifyEvent, VerifyReport } from "./verify.ts";
 export type { BackupResult } from "../media/mod.ts";

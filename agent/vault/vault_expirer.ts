@@ -6,6 +6,7 @@
 //  3. media files that no kept backup needs are removed, newest first, so that none is there
 //     without those it builds on; directory fsynced: the space is free
 //  4. their rows go from the catalog, then their marks
+//  5. the log that no kept backup needs goes from the archives (expire_wal.ts)
 // On a full disk step 2 may fail also with the reserve given up; then it follows step 3, which
 // needs no space. Expiries take turns by a lock on `expire.lock`, which dies with its holder.
 
@@ -15,6 +16,8 @@ import type { Random } from "../../transport/runtime/runtime.ts";
 import { Catalog } from "../catalog/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
 import type { RetentionConfig } from "../config/mod.ts";
+import { expireWal } from "./expire_wal.ts";
+import type { WalExpiry } from "./expire_wal.ts";
 import { planExpiry } from "./expiry_plan.ts";
 import { IN_USE } from "./retention_policy.ts";
 import type { ExpiryFact, ExpiryItem } from "./expiry_plan.ts";
@@ -95,6 +98,18 @@ export class VaultExpirer {
     }));
     const items = planExpiry(now, config);
     return options.dryRun ? items : yield* this.#carryOut(items);
+  }
+
+  /**
+   * Removes the log that no backup needs which an expiry kept, when that is done; yields meanwhile.
+   * @param items what `expire` returned
+   * @throws AgentError `failed`
+   */
+  expireWal(
+    items: readonly ExpiryItem[],
+    options: { readonly dryRun: boolean },
+  ): Generator<void, readonly WalExpiry[]> {
+    return expireWal(this.#place, this.#store, { items, ...options });
   }
 
   /** Idempotent. */
@@ -202,12 +217,17 @@ function toFact(
 
 /** Marks of backups that are gone from the vault. @throws SystemError */
 function removeStaleMarks(store: MediaStore, catalog: Catalog): void {
-  const { complete, expired, pinned, drilled } = store.list();
+  const { complete, partial, expired, pinned, drilled, ranged } = store.list();
   const known = new Set([...complete, ...catalog.withExpired().map(({ backup }) => backup)]);
   for (const backup of expired.filter((one) => !known.has(one))) {
     if (pinned.includes(backup)) store.marks.remove(backup, "pinned");
     if (drilled.includes(backup)) store.marks.remove(backup, "drilled");
+    if (ranged.includes(backup)) store.marks.remove(backup, "wal");
     store.marks.remove(backup, "expired");
+  }
+  // A backup says what it needs before it has its name; one that failed then leaves the mark.
+  for (const backup of ranged.filter((one) => !known.has(one) && !partial.includes(one))) {
+    store.marks.remove(backup, "wal");
   }
 }
 

@@ -9,6 +9,7 @@ import type { Entry } from "../entry.ts";
 import type { Continuation, MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";
+import type { BackupRange } from "../wal/backup_range.ts";
 import { globBase } from "./glob_base.ts";
 import { MediaStore } from "./media_store.ts";
 import type { MemberChoice } from "./member_choice.ts";
@@ -66,6 +67,11 @@ export class VaultReader {
   /** @throws AgentError `not_found` */
   backup(reference: string): CatalogBackup {
     return this.#catalog.backup(reference);
+  }
+
+  /** What a backup needs of a write-ahead log; null when that is not known. */
+  range(backup: string): BackupRange | null {
+    return this.#store.marks.range(backup);
   }
 
   /**

@@ -19,6 +19,7 @@ import type { IndexNote } from "../entry.ts";
 import { decodeIndexRows, encodeIndexRows, MediaWriter } from "../media/mod.ts";
 import type { BackupResult, BackupStart, Continuation } from "../media/mod.ts";
 import type { DataRecord } from "../record.ts";
+import type { BackupRange } from "../wal/backup_range.ts";
 import { CutBackups } from "./cut_backups.ts";
 import { isSameSource } from "./cut_policy.ts";
 import { MediaStore } from "./media_store.ts";
@@ -174,7 +175,7 @@ export class BackupWriter {
    * Publishes the backup. After an error nothing is published and nothing is left behind.
    * @throws AgentError `no_space` | `failed` | `damaged` | `busy`
    */
-  publish(result: BackupResult): CatalogBackup {
+  publish(result: BackupResult, range: BackupRange | null = null): CatalogBackup {
     return this.#attempt("publish", () => {
       const { files, directory } = this.#place;
       const lock = files.open(AT_CWD, `${directory}/publish.lock`, {
@@ -185,6 +186,7 @@ export class BackupWriter {
       try {
         files.lock(lock, "exclusive", { wait: true });
         this.#media.finish(result, this.#catalog.nextNumber());
+        if (range !== null) this.#store.marks.setRange(this.#backup, range);
         this.#makeVisible();
       } finally {
         files.close(lock);

@@ -72,6 +72,8 @@ function silentDaemon(): Daemon {
     backups: () => [],
     backup: never,
     pin: never,
+    pushWal: never,
+    getWal: never,
     list: never,
     find: never,
     diff: never,

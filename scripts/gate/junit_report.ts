@@ -88,15 +88,15 @@ export function failedTests(xml: string, runner: Runner): string[] {
 
 /**
  * What a step counts for, given its exit code: a runner that failed without a failed test (a file
- * that does not load, a hook that throws, a crash) is one failure. In continuous integration a
- * skipped test is a failure too.
+ * that does not load, a hook that throws, a crash) is one failure, and so is having left something
+ * on the machine. In continuous integration a skipped test is a failure too.
  */
 export function settleCounts(
   counts: Counts,
-  outcome: { readonly exitCode: number; readonly strict: boolean },
+  outcome: { readonly exitCode: number; readonly strict: boolean; readonly left: number },
 ): Counts {
   const skipped = outcome.strict ? counts.skipped : 0;
-  let failed = counts.failed + skipped;
+  let failed = counts.failed + skipped + (outcome.left > 0 ? 1 : 0);
   if (outcome.exitCode !== 0 && failed === 0) failed = 1;
   return { passed: counts.passed, failed, skipped: counts.skipped };
 }

@@ -4,8 +4,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { countJunit, type Counts, failedTests, settleCounts } from "./junit_report.ts";
+import { LeftoverWatch } from "./leftovers.ts";
 import type { Step } from "./steps.ts";
 
 /** Milliseconds a step may take: twice what the longest takes on two cores. */
@@ -16,6 +17,8 @@ export interface StepResult extends Counts {
   readonly seconds: number;
   /** The failed tests, each with its message. */
   readonly failures: readonly string[];
+  /** What the step left on the machine. */
+  readonly left: readonly string[];
 }
 
 /** Process groups of the running steps. */
@@ -110,17 +113,20 @@ export async function runStep(
     const file = join(folder, "report.xml");
     const log = join(folder, "output");
     const output = openSync(log, "w");
-    const { env } = step;
-    const exitCode = await runProcess(withReport(step, file), { env, root: options.root, output });
+    const watch = new LeftoverWatch(join(folder, "memory"), basename(folder));
+    const command = watch.wrap(withReport(step, file));
+    const env = { ...step.env, ...watch.env };
+    const exitCode = await runProcess(command, { env, root: options.root, output });
     closeSync(output);
+    const left = await watch.left();
     if (exitCode !== 0 || step.name === "build") process.stdout.write(readOutput(log));
     const { failures, ...found } = readReport(step, file);
     const counts = settleCounts(
       step.report === "exit-code" && exitCode === 0 ? { ...found, passed: 1 } : found,
-      { exitCode, strict: options.strict },
+      { exitCode, strict: options.strict, left: left.length },
     );
     const seconds = (performance.now() - started) / 1000;
-    return { name: step.name, seconds, failures, ...counts };
+    return { name: step.name, seconds, failures, left, ...counts };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

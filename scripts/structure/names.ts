@@ -33,6 +33,7 @@ export const ROOMS: readonly string[] = [
   "agent/stg",
   "agent/tar",
   "agent/vault",
+  "agent/wal",
 ];
 
 /** Folders without a door: their files are imported one by one. */

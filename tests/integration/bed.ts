@@ -13,9 +13,10 @@ import type { JobView, StatusView, Summary } from "../../agent/control/daemon.ts
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { clientYaml, type ConfigOptions, type Ports, serverYaml } from "./bed_config.ts";
 import { formatBedGroup, makeBedArray, removeBedArray } from "./bed_storage.ts";
+import { callProgram } from "./call_program.ts";
 import { callControl } from "./control_call.ts";
 import { until, within } from "./deadline.ts";
-import { Program, type ProgramResult, runProgram } from "./program.ts";
+import { Program, type ProgramOptions, type ProgramResult, runProgram } from "./program.ts";
 
 /** Milliseconds: a daemon's start, one command, and the end after SIGTERM. */
 const START_MS = 30_000;
@@ -101,7 +102,7 @@ export class Bed implements AsyncDisposable {
   /** Starts a daemon from NAME.yaml and waits until it answers on NAME.sock. */
   async start(
     side: Side,
-    options: { readonly wrapper?: readonly string[] } = {},
+    options: Pick<ProgramOptions, "wrapper" | "command"> = {},
   ): Promise<Program> {
     const daemon = this.launch(side, options);
     const answers = until(START_MS, `the start of ${side}`, async () => {
@@ -114,7 +115,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Starts a daemon without waiting. */
-  launch(side: Side, options: { readonly wrapper?: readonly string[] } = {}): Program {
+  launch(side: Side, options: Pick<ProgramOptions, "wrapper" | "command"> = {}): Program {
     const role = side.startsWith("server") ? "server" : "client";
     const args = ["--role", role, "--config", this.path(`${side}.yaml`)];
     const daemon = new Program(args, { cwd: this.folder, ...options });
@@ -141,11 +142,10 @@ export class Bed implements AsyncDisposable {
     return result;
   }
 
-  /** Runs a command to its end, whatever its exit code. */
+  /** Runs a command as a process to its end, whatever its exit code. */
   async run(args: readonly string[], side?: Side): Promise<CommandResult> {
-    const control = side === undefined ? [] : ["--control", `unix:${this.socket(side)}`];
-    const command = runProgram([...args, ...control], { cwd: this.folder, timeoutMs: COMMAND_MS });
-    return understand(await command);
+    const words = this.#words(args, side);
+    return understand(await runProgram(words, { cwd: this.folder, timeoutMs: COMMAND_MS }));
   }
 
   /** Runs a command with --json against a daemon. */
@@ -153,16 +153,26 @@ export class Bed implements AsyncDisposable {
     return this.run([...args, "--json"], side);
   }
 
-  /** A command that must end with 0. @throws Error with what it printed */
+  /** Runs a command in this process, whatever its exit code: for tests that are not about it. */
+  async call(args: readonly string[], side?: Side): Promise<CommandResult> {
+    const words = this.#words(args, side);
+    return understand(await callProgram(words, { cwd: this.folder, timeoutMs: COMMAND_MS }));
+  }
+
+  #words(args: readonly string[], side?: Side): readonly string[] {
+    return side === undefined ? args : [...args, "--control", `unix:${this.socket(side)}`];
+  }
+
+  /** A command that must end with 0, in this process. @throws Error with what it printed */
   async expectOk(...args: readonly string[]): Promise<CommandResult> {
-    const result = await this.run(args);
+    const result = await this.call(args);
     if (result.code !== 0) throw new Error(failure(args, result));
     return result;
   }
 
-  /** A job's command that must end with 0 and a summary. */
+  /** A job's command that must end with 0 and a summary, in this process. */
   async job(side: Side, ...args: readonly string[]): Promise<Summary> {
-    const result = await this.json(side, ...args);
+    const result = await this.call([...args, "--json"], side);
     if (result.code !== 0 || result.summary === null) throw new Error(failure(args, result));
     return result.summary;
   }

@@ -8,7 +8,7 @@ export interface ConfigOptions {
   readonly vault?: string;
   /** Further lines of the server's `clients:`. */
   readonly moreClients?: string;
-  /** Further keys of the client's file. */
+  /** Further keys of the client's file: databases first. */
   readonly clientKeys?: string;
   /** Which daemons speak TLS, with the files of `pki/` beside the configuration; none by default. */
   readonly tls?: readonly ("server" | "client")[];

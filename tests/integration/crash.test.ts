@@ -68,7 +68,7 @@ describe("killing a process in the middle of a job", () => {
     await makeRandomFiles(bed.path("data"), { count: 12, bytes: 4 * 1024 * 1024 });
     makeDatabase(bed.path("app.db"), 24);
     first = (await backup()).backup ?? "";
-    await bed.run(["pin", first], "server");
+    await bed.call(["pin", first], "server");
   }, TIMEOUT_MS);
 
   afterAll(async () => {
@@ -133,7 +133,7 @@ describe("killing a process in the middle of a job", () => {
 
   /** What is published is whole, nothing else lies in the vault, and the array is sound. */
   async function expectSound(): Promise<void> {
-    const { lines } = await bed.json("server", "backups");
+    const { lines } = await bed.call(["backups", "--json"], "server");
     const backups = lines.map((line): Partial<BackupView> => line);
     const names = readdirSync(bed.path("vault", "media"));
     // What expired stays, with its mark, while another backup builds on it.
@@ -145,9 +145,9 @@ describe("killing a process in the middle of a job", () => {
       `${backup}.tar.zst`
     );
     expect(names.sort()).toEqual([...marks, ...media].sort());
-    const verified = await bed.json("server", "verify", "--data");
+    const verified = await bed.call(["verify", "--data", "--json"], "server");
     expect(`${verified.code}${verified.stderr}`).toBe("0");
-    const checked = await bed.run(["array", "check", bed.path("array")]);
+    const checked = await bed.call(["array", "check", bed.path("array")]);
     expect(`${checked.stdout}${checked.stderr}`).toBe("sound\n");
   }
 

@@ -2,7 +2,15 @@
 // not run one. It listens on a Unix socket in its own folder only.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { userInfo } from "node:os";
 
@@ -11,6 +19,9 @@ export const SERVER_USER = "postgres";
 
 /** Milliseconds that a tool of the server may take. */
 const TOOL_MS = 60_000;
+
+/** Lines of the server's log that a failed start shows. */
+const LOG_LINES = 20;
 
 /** The folder of the newest server's programs. @throws Error without one */
 function programFolder(): string {
@@ -81,7 +92,12 @@ shared_buffers = 16MB
 
   start(): void {
     const log = join(this.socket, "log");
-    runTool("pg_ctl", ["-D", this.data, "-l", log, "-w", "start"]);
+    try {
+      runTool("pg_ctl", ["-D", this.data, "-l", log, "-w", "start"]);
+    } catch (error) {
+      const said = readFileSync(log, "utf8").split("\n").slice(-LOG_LINES).join("\n");
+      throw new Error(`the server does not start:\n${said}`, { cause: error });
+    }
     this.#running = true;
   }
 

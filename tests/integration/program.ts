@@ -12,6 +12,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Words before the command, such as setpriv with its options: a program that execs the rest. */
   readonly wrapper?: readonly string[];
+  /** What starts the program, where it is a copy. */
+  readonly command?: readonly string[] | undefined;
   /** `runProgram` kills a program that runs longer. */
   readonly timeoutMs?: number;
 }
@@ -96,9 +98,11 @@ export class Started implements AsyncDisposable {
       if (this.hasEnded) {
         throw new Error(`Program ended before ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
       }
-      await new Promise<void>((wake) => {
+      const printed = new Promise<void>((wake) => {
         this.#waiters.push(wake);
       });
+      // One that could not be started only fails.
+      await Promise.race([printed, this.ended]);
     }
   }
 
@@ -121,7 +125,7 @@ export class Started implements AsyncDisposable {
 /** The program with its arguments. */
 export class Program extends Started {
   constructor(args: readonly string[], options: ProgramOptions = {}) {
-    super([...programCommand(), ...args], options);
+    super([...options.command ?? programCommand(), ...args], options);
   }
 }
 

@@ -3,11 +3,12 @@
 import { SETTLED_AFTER_MS } from "../../agent/application/limits.ts";
 import { VaultReader, verifyError } from "../../agent/vault/mod.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
+import type { StpBed } from "../unit/transport/stp/stp_bed.ts";
 import type { JobBed } from "./job_bed.ts";
 
 export const BACKUP = "web01-20260101T000000Z-aaaaaa";
 
-export function restore(bed: JobBed, backup: string = BACKUP) {
+export function restore(bed: JobBed<StpBed>, backup: string = BACKUP) {
   const target = bed.path("restored");
   return bed.run({
     type: "restore",
@@ -20,7 +21,7 @@ export function restore(bed: JobBed, backup: string = BACKUP) {
 }
 
 /** Findings of `verify --data`. */
-export function findings(bed: JobBed, backup: string = BACKUP): string {
+export function findings(bed: JobBed<StpBed>, backup: string = BACKUP): string {
   using reader = VaultReader.open({ directory: bed.path("vault"), files: runtime.files });
   const verification = reader.verify(backup, { data: true, subset: null });
   let step = verification.next();

@@ -40,11 +40,16 @@ import { serveRelay } from "../../transport/relay/mod.ts";
 import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG4, FIG4A, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
-import { type MemoryBed, openMemoryBed, SHORT } from "../unit/transport/stp/stp_bed.ts";
+import {
+  type MemoryBed,
+  openMemoryBed,
+  SHORT,
+  type StpBed,
+} from "../unit/transport/stp/stp_bed.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
 
 /** One thread has both hosts, their data and their heartbeats: it may stand still for a moment. */
-const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
+export const TIMING = { ...SHORT, heartbeatMs: 250, watchMs: 200, deadMs: 6000 };
 
 /** How one side's job ended. */
 export interface JobOutcome {
@@ -69,9 +74,11 @@ export interface JobBedOptions {
   readonly clientProof?: Prove;
 }
 
-export class JobBed implements AsyncDisposable {
+/** @template Storage the group of the two hosts: on volumes in memory, or whatever a test brings */
+export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "agent-job-"));
-  readonly stp: MemoryBed;
+  /** The hosts' place in the group; another one when they joined again. */
+  stp: Storage;
   /** The network from the server to the client. */
   network: Network = runtime.network;
   /** Keys of the client. */
@@ -79,7 +86,8 @@ export class JobBed implements AsyncDisposable {
   readonly #options: JobBedOptions;
   #sessions: readonly WorkerSession[] = [];
 
-  private constructor(stp: MemoryBed, options: JobBedOptions) {
+  /** @param stp closed with the bed */
+  constructor(stp: Storage, options: JobBedOptions = {}) {
     this.stp = stp;
     this.#options = options;
     Vault.open({ directory: this.path("vault"), ...runtime }).close();

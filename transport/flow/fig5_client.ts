@@ -29,6 +29,7 @@ import {
   type Verdict,
 } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
+import { negotiateVersion } from "./flow_version.ts";
 import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
 import { offerStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
 import { whilePeerStays } from "./while_peer_stays.ts";
@@ -55,14 +56,20 @@ export interface DatabaseConnection {
   readonly fallback: Fallback | null;
 }
 
+/** As the client has it: it is the one that asks for things. */
+export interface NegotiatedConnection extends DatabaseConnection {
+  /** Version of the job protocol that both sides speak. */
+  readonly version: number;
+}
+
 /** @throws AgentError `refused` | `timeout` | `reset` | `mismatch` | `auth` | `port_in_use` */
 export async function connectDatabase(
   context: FlowContext,
   options: ConnectDatabaseOptions,
-): Promise<DatabaseConnection> {
+): Promise<NegotiatedConnection> {
   const { layer, trace } = context;
   const listener = await listenDynamic(context, options.listen);
-  let dynamic: number;
+  let dynamic: { readonly descriptor: number; readonly version: number };
   try {
     const wellKnown = await announcePort(context, options, layer.getsockname(listener).port);
     try {
@@ -75,7 +82,8 @@ export async function connectDatabase(
     await layer.close(listener);
   }
   trace.done("5", "", `close(${listener}), the dynamic listener`);
-  return await chooseMechanism(context, options, dynamic);
+  const { descriptor, version } = dynamic;
+  return { ...await chooseMechanism(context, options, descriptor), version };
 }
 
 /** Steps 182 to 188. */
@@ -133,20 +141,20 @@ async function acceptBack(
   context: FlowContext,
   options: ConnectDatabaseOptions,
   { listener, wellKnown }: { readonly listener: number; readonly wellKnown: FlowExchange },
-): Promise<number> {
+): Promise<{ descriptor: number; version: number }> {
   const { layer, clock, trace, signal } = context;
   const action = "accept the server's connection back";
   const hint = "See the server's log, and check the address of this client in its configuration.";
   const watched = { exchange: wellKnown, signal, action, hint };
-  const dynamic = await whilePeerStays(watched, (signal) =>
+  const descriptor = await whilePeerStays(watched, (signal) =>
     withDeadline(
       clock,
       { timeoutMs: STEP_TIMEOUT_MS, action, hint, signal },
       (signal) => layer.accept(listener, { signal }),
     ));
-  trace.done("5", "198", `accept(${listener}) = ${dynamic}`);
-  await new FlowExchange(context, "5", dynamic).exchangeHello(options.identity);
-  return dynamic;
+  trace.done("5", "198", `accept(${listener}) = ${descriptor}`);
+  const hello = await new FlowExchange(context, "5", descriptor).exchangeHello(options.identity);
+  return { descriptor, version: negotiateVersion(hello) };
 }
 
 /** Steps 200 to 214, or the skipping of them. */

@@ -5,13 +5,14 @@
 //      connect again in mid-job
 //   3  a file-system backup has rules as .gitignore, and more, of what it leaves out
 //   4  a file-system backup may go on from one that was cut
+//   5  a database job may archive a write-ahead log, and say what range of it a backup needs
 
 import { AgentError } from "../ground/error.ts";
 import type { Hello } from "./flow_messages.ts";
 
 /** Versions that this program speaks. */
 export const VERSION_MIN = 1;
-export const VERSION_MAX = 4;
+export const VERSION_MAX = 5;
 
 /** The first version in which a file-system job outlives its network connections. */
 export const REJOIN_VERSION = 2;
@@ -21,6 +22,9 @@ export const SELECTION_VERSION = 3;
 
 /** The first version in which a backup goes on from one that was cut. */
 export const RESUME_VERSION = 4;
+
+/** The first version in which a server knows write-ahead logs. */
+export const WAL_VERSION = 5;
 
 /**
  * The version both sides speak.

@@ -9,7 +9,11 @@ export {
   receiveStorageSetup,
   type StorageSetup,
 } from "./fig4a_client.ts";
-export { connectDatabase, type DatabaseConnection } from "./fig5_client.ts";
+export {
+  connectDatabase,
+  type DatabaseConnection,
+  type NegotiatedConnection,
+} from "./fig5_client.ts";
 export {
   connectBack,
   type DatabaseAnnouncement,
@@ -19,7 +23,7 @@ export {
 export { checkSameJob, type FlowContext, type FlowIdentity } from "./flow_exchange.ts";
 export type { Hello, StgMessage } from "./flow_messages.ts";
 export { type Figure, type FlowStep, FlowTrace, type Side, type Tracer } from "./flow_trace.ts";
-export { REJOIN_VERSION, RESUME_VERSION, SELECTION_VERSION } from "./flow_version.ts";
+export { REJOIN_VERSION, RESUME_VERSION, SELECTION_VERSION, WAL_VERSION } from "./flow_version.ts";
 export { type Accepted, ListeningPort } from "./listening_port.ts";
 export {
   type Fallback,

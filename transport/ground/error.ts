@@ -8,6 +8,7 @@ export const ERROR_CODES = [
   "usage", // wrong arguments or configuration
   "failed", // the operation failed; nothing was published
   "not_found", // no such backup, client, job, path, volume
+  "absent", // looked for in the archive of a write-ahead log, and not there: nothing else says so
   "busy", // a live holder has the thing: host id, vault, board, port
   "auth", // peer or token refused
   "damaged", // a checksum, magic or length on disk or wire is wrong

@@ -57,5 +57,12 @@ export const THREAD_END_POLL_MS = 2;
 /** How long we look, in ms: Deno lets a busy thread go on for 2 s before it cuts it off. */
 export const THREAD_END_WAIT_MS = 5000;
 
+/**
+ * How often, and how long, we go on looking for one that the kernel holds, in ms: a disk that does
+ * not answer for an hour keeps its threads until the process ends.
+ */
+export const THREAD_LATE_POLL_MS = 1000;
+export const THREAD_LATE_WAIT_MS = 3_600_000;
+
 /** Memory for direct I/O is mapped in pieces of this many bytes; small buffers share one. */
 export const IO_CHUNK_BYTES = 1024 * 1024;

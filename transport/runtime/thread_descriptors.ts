@@ -12,7 +12,13 @@
 import { AT_CWD, type Files, type OpenFlags, type PathBytes, SystemError } from "./files.ts";
 import type { Libc } from "./libc.ts";
 import { LibcFiles } from "./libc_files.ts";
-import { THREAD_DESCRIPTORS_MAX, THREAD_END_POLL_MS, THREAD_END_WAIT_MS } from "./limits.ts";
+import {
+  THREAD_DESCRIPTORS_MAX,
+  THREAD_END_POLL_MS,
+  THREAD_END_WAIT_MS,
+  THREAD_LATE_POLL_MS,
+  THREAD_LATE_WAIT_MS,
+} from "./limits.ts";
 import type { Clock } from "./runtime.ts";
 
 /** Plain data that crosses to the thread that started this one. */
@@ -57,28 +63,42 @@ export class NotedFiles extends LibcFiles {
   }
 }
 
+interface EndingParts {
+  readonly files: Pick<Files, "stat" | "close">;
+  readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
+}
+
 /**
- * Waits until the thread is gone, and closes what it left open. A thread that does not go within
- * THREAD_END_WAIT_MS keeps its descriptors.
+ * Waits until the thread is gone, and closes what it left open. Of one that does not go within
+ * THREAD_END_WAIT_MS, because the kernel holds it, that is done later, and nobody waits for it.
  */
-export async function closeLeftOpen(
-  left: ThreadDescriptors,
-  parts: { readonly files: Files; readonly clock: Clock },
-): Promise<void> {
-  const { files, clock } = parts;
-  const endMs = clock.monotonicMs() + THREAD_END_WAIT_MS;
-  while (threadExists(files, left.threadId)) {
-    if (clock.monotonicMs() >= endMs) return;
-    await clock.sleep(THREAD_END_POLL_MS);
+export async function closeLeftOpen(left: ThreadDescriptors, parts: EndingParts): Promise<void> {
+  const soon = { pollMs: THREAD_END_POLL_MS, waitMs: THREAD_END_WAIT_MS };
+  const late = { pollMs: THREAD_LATE_POLL_MS, waitMs: THREAD_LATE_WAIT_MS };
+  if (await closeOnceGone(left, parts, soon)) return;
+  void closeOnceGone(left, parts, late);
+}
+
+/** @returns false when the thread is still there after that time */
+async function closeOnceGone(
+  { threadId, places }: ThreadDescriptors,
+  { files, clock }: EndingParts,
+  { pollMs, waitMs }: { readonly pollMs: number; readonly waitMs: number },
+): Promise<boolean> {
+  const endMs = clock.monotonicMs() + waitMs;
+  while (threadExists(files, threadId)) {
+    if (clock.monotonicMs() >= endMs) return false;
+    await clock.sleep(pollMs);
   }
-  const words = new Int32Array(left.places);
+  const words = new Int32Array(places);
   for (let place = 0; place < words.length; place++) {
     const descriptor = Atomics.exchange(words, place, 0) - 1;
     if (descriptor >= 0) files.close(descriptor);
   }
+  return true;
 }
 
-function threadExists(files: Files, threadId: number): boolean {
+function threadExists(files: EndingParts["files"], threadId: number): boolean {
   try {
     files.stat(AT_CWD, `/proc/self/task/${threadId}`);
     return true;

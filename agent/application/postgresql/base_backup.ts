@@ -15,7 +15,7 @@
 import { AgentError } from "../../../transport/ground/error.ts";
 import type { FileStat } from "../../../transport/runtime/files.ts";
 import type { Entry } from "../../entry.ts";
-import { decodeTexts, type Message } from "../../postgresql/mod.ts";
+import { decodeRow, decodeTexts, type Message, type Row } from "../../postgresql/mod.ts";
 import type { TarFrame } from "../../record.ts";
 import type { Producer } from "../application.ts";
 import { toEntry } from "../entry_of.ts";
@@ -40,6 +40,8 @@ export interface ProduceBaseBackupOptions {
   /** Tar bytes of a frame; 1 MiB when left out. */
   readonly frameBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told where the log stands at the end of the backup. */
+  readonly onEnd: (row: Row) => void;
 }
 
 /** @throws AgentError what the server reports, `damaged` | `reset` | `cancelled` */
@@ -81,6 +83,7 @@ class BaseBackup {
     if (type === "H") this.#begin();
     else if (type === "d") this.#takeData(body);
     else if (type === "c") this.#endCopy();
+    else if (type === "D" && this.#phase === "after") this.#options.onEnd(decodeRow(body));
     return this.#members.takeFrames();
   }
 

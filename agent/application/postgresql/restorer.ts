@@ -10,17 +10,23 @@ import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/file
 import type { UserId } from "../../../transport/runtime/mod.ts";
 import type { Entry } from "../../entry.ts";
 import type { TarPieces } from "../../record.ts";
+import { withRecovery } from "../../postgresql/mod.ts";
 import { splitPath } from "../../tar/mod.ts";
 import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { Attributes } from "../attributes.ts";
 import { FileWriter } from "../file_writer.ts";
 import { TargetTree } from "../filesystem/target_tree.ts";
 import { hasErrno, Placement } from "../placement.ts";
+import { MAX_SETTINGS_BYTES } from "../limits.ts";
 import { RecordReader } from "../record_reader.ts";
 
 const CONTROL_FILE = "global/pg_control";
 const TABLESPACE_LINKS = "pg_tblspc";
+const SETTINGS_FILE = "postgresql.auto.conf";
+const SIGNAL_FILE = "recovery.signal";
+const SETTINGS_MODE = 0o600;
 const ENTER = { replace: false, keepTimes: false } as const;
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export interface BaseBackupRestorerOptions {
@@ -31,6 +37,8 @@ export interface BaseBackupRestorerOptions {
   readonly tablespaces: ReadonlyMap<string, string>;
   /** Whom everything belongs to. */
   readonly owner: UserId;
+  /** Settings with which the cluster goes on by its archived log; null: it does not. */
+  readonly recovery: string | null;
   readonly onWarning: (warning: ApplicationWarning) => void;
 }
 
@@ -92,6 +100,7 @@ export class BaseBackupRestorer implements Consumer {
     if (control === null) throw this.#damaged("no control file");
     this.#requireAllMoved();
     this.#translate(() => {
+      if (this.#options.recovery !== null) this.#writeRecovery(this.#options.recovery);
       for (const { tree } of this.#roots) tree.finish();
       control.writer.place();
       this.#options.files.sync(control.directory);
@@ -176,6 +185,44 @@ export class BaseBackupRestorer implements Consumer {
     const made = { from: path, tree };
     this.#roots.push(made);
     return { root: made, path: "" };
+  }
+
+  /** The server reads these settings after all others; the empty file makes it recover. */
+  #writeRecovery(settings: string): void {
+    const directory = this.#data.openPath([]);
+    try {
+      const text = this.#readText(directory, SETTINGS_FILE);
+      this.#writeText(directory, SETTINGS_FILE, withRecovery(text, settings));
+      this.#writeText(directory, SIGNAL_FILE, "");
+    } finally {
+      this.#options.files.close(directory);
+    }
+  }
+
+  #readText(directory: number, name: string): string {
+    const { files } = this.#options;
+    const descriptor = files.open(directory, name, { access: "read", noFollow: true });
+    try {
+      const bytes = new Uint8Array(MAX_SETTINGS_BYTES + 1);
+      const length = files.readAt(descriptor, 0, bytes);
+      if (length > MAX_SETTINGS_BYTES) throw this.#damaged(`more than settings in "${name}"`);
+      return decoder.decode(bytes.subarray(0, length));
+    } finally {
+      files.close(descriptor);
+    }
+  }
+
+  #writeText(directory: number, name: string, text: string): void {
+    const { files, owner: { uid, gid } } = this.#options;
+    const flags = { access: "write", create: true, truncate: true, noFollow: true } as const;
+    const descriptor = files.open(directory, name, { ...flags, mode: SETTINGS_MODE });
+    try {
+      files.writeAll(descriptor, encoder.encode(text));
+      files.changeOwner(directory, name, uid, gid);
+      files.sync(descriptor);
+    } finally {
+      files.close(descriptor);
+    }
   }
 
   #placeOf(location: string): string {

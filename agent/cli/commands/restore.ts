@@ -4,6 +4,7 @@ import { AgentError } from "../../../transport/ground/error.ts";
 import type { JobRequest } from "../../control/mod.ts";
 import { type Command, type CommandContext, DAEMON_OPTIONS } from "../command.ts";
 import { runJob } from "../follow_job.ts";
+import { readRecovery, RECOVERY_OPTIONS, refuseRecovery } from "../recovery_options.ts";
 
 /** Options that only make sense for one of the two kinds. */
 const FILES_ONLY = ["client", "include", "overwrite", "dry-run"] as const;
@@ -34,6 +35,7 @@ export const restore: Command = {
     },
     { name: "dry-run", value: null, help: "Only show what would be made, replaced and left" },
     { name: "database", value: "NAME", help: "Restore this database" },
+    ...RECOVERY_OPTIONS,
     {
       name: "tablespace",
       value: "OLD=NEW",
@@ -70,8 +72,10 @@ function restoreRequest({ given, absolute }: CommandContext): JobRequest {
       const { from, to } = readTablespace(text);
       return { from, to: absolute(to) };
     });
-    return { kind: "restore-database", backup, database, target: place, tablespaces };
+    const recovery = readRecovery(given);
+    return { kind: "restore-database", backup, database, target: place, tablespaces, recovery };
   }
+  refuseRecovery(given);
   if (given.flag("tablespace")) {
     throw new AgentError("usage", "Cannot use option --tablespace: found files, need --database", {
       hint: "Add --database NAME.",

@@ -41,8 +41,9 @@ export class MemoryFile implements Disposable {
   static async make(sizeBytes: number): Promise<MemoryFile> {
     const libc = await openLibc();
     const { memfdCreate, fcntl } = CALLS[libc.architecture];
-    // The name is for people and for those who look for what was left behind.
-    const name = new TextEncoder().encode(`agent-lun-${process.pid}\0`);
+    // The name is for people and for those who look for what was left behind: the gate by a mark.
+    const mark = process.env["LUN_MARK"] ?? "";
+    const name = new TextEncoder().encode(`agent-lun-${process.pid}-${mark}\0`);
     const address = libc.addressOf(name);
     const descriptor = libc.syscall(memfdCreate, address, CLOSE_ON_EXEC_SEALABLE, 0, 0, 0);
     if (descriptor < 0) throw new Error(`memfd_create failed with errno ${libc.errno()}`);

@@ -50,14 +50,18 @@ describe("failedTests()", () => {
 
 describe("settleCounts()", () => {
   const counts = { passed: 3, failed: 0, skipped: 2 };
+  const good = { exitCode: 0, strict: false, left: 0 };
   test("leaves a good run alone", () => {
-    expect(settleCounts(counts, { exitCode: 0, strict: false })).toEqual(counts);
+    expect(settleCounts(counts, good)).toEqual(counts);
   });
   test("makes skipped tests failures when strict", () => {
-    expect(settleCounts(counts, { exitCode: 0, strict: true }).failed).toBe(2);
+    expect(settleCounts(counts, { ...good, strict: true }).failed).toBe(2);
+  });
+  test("counts what was left behind as one failure", () => {
+    expect(settleCounts(counts, { ...good, left: 3 }).failed).toBe(1);
   });
   test("counts a runner that failed without a failed test as one failure", () => {
-    expect(settleCounts(counts, { exitCode: 1, strict: false }).failed).toBe(1);
-    expect(settleCounts({ ...counts, failed: 4 }, { exitCode: 1, strict: false }).failed).toBe(4);
+    expect(settleCounts(counts, { ...good, exitCode: 1 }).failed).toBe(1);
+    expect(settleCounts({ ...counts, failed: 4 }, { ...good, exitCode: 1 }).failed).toBe(4);
   });
 });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { NameList } from "../../../../agent/application/filesystem/name_list.ts";
+import { AssertionFailure } from "../../../../transport/ground/assert.ts";
 import { compareBytes } from "../../../../agent/application/filesystem/source_paths.ts";
 
 describe("NameList", () => {
@@ -22,6 +23,21 @@ describe("NameList", () => {
       expect(list.length).toBe(names.length);
       expect(names.map((_, position) => list.at(position))).toEqual(sorted.map((one) => one));
       expect(list.at(names.length)).toBe(null);
+    }));
+  });
+
+  test("compareAt() orders a name of the list and any other one by their bytes", () => {
+    // Few values and lengths: names that are equal, or begin another one, come often.
+    const name = fc.uint8Array({ minLength: 1, maxLength: 4, max: 2 });
+    fc.assert(fc.property(fc.array(name, { minLength: 1 }), name, (names, other) => {
+      const list = new NameList();
+      for (const one of names) list.add(one);
+      list.sort();
+      for (const [position, one] of [...names].sort(compareBytes).entries()) {
+        expect(Math.sign(list.compareAt(position, other)))
+          .toBe(Math.sign(compareBytes(one, other)));
+      }
+      expect(() => list.compareAt(names.length, other)).toThrow(AssertionFailure);
     }));
   });
 

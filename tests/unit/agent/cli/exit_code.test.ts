@@ -1,7 +1,7 @@
 // The exit codes of the contract.
 
 import { describe, expect, test } from "bun:test";
-import { exitCodeOfError, exitCodeOfJob } from "../../../../agent/exit_code.ts";
+import { exitCodeOf, exitCodeOfError, exitCodeOfJob } from "../../../../agent/exit_code.ts";
 
 describe("exitCodeOfError", () => {
   const cases = [
@@ -33,4 +33,20 @@ test("exitCodeOfJob() goes by how the job ended, then by the signal", () => {
   expect(exitCodeOfJob({ ...failed, state: "cancelled" }, "SIGINT")).toBe(130);
   expect(exitCodeOfJob({ ...failed, state: "cancelled" }, "SIGTERM")).toBe(143);
   expect(exitCodeOfJob({ ...failed, error: { code: "cancelled" } }, null)).toBe(130);
+});
+
+test("exitCodeOf() of wal commands is what PostgreSQL reads", () => {
+  const get = ["wal", "get", "000000010000000000000001", "f", "--database", "pg"];
+  expect(exitCodeOf(get, "absent")).toBe(1);
+  // Anything that is not proved must not look like the end of the log.
+  const others = ["failed", "usage", "not_found", "unreachable", "internal", "cancelled"] as const;
+  for (const code of others) {
+    expect(exitCodeOf(get, code)).toBe(126);
+    expect(exitCodeOf(["--control", "unix:x", ...get], code)).toBe(126);
+  }
+  const push = ["wal", "push", "f"];
+  expect(exitCodeOf(push, "unreachable")).toBe(15);
+  expect(exitCodeOf(push, "internal")).toBe(70);
+  expect(exitCodeOf(push, "cancelled")).toBe(1);
+  expect(exitCodeOf(["backup"], "cancelled")).toBe(130);
 });

@@ -35,7 +35,7 @@ const USAGE: readonly (readonly [string, number, string])[] = [
   ["restore latest", 2, "found no --target"],
   ["restore latest --target d --overwrite alway", 2, 'Did you mean "always"?'],
   ["restore latest --database app --include x", 2, "Cannot use option --include"],
-  ["restore latest --target d --to-time now", 2, "not part of this version"],
+  ["restore latest --target d --to-time now", 2, "found files, need --database"],
   ["restore latest --database app --dry-run", 2, "Cannot use option --dry-run"],
   ["verify --subset 3/2", 2, "need N/M with N from 1 to M"],
   ["drill b1 --client web01", 2, "Leave out --client"],
@@ -159,6 +159,7 @@ describe("runCli() starts jobs", () => {
         database: "app",
         target: null,
         tablespaces: [],
+        recovery: null,
       },
       { kind: "verify", backups: ["b1", "b2"], data: true, subset: null },
     ]);

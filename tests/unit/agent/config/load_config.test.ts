@@ -71,6 +71,15 @@ describe("loadConfig", () => {
       ]);
   });
 
+  test("loadClientConfig() reads the socket of write-ahead logs, and none by default", () => {
+    expect(requireConfig(loadClientConfig(CLIENT, { file: FILE })).walSocket).toBe(null);
+    const socket = "wal_socket: { path: run/wal.sock }\n";
+    expect(requireConfig(loadClientConfig(CLIENT + socket, { file: FILE })).walSocket)
+      .toEqual({ path: "/etc/agent/run/wal.sock", user: "postgres" });
+    const bad = loadClientConfig(`${CLIENT}wal_socket: { user: me }\n`, { file: FILE });
+    expect(bad.ok ? [] : bad.problems.map(({ key }) => key)).toEqual(["wal_socket.path"]);
+  });
+
   test("loadClientConfig() reads hooks, and none by default", () => {
     const none = requireConfig(loadClientConfig(CLIENT, { file: FILE }));
     expect(none.hooks).toEqual({ pre: null, post: null });

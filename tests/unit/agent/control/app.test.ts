@@ -2,8 +2,13 @@
 
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
-import { type ControlAppOptions, createControlApp } from "../../../../agent/control/mod.ts";
+import {
+  type ControlAppOptions,
+  createControlApp,
+  createWalApp,
+} from "../../../../agent/control/mod.ts";
 import { hostsOf } from "../../../../agent/control/mod.ts";
+import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
 import { arrayViewSchema, scheduleViewSchema } from "../../../../agent/control/view_schema.ts";
 import { BACKUP, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
 import { ARRAY } from "./fake_storage.ts";
@@ -237,6 +242,46 @@ describe("createControlApp", () => {
     expect(text).not.toContain('agent_last_drill_ok{client="web02"');
   });
 
+  test("GET /v1/status and /metrics tell of archived logs", async () => {
+    const { app, daemon } = bed();
+    const log = {
+      client: "web01",
+      database: "pg",
+      system: "7412345678901234567",
+      files: 3,
+      bytes: 4096,
+      first: "000000010000000000000001",
+      last: "000000010000000000000003",
+      newest: "2026-01-01T00:00:00.000Z",
+      newestAgeSeconds: 42.5,
+    };
+    const other = { ...log, database: "new", first: null, last: null, newest: null };
+    daemon.wal = [log, { ...other, newestAgeSeconds: null }];
+    const status = statusViewSchema.parse(await (await app.request("/v1/status")).json());
+    expect(status.wal).toEqual(daemon.wal);
+    const text = await (await app.request("/metrics")).text();
+    const labels = 'client="web01",database="pg",system="7412345678901234567"';
+    expect(text).toContain(`agent_wal_newest_age_seconds{${labels}} 42.5\n`);
+    expect(text).toContain(`agent_wal_files{${labels}} 3\n`);
+    expect(text).toContain(`agent_wal_bytes{${labels}} 4096\n`);
+    expect(text).not.toContain('agent_wal_newest_age_seconds{client="web01",database="new"');
+  });
+
+  test("POST /v1/jobs verifies archived logs, all of them without a name", async () => {
+    const { app, daemon } = bed();
+    const post = (request: unknown) =>
+      app.request("/v1/jobs", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(request),
+      });
+    expect((await post({ kind: "verify-wal" })).status).toBe(202);
+    expect(daemon.requests).toEqual([
+      { kind: "verify-wal", client: null, database: null, data: false },
+    ]);
+    expect((await post({ kind: "verify-wal", backups: [] })).status).toBe(400);
+  });
+
   test("POST /v1/jobs starts a drill that names nothing", async () => {
     const { app, daemon } = bed();
     const body = JSON.stringify({ kind: "drill" });
@@ -283,4 +328,43 @@ describe("guardAccess over TCP", () => {
       expect(answer.status).toBe(status);
     });
   }
+});
+
+describe("routes of write-ahead logs", () => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  const put = { method: "PUT", body: bytes };
+
+  test("keep a file and give it back; one that is not there has a code of its own", async () => {
+    const { app } = bed();
+    const kept = await app.request("/v1/wal/pg/000000010000000000000001?system=7", put);
+    expect([kept.status, await kept.json()]).toEqual([200, { outcome: "stored" }]);
+    const again = await app.request("/v1/wal/pg/000000010000000000000001?system=7", put);
+    expect(await again.json()).toEqual({ outcome: "same" });
+    const back = await app.request("/v1/wal/pg/000000010000000000000001?system=7");
+    expect(back.headers.get("content-length")).toBe("3");
+    expect(new Uint8Array(await back.arrayBuffer())).toEqual(bytes);
+    const absent = await app.request("/v1/wal/pg/000000010000000000000002?system=7");
+    expect(await absent.json()).toMatchObject({ code: "absent" });
+    const unknown = await app.request("/v1/wal/none/000000010000000000000001");
+    expect(await unknown.json()).toMatchObject({ code: "not_found" });
+    const wrong = await app.request("/v1/wal/pg/000000010000000000000001?system=seven");
+    expect(await wrong.json()).toMatchObject({ code: "usage" });
+  });
+
+  test("take a whole segment, where a job request of that size is refused", async () => {
+    const segment = { method: "PUT", body: new Uint8Array(16 * 1024 * 1024) };
+    const { app } = bed();
+    expect((await app.request("/v1/wal/pg/000000010000000000000001", segment)).status).toBe(200);
+    const tooLarge = { method: "PUT", body: new Uint8Array(64 * 1024 * 1024 + 1) };
+    const refused = await app.request("/v1/wal/pg/000000010000000000000001", tooLarge);
+    expect(await refused.json()).toMatchObject({ code: "usage" });
+  });
+
+  test("stand alone on the socket of a database's user", async () => {
+    const app = createWalApp(new FakeDaemon("client"), { clock, access: null });
+    expect((await app.request("/v1/wal/pg/000000010000000000000001", put)).status).toBe(200);
+    for (const path of ["/v1/jobs", "/v1/status", "/", "/metrics", "/openapi.json"]) {
+      expect((await app.request(path)).status).toBe(404);
+    }
+  });
 });

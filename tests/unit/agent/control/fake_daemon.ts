@@ -20,7 +20,11 @@ import type {
   Summary,
   TraceStep,
   ValidationView,
+  WalGet,
+  WalPush,
+  WalPushed,
 } from "../../../../agent/control/mod.ts";
+import type { WalStatusView } from "../../../../agent/control/wal_report_view.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
@@ -121,6 +125,8 @@ export class FakeDaemon implements Daemon {
   cutAfter: number | null = null;
   steps: readonly TraceStep[] = [];
   ready = true;
+  /** What its archives have. */
+  wal: readonly WalStatusView[] = [];
   /** What the vault has. */
   kept: readonly BackupDetail[] = [BACKUP];
   #jobs = new Map<string, FakeJob>();
@@ -144,6 +150,7 @@ export class FakeDaemon implements Daemon {
       ready: this.ready,
       reasons: this.ready ? [] : ["catalog damaged"],
       cutBackups: [],
+      wal: this.wal,
       uptimeSeconds: 5,
       residentBytes: 1024 * 1024,
       stgs: [STG],
@@ -257,6 +264,23 @@ export class FakeDaemon implements Daemon {
     throw new AgentError("not_found", `Cannot find backup "${reference}"`, {
       hint: "See backups.",
     });
+  }
+
+  /** Files of write-ahead logs, by database, cluster and name. */
+  readonly log = new Map<string, Uint8Array>();
+
+  pushWal({ database, system, name, bytes }: WalPush): Promise<WalPushed> {
+    const key = `${database} ${system} ${name}`;
+    const outcome = this.log.has(key) ? "same" : "stored";
+    this.log.set(key, bytes);
+    return Promise.resolve({ outcome });
+  }
+
+  getWal({ database, system, name }: WalGet): Promise<Uint8Array | null> {
+    if (database !== "pg") {
+      return Promise.reject(new AgentError("not_found", `Cannot find database "${database}"`));
+    }
+    return Promise.resolve(this.log.get(`${database} ${system} ${name}`) ?? null);
   }
 
   pin(reference: string, pinned: boolean): BackupDetail {

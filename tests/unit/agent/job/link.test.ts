@@ -16,6 +16,7 @@ const ERROR = { code: "no_space", message: "Cannot write: the vault is full" } a
 function show(message: LinkMessage): string {
   if (message.kind === "document") return message.document.type;
   if (message.kind === "parent") return `parent ${message.chunk.index}`;
+  if (message.kind === "piece") return `piece ${message.bytes.length}`;
   return `${message.kind} ${message.record.sequence} ${message.record.frame.length}`;
 }
 

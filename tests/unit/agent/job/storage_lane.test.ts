@@ -68,7 +68,7 @@ async function receive(link: JobLink, onReceived: (count: number) => void): Prom
       if (message.document.type === "end") end = message.document.records;
       continue;
     }
-    if (message.kind === "parent") throw new Error("nobody asked for rows of a parent");
+    if (message.kind === "parent" || message.kind === "piece") throw new Error("nobody asked");
     const { frame, sequence } = message.record;
     expect([...frame]).toEqual([...frameOf(sequence, frame.length)]);
     sizes.push(frame.length);

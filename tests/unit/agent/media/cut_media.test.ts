@@ -20,7 +20,9 @@ import {
 } from "../../../../agent/media/mod.ts";
 import type { CutPrefixes, MediaPrefix } from "../../../../agent/media/mod.ts";
 import type { DataRecord } from "../../../../agent/record.ts";
-import { encodeContinuedLabel, encodeLabel } from "../../../../agent/media/label.ts";
+import { decodeLabel, encodeContinuedLabel, encodeLabel } from "../../../../agent/media/label.ts";
+import { decodeSkippable, encodeSkippable } from "../../../../agent/media/skippable_frame.ts";
+import { crc32 } from "../../../../transport/ground/crc32.ts";
 import {
   files,
   makeArchive,
@@ -202,6 +204,27 @@ describe("CutMedia", () => {
     }
   });
 
+  test("a label of one that goes on has format 4, which earlier readers refuse", () => {
+    const first = encodeLabel(LABEL);
+    const label = encodeContinuedLabel(NEXT, first.length) ?? new Uint8Array(0);
+    const facts = (bytes: Uint8Array) =>
+      /\nformat: (\d)\n/.exec(new TextDecoder().decode(bytes))?.[1];
+    expect([facts(first), facts(label)]).toEqual(["2", "4"]);
+    expect(decodeLabel(label)).toEqual({ ...NEXT, continued: true });
+  });
+
+  test("a label of format 2 that says it goes on, as there were, is read as one", () => {
+    const label = encodeContinuedLabel(NEXT, encodeLabel(LABEL).length) ?? new Uint8Array(0);
+    const earlier = relabelled(label, "format: 4", "format: 2");
+    expect(decodeLabel(earlier)).toEqual({ ...NEXT, continued: true });
+  });
+
+  test("decodeLabel() throws damaged when format 4 does not say that it goes on", () => {
+    const label = encodeContinuedLabel(NEXT, encodeLabel(LABEL).length) ?? new Uint8Array(0);
+    expect(() => decodeLabel(relabelled(label, "continued: yes", "continues: yes")))
+      .toThrow('0 lines "continued"');
+  });
+
   test("goOn() leaves the file alone when the label is too long for its place", async () => {
     await withFolder((folder) => {
       const path = `${folder}/cut`;
@@ -216,6 +239,14 @@ describe("CutMedia", () => {
     });
   });
 });
+
+/** The label with other words of the same length, and the checksum that fits them. */
+function relabelled(label: Uint8Array, words: string, others: string): Uint8Array<ArrayBuffer> {
+  const text = new TextDecoder().decode(decodeSkippable("label", label)).replace(words, others);
+  const body = text.slice(0, text.lastIndexOf("check: "));
+  const check = crc32(new TextEncoder().encode(body)).toString(16).padStart(8, "0");
+  return encodeSkippable("label", new TextEncoder().encode(`${body}check: ${check}\n`));
+}
 
 function prefixesFrom(cut: CutMedia): MediaPrefix {
   const steps = cut.findPrefixes();

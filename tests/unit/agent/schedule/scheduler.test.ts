@@ -6,117 +6,19 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ScheduleEntry } from "../../../../agent/config/mod.ts";
-import type { JobRequest, JobView } from "../../../../agent/control/daemon.ts";
 import {
+  AWAIT_PEER_MS,
   LOOK_MS,
   RETRY_MAX_MS,
   RETRY_MIN_MS,
   SAVE_DELAY_MS,
 } from "../../../../agent/schedule/limits.ts";
 import { Scheduler } from "../../../../agent/schedule/mod.ts";
-import { EVERYTHING } from "../../../../agent/source_selection.ts";
-import type { WaitOptions } from "../../../../transport/conn.ts";
-import { cancellation } from "../../../../transport/ground/cancellation.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { HOUR, HOURLY, Jobs, MINUTE, settle, WallClock } from "./schedule_bed.ts";
 
 const { files, random } = await currentRuntime();
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const NOON = Date.parse("2026-03-01T12:00:00Z");
-
-const HOURLY: ScheduleEntry = {
-  name: "hourly",
-  cron: "0 * * * *",
-  timeZone: "UTC",
-  catchUp: true,
-  task: { kind: "backup-filesystem", client: "web01", paths: ["/srv"], full: false, ...EVERYTHING },
-};
-
-/** Time that the test moves; a sleep ends when its time has passed. */
-class WallClock {
-  #passedMs = 0;
-  /** What the wall clock shows beside the time that passed. */
-  #offsetMs = NOON;
-  readonly #sleeps = new Map<() => void, number>();
-
-  wallMs(): number {
-    return this.#offsetMs + this.#passedMs;
-  }
-
-  /** The wall clock jumps; no sleep notices. */
-  jump(ms: number): void {
-    this.#offsetMs += ms;
-  }
-
-  sleep(ms: number, { signal }: WaitOptions = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(cancellation(signal));
-      this.#sleeps.set(resolve, this.#passedMs + ms);
-      signal?.addEventListener("abort", () => {
-        this.#sleeps.delete(resolve);
-        reject(cancellation(signal));
-      }, { once: true });
-    });
-  }
-
-  /** Lets the time pass from one sleep's end to the next. */
-  async advance(ms: number): Promise<void> {
-    const endMs = this.#passedMs + ms;
-    for (;;) {
-      await settle();
-      const [wake, atMs = endMs] = [...this.#sleeps].sort((a, b) => a[1] - b[1])[0] ?? [];
-      if (wake === undefined || atMs > endMs) break;
-      this.#passedMs = atMs;
-      this.#sleeps.delete(wake);
-      wake();
-    }
-    this.#passedMs = endMs;
-    await settle();
-  }
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
-}
-
-class Jobs {
-  readonly requests: JobRequest[] = [];
-  refuse: AgentError | null = null;
-  underWay = false;
-  readonly #ends = new Map<string, (job: JobView) => void>();
-  readonly #started = new Map<string, JobView>();
-
-  start(request: JobRequest): JobView {
-    if (this.refuse !== null) throw this.refuse;
-    this.requests.push(request);
-    const job: JobView = {
-      job: `j${this.requests.length}`,
-      kind: request.kind,
-      state: "queued",
-      client: null,
-      created: "",
-      request,
-      progress: null,
-      error: null,
-      summary: null,
-    };
-    this.#started.set(job.job, job);
-    return job;
-  }
-
-  ended(job: string): Promise<JobView> {
-    return new Promise((resolve) => this.#ends.set(job, resolve));
-  }
-
-  /** Ends the job that was started last. */
-  async end(state: JobView["state"], error: JobView["error"] = null): Promise<void> {
-    const id = `j${this.requests.length}`;
-    const job = this.#started.get(id);
-    if (job !== undefined) this.#ends.get(id)?.({ ...job, state, error });
-    await settle();
-  }
-}
 
 describe("Scheduler", () => {
   let folder: string;
@@ -261,6 +163,54 @@ describe("Scheduler", () => {
     expect(jobs.requests.length).toBe(2);
     await jobs.end("ok");
     expect(first(scheduler)).toMatchObject({ runs: 1, failed: 0, skipped: 0, lastOutcome: "ok" });
+  });
+
+  async function missOne(): Promise<Scheduler> {
+    await stop(open(HOURLY));
+    clock.jump(1.25 * HOUR);
+    log.length = 0;
+    const scheduler = open(HOURLY);
+    await settle();
+    return scheduler;
+  }
+
+  const away = { code: "unreachable", message: "Cannot reach client" } as const;
+
+  test("a late run that does not find its peer is tried again until it comes up", async () => {
+    const scheduler = await missOne();
+    await jobs.end("failed", away);
+    expect(log.at(-1)).toContain(
+      'warning schedule "hourly": no answer: Cannot reach client; it is tried again at 2026-03-01T13:',
+    );
+    await clock.advance(RETRY_MAX_MS);
+    expect(jobs.requests.length).toBe(2);
+    await jobs.end("failed", { ...away, code: "refused" });
+    await clock.advance(RETRY_MAX_MS);
+    await jobs.end("ok");
+    expect(jobs.requests.length).toBe(3);
+    expect(first(scheduler)).toMatchObject({ runs: 1, failed: 0, missed: 1, lastOutcome: "ok" });
+  });
+
+  test("a late run whose peer stays away fails once, and waits for its next turn", async () => {
+    const scheduler = await missOne();
+    const startedMs = clock.wallMs();
+    for (let tries = 1; first(scheduler)?.failed === 0; tries++) {
+      expect(jobs.requests.length).toBe(tries);
+      await jobs.end("failed", away);
+      if (first(scheduler)?.failed === 0) await clock.advance(RETRY_MAX_MS);
+    }
+    const waitedMs = clock.wallMs() - startedMs;
+    expect(waitedMs).toBeGreaterThanOrEqual(AWAIT_PEER_MS);
+    expect(waitedMs).toBeLessThanOrEqual(AWAIT_PEER_MS + RETRY_MAX_MS);
+    expect(first(scheduler)).toMatchObject({ runs: 1, lastError: away.message });
+    const tries = jobs.requests.length;
+    await clock.advance(LOOK_MS);
+    expect(jobs.requests.length).toBe(tries);
+    // The turn after that is on time, and fails at once.
+    await clock.advance(HOUR);
+    expect(jobs.requests.length).toBe(tries + 1);
+    await jobs.end("failed", away);
+    expect(first(scheduler)).toMatchObject({ runs: 2, failed: 2 });
   });
 
   test("a run that fails, at once or later, is told, and waits for its next turn", async () => {

@@ -4,6 +4,7 @@ import { AgentError } from "../../../../transport/ground/error.ts";
 import { SystemError } from "../../../../transport/runtime/mod.ts";
 import type { Files } from "../../../../transport/runtime/mod.ts";
 import type { BackupResult, MediaLabel } from "../../../../agent/media/mod.ts";
+import type { BackupRange } from "../../../../agent/wal/mod.ts";
 import { Vault, VaultWriter } from "../../../../agent/vault/mod.ts";
 import {
   clock,
@@ -27,6 +28,7 @@ export interface PublishFields {
   readonly archive?: Archive;
   readonly frameBytes?: number;
   readonly through?: Files;
+  readonly range?: BackupRange;
 }
 
 /** Publishes one backup into a vault that is open. */
@@ -36,7 +38,7 @@ export function publish(directory: string, fields: PublishFields = {}): void {
   const archive = fields.archive ?? makeArchive(sampleMembers());
   for (const record of makeRecords(archive, fields.frameBytes)) backup.append(record);
   backup.sync();
-  backup.publish(makeResult(fields.result));
+  backup.publish(makeResult(fields.result), fields.range);
 }
 
 /** What `body` throws as an AgentError's code. */
@@ -67,6 +69,7 @@ const CHANGING: readonly (keyof Files)[] = [
   "sync",
   "truncate",
   "rename",
+  "link",
   "unlink",
   "makeDirectory",
 ];

@@ -4,7 +4,14 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { SystemError } from "../../../../transport/runtime/files.ts";
+import {
+  THREAD_DESCRIPTORS_MAX,
+  THREAD_END_WAIT_MS,
+  THREAD_LATE_POLL_MS,
+} from "../../../../transport/runtime/limits.ts";
 import { AT_CWD, currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { closeLeftOpen } from "../../../../transport/runtime/thread_descriptors.ts";
 
 const { files, startThread } = await currentRuntime();
 
@@ -45,5 +52,47 @@ describe("Thread.terminate()", () => {
     } finally {
       files.close(own);
     }
+  });
+});
+
+describe("closeLeftOpen()", () => {
+  /** A thread that is gone at a moment of a clock whose sleeps end at once. */
+  function endingAt(goneMs: number) {
+    let nowMs = 0;
+    const closed: number[] = [];
+    const stat = () => {
+      if (nowMs >= goneMs) throw new SystemError("ENOENT", "stat", "/proc/self/task/7");
+      return files.stat(AT_CWD, "/");
+    };
+    const sleep = async (ms: number) => {
+      await Promise.resolve();
+      nowMs += ms;
+    };
+    const places = new SharedArrayBuffer(THREAD_DESCRIPTORS_MAX * 4);
+    new Int32Array(places)[3] = 42 + 1;
+    return {
+      left: { threadId: 7, places },
+      parts: {
+        files: { stat, close: (descriptor: number) => void closed.push(descriptor) },
+        clock: { monotonicMs: () => nowMs, sleep },
+      },
+      closed,
+      nowMs: () => nowMs,
+    };
+  }
+
+  test("closes nothing before the thread is gone, and all when it is", async () => {
+    const { left, parts, closed, nowMs } = endingAt(20);
+    await closeLeftOpen(left, parts);
+    expect([closed, nowMs()]).toEqual([[42], 20]);
+  });
+
+  test("waits no longer than its limit, and closes later", async () => {
+    const { left, parts, closed, nowMs } = endingAt(60_000);
+    await closeLeftOpen(left, parts);
+    expect([closed, nowMs() <= THREAD_END_WAIT_MS + THREAD_LATE_POLL_MS]).toEqual([[], true]);
+    for (let turn = 0; turn < 1_000; turn++) await Promise.resolve();
+    expect(closed).toEqual([42]);
+    expect(nowMs()).toBeLessThan(60_000 + 2 * THREAD_LATE_POLL_MS);
   });
 });

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { BaseBackupRestorer, produceBaseBackup } from "../../../../../agent/application/mod.ts";
 import type { Entry } from "../../../../../agent/entry.ts";
-import { PostgresConnection } from "../../../../../agent/postgresql/mod.ts";
+import { PostgresConnection, type Row } from "../../../../../agent/postgresql/mod.ts";
 import { encodeMemberHeader, paddingBytes } from "../../../../../agent/tar/mod.ts";
 import { AT_CWD } from "../../../../../transport/runtime/files.ts";
 import { message, report, ScriptedSocket } from "../../postgresql/scripted_socket.ts";
@@ -92,6 +92,7 @@ const END = [
   message("d", 'd{"manifest"'),
   message("d", "d: 1}"),
   message("c", ""),
+  message("D", "\0\x02\0\0\0\x090/2000138\0\0\0\x011"),
 ];
 const DONE = message("Z", "I");
 
@@ -113,22 +114,28 @@ function produce(
   options: { frameBytes?: number; pieceBytes?: () => number } = {},
 ) {
   const socket = new ScriptedSocket(messages, options.pieceBytes);
+  const ends: Row[] = [];
   const produced = collect(produceBaseBackup({
     connection: new PostgresConnection({ socket, path: "/s", onNotice: () => {} }),
     data: join(folder, "data"),
     statDirectory: (path) => files.stat(AT_CWD, path),
     wallMs: () => 1_700_000_000_000,
     frameBytes: options.frameBytes,
+    onEnd: (row) => ends.push(row),
   }));
-  return { ...produced, socket };
+  return { ...produced, socket, ends };
 }
 
-function restorer(places: Readonly<Record<string, string>> = {}): BaseBackupRestorer {
+function restorer(
+  places: Readonly<Record<string, string>> = {},
+  recovery: string | null = null,
+): BaseBackupRestorer {
   return new BaseBackupRestorer({
     files,
     data: join(folder, "back"),
     tablespaces: new Map(Object.entries(places)),
     owner,
+    recovery,
     onWarning: ({ message }) => {
       throw new Error(message);
     },
@@ -142,7 +149,7 @@ describe("produceBaseBackup()", () => {
     const pieces = fc.infiniteStream(fc.nat({ max: 5000 }));
     fc.assert(
       fc.property(fc.integer({ min: 8192, max: 40_000 }), pieces, (frameBytes, sizes) => {
-        const { rows, bytes, socket } = produce(cluster(), {
+        const { rows, bytes, socket, ends } = produce(cluster(), {
           frameBytes,
           pieceBytes: () => sizes.next().value ?? 1,
         });
@@ -156,6 +163,7 @@ describe("produceBaseBackup()", () => {
         ]);
         expect(bytes).toBe(17 + 20_000 + 7 + 3 + 15);
         expect(socket.isClosed).toBe(true);
+        expect(ends).toEqual([["0/2000138", "1"]]);
       }),
       { numRuns: 30 },
     );

@@ -1,0 +1,76 @@
+// What a client's daemon makes sure of before a file of a write-ahead log goes to the server, and
+// the command that a restored cluster fetches its log with. Pure.
+
+import { AgentError } from "../../transport/mod.ts";
+import type { ControlAddress, DatabaseEntry, WalSocketConfig } from "../config/mod.ts";
+import { shellWord } from "../postgresql/mod.ts";
+import { decodeWalHeader, parseWalFileName } from "../wal/mod.ts";
+
+type Cluster = Extract<DatabaseEntry, { kind: "postgresql" }>;
+
+/** @throws AgentError `usage` for a database of another kind */
+export function requireCluster(database: DatabaseEntry): Cluster {
+  if (database.kind === "postgresql") return database;
+  const message = `Cannot use the log of "${database.name}": found kind ${database.kind}, need ` +
+    "postgresql";
+  throw new AgentError("usage", message);
+}
+
+export interface PushedFile {
+  readonly database: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** The cluster that the command says it runs for, null when it could not tell. */
+  readonly system: string | null;
+  /** The cluster of the configured data directory, null when there is none. */
+  readonly known: string | null;
+}
+
+/**
+ * The cluster that a file is of: all that know it must agree.
+ * @throws AgentError `usage` for no file of a log, `mismatch` for one of another cluster
+ */
+export function systemOfFile({ database, name, bytes, system, known }: PushedFile): string {
+  const file = parseWalFileName(name);
+  if (file === null) {
+    throw new AgentError("usage", `Cannot archive "${name}": need a file of the log`, {
+      hint: "Write `%p` in archive_command, as PostgreSQL gives it.",
+    });
+  }
+  const isSegment = file.type === "segment" || file.type === "partial";
+  const own = isSegment ? decodeWalHeader(bytes).system.toString() : null;
+  const of = own ?? system ?? known;
+  if (of === null) {
+    throw new AgentError("mismatch", `Cannot archive "${name}": found no cluster that it is of`, {
+      hint: "Let PostgreSQL run the command, in its data directory.",
+    });
+  }
+  const other = [system, known].find((one) => one !== null && one !== of);
+  if (other === undefined) return of;
+  const message =
+    `Cannot archive "${name}" as of "${database}": found cluster ${of}, need ${other}`;
+  throw new AgentError("mismatch", message, {
+    hint: "Give each cluster an entry of its own under `databases:`, and name it in its " +
+      "archive_command.",
+  });
+}
+
+/**
+ * The beginning of a restore_command, for PostgreSQL's shell; the names of a file follow.
+ * @param program what starts this program
+ */
+export function walCommandOf(
+  program: readonly string[],
+  database: string,
+  { walSocket, control }: {
+    readonly walSocket: WalSocketConfig | null;
+    readonly control: ControlAddress;
+  },
+): string {
+  const path = walSocket?.path ?? (control.kind === "unix" ? control.path : null);
+  const address = path === null && control.kind === "http"
+    ? `http://${control.host}:${control.port}`
+    : `unix:${path}`;
+  const words = [...program, "wal", "get", "--database", database, "--control", address];
+  return words.map(shellWord).join(" ");
+}

@@ -1,0 +1,61 @@
+// A base backup of a cluster that archives its log here is complete when the part of the log that
+// it spans is in the archive, too: only then can it be recovered beyond its end. The server begins
+// a new segment at the end of a backup, so that its archiver is at work on the last one.
+
+import { AgentError } from "../../transport/mod.ts";
+import type { LinkDocument, WorkerSession } from "../job/mod.ts";
+import { type BackupRange, isSegmentSize, parseLsn, segmentName, WalArchive } from "../wal/mod.ts";
+import { LOG_LOOK_MS, LOG_SEGMENTS_MAX, LOG_WAIT_MS } from "./limits.ts";
+
+/** What a client says of the log, checked. @throws AgentError `damaged` for what cannot be */
+export function backupRangeOf(
+  { startLsn, stopLsn, ...said }: Extract<LinkDocument, { type: "wal-range" }>,
+): BackupRange {
+  const { system, timeline, stopMs, segmentBytes } = said;
+  const [start, stop] = [parseLsn(startLsn), parseLsn(stopLsn)];
+  if (start !== null && stop !== null && start < stop && isSegmentSize(segmentBytes)) {
+    const range = { system, timeline, startLsn: start, stopLsn: stop, stopMs, segmentBytes };
+    const [first, last] = segmentNumbers(range);
+    if (timeline >= 1 && last - first < LOG_SEGMENTS_MAX) return range;
+  }
+  const found =
+    `timeline ${timeline}, ${startLsn} to ${stopLsn}, segments of ${segmentBytes} bytes`;
+  throw new AgentError("damaged", `Cannot go on with the backup: found a log of ${found}`);
+}
+
+/** Names of the segments that a range spans. Pure. */
+export function segmentsOf(range: BackupRange): string[] {
+  const [first, last] = segmentNumbers(range);
+  return Array.from(
+    { length: last - first + 1 },
+    (_, index) => segmentName(range.timeline, first + index, range.segmentBytes),
+  );
+}
+
+function segmentNumbers({ startLsn, stopLsn, segmentBytes }: BackupRange): [number, number] {
+  const bytes = BigInt(segmentBytes);
+  return [Number(startLsn / bytes), Number((stopLsn - 1n) / bytes)];
+}
+
+export interface AwaitLogOptions {
+  readonly vault: string;
+  readonly client: string;
+  readonly database: string;
+}
+
+/** Waits for the segments of a range. @returns those that are not there in time */
+export async function awaitLog(
+  session: WorkerSession,
+  range: BackupRange,
+  { vault: directory, client, database }: AwaitLogOptions,
+): Promise<readonly string[]> {
+  const { clock, files } = session.runtime;
+  const archive = WalArchive.open({ files, directory, client, database, system: range.system });
+  const deadlineMs = clock.monotonicMs() + LOG_WAIT_MS;
+  let missing: readonly string[] = segmentsOf(range);
+  for (;;) {
+    missing = missing.filter((name) => !archive.has(name));
+    if (missing.length === 0 || clock.monotonicMs() >= deadlineMs) return missing;
+    await clock.sleep(LOG_LOOK_MS, { signal: session.signal });
+  }
+}

@@ -1,0 +1,241 @@
+// A real PostgreSQL server archives its write-ahead log by our own command, as its own user, and is
+// recovered from there to moments that a table tells apart. The seed is printed: WAL_SEED repeats
+// it, WAL_TARGETS recovers to more moments, WAL_ROUNDS kills more often.
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assert } from "../../transport/ground/assert.ts";
+import { currentRuntime } from "../../transport/runtime/mod.ts";
+import { SeededRandom } from "../simulation/seeded_random.ts";
+import { Bed } from "./bed.ts";
+import { until } from "./deadline.ts";
+import { makeServerDirectory, PostgresServer, SERVER_USER } from "./postgres_server.ts";
+import { copyProgram } from "./user_program.ts";
+
+const TIMEOUT_MS = Number(process.env["WAL_TIMEOUT_MS"] ?? 240_000);
+const SEED = Number(process.env["WAL_SEED"] ?? Date.now() % 2 ** 31);
+/** Moments that a cluster is recovered to, beside the latest one, and rows that it has by then. */
+const TARGETS = Number(process.env["WAL_TARGETS"] ?? 1);
+const STEPS = 5;
+/** Processes that are killed one after the other, and within which time of the last segment. */
+const ROUNDS = Number(process.env["WAL_ROUNDS"] ?? 2);
+const KILL_MS = 1500;
+const WAIT_MS = 60_000;
+
+const { clock } = await currentRuntime();
+
+let bed: Bed | null = null;
+const servers: PostgresServer[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) server[Symbol.dispose]();
+  await bed?.[Symbol.asyncDispose]();
+  bed = null;
+});
+
+interface Archived {
+  readonly bed: Bed;
+  readonly cluster: PostgresServer;
+  /** What starts the program, for any user, and what the server archives its log with. */
+  readonly command: readonly string[];
+  readonly push: string;
+  /** Runs the program as the server's user. @returns its exit code */
+  readonly asServer: (...args: readonly string[]) => number;
+}
+
+/** A running server that archives its log, and both daemons. */
+async function start(): Promise<Archived> {
+  const made = bed = await Bed.make({
+    clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }
+  other: { kind: postgresql, data: other, socket: pg-run, user: ${SERVER_USER} }
+wal_socket: { path: pg-run/wal.sock, user: ${SERVER_USER} }`,
+  });
+  const cluster = PostgresServer.create(made.folder);
+  servers.push(cluster);
+  const command = copyProgram(made.path("program"));
+  const control = `--control unix:${made.path("pg-run", "wal.sock")}`;
+  const words = [...command, "wal", "push", "%p", "--database", "pg", control].join(" ");
+  const push = `DENO_DIR=${cluster.socket}/deno ${words}`;
+  cluster.configure(`archive_command = '${push}'\n`);
+  await Promise.all([made.start("server"), made.start("client", { command })]);
+  const asServer = (...args: readonly string[]) => {
+    const words = [...command, ...args, ...control.split(" ")];
+    const user = ["--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups"];
+    try {
+      execFileSync("setpriv", [...user, ...words], { cwd: cluster.data, stdio: "ignore" });
+      return 0;
+    } catch (error) {
+      assert(error instanceof Error && "status" in error, "it has ended");
+      return Number(error.status);
+    }
+  };
+  return { bed: made, cluster, command, push, asServer };
+}
+
+/** Where the archive has a file. */
+function archived(bed: Bed, name: string): string {
+  const folder = bed.path("vault", "wal", "web01", "pg");
+  const cluster = join(folder, readdirSync(folder)[0] ?? "");
+  return join(cluster, name.slice(0, 16), `${name}.zst`);
+}
+
+/** Ends a segment and waits until it is archived. */
+async function switchLog(cluster: PostgresServer): Promise<void> {
+  const name = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())");
+  await until(WAIT_MS, `the archiving of ${name}`, () => {
+    const last = cluster.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver");
+    return Promise.resolve(last >= name ? true : null);
+  });
+}
+
+/** A moment of the cluster: all that names it, and how many rows the table had then. */
+interface Moment {
+  readonly rows: number;
+  readonly options: readonly (readonly string[])[];
+}
+
+/** Inserts row after row. @returns a moment after each, the first before all */
+function insertRows(cluster: PostgresServer, count: number): Moment[] {
+  const moments: Moment[] = [];
+  for (let rows = 0; rows <= count; rows += 1) {
+    const insert = "INSERT INTO steps DEFAULT VALUES RETURNING pg_current_xact_id()";
+    const xid = rows === 0 ? null : cluster.sql(insert);
+    const name = `after ${rows}`;
+    cluster.sql(`SELECT pg_create_restore_point('${name}')`);
+    const [time = "", lsn = ""] = cluster.sql(
+      'SELECT to_char(clock_timestamp(), \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\'), ' +
+        "pg_current_wal_lsn()",
+    ).split("|");
+    const named = [["--to-time", time], ["--to-lsn", lsn], ["--to-name", name]];
+    moments.push({ rows, options: xid === null ? named : [...named, ["--to-xid", xid]] });
+  }
+  return moments;
+}
+
+describe("the write-ahead log", () => {
+  test(`recovers a cluster to moments of its past, seed ${SEED}`, async () => {
+    const random = new SeededRandom(SEED);
+    const { bed, cluster } = await start();
+    cluster.start();
+    cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
+    const made = await bed.job("client", "backup", "database", "pg");
+    expect([made.status, made.fallback]).toEqual(["ok", null]);
+    const moments = insertRows(cluster, STEPS);
+    await switchLog(cluster);
+    cluster.stop();
+
+    const restore = ["restore", "latest:pg", "--database", "pg"];
+    const latest = [{ rows: STEPS, option: ["--to-latest"] }];
+    const picked = Array.from({ length: TARGETS }, () => {
+      const { rows, options } = moments[random.below(moments.length)] ?? { rows: 0, options: [] };
+      return { rows, option: options[random.below(options.length)] ?? [] };
+    });
+    for (const [index, { rows, option }] of [...picked, ...latest].entries()) {
+      // Each of them goes on in a timeline of its own, which the next one must not follow.
+      const place = ["--target", bed.path(`back${index}`), "--timeline", "current"];
+      await bed.job("client", ...restore, ...place, ...option);
+      const restored = new PostgresServer(bed.path(`back${index}`), cluster.socket);
+      servers.push(restored);
+      restored.configure("archive_mode = off\n");
+      restored.start();
+      await until(
+        WAIT_MS,
+        "the end of the recovery",
+        () => Promise.resolve(restored.sql("SELECT pg_is_in_recovery()") === "f" ? true : null),
+      );
+      const found = Number(restored.sql("SELECT count(*) FROM steps"));
+      expect({ option, rows: found }).toEqual({ option, rows });
+      restored.stop();
+    }
+    const early = ["--target", bed.path("early"), "--to-lsn", "0/1"];
+    const tooEarly = await bed.json("client", ...restore, ...early);
+    expect([tooEarly.code, tooEarly.error?.message.includes("the backup ended at")])
+      .toEqual([2, true]);
+    expect(existsSync(bed.path("early"))).toBe(false);
+  }, TIMEOUT_MS);
+
+  test("is fetched whole or not at all, and refused when it is not what it says", async () => {
+    const { bed, cluster, asServer } = await start();
+    cluster.configure("wal_keep_size = 64MB\n");
+    cluster.start();
+    await switchLog(cluster);
+    const [first = ""] = readdirSync(join(cluster.data, "pg_wal", "archive_status"))
+      .filter((name) => name.endsWith(".done")).map((name) => name.replace(".done", ""));
+    cluster.stop();
+    const [log, got] = [join("pg_wal", first), join("pg_wal", "RECOVERYXLOG")];
+    const whole = readFileSync(join(cluster.data, log));
+    expect(asServer("wal", "get", first, got, "--database", "pg")).toBe(0);
+    expect(readFileSync(join(cluster.data, got)).equals(whole)).toBe(true);
+    rmSync(join(cluster.data, got));
+    // Not there, and proved so: 1. Anything else: 126.
+    const missing = "0000000100000000000000FF";
+    expect(asServer("wal", "get", missing, got, "--database", "pg")).toBe(1);
+    expect(asServer("wal", "get", missing, got, "--database", "none")).toBe(126);
+    expect(asServer("wal", "get", missing, got)).toBe(126);
+    expect(asServer("wal", "get", missing, got, "--database", "pg", "--system", "7")).toBe(126);
+    expect(asServer("wal", "get", first, "no/such/place", "--database", "pg")).toBe(126);
+    expect(existsSync(join(cluster.data, got))).toBe(false);
+
+    // The same again is good; other bytes, another place, another cluster are not.
+    expect(asServer("wal", "push", log, "--database", "pg")).toBe(0);
+    const folder = join(cluster.data, "pg_wal", "elsewhere");
+    mkdirSync(folder);
+    const other = join(folder, first);
+    whole[whole.length - 1] = 1 ^ (whole.at(-1) ?? 0);
+    writeFileSync(other, whole);
+    expect(asServer("wal", "push", other, "--database", "pg")).toBe(1);
+    writeFileSync(join(folder, missing), whole);
+    expect(asServer("wal", "push", join(folder, missing), "--database", "pg")).toBe(1);
+    whole[24] = 1 ^ (whole[24] ?? 0);
+    writeFileSync(other, whole);
+    expect(asServer("wal", "push", other, "--database", "pg")).toBe(1);
+    expect(asServer("wal", "push", join(folder, "nothing"), "--database", "pg")).toBe(1);
+    expect(asServer("wal", "push")).toBe(2);
+
+    // A server that comes back is found again, and one that is away is no "not there".
+    await bed.stop("server", "SIGKILL");
+    expect(asServer("wal", "get", missing, got, "--database", "pg")).toBe(126);
+    expect(asServer("wal", "push", log, "--database", "pg")).toBe(15);
+    await bed.start("server");
+    expect(asServer("wal", "push", log, "--database", "pg")).toBe(0);
+    await bed.stop("client");
+    expect(asServer("wal", "push", log, "--database", "pg")).toBe(15);
+    expect(asServer("wal", "get", first, got, "--database", "pg")).toBe(126);
+  }, TIMEOUT_MS);
+
+  test(`loses nothing that was acknowledged when processes are killed, seed ${SEED}`, async () => {
+    const random = new SeededRandom(SEED);
+    const { bed, cluster, push, command } = await start();
+    const acknowledged = bed.path("acknowledged");
+    makeServerDirectory(acknowledged);
+    cluster.configure(`archive_command = '${push} && cp %p ${acknowledged}/%f'\n`);
+    cluster.start();
+    cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const segments = 1 + random.below(3);
+      for (let count = 0; count < segments; count += 1) {
+        cluster.sql("INSERT INTO steps DEFAULT VALUES; SELECT pg_switch_wal()");
+      }
+      await clock.sleep(random.below(KILL_MS));
+      const victim = random.below(3);
+      if (victim === 0) await bed.stop("server", "SIGKILL");
+      if (victim === 1) await bed.stop("client", "SIGKILL");
+      if (victim === 2) cluster.stop("immediate");
+      if (victim === 0) await bed.start("server");
+      if (victim === 1) await bed.start("client", { command });
+      if (victim === 2) cluster.start();
+    }
+    await switchLog(cluster);
+    cluster.stop();
+    const names = readdirSync(acknowledged);
+    expect(names.length).toBeGreaterThan(ROUNDS);
+    for (const name of names) {
+      const kept = execFileSync("zstd", ["-dc", archived(bed, name)], { maxBuffer: 2 ** 30 });
+      expect([name, kept.equals(readFileSync(join(acknowledged, name)))]).toEqual([name, true]);
+    }
+    const verified = await bed.json("server", "wal", "verify", "--data");
+    expect([verified.code, verified.stderr]).toEqual([0, ""]);
+  }, TIMEOUT_MS);
+});

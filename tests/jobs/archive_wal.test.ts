@@ -1,0 +1,133 @@
+// The write-ahead log of a database between the real code of both workers and a real vault.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { carryWal } from "../../agent/client/carry_wal.ts";
+import {
+  type FromWorker,
+  type WalAction,
+  type WalAnswer,
+  WorkerSession,
+  type WorkerTask,
+} from "../../agent/job/mod.ts";
+import { archiveWal } from "../../agent/server/archive_wal.ts";
+import { Vault } from "../../agent/vault/mod.ts";
+import { WAL_VERSION } from "../../transport/flow/mod.ts";
+import { TcpMechanism } from "../../transport/tcp/mod.ts";
+import { linkBed } from "../unit/agent/job/link_bed.ts";
+import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
+import { IDENTITY, runtime } from "../unit/transport/flow/flow_bed.ts";
+
+const SEGMENT = makeSegment();
+const OPTIONS = { database: "pg", version: WAL_VERSION, level: 1, onNetwork: false };
+
+let folder: string;
+let vault: Vault;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "archive-wal-"));
+  vault = Vault.open({ directory: folder, ...runtime });
+});
+
+afterEach(() => {
+  vault.close();
+  rmSync(folder, { recursive: true });
+});
+
+function sessionOf(post: (message: FromWorker) => void): WorkerSession {
+  const task: WorkerTask = {
+    kind: "server-rebuild",
+    identity: IDENTITY,
+    steps: [],
+    vault: folder,
+  };
+  const mechanism = () => new TcpMechanism(runtime.network);
+  return new WorkerSession({ runtime, task, network: mechanism(), storage: mechanism(), post });
+}
+
+/** Both workers at work; `ask` asks the client's. */
+function archive() {
+  const { near, far, pairs } = linkBed(1);
+  const waiting = new Map<number, (answer: WalAnswer) => void>();
+  const client = sessionOf((message) => {
+    if (message.type === "wal") waiting.get(message.id)?.(message.answer);
+  });
+  const server = sessionOf(() => {});
+  const place = { vault: folder, client: "web01", database: "pg" };
+  const served = far.receive().then(() => archiveWal(server, far, place));
+  const carried = carryWal(client, near, OPTIONS);
+  let lastId = 0;
+  const ask = (action: WalAction): Promise<WalAnswer> => {
+    const id = lastId += 1;
+    const answer = new Promise<WalAnswer>((resolve) => waiting.set(id, resolve));
+    client.walRequests.add({ id, action });
+    return answer;
+  };
+  return { ask, served, carried, pairs };
+}
+
+const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
+const get = { type: "get", system: SYSTEM, name: NAME } as const;
+
+/** What ended both, for those who do not look at it. */
+async function end({ served, carried, pairs }: ReturnType<typeof archive>): Promise<void> {
+  for (const conn of pairs.flat()) conn.abort("the test is over");
+  await Promise.allSettled([served, carried]);
+}
+
+describe("the archive of a log", () => {
+  test("keeps what is pushed, once, and gives the same bytes back", async () => {
+    const bed = archive();
+    expect(await bed.ask(push)).toEqual({ type: "stored" });
+    expect(await bed.ask(push)).toEqual({ type: "same" });
+    const got = await bed.ask(get);
+    expect(got.type === "file" ? Buffer.compare(got.bytes, SEGMENT) : got).toBe(0);
+    // A single cluster need not be named.
+    expect((await bed.ask({ ...get, system: null })).type).toBe("file");
+    expect(await bed.ask({ ...get, name: "000000010000000100000004" })).toEqual({ type: "absent" });
+    await end(bed);
+    const kept = join(folder, "wal", "web01", "pg", SYSTEM, NAME.slice(0, 16));
+    expect(readdirSync(kept)).toEqual([`${NAME}.zst`]);
+    const stock = execFileSync("zstd", ["-dc", join(kept, `${NAME}.zst`)], { maxBuffer: 2 ** 30 });
+    expect(Buffer.compare(stock, SEGMENT)).toBe(0);
+  });
+
+  test("goes on after what it refuses", async () => {
+    const bed = archive();
+    await bed.ask(push);
+    const other = makeSegment({ fill: 7 });
+    const refusals = [
+      [{ ...push, bytes: other }, "mismatch"],
+      [{ ...push, name: "000000010000000100000009" }, "mismatch"],
+      [{ ...push, system: "7" }, "mismatch"],
+      [{ ...push, name: "../../x" }, "usage"],
+      [{ ...get, name: "../../x" }, "usage"],
+      [{ ...get, system: "7" }, "failed"],
+    ] as const;
+    for (const [action, code] of refusals) {
+      expect(await bed.ask(action)).toMatchObject({ type: "refused", error: { code } });
+    }
+    const history = { name: "00000002.history", bytes: new TextEncoder().encode("1\t0/1\tx\n") };
+    expect(await bed.ask({ ...push, ...history })).toEqual({ type: "stored" });
+    const got = await bed.ask(get);
+    expect(got.type === "file" ? Buffer.compare(got.bytes, SEGMENT) : got).toBe(0);
+    await end(bed);
+  });
+
+  test("ends on both sides when the connection does, also while nothing is asked", async () => {
+    const bed = archive();
+    await bed.ask(push);
+    bed.pairs[0]?.[0].abort("cut");
+    const ends = await Promise.allSettled([bed.carried, bed.served]);
+    expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  });
+
+  test("is refused where the server is of an earlier release", async () => {
+    const { near } = linkBed(1);
+    const carried = carryWal(sessionOf(() => {}), near, { ...OPTIONS, version: WAL_VERSION - 1 });
+    await expect(carried).rejects.toMatchObject({ code: "mismatch" });
+  });
+});

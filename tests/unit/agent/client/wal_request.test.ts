@@ -1,0 +1,41 @@
+// What a client makes sure of before a file of a log goes to the server.
+
+import { describe, expect, test } from "bun:test";
+import { systemOfFile, walCommandOf } from "../../../../agent/client/wal_request.ts";
+import { makeSegment, NAME, SYSTEM } from "../wal/wal_fixture.ts";
+
+const HISTORY = { name: "00000002.history", bytes: new Uint8Array([1]) };
+const SEGMENT = { name: NAME, bytes: makeSegment() };
+const unsaid = { database: "pg", system: null, known: null };
+
+describe("systemOfFile()", () => {
+  test("is what the segment says, or else the cluster that runs the command", () => {
+    expect(systemOfFile({ ...unsaid, ...SEGMENT })).toBe(SYSTEM);
+    expect(systemOfFile({ ...unsaid, ...SEGMENT, system: SYSTEM, known: SYSTEM })).toBe(SYSTEM);
+    expect(systemOfFile({ ...unsaid, ...HISTORY, system: "7" })).toBe("7");
+    expect(systemOfFile({ ...unsaid, ...HISTORY, known: "8" })).toBe("8");
+  });
+
+  test("refuses a file of another cluster, and one that nobody can tell", () => {
+    const refused = (file: Parameters<typeof systemOfFile>[0]) => () => systemOfFile(file);
+    expect(refused({ ...unsaid, ...SEGMENT, system: "7" })).toThrow("need 7");
+    expect(refused({ ...unsaid, ...SEGMENT, known: "8" })).toThrow("need 8");
+    expect(refused({ ...unsaid, ...HISTORY, system: "7", known: "8" })).toThrow("need 8");
+    expect(refused({ ...unsaid, ...HISTORY })).toThrow("found no cluster");
+    expect(refused({ ...unsaid, ...SEGMENT, name: "postgresql.conf" })).toThrow(
+      "a file of the log",
+    );
+  });
+});
+
+test("walCommandOf() names the socket that the database's user may use", () => {
+  const control = { kind: "unix", path: "/run/agent/client.sock" } as const;
+  const walSocket = { path: "/run/my agent/wal.sock", user: "postgres" };
+  const program = ["/usr/bin/agent"];
+  expect(walCommandOf(program, "pg", { walSocket, control })).toBe(
+    "/usr/bin/agent wal get --database pg --control 'unix:/run/my agent/wal.sock'",
+  );
+  expect(walCommandOf(program, "pg", { walSocket: null, control })).toBe(
+    "/usr/bin/agent wal get --database pg --control unix:/run/agent/client.sock",
+  );
+});

@@ -4,8 +4,8 @@
 // Invariants:
 //  1. Only the prefix of frames that are complete on every volume below them is published.
 //  2. The endpoint is not given back while a write of ours to its slots is under way.
-//  3. A frame is open only while others are being written (GATHER_WRITES): the landing of one begins
-//     it, so nothing that was accepted waits for a further call.
+//  3. A frame is open only while others are being written (GATHER_WRITES): the landing of one
+//     begins it, so nothing that was accepted waits for a further call.
 //  4. A write that failed ends the connection; its slots may still change (`undrained`).
 
 import { assert } from "../ground/assert.ts";

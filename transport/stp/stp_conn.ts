@@ -146,7 +146,7 @@ export class StpConn implements Conn {
         const taken = this.#receiver.take(into);
         const count = typeof taken === "number" ? taken : await taken;
         if (!this.#ackTimer && receive.available === 0) this.#acknowledgeLater();
-        const turn = this.#link.turn();
+        const turn = this.#link.turns.due(undefined, this.#link.asynchronous);
         if (turn !== undefined) await turn;
         // The peer may have aborted, or we, meanwhile: then nothing is delivered.
         this.#checkUsable();
@@ -218,7 +218,7 @@ export class StpConn implements Conn {
     }
     const count = this.#sender.send(from, nowMs);
     this.#counters.sentBytes += count;
-    const turn = this.#link.turn(nowMs);
+    const turn = this.#link.turns.due(nowMs, this.#link.asynchronous);
     if (turn !== undefined) await turn;
     return count;
   }

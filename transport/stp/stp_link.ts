@@ -260,11 +260,6 @@ export class StpLink {
     return pending.then(() => this.#takePeer());
   }
 
-  /** After a piece of work: others of the thread get their turn. */
-  turn(nowMs?: number): Completion {
-    return this.asynchronous ? this.turns.worked() : this.turns.due(nowMs);
-  }
-
   /**
    * One step of waiting: undefined to poll again at once, else a promise.
    * @throws (or rejects) AgentError `cancelled`

@@ -37,16 +37,14 @@ export class ThreadTurns {
     return this.#works;
   }
 
-  /** Call after each piece of work; undefined means go on. */
-  due(nowMs = this.#clock.monotonicMs()): Promise<void> | undefined {
-    this.worked();
-    return nowMs - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
-  }
-
-  /** The same on an asynchronous volume, which gives up the thread itself. */
-  worked(): void {
+  /**
+   * Call after each piece of work; undefined means go on.
+   * @param given the volume is asynchronous and gives up the thread itself
+   */
+  due(nowMs = this.#clock.monotonicMs(), given = false): Promise<void> | undefined {
     this.#waits = 0;
     this.#works++;
+    return given || nowMs - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
   }
 
   /** Between two polls of one that waits: the others work meanwhile; undefined without others. */

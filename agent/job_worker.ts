@@ -1,4 +1,5 @@
-// Entry of a job's worker thread: composes the parts of one job, runs it, and reports its end.
+// Entry of a job's worker thread: composes the parts of a job, runs it, and reports its end. The
+// next job of the thread, if one comes, is composed anew: nothing of one is left for the other.
 //
 // The composition root runs in every worker; only plain data comes in. Anything thrown is a failed
 // job, but for a broken assertion of ours, which ends the whole process (exit 70).
@@ -33,30 +34,47 @@ import {
 const NO_BYTES = { network: { bytes: 0 }, storage: { bytes: 0 } } as const;
 
 const runtime = await currentRuntime();
-serveJob(runtime, runtime.parentThread());
+serveJobs(runtime, runtime.parentThread());
 
-/** Takes the task and what follows it; a worker runs one job in its life. */
-function serveJob(runtime: Runtime, parent: Thread): void {
+/** Takes a task and what follows it, and the next task only after the end of that. */
+function serveJobs(runtime: Runtime, parent: Thread): void {
   let network: NetworkPart | null = null;
   let parts: JobParts | null = null;
   const post = (message: FromWorker) => parent.post(message);
   runtime.process.onUncaught((thrown) => {
     if (thrown instanceof AssertionFailure) return assertionFailed(thrown, post);
     const channels = parts?.session.channels() ?? NO_BYTES;
-    post({ type: "end", result: { error: toErrorRecord(withStack(thrown)) }, channels });
+    const result = { error: toErrorRecord(withStack(thrown)) };
+    post({ type: "end", result, channels, closed: false });
   });
   parent.onMessage((received) => {
     const message = received as ToWorker;
     if (message.type === "network") network = message.network;
     else if (message.type === "task") {
       assert(network !== null, "the network comes before the task");
-      parts = composed(runtime, { network, task: message.task, post });
-      if (parts !== null) void runJob(parts, message.task, post);
+      assert(parts === null, "a thread has one job at a time");
+      const { task } = message;
+      const report = untilEnd(post, () => parts = null);
+      parts = composed(runtime, { network, task, post: report });
+      if (parts !== null) void runJob(parts, task, report);
     } else if (message.type === "connection") parts?.session.adopt(message.connection);
     else if (message.type === "lost") parts?.lose(message.stg, message.error);
     else if (message.type === "wal") parts?.session.walRequests.add(message.request);
     else parts?.session.cancel();
   });
+}
+
+/** What a job reports; nothing of it comes after its end, when the thread may have another one. */
+function untilEnd(post: (message: FromWorker) => void, onEnd: () => void): typeof post {
+  let ended = false;
+  return (message) => {
+    if (ended && message.type !== "assertion") return;
+    if (message.type === "end") {
+      ended = true;
+      onEnd();
+    }
+    post(message);
+  };
 }
 
 /** @returns null after it told that the job cannot start */
@@ -66,7 +84,7 @@ function composed(runtime: Runtime, options: ComposeJobOptions): JobParts | null
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const result = { error: toErrorRecord(error) };
-    options.post({ type: "end", result, channels: NO_BYTES });
+    options.post({ type: "end", result, channels: NO_BYTES, closed: false });
     return null;
   }
 }
@@ -86,18 +104,20 @@ async function runJob(
     end = { error: toErrorRecord(error instanceof AgentError ? error : withStack(error)) };
   }
   const { clock } = session.runtime;
+  let closed = false;
   const deadline = { timeoutMs: CLOSE_GRACE_MS, action: "close what the job opened" };
   try {
     await withDeadline(clock, deadline, async () => {
       await session[Symbol.asyncDispose]();
       await parts.close();
     });
+    closed = true;
   } catch (error) {
     // What cannot be closed in order, such as a write that a dead disk never answers, ends with
     // the thread; the job's own end stands.
     if (error instanceof AssertionFailure) return assertionFailed(error, post);
   }
-  post({ type: "end", result: end, channels: session.channels() });
+  post({ type: "end", result: end, channels: session.channels(), closed });
 }
 
 function assertionFailed(error: AssertionFailure, post: (message: FromWorker) => void): void {

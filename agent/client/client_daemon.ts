@@ -39,7 +39,7 @@ import { requireRestoreAllowed } from "./receive_restore.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
-import { requireCluster, systemOfFile, walCommandOf } from "./wal_request.ts";
+import { plainLog, requireCluster, systemOfFile, walCommandOf } from "./wal_request.ts";
 import { WalDesk } from "./wal_desk.ts";
 
 export class ClientDaemon extends DaemonBase {
@@ -105,6 +105,7 @@ export class ClientDaemon extends DaemonBase {
 
   override async pushWal({ database, name, system, bytes }: WalPush): Promise<WalPushed> {
     const cluster = requireCluster(this.#database(database));
+    if (this.#encryption.recipients.length > 0) throw plainLog(name);
     const { files } = this.parts.runtime;
     const known = readSystemIdentifier(files, cluster.data);
     const of = systemOfFile({ name, bytes, system, known, database });

@@ -21,6 +21,7 @@ import { JobQueue, type QueuedJob } from "./job_queue.ts";
 import { isAsFull, sourceOfRequest } from "./job_source.ts";
 import { JobThread } from "./job_thread.ts";
 import { PEER_JOBS_MAX } from "./limits.ts";
+import { SpareThread } from "./spare_thread.ts";
 import type { WorkerTask } from "./worker_protocol.ts";
 
 export interface JobRunnerParts {
@@ -57,6 +58,7 @@ export class JobRunner {
   readonly #parts: JobRunnerParts;
   readonly #threads = new Map<string, JobThread>();
   readonly #queue: JobQueue;
+  readonly #spare: SpareThread;
   /** Jobs until their leases are given back, too. */
   readonly #ending = new Set<Promise<void>>();
   #stopping = false;
@@ -64,6 +66,7 @@ export class JobRunner {
   constructor(parts: JobRunnerParts) {
     this.#parts = parts;
     this.#queue = new JobQueue(parts.limits);
+    this.#spare = new SpareThread(parts);
   }
 
   /** Jobs that wait for their turn. */
@@ -103,7 +106,7 @@ export class JobRunner {
   }
 
   /**
-   * Starts the worker of a job.
+   * Gives a job its worker.
    * @param onEnded gives back what the job was lent; runs once, also when no worker can start
    * @throws what starting the worker throws; the job has failed with it then
    */
@@ -111,7 +114,7 @@ export class JobRunner {
     const id = job.start.id;
     let thread: JobThread;
     try {
-      thread = new JobThread(job, task, this.#parts);
+      thread = new JobThread(job, task, { ...this.#parts, threads: this.#spare });
     } catch (error) {
       job.end(neverRan(error), this.#parts.clock.monotonicMs());
       this.#giveBack(id, onEnded());
@@ -151,6 +154,7 @@ export class JobRunner {
     const threads = [...this.#threads.values()];
     for (const thread of threads) thread.cancel();
     await Promise.all(this.#ending);
+    await this.#spare.close();
   }
 
   /** A lease that cannot be given back is lost, its volume with it: that ends no daemon. */

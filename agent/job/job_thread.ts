@@ -3,8 +3,8 @@
 //
 // The job ends exactly once: by the worker's own word, by its crash, or after the grace time of a
 // cancellation, unless it is publishing: cut there, the backup would be told as cancelled and still
-// be adopted by the next start. `ended` resolves when the thread is gone and its leases can be
-// given back.
+// be adopted by the next start. `ended` resolves when the thread is gone, or was kept for the next
+// job (spare_thread.ts), and its leases can be given back.
 
 import {
   type Clock,
@@ -17,12 +17,13 @@ import {
 import type { ChannelBytes } from "../control/daemon.ts";
 import type { Job } from "./job.ts";
 import { CANCEL_GRACE_MS } from "./limits.ts";
+import type { SpareThread } from "./spare_thread.ts";
 import type { WalAnswer, WalRequest } from "./wal_request.ts";
 import type { FromWorker, RelayedConnection, ToWorker, WorkerTask } from "./worker_protocol.ts";
 
 export interface JobThreadParts {
   readonly clock: Clock;
-  readonly startThread: () => Thread;
+  readonly threads: Pick<SpareThread, "take" | "giveBack">;
   /** Ends the process: one of our own invariants broke. */
   readonly onAssertion: (message: string) => void;
   /** Told what happened to a job that its operator should know, for the log. */
@@ -45,12 +46,14 @@ export class JobThread {
   #resolveEnded: () => void = () => {};
   #cancelled = false;
   #committing = false;
+  /** Nothing goes to the thread any more: it may have another job. */
+  #left = false;
 
   constructor(job: Job, task: WorkerTask, parts: JobThreadParts) {
     this.job = job;
     this.#parts = parts;
     this.ended = new Promise((resolve) => this.#resolveEnded = resolve);
-    this.#thread = parts.startThread();
+    this.#thread = parts.threads.take();
     this.#thread.onMessage((message) => this.#receive(message as FromWorker));
     this.#thread.onError((error) => this.#fail({ code: "internal", message: error.message }));
     job.setConnecting();
@@ -73,7 +76,7 @@ export class JobThread {
       peerName: conn.peerName,
       alreadyBytes: sentBytes + receivedBytes,
     };
-    this.#thread.post({ type: "connection", connection } satisfies ToWorker, [port2]);
+    this.#send({ type: "connection", connection }, [port2]);
   }
 
   /** Asks a job that carries a log. */
@@ -104,8 +107,8 @@ export class JobThread {
     this.#fail({ code: "cancelled", message: "Cannot finish the job: cancelled" });
   }
 
-  #send(message: ToWorker): void {
-    this.#thread.post(message);
+  #send(message: ToWorker, transfer: Transferable[] = []): void {
+    if (!this.#left) this.#thread.post(message, transfer);
   }
 
   #receive(message: FromWorker): void {
@@ -137,7 +140,7 @@ export class JobThread {
     this.#parts.onTrouble(`job "${id}": ${message}`);
   }
 
-  #end({ result, channels }: Extract<FromWorker, { type: "end" }>): void {
+  #end({ result, channels, closed }: Extract<FromWorker, { type: "end" }>): void {
     if ("error" in result) {
       this.#fail(result.error, channels);
       return;
@@ -149,7 +152,7 @@ export class JobThread {
       channels,
       error: null,
     }, this.#parts.clock.monotonicMs());
-    void this.#close();
+    void this.#close(closed && !this.#cancelled);
   }
 
   #fail(error: ErrorRecord, told: ChannelBytes | null = null): void {
@@ -166,11 +169,13 @@ export class JobThread {
     void this.#close();
   }
 
-  async #close(): Promise<void> {
+  async #close(isInOrder = false): Promise<void> {
+    if (this.#left) return;
+    this.#left = true;
     this.#grace.abort();
     this.#gone.abort();
     try {
-      await this.#thread.terminate();
+      await (isInOrder ? this.#parts.threads.giveBack(this.#thread) : this.#thread.terminate());
     } finally {
       this.#resolveEnded();
     }

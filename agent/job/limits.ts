@@ -107,6 +107,12 @@ export const REJOIN_PAUSE_MAX_MS = 4_000;
 export const REJOIN_WAIT_MS = REJOIN_LIMIT_MS + REJOIN_TRY_MS +
   NETWORK_SILENCE_MOMENTS * NETWORK_MOMENT_MS;
 
+/**
+ * The thread of an ended job is kept for the next one for so long: commands and schedules come in
+ * groups, and a daemon that has nothing to do gives its memory back.
+ */
+export const SPARE_THREAD_MS = 300_000;
+
 /** A worker's connections and volumes may take this long to close after its job. */
 export const CLOSE_GRACE_MS = 2_000;
 

@@ -241,7 +241,7 @@ export interface NetworkPart {
 }
 
 export type ToWorker =
-  /** Comes first, once. */
+  /** Comes first, once in the life of a thread; then one task after the other. */
   | { readonly type: "network"; readonly network: NetworkPart }
   | { readonly type: "task"; readonly task: WorkerTask }
   | { readonly type: "connection"; readonly connection: RelayedConnection }
@@ -296,6 +296,8 @@ export type FromWorker =
     readonly type: "end";
     readonly result: WorkerResult | { readonly error: ErrorRecord };
     readonly channels: ChannelBytes;
+    /** Everything that the job opened is closed, and nothing more comes of it. */
+    readonly closed: boolean;
   }
   /** One of our own invariants broke: the whole process must end (exit 70). */
   | { readonly type: "assertion"; readonly message: string };

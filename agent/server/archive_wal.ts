@@ -47,6 +47,8 @@ class LogKeeper {
   readonly #session: WorkerSession;
   readonly #link: JobLink;
   readonly #options: ArchiveWalOptions;
+  /** By system identifier; an archive remembers which directories it made durable. */
+  readonly #archives = new Map<string, WalArchive>();
   #files = 0;
   #bytes = 0;
 
@@ -102,9 +104,13 @@ class LogKeeper {
   }
 
   #archive(system: string): WalArchive {
+    const known = this.#archives.get(system);
+    if (known !== undefined) return known;
     const { vault: directory, client, database } = this.#options;
     const { files } = this.#session.runtime;
-    return WalArchive.open({ files, directory, client, database, system });
+    const archive = WalArchive.open({ files, directory, client, database, system });
+    this.#archives.set(system, archive);
+    return archive;
   }
 
   #onlySystem(): string {

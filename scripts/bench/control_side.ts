@@ -55,6 +55,7 @@ function silentDaemon(): Daemon {
     schedules: [],
     clients: [],
     cutBackups: [],
+    wal: [],
   });
   return {
     role: "server",

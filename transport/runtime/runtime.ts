@@ -100,6 +100,8 @@ export interface Thread {
   onMessage(handler: (message: unknown) => void): void;
   /** Called once when the thread failed with an uncaught error. */
   onError(handler: (error: Error) => void): void;
+  /** True while files that the thread opened, and with them their locks, are open. */
+  holdsDescriptors(): boolean;
   /**
    * Ends the thread wherever it is; the promise resolves when it is gone and its descriptors, with
    * the locks on them, are closed.

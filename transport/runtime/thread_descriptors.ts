@@ -63,6 +63,10 @@ export class NotedFiles extends LibcFiles {
   }
 }
 
+export function holdsDescriptors({ places }: ThreadDescriptors): boolean {
+  return new Int32Array(places).some((word) => word !== 0);
+}
+
 interface EndingParts {
   readonly files: Pick<Files, "stat" | "close">;
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;

@@ -9,7 +9,7 @@
 import { assert } from "../ground/assert.ts";
 import type { Files } from "./files.ts";
 import type { Clock, Thread } from "./runtime.ts";
-import { closeLeftOpen, type ThreadDescriptors } from "./thread_descriptors.ts";
+import { closeLeftOpen, holdsDescriptors, type ThreadDescriptors } from "./thread_descriptors.ts";
 
 /** Says that the thread takes messages from now on, and what to close when it is ended. */
 interface Ready {
@@ -66,6 +66,7 @@ export function startWebThread(
       onError = handler;
       if (failure !== undefined) handler(failure);
     },
+    holdsDescriptors: () => descriptors === undefined || holdsDescriptors(descriptors),
     terminate: () => {
       worker.terminate();
       if (descriptors === undefined) return Promise.resolve();
@@ -86,6 +87,7 @@ export function webParentThread(
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     onMessage: (handler) => inbox.open(handler),
     onError: () => {},
+    holdsDescriptors: () => holdsDescriptors(descriptors),
     terminate: () => scope.close(),
   };
 }

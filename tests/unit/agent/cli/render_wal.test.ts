@@ -6,7 +6,7 @@ import { renderWalArchives, renderWalStatus } from "../../../../agent/cli/render
 import type { Paint } from "../../../../agent/cli/output.ts";
 import type { WalArchiveView } from "../../../../agent/control/mod.ts";
 
-const plain = (text: string) => text;
+const plain: Paint["bold"] = (text) => String(text);
 const PAINT: Paint = {
   bold: plain,
   dim: plain,

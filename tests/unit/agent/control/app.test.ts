@@ -358,7 +358,7 @@ describe("routes of write-ahead logs", () => {
     const tooLarge = { method: "PUT", body: new Uint8Array(64 * 1024 * 1024 + 1) };
     const refused = await app.request("/v1/wal/pg/000000010000000000000001", tooLarge);
     expect(await refused.json()).toMatchObject({ code: "usage" });
-  });
+  }, 60_000);
 
   test("stand alone on the socket of a database's user", async () => {
     const app = createWalApp(new FakeDaemon("client"), { clock, access: null });

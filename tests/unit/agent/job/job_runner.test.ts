@@ -31,11 +31,13 @@ const END: FromWorker = {
   type: "end",
   result: { status: "ok", backup: "b1", files: 1, bytes: 2 },
   channels: { network: { bytes: 3 }, storage: { bytes: 4 } },
+  closed: false,
 };
 
 class FakeThread implements Thread {
   readonly sent: string[] = [];
   terminated = false;
+  leaves = false;
   say: (message: FromWorker) => void = () => {};
   crash: (error: Error) => void = () => {};
 
@@ -49,6 +51,10 @@ class FakeThread implements Thread {
 
   onError(handler: (error: Error) => void): void {
     this.crash = handler;
+  }
+
+  holdsDescriptors(): boolean {
+    return this.leaves;
   }
 
   terminate(): void {

@@ -16,7 +16,10 @@ class Watched {
   readonly watch: WalWatch;
   readonly stopping = new AbortController();
 
-  constructor(readonly folder: string) {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
     const clock = {
       monotonicMs: () => this.monotonicMs,
       wallMs: () => WALL_MS,

@@ -21,11 +21,14 @@ export const RUN_OVERHEAD_MS = 60_000;
 /** Size of each of the array's two volumes: room for the largest ring of the plots. */
 export const VOLUME_BYTES = 256 * 1024 ** 2;
 
-/** Size of the file behind the loop device; half of it is read, half of it is written by dd. */
-export const DEVICE_BYTES = 1024 ** 3;
+/**
+ * Size of the file behind the loop device; half of it is read, half of it is written by dd; a
+ * group of the usual size has room on it.
+ */
+export const DEVICE_BYTES = 2 * 1024 ** 3;
 
 /** Passes of each dd over its half while the other one runs, too. */
-export const DD_PASSES = 4;
+export const DD_PASSES = 2;
 
 /** Silence before the first message after it, in ms. */
 export const IDLE_MS = 10_000;

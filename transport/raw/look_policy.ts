@@ -39,8 +39,9 @@ export class LookPolicy {
 
   /** @param answered whether the last look found an answer */
   next(nowMs: number, answered: boolean): BeforeLook {
-    if (answered) return nowMs - this.#turnMs < TURN_MS_MAX ? NOTHING : TURN;
-    if (nowMs - this.#activeMs < AWAKE_MS) return TURN;
+    if (answered || nowMs - this.#activeMs < AWAKE_MS) {
+      return nowMs - this.#turnMs < TURN_MS_MAX ? NOTHING : TURN;
+    }
     const ms = this.#sleepMs;
     this.#sleepMs = Math.min(ms * 2, SLEEP_MS_MAX);
     return { kind: "sleep", ms };

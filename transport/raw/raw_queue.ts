@@ -62,7 +62,6 @@ export class RawQueue {
   #awaited = 0;
   #givenUp = 0;
   #looking = false;
-  #turnNoted = false;
   /** When to look next for requests that are late. */
   #checkMs = 0;
   #sleep: AbortController | null = null;
@@ -170,7 +169,6 @@ export class RawQueue {
   async #look(): Promise<void> {
     this.#looking = true;
     while (this.#awaited > 0 || this.#waiting.length > 0) {
-      this.#noteTurn();
       for (let tick = 0; tick < MICROTASKS_PER_LOOK; tick++) await null;
       const answered = this.#queue.reap(WAIT_US, this.#onCompletion) > 0;
       const nowMs = this.#clock.monotonicMs();
@@ -187,16 +185,7 @@ export class RawQueue {
     if (step.kind === "nothing") return;
     if (step.kind === "turn") await this.#clock.yield();
     else await this.#sleepFor(step.ms);
-  }
-
-  /** The event loop runs also when others let it: only one that was kept waiting gets a turn. */
-  #noteTurn(): void {
-    if (this.#turnNoted) return;
-    this.#turnNoted = true;
     this.#policy.turned(this.#clock.monotonicMs());
-    void this.#clock.yield().then(() => {
-      this.#turnNoted = false;
-    });
   }
 
   /** A new request ends the sleep. */

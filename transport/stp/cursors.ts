@@ -19,6 +19,8 @@ export class SendWindow {
   /** Of those, what is on its volumes without a gap: this is published. */
   doneFrames = 0;
   doneBytes = 0;
+  /** What the peer was told last. */
+  publishedFrames = 0;
   ackedFrames = 0;
   ackedBytes = 0;
   /** Frames that may be in flight: a share of the budget, at most the window. */
@@ -50,6 +52,14 @@ export class SendWindow {
     this.bytes += lengthBytes;
   }
 
+  /** The frame that began last, whose writing waits, takes more bytes. */
+  extend(lengthBytes: number): void {
+    assert(this.underWay, "a frame grows before it is on its volume");
+    const index = (this.frames - 1) % this.#slots;
+    this.#lengths[index] = (this.#lengths[index] ?? 0) + lengthBytes;
+    this.bytes += lengthBytes;
+  }
+
   /** Frame `seq` is on its volume. @returns true when more may be published */
   complete(seq: number): boolean {
     assert(seq >= this.doneFrames && seq < this.frames, "a frame completes once");
@@ -62,6 +72,22 @@ export class SendWindow {
       this.doneFrames++;
     }
     return this.doneFrames > before;
+  }
+
+  /** True while a frame is not on its volume yet. */
+  get underWay(): boolean {
+    return this.doneFrames < this.frames;
+  }
+
+  /**
+   * Whether to tell the peer now what is on its volumes: when nothing more is under way, or when a
+   * quarter of the window was not told. More often costs a write per frame; more seldom makes the
+   * peer wait, which reads the one half while the other is written.
+   */
+  get publishDue(): boolean {
+    if (!this.underWay) return true;
+    const untold = this.doneFrames - this.publishedFrames;
+    return untold * 4 >= Math.min(this.limit, this.#slots);
   }
 
   acknowledge(frames: number, bytes: number): CursorVerdict {

@@ -166,7 +166,8 @@ export class FramePrefetch {
   /** After a frame was served: the next ones, and a look whether more are announced. */
   #readAhead(): void {
     this.#start();
-    if (this.#polling || this.#link.failure !== null) return;
+    const { receive, failure } = this.#link;
+    if (this.#polling || failure !== null || this.#nextSeq < receive.announcedFrames) return;
     this.#polling = true;
     this.#pollAhead().finally(() => this.#polling = false);
   }

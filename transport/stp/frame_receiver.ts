@@ -11,7 +11,7 @@ import type { Completion } from "../volume.ts";
 import { type FrameVerdict, INLINE_SLOT } from "./frame_entry.ts";
 import { FramePrefetch } from "./frame_prefetch.ts";
 import { FrameReader } from "./frame_reader.ts";
-import { ASK_MS_FIRST, ASK_MS_MAX } from "./limits.ts";
+import { ASK_MS_FIRST, ASK_MS_MAX, ODD_BYTES_MAX } from "./limits.ts";
 import { volumeOfFrame } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
 
@@ -33,6 +33,11 @@ export class FrameReceiver {
 
   get heldBytes(): number {
     return this.#reader.heldBytes;
+  }
+
+  /** True when the last frame was one of a bulk transfer. */
+  get bulk(): boolean {
+    return this.#reader.lengthBytes > ODD_BYTES_MAX;
   }
 
   serve(into: Uint8Array): number {

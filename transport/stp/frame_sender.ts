@@ -4,7 +4,9 @@
 // Invariants:
 //  1. Only the prefix of frames that are complete on every volume below them is published.
 //  2. The endpoint is not given back while a write of ours to its slots is under way.
-//  3. A write that failed ends the connection; its slots may still change (`undrained`).
+//  3. A frame is open only while others are being written (GATHER_WRITES): the landing of one
+//     begins it, so nothing that was accepted waits for a further call.
+//  4. A write that failed ends the connection; its slots may still change (`undrained`).
 
 import { assert } from "../ground/assert.ts";
 import { crc32 } from "../ground/crc32.ts";
@@ -14,7 +16,7 @@ import type { FrameShare } from "./frame_budget.ts";
 import { FrameEntry, INLINE_SLOT } from "./frame_entry.ts";
 import { FrameSlots } from "./frame_slots.ts";
 import { FrameWriter } from "./frame_writer.ts";
-import { INLINE_BYTES_MAX } from "./limits.ts";
+import { GATHER_WRITES, INLINE_BYTES_MAX } from "./limits.ts";
 import { volumeOfFrame, windowFrames } from "./stg_layout.ts";
 import type { StpLink } from "./stp_link.ts";
 
@@ -27,6 +29,12 @@ export class FrameSender {
   readonly #entries: readonly FrameEntry[];
   /** Frames whose slots were given back. */
   #freedFrames = 0;
+  /** So many writes under way let further bytes gather. */
+  readonly #gatherWrites: number;
+  /** Writes of payloads that are under way, but for those that were asked for again. */
+  #writes = 0;
+  /** The last frame, while it takes more bytes before its writing begins. */
+  #open: FrameEntry | null = null;
 
   constructor(link: StpLink) {
     const { layout } = link.medium.identity;
@@ -34,6 +42,7 @@ export class FrameSender {
     this.#writer = new FrameWriter(link.medium, link.ids);
     this.#slots = new FrameSlots(layout.volumeCount, layout.slotsPerVolume);
     this.#entries = Array.from({ length: windowFrames(layout) }, () => new FrameEntry());
+    this.#gatherWrites = GATHER_WRITES * layout.volumeCount;
     this.#share = link.budget.join();
     link.onReleased = () => this.#share.leave();
     link.onAsked = (seq) => this.#sendAgain(seq);
@@ -43,6 +52,7 @@ export class FrameSender {
   ready(nowMs: number): boolean {
     const { send } = this.#link;
     send.limit = this.#share.frames(nowMs);
+    if (this.#open !== null) return true;
     if (send.credit <= 0) return false;
     if (this.#freedFrames < send.ackedFrames) this.#freeSlots();
     if (send.frames - this.#freedFrames >= this.#entries.length) return false;
@@ -57,6 +67,10 @@ export class FrameSender {
   send(from: Uint8Array, nowMs: number): number {
     let count = 0;
     while (count < from.length && this.ready(nowMs)) {
+      if (this.#open !== null) {
+        count += this.#gather(this.#open, from.subarray(count), nowMs);
+        continue;
+      }
       const length = this.#writer.frameBytes(from.length - count);
       const payload = length === from.length ? from : from.subarray(count, count + length);
       this.#share.noteFrame(length, nowMs);
@@ -83,27 +97,74 @@ export class FrameSender {
       link.own.describeInline(entry, payload);
       return this.#complete(seq, nowMs);
     }
-    link.own.describe(entry);
-    link.release.beginWrite();
+    if (this.#writes < this.#gatherWrites) {
+      return this.#write(entry, nowMs, () => this.#writer.write(entry, payload));
+    }
+    this.#writer.keep(entry, 0, payload);
+    this.#open = entry;
+    this.#beginWhenFull(entry, nowMs);
+  }
+
+  /** Puts a prefix of `from` into the open frame. @returns its length */
+  #gather(entry: FrameEntry, from: Uint8Array, nowMs: number): number {
+    const room = this.#link.medium.identity.layout.payloadBytes - entry.lengthBytes;
+    const part = from.length > room ? from.subarray(0, room) : from;
+    this.#writer.keep(entry, entry.lengthBytes, part);
+    entry.payloadCrc = crc32(part, entry.payloadCrc);
+    entry.lengthBytes += part.length;
+    this.#link.send.extend(part.length);
+    this.#share.noteFrame(entry.lengthBytes, nowMs);
+    this.#beginWhenFull(entry, nowMs);
+    return part.length;
+  }
+
+  #beginWhenFull(entry: FrameEntry, nowMs: number): void {
+    if (entry.lengthBytes === this.#link.medium.identity.layout.payloadBytes) this.#begin(nowMs);
+  }
+
+  /** Begins to write the open frame. */
+  #begin(nowMs: number): void {
+    const entry = this.#open;
+    assert(entry !== null, "a frame is open");
+    this.#open = null;
+    this.#write(entry, nowMs, () => this.#writer.writeKept(entry));
+  }
+
+  #write(entry: FrameEntry, nowMs: number, write: () => Completion): void {
+    const { own, release } = this.#link;
+    own.describe(entry);
+    release.beginWrite();
     let pending: Completion;
     try {
-      pending = this.#writer.write(entry, payload);
+      pending = write();
     } catch (error) {
-      link.release.endWrite("failed");
+      release.endWrite("failed");
       throw error;
     }
-    if (pending !== undefined) return this.#inBackground(this.#finish(seq, pending));
-    link.release.endWrite("landed");
-    this.#complete(seq, nowMs);
+    if (pending !== undefined) return this.#inBackground(this.#finish(entry.seq, pending));
+    release.endWrite("landed");
+    this.#complete(entry.seq, nowMs);
   }
 
   async #finish(seq: number, pending: Promise<void>): Promise<void> {
-    await this.#landing(pending);
-    this.#complete(seq, this.#link.medium.clock.monotonicMs());
+    this.#writes++;
+    try {
+      await this.#landing(pending);
+    } finally {
+      this.#writes--;
+    }
+    const nowMs = this.#link.medium.clock.monotonicMs();
+    this.#complete(seq, nowMs);
+    if (this.#open === null || this.#writes >= this.#gatherWrites) return;
+    const guarded = this.#link.guard(nowMs);
+    if (guarded !== undefined) await guarded;
+    // It may have grown full meanwhile; and nothing is written once the connection is over.
+    if (this.#open !== null && this.#link.failure === null) this.#begin(nowMs);
   }
 
   #complete(seq: number, nowMs: number): void {
-    if (!this.#link.send.complete(seq) || this.#link.failure !== null) return;
+    const { send, failure } = this.#link;
+    if (!send.complete(seq) || failure !== null || !send.publishDue) return;
     const published = this.#link.publish(nowMs);
     if (published !== undefined) this.#inBackground(published);
   }

@@ -65,7 +65,10 @@ export class FrameWriter {
     const volume = this.#volumeOf(entry.seq);
     assert(payload.length === entry.lengthBytes, "the payload is the one that is described");
     const offset = slotOffset(this.#medium.identity.layout, this.#ids.local, entry.slot);
-    if (!volume.retains) return this.#writeKept(volume, offset, entry, payload);
+    if (!volume.retains) {
+      this.keep(entry, 0, payload);
+      return this.writeKept(entry);
+    }
     const whole = payload.length % volume.blockBytes === 0;
     const image = whole ? payload : pad(this.#scratchBytes(), payload, volume.blockBytes);
     const pending = writeVolume(volume, offset, image);
@@ -96,18 +99,23 @@ export class FrameWriter {
     return writeVolume(volume, offset, image);
   }
 
-  #writeKept(
-    volume: Volume,
-    offset: number,
-    entry: FrameEntry,
-    payload: Uint8Array,
-  ): Completion {
-    const memory = this.#slots[this.#indexOf(entry.seq, entry.slot)] ??= this.#makeMemory(volume);
+  /** Copies part of the payload of `entry`, which is to be written by `writeKept`. */
+  keep(entry: FrameEntry, atBytes: number, part: Uint8Array): void {
+    const memory = this.#slots[this.#indexOf(entry.seq, entry.slot)] ??= this.#makeMemory(entry);
     assert(memory.writes === 0, "a frame's memory is used again when it was written");
-    memory.bytes.set(payload);
-    const rounded = Math.ceil(payload.length / volume.blockBytes) * volume.blockBytes;
-    if (rounded > payload.length) memory.bytes.fill(0, payload.length, rounded);
+    memory.bytes.set(part, atBytes);
+  }
+
+  /** Writes the payload that was kept. @throws (or rejects) AgentError `volume` */
+  writeKept(entry: FrameEntry): Completion {
+    const volume = this.#volumeOf(entry.seq);
+    const memory = this.#slots[this.#indexOf(entry.seq, entry.slot)];
+    assert(memory !== undefined && memory.writes === 0, "the payload was kept");
+    const { lengthBytes } = entry;
+    const rounded = Math.ceil(lengthBytes / volume.blockBytes) * volume.blockBytes;
+    if (rounded > lengthBytes) memory.bytes.fill(0, lengthBytes, rounded);
     if (memory.image.length !== rounded) memory.image = memory.bytes.subarray(0, rounded);
+    const offset = slotOffset(this.#medium.identity.layout, this.#ids.local, entry.slot);
     return this.#writeFrom(memory, volume, offset);
   }
 
@@ -120,8 +128,8 @@ export class FrameWriter {
     });
   }
 
-  #makeMemory(volume: Volume): SlotMemory {
-    const bytes = volume.allocate(this.#medium.identity.layout.payloadBytes);
+  #makeMemory(entry: FrameEntry): SlotMemory {
+    const bytes = this.#volumeOf(entry.seq).allocate(this.#medium.identity.layout.payloadBytes);
     return { bytes, image: bytes, writes: 0 };
   }
 

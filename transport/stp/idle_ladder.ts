@@ -47,6 +47,7 @@ export class IdleLadder {
   #polls = 0;
   #slept = false;
   #idle = false;
+  #hurried = true;
   /** Outlives the wait: its next steps are sleeps. */
   #patient = false;
 
@@ -57,6 +58,7 @@ export class IdleLadder {
     this.#polls = 0;
     this.#slept = false;
     this.#idle = false;
+    this.#hurried = true;
     this.sleepMs = SLEEP_MS_FIRST;
   }
 
@@ -75,9 +77,14 @@ export class IdleLadder {
     return this.#idle;
   }
 
+  /** The wait that begins is between frames of a bulk transfer: it is not worth many polls. */
+  unhurried(): void {
+    this.#hurried = false;
+  }
+
   /** True while the next poll follows at once, whatever the time. */
   blind(): boolean {
-    if (this.#polls >= BLIND_POLLS_MAX) return false;
+    if (!this.#hurried || this.#polls >= BLIND_POLLS_MAX) return false;
     this.#polls++;
     return true;
   }

@@ -53,7 +53,10 @@ export async function formatStg(options: FormatOptions): Promise<StgIdentity> {
     );
   }
   const smallest = Math.min(...volumes.map((volume) => volume.sizeBytes));
-  const layout = planLayout(volumes.length, smallest, options);
+  const layout = planLayout(volumes.length, smallest, {
+    ...options,
+    distant: volumes.some((volume) => !volume.retains),
+  });
   await refuseExisting(options);
   const volumeUuids = volumes.map(() => randomUuid(random));
   const stgUuid = randomUuid(random);

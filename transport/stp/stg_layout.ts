@@ -28,6 +28,8 @@ import {
   HOSTS_MAX,
   HOSTS_MIN,
   PAYLOAD_BYTES_DEFAULT,
+  PAYLOAD_BYTES_DISTANT,
+  PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
   RING_SLOTS_DEFAULT,
   RING_SLOTS_MAX,
@@ -56,6 +58,8 @@ export interface LayoutWishes {
   readonly endpointsPerHost?: number | undefined;
   readonly ringSlots?: number | undefined;
   readonly payloadBytes?: number | undefined;
+  /** A volume is no memory of this machine: frames are longer where there is room. */
+  readonly distant?: boolean | undefined;
 }
 
 export function ringSlots(layout: StgLayout): number {
@@ -146,13 +150,13 @@ export function layoutIsSound(layout: StgLayout): boolean {
     within(layout.maxHosts, 2, HOSTS_MAX) &&
     within(layout.endpointsPerHost, 1, ENDPOINTS_MAX) &&
     within(layout.slotsPerVolume, 1, RING_SLOTS_MAX) &&
-    within(layout.payloadBytes, PAYLOAD_BYTES_MIN, PAYLOAD_BYTES_DEFAULT) &&
+    within(layout.payloadBytes, PAYLOAD_BYTES_MIN, PAYLOAD_BYTES_MAX) &&
     layout.payloadBytes % BLOCK_BYTES === 0;
 }
 
 /**
  * The largest layout that fits `volumeBytes` on each of `volumeCount` volumes. What the caller
- * did not fix is halved until it fits: endpoints, then hosts, then slots, then the payload.
+ * did not fix is halved until it fits: longer frames, then endpoints, hosts, slots and the payload.
  * @throws AgentError `no_space` with the size that the smallest layout needs, `usage`
  */
 export function planLayout(
@@ -166,11 +170,12 @@ export function planLayout(
     checkWish("endpoints per host", wishes.endpointsPerHost, 1, ENDPOINTS_MAX);
   }
   if (wishes.ringSlots !== undefined) checkWish("slots", wishes.ringSlots, 1, RING_SLOTS_MAX);
+  const distant = wishes.distant === true;
   const sizes = {
     endpoints: wishes.endpointsPerHost ?? ENDPOINTS_DEFAULT,
     hosts: wishes.maxHosts ?? HOSTS_DEFAULT,
     slots: wishes.ringSlots ?? RING_SLOTS_DEFAULT,
-    payload: wishes.payloadBytes ?? PAYLOAD_BYTES_DEFAULT,
+    payload: wishes.payloadBytes ?? (distant ? PAYLOAD_BYTES_DISTANT : PAYLOAD_BYTES_DEFAULT),
   };
   const layout = (): StgLayout => ({
     volumeCount,
@@ -180,6 +185,7 @@ export function planLayout(
     payloadBytes: sizes.payload,
   });
   const steps: readonly [keyof typeof sizes, number | undefined, number][] = [
+    ["payload", wishes.payloadBytes, PAYLOAD_BYTES_DEFAULT],
     ["endpoints", wishes.endpointsPerHost, ENDPOINTS_MIN],
     ["hosts", wishes.maxHosts, HOSTS_MIN],
     ["slots", wishes.ringSlots, RING_SLOTS_MIN],

@@ -146,7 +146,7 @@ export class StpConn implements Conn {
         const taken = this.#receiver.take(into);
         const count = typeof taken === "number" ? taken : await taken;
         if (!this.#ackTimer && receive.available === 0) this.#acknowledgeLater();
-        const turn = this.#link.turns.due();
+        const turn = this.#link.turns.due(undefined, this.#link.asynchronous);
         if (turn !== undefined) await turn;
         // The peer may have aborted, or we, meanwhile: then nothing is delivered.
         this.#checkUsable();
@@ -156,6 +156,7 @@ export class StpConn implements Conn {
         const acked = this.#receiver.acknowledge(this.#readLadder.idle);
         if (acked !== undefined) await acked;
       }
+      if (this.#link.asynchronous && this.#receiver.bulk) this.#readLadder.unhurried();
       const paused = this.#link.pause(this.#readLadder, signal);
       if (paused !== undefined) await paused;
     }
@@ -211,15 +212,28 @@ export class StpConn implements Conn {
       const polled = this.#link.poll();
       if (polled !== undefined) await polled;
       if (this.#sender.ready(nowMs)) continue;
-      if (this.#link.setBlocked(true)) await this.#link.publish();
+      if (this.#tellBlocked()) await this.#link.publish();
       const paused = this.#link.pause(this.#writeLadder, signal);
       if (paused !== undefined) await paused;
     }
     const count = this.#sender.send(from, nowMs);
     this.#counters.sentBytes += count;
-    const turn = this.#link.turns.due(nowMs);
+    const turn = this.#link.turns.due(nowMs, this.#link.asynchronous);
     if (turn !== undefined) await turn;
     return count;
+  }
+
+  /**
+   * On an asynchronous volume the reader's next acknowledgement is mostly on its way, and a write
+   * that asks for it would only be in front of others.
+   */
+  #tellBlocked(): boolean {
+    const { asynchronous, send } = this.#link;
+    if (asynchronous) {
+      this.#writeLadder.unhurried();
+      if (send.underWay || !this.#writeLadder.idle) return false;
+    }
+    return this.#link.setBlocked(true);
   }
 
   async #close(): Promise<void> {

@@ -112,8 +112,7 @@ export class StpLink {
     this.#peer = new PeerControl(medium.controlVolume, layout, ids);
     this.#watch = new PeerWatch(medium, ids.peer);
     this.#newsMs = medium.clock.monotonicMs();
-    this.#lookedMs = this.#newsMs;
-    this.#publishedMs = this.#newsMs;
+    this.#lookedMs = this.#publishedMs = this.#newsMs;
   }
 
   get state(): EndpointState {
@@ -167,8 +166,7 @@ export class StpLink {
   /** One write that tells the peer everything. @throws (or rejects) AgentError `volume`, `reset` */
   publish(nowMs = this.medium.clock.monotonicMs()): Completion {
     const guarded = this.guard(nowMs);
-    if (guarded === undefined) return this.#publish(nowMs);
-    return guarded.then(() => this.#publish(nowMs));
+    return guarded === undefined ? this.#publish(nowMs) : guarded.then(() => this.#publish(nowMs));
   }
 
   /** Asks the peer to write frame `seq` again. @throws (or rejects) AgentError `volume` */
@@ -192,6 +190,7 @@ export class StpLink {
     if (block.askedFrame <= this.receive.frames) block.askedFrame = 0;
     block.producedFrames = this.send.doneFrames;
     block.producedBytes = this.send.doneBytes;
+    this.send.publishedFrames = this.send.doneFrames;
     block.windowFrames = this.send.limit;
     block.consumedFrames = this.receive.frames;
     block.consumedBytes = this.receive.bytes;
@@ -271,6 +270,7 @@ export class StpLink {
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#lookDue(nowMs)) return this.#look(nowMs);
     const step = ladder.next(nowMs, this.turns.works);
+    if (this.asynchronous && step !== "sleep") return this.turns.rest(this.send.underWay);
     if (step === "spin") return this.turns.pass();
     if (step === "yield") return this.turns.give();
     if (step === "doze") return this.turns.doze();

@@ -14,7 +14,7 @@ import { ControlArea } from "./control_area.ts";
 import type { EndpointLease } from "./endpoint_lease.ts";
 import { EndpointPool } from "./endpoint_pool.ts";
 import { FrameBudget } from "./frame_budget.ts";
-import { BUDGET_BYTES, PORT_MAX } from "./limits.ts";
+import { BUDGET_BYTES, BUDGET_BYTES_DISTANT, PORT_MAX } from "./limits.ts";
 import { type HostClaim, type StgMedium, stgMedium, type StgMediumOptions } from "./stg_medium.ts";
 import { connectStp } from "./stp_connect.ts";
 import { StpListener } from "./stp_listener.ts";
@@ -44,7 +44,9 @@ export class StpMechanism implements Mechanism, StpCalls {
     this.#turns = new ThreadTurns(options.clock);
     this.#fence = new WriteFence(this.#medium, options.claim);
     const { payloadBytes } = this.#medium.identity.layout;
-    this.#budget = new FrameBudget(Math.floor(BUDGET_BYTES / payloadBytes));
+    const near = options.volumes.every((volume) => volume.retains);
+    const budgetBytes = near ? BUDGET_BYTES : BUDGET_BYTES_DISTANT;
+    this.#budget = new FrameBudget(Math.floor(budgetBytes / payloadBytes));
   }
 
   socket(): StpSocket {

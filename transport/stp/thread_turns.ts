@@ -37,11 +37,14 @@ export class ThreadTurns {
     return this.#works;
   }
 
-  /** Call after each piece of work; undefined means go on. */
-  due(nowMs = this.#clock.monotonicMs()): Promise<void> | undefined {
+  /**
+   * Call after each piece of work; undefined means go on.
+   * @param given the volume is asynchronous and gives up the thread itself
+   */
+  due(nowMs = this.#clock.monotonicMs(), given = false): Promise<void> | undefined {
     this.#waits = 0;
     this.#works++;
-    return nowMs - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
+    return given || nowMs - this.#lastMs < TURN_MS_MAX ? undefined : this.give();
   }
 
   /** Between two polls of one that waits: the others work meanwhile; undefined without others. */
@@ -51,12 +54,25 @@ export class ThreadTurns {
 
   /** For one that waits: leaves the processor to other processes once all of the thread wait. */
   doze(): Promise<void> {
-    this.#waits++;
-    if (this.#waits >= this.#connections) {
-      this.#waits = 0;
-      this.#clock.doze(DOZE_MS);
-    }
+    this.#doze();
     return this.give();
+  }
+
+  /**
+   * The same between two requests to an asynchronous volume, which gives up the thread itself. Each
+   * takes the processor and the device from who moves data; one behind own writes that are under
+   * way waits long enough in the queue.
+   */
+  rest(writesUnderWay = false): Promise<void> | undefined {
+    if (!writesUnderWay) this.#doze();
+    return this.pass();
+  }
+
+  #doze(): void {
+    this.#waits++;
+    if (this.#waits < this.#connections) return;
+    this.#waits = 0;
+    this.#clock.doze(DOZE_MS);
   }
 
   /** Lets everything else that is ready run; once for all that ask meanwhile. */

@@ -13,9 +13,9 @@ describe("LookPolicy", () => {
     expect(policy.next(100.1 + TURN_MS_MAX, true)).toEqual({ kind: "nothing" });
   });
 
-  test("lets the event loop run after each look in vain, then sleeps, twice as long each time", () => {
+  test("looks again in vain, with turns as seldom, then sleeps, twice as long each time", () => {
     const policy = new LookPolicy(0);
-    expect(policy.next(AWAKE_MS - 0.1, false)).toEqual({ kind: "turn" });
+    expect(policy.next(AWAKE_MS - 0.1, false)).toEqual({ kind: "nothing" });
     const sleeps = Array.from({ length: 6 }, () => policy.next(AWAKE_MS, false));
     expect(sleeps).toEqual([1, 2, 4, 8, 16, 16].map((ms) => ({ kind: "sleep", ms })));
     expect(SLEEP_MS_MAX).toBe(16);
@@ -26,6 +26,7 @@ describe("LookPolicy", () => {
     for (let round = 0; round < 5; round++) policy.next(AWAKE_MS + round, false);
     policy.active(100);
     expect(policy.next(100 + AWAKE_MS / 2, false)).toEqual({ kind: "turn" });
+    policy.turned(100 + AWAKE_MS / 2);
     expect(policy.next(100 + AWAKE_MS, false)).toEqual({ kind: "sleep", ms: 1 });
   });
 });

@@ -80,6 +80,10 @@ describe("IdleLadder", () => {
     expect(ladder.next(0)).toBe("spin");
     ladder.reset();
     expect(ladder.blind()).toBe(true);
+    ladder.unhurried();
+    expect(ladder.blind()).toBe(false);
+    ladder.reset();
+    expect(ladder.blind()).toBe(true);
   });
 
   test("sleeps at once after a long wait, until a sleep made the peer wait", () => {

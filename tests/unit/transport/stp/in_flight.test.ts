@@ -133,6 +133,66 @@ describe("StpConn.write()", () => {
     expectSame(await readCount(b, copy.length), copy);
   });
 
+  test("gathers in one frame what comes while a payload is being written", async () => {
+    const bed = await asyncBed(1);
+    const [a, b] = await connectPair(bed);
+    const data = metadataBytes(bed.identity.layout);
+    const hold = Promise.withResolvers<void>();
+    let writes = 0;
+    firstMedium(bed).delay = (offset) => {
+      if (offset >= data) writes++;
+      return offset >= data ? hold.promise : Promise.resolve();
+    };
+    const bytes = random.bytes(PAYLOAD * 2 + 9000);
+    for (let at = 0; at < bytes.length; at += 5000) {
+      await writeWhole(a, bytes.subarray(at, at + 5000));
+    }
+    // The first alone and two that grew full; the last one still takes bytes.
+    expect(writes).toBe(3);
+    await a.closeWrite();
+    hold.resolve();
+    firstMedium(bed).delay = () => Promise.resolve();
+    expectSame(await readCount(b, bytes.length + 1), bytes);
+    expect(publishedBy(bed, a)).toMatchObject({ finFrames: 4, producedFrames: 4 });
+  });
+
+  test("begins no gathered frame once the connection has failed", async () => {
+    const bed = await asyncBed(1);
+    const [a] = await connectPair(bed);
+    const data = metadataBytes(bed.identity.layout);
+    const hold = Promise.withResolvers<void>();
+    let writes = 0;
+    firstMedium(bed).delay = (offset) => {
+      if (offset >= data) writes++;
+      return offset >= data ? hold.promise : Promise.resolve();
+    };
+    await writeWhole(a, random.bytes(5000));
+    await writeWhole(a, random.bytes(5000));
+    a.abort("enough");
+    hold.resolve();
+    for (let turn = 0; turn < 5; turn++) await clock.yield();
+    expect(writes).toBe(1);
+  });
+
+  test("tells of a quarter of the window at once while more frames are under way", async () => {
+    const bed = await asyncBed(1);
+    const [a] = await connectPair(bed);
+    const frames = windowFrames(bed.identity.layout);
+    const data = metadataBytes(bed.identity.layout);
+    const landings = Array.from({ length: frames }, () => Promise.withResolvers<void>());
+    const waiting = landings.values();
+    firstMedium(bed).delay = (offset) =>
+      offset < data ? Promise.resolve() : waiting.next().value?.promise ?? Promise.resolve();
+    await writeWhole(a, random.bytes(PAYLOAD * frames));
+    const told = new Set<number>();
+    for (const landing of landings) {
+      landing.resolve();
+      for (let turn = 0; turn < 3; turn++) await clock.yield();
+      told.add(publishedBy(bed, a).producedFrames);
+    }
+    expect([...told]).toEqual([0, 3, 6, 9, 12]);
+  });
+
   test("tells at the next call that an earlier write failed, naming the volume", async () => {
     const bed = await asyncBed(2);
     const [a, b] = await connectPair(bed);

@@ -42,6 +42,14 @@ describe("planLayout()", () => {
     expect(layoutBytes(layout)).toBeLessThan(266 * MIB);
   });
 
+  test("gives distant volumes longer frames, but only in room that nobody else needs", () => {
+    expect(planLayout(1, 1100 * MIB, { distant: true })).toEqual({
+      ...planLayout(1, 1100 * MIB),
+      payloadBytes: MIB,
+    });
+    expect(planLayout(1, 300 * MIB, { distant: true })).toEqual(planLayout(1, 300 * MIB));
+  });
+
   test("shrinks to fit every volume from 16 MiB on", () => {
     fc.assert(fc.property(
       fc.integer({ min: 1, max: 16 }),
@@ -151,6 +159,24 @@ describe("cursors", () => {
         expect(send.doneFrames).toBe(send.frames);
       },
     ));
+  });
+
+  test("tell of a quarter of the window while more is under way, else of each frame", () => {
+    const send = new SendWindow(8);
+    for (let seq = 0; seq < 4; seq++) send.produce(1);
+    const due = [0, 1, 2, 3].map((seq) => {
+      send.complete(seq);
+      const { publishDue } = send;
+      if (publishDue) send.publishedFrames = send.doneFrames;
+      return publishDue;
+    });
+    expect(due).toEqual([false, true, false, true]);
+    send.limit = 4;
+    send.acknowledge(4, 4);
+    send.produce(1);
+    send.produce(1);
+    send.complete(4);
+    expect(send.publishDue).toBe(true);
   });
 
   const announced = (producedFrames: number, producedBytes: number, windowFrames = 0) => ({

@@ -73,4 +73,18 @@ describe("ThreadTurns", () => {
     await turns.doze();
     expect(seen.dozes).toBe(1);
   });
+
+  test("rest() dozes alike, and leaves the event loop to the volume", async () => {
+    const { turns, seen } = counted();
+    turns.join();
+    expect(turns.rest()).toBeUndefined();
+    turns.join();
+    turns.due();
+    await turns.rest();
+    expect(seen.dozes).toBe(1);
+    await turns.rest();
+    await turns.rest(true);
+    await turns.rest(true);
+    expect([seen.dozes, seen.yields]).toEqual([2, 0]);
+  });
 });

@@ -114,6 +114,13 @@ export const TEXTS: Readonly<Record<string, string>> = {
   "databases.*.user (postgresql)": "The server's user, who may connect for replication.",
   "databases.*.backup (command)": `${COMMAND} Its standard output is the backup.`,
   "databases.*.restore (command)": `${COMMAND} It gets the backup on its standard input.`,
+  "databases.*.through (command)":
+    "Standard output and input, or named pipes that the agent makes.",
+  "databases.*.streams (command)": "Parallel streams, each over a storage connection of its own.",
+  "databases.*.pipe_owner (command)":
+    "The user whose programs open the pipes; the agent is root then.",
+  "databases.*.open_within (command)":
+    "How long a pipe may stay unopened while nothing moves through the others.",
   "wal_socket.path": "Of the socket.",
   "wal_socket.user": "Who may use it.",
   "compression.level": "Of zstd: higher is smaller and slower.",

@@ -45,7 +45,7 @@ export interface AwaitLogOptions {
 
 /** Waits for the segments of a range. @returns those that are not there in time */
 export async function awaitLog(
-  session: WorkerSession,
+  session: Pick<WorkerSession, "runtime" | "signal">,
   range: BackupRange,
   { vault: directory, client, database }: AwaitLogOptions,
 ): Promise<readonly string[]> {

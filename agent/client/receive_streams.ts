@@ -29,10 +29,16 @@ export interface ReceiveStreamsOptions
   readonly streams: number;
 }
 
+/** The consumer, as far as its streams are known here. */
+export type StreamConsumer = Pick<
+  CommandRestorer,
+  "feed" | "taken" | "endStream" | "written" | "finish" | "abort"
+>;
+
 /** @throws AgentError what a program or the server reports, `reset`, `cancelled` */
 export async function receiveStreams(
   session: WorkerSession,
-  consumer: CommandRestorer,
+  consumer: StreamConsumer,
   options: ReceiveStreamsOptions,
 ): Promise<WorkerResult> {
   const { link } = options;
@@ -58,7 +64,7 @@ interface StreamState {
 
 class StreamsInWork {
   readonly #session: WorkerSession;
-  readonly #consumer: CommandRestorer;
+  readonly #consumer: StreamConsumer;
   readonly #options: ReceiveStreamsOptions;
   readonly #link: JobLink;
   readonly #streams: StreamState[];
@@ -66,10 +72,13 @@ class StreamsInWork {
   readonly #failed = new AbortController();
   readonly #allEnded = Promise.withResolvers<void>();
   #open: number;
+  /** Records that came, and how many there are; null before the server said so. */
+  #received = 0;
+  #records: number | null = null;
   /** The records before the next one are with the consumer. */
   #fed: Promise<void> = Promise.resolve();
 
-  constructor(session: WorkerSession, consumer: CommandRestorer, options: ReceiveStreamsOptions) {
+  constructor(session: WorkerSession, consumer: StreamConsumer, options: ReceiveStreamsOptions) {
     this.#session = session;
     this.#consumer = consumer;
     this.#options = options;
@@ -83,31 +92,31 @@ class StreamsInWork {
 
   async receiveAll(): Promise<void> {
     for (const stream of this.#streams.keys()) await this.#want(stream, STREAM_RECORDS_MAX);
-    let isOver = false;
-    while (!isOver) {
+    // The end may overtake records that travel on other connections.
+    while (this.#records === null || this.#received < this.#records) {
       const message = await orCancelled(this.#link.receive(), this.#failed.signal);
       this.#session.throwIfCancelled();
       if (message.kind === "restore") await this.#take(message.record);
-      else if (message.kind === "document") isOver = this.#read(message.document);
+      else if (message.kind === "document") this.#read(message.document);
       else throw new AgentError("reset", "Cannot go on with the restore: found a backup's record");
     }
     await orCancelled(this.#allEnded.promise, this.#failed.signal);
   }
 
-  /** @returns true at the end of all records */
-  #read(document: LinkDocument): boolean {
+  #read(document: LinkDocument): void {
     if (document.type === "error") throw fromErrorRecord(document.error);
     if (document.type === "trace") this.#session.addPeerSteps(document.steps);
     else if (document.type === "stream-end") this.#end(document.stream, document.records);
-    else if (document.type !== "end") {
+    else if (document.type === "end") this.#records = document.records;
+    else {
       const message = `Cannot go on with the restore: found a "${document.type}" message`;
       throw new AgentError("reset", message);
     }
-    return document.type === "end";
   }
 
   /** Decompresses some at once, and feeds them in order. */
   async #take(record: RestoreRecord): Promise<void> {
+    this.#received += 1;
     const opening = openRecord(this.#options.opener, record);
     opening.catch(() => {}); // Taken below, after those before it.
     this.#fed = this.#fed.then(async () => {

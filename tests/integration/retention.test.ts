@@ -78,7 +78,7 @@ describe("retention", () => {
       [undefined, undefined],
     ]);
     expect(planned.summary).toMatchObject({ type: "summary", status: "ok", backup: null });
-    expect(Object.keys(planned.summary ?? {}).length).toBe(9);
+    expect(Object.keys(planned.summary ?? {}).length).toBe(10);
     expect(await listed()).toEqual(["0", "1 pinned", "2", "3"]);
     const done = await bed.json("server", "expire");
     expect(done.lines.slice(0, -1)).toEqual(planned.lines.slice(0, -1));

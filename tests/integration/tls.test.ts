@@ -109,7 +109,7 @@ describe("daemons with mutual TLS", () => {
     bed.write("server.yaml", good.replace("vault:", "vualt:"));
     server.kill("SIGHUP");
     expect(await told(/^READY=1.*reload failed/s)).toContain("server.yaml");
-    expect(server.stderr).toMatch(/server\.yaml:\d+:1: vualt: /);
+    await server.waitFor(/server\.yaml:\d+:1: vualt: /);
     expect((await backUpFiles(bed)).code).toBe(0);
     await bed.stop("server");
     await told(/^STOPPING=1/);

@@ -30,6 +30,8 @@ export class StpConn implements Conn {
   readonly #link: StpLink;
   readonly #sender: FrameSender;
   readonly #receiver: FrameReceiver;
+  /** Frames of ours when something came the last time. */
+  #askedFrames = 0;
   readonly #readLadder = new IdleLadder();
   readonly #writeLadder = new IdleLadder();
   readonly #counters = { sentBytes: 0, receivedBytes: 0 };
@@ -142,7 +144,7 @@ export class StpConn implements Conn {
         this.#checkUsable();
       }
       if (receive.available > 0) {
-        this.#readLadder.settle(this.#link.peerBlocked);
+        this.#readLadder.settle(this.#link.peerBlocked || this.#wasAnswered());
         const taken = this.#receiver.take(into);
         const count = typeof taken === "number" ? taken : await taken;
         if (!this.#ackTimer && receive.available === 0) this.#acknowledgeLater();
@@ -221,6 +223,14 @@ export class StpConn implements Conn {
     const turn = this.#link.turns.due(nowMs, this.#link.asynchronous);
     if (turn !== undefined) await turn;
     return count;
+  }
+
+  /** True when what came followed on something of ours that the peer has: it waits for us, too. */
+  #wasAnswered(): boolean {
+    const { frames, ackedFrames } = this.#link.send;
+    const hasAsked = frames > this.#askedFrames;
+    this.#askedFrames = frames;
+    return hasAsked && ackedFrames === frames;
   }
 
   /**

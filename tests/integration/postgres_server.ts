@@ -2,20 +2,12 @@
 // not run one. It listens on a Unix socket in its own folder only.
 
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { userInfo } from "node:os";
+import { asServer, SERVER_USER, serverProgram } from "../../scripts/bench/postgresql/cluster.ts";
 
-const VERSIONS = "/usr/lib/postgresql";
-export const SERVER_USER = "postgres";
+export { SERVER_USER };
 
 /** Milliseconds that a tool of the server may take. */
 const TOOL_MS = 60_000;
@@ -23,21 +15,10 @@ const TOOL_MS = 60_000;
 /** Lines of the server's log that a failed start shows. */
 const LOG_LINES = 20;
 
-/** The folder of the newest server's programs. @throws Error without one */
-function programFolder(): string {
-  const versions = existsSync(VERSIONS) ? readdirSync(VERSIONS).map(Number) : [];
-  const newest = versions.filter((version) => version >= 15).sort((a, b) => b - a)[0];
-  if (newest === undefined) throw new Error("need PostgreSQL 15 or later: package postgresql");
-  return join(VERSIONS, String(newest), "bin");
-}
-
 /** Runs a program of the server as its user. @returns what it printed */
 export function runTool(name: string, args: readonly string[], input = ""): string {
-  const program = join(programFolder(), name);
-  const asServer = userInfo().uid === 0
-    ? ["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups", program]
-    : [program];
-  const [command = "", ...rest] = [...asServer, ...args];
+  const words = [serverProgram(name), ...args];
+  const [command = "", ...rest] = userInfo().uid === 0 ? asServer(words) : words;
   return execFileSync(command, rest, { input, timeout: TOOL_MS, encoding: "utf8", cwd: "/" });
 }
 

@@ -2,7 +2,7 @@
 // of pgbench. It listens on a Unix socket in its own folder only.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../../demonstration/run_tool.ts";
 
@@ -15,8 +15,10 @@ export function asServer(command: readonly string[]): readonly string[] {
   return [...AS_SERVER, ...command];
 }
 
-function program(name: string): string {
-  const newest = readdirSync(VERSIONS).map(Number).filter((version) => version >= 15)
+/** Full path of a program of the newest server. @throws Error without one */
+export function serverProgram(name: string): string {
+  const versions = existsSync(VERSIONS) ? readdirSync(VERSIONS) : [];
+  const newest = versions.map(Number).filter((version) => version >= 15)
     .sort((a, b) => b - a)[0];
   if (newest === undefined) throw new Error("need PostgreSQL 15 or later: package postgresql");
   return join(VERSIONS, String(newest), "bin", name);
@@ -74,7 +76,7 @@ max_wal_size = 4GB
 
   /** Runs a program of the server. @returns what it printed */
   async tool(name: string, ...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await runTool(asServer([program(name), ...args]), {
+    const { code, stdout, stderr } = await runTool(asServer([serverProgram(name), ...args]), {
       cwd: "/",
     });
     if (code !== 0) throw new Error(`${name} ended with ${code}: ${stderr.trim()}`);

@@ -86,7 +86,7 @@ function settingOf(target: RecoveryTarget): readonly [string | null, string] {
     case "immediate":
       return ["recovery_target", "immediate"];
     case "time":
-      return ["recovery_target_time", target.time];
+      return ["recovery_target_time", withOffset(target.time)];
     case "lsn":
       return ["recovery_target_lsn", target.lsn];
     case "name":
@@ -94,6 +94,14 @@ function settingOf(target: RecoveryTarget): readonly [string | null, string] {
     case "xid":
       return ["recovery_target_xid", target.xid];
   }
+}
+
+/**
+ * A moment whose zone is an offset. PostgreSQL reads this setting before its abbreviations of zones,
+ * so it knows no "Z" ("recovery_target_time" in its manual).
+ */
+function withOffset(moment: string): string {
+  return moment.replace("T", " ").replace(/Z$/, "+00:00");
 }
 
 /** A word for a shell that reads it as it is. */

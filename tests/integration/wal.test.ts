@@ -1,6 +1,6 @@
 // A real PostgreSQL server archives its write-ahead log by our own command, as its own user, and is
 // recovered from there to moments that a table tells apart. The seed is printed: WAL_SEED repeats
-// it, WAL_TARGETS recovers to more moments, WAL_ROUNDS kills more often.
+// it, WAL_TARGETS recovers to more moments of each kind, WAL_ROUNDS kills more often.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
@@ -16,7 +16,7 @@ import { copyProgram } from "./user_program.ts";
 
 const TIMEOUT_MS = Number(process.env["WAL_TIMEOUT_MS"] ?? 240_000);
 const SEED = Number(process.env["WAL_SEED"] ?? Date.now() % 2 ** 31);
-/** Moments that a cluster is recovered to, beside the latest one, and rows that it has by then. */
+/** Moments of each kind that a cluster is recovered to, and rows that it gets for them. */
 const TARGETS = Number(process.env["WAL_TARGETS"] ?? 1);
 const STEPS = 5;
 /** Processes that are killed one after the other, and within which time of the last segment. */
@@ -90,27 +90,30 @@ async function switchLog(cluster: PostgresServer): Promise<void> {
   });
 }
 
-/** A moment of the cluster: all that names it, and how many rows the table had then. */
+/** What names a moment of the cluster, and how many rows the table had then. */
 interface Moment {
   readonly rows: number;
-  readonly options: readonly (readonly string[])[];
+  readonly option: readonly string[];
 }
 
-/** Inserts row after row. @returns a moment after each, the first before all */
-function insertRows(cluster: PostgresServer, count: number): Moment[] {
-  const moments: Moment[] = [];
-  for (let rows = 0; rows <= count; rows += 1) {
-    const insert = "INSERT INTO steps DEFAULT VALUES RETURNING pg_current_xact_id()";
-    const xid = rows === 0 ? null : cluster.sql(insert);
+/** Inserts row after row. @returns the moments after each, by the option that names them */
+function insertRows(cluster: PostgresServer, count: number): Map<string, Moment[]> {
+  const moments = new Map<string, Moment[]>();
+  for (let rows = 1; rows <= count; rows += 1) {
+    const xid = cluster.sql("INSERT INTO steps DEFAULT VALUES RETURNING pg_current_xact_id()");
     const name = `after ${rows}`;
     cluster.sql(`SELECT pg_create_restore_point('${name}')`);
     const [time = "", lsn = ""] = cluster.sql(
       'SELECT to_char(clock_timestamp(), \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\'), ' +
         "pg_current_wal_lsn()",
     ).split("|");
-    const named = [["--to-time", time], ["--to-lsn", lsn], ["--to-name", name]];
-    moments.push({ rows, options: xid === null ? named : [...named, ["--to-xid", xid]] });
+    const named = { "--to-time": time, "--to-lsn": lsn, "--to-name": name, "--to-xid": xid };
+    for (const option of Object.entries(named)) {
+      moments.set(option[0], [...moments.get(option[0]) ?? [], { rows, option }]);
+    }
   }
+  // A row that no target means: PostgreSQL goes on to a time only when it sees a later commit.
+  cluster.sql("INSERT INTO steps DEFAULT VALUES");
   return moments;
 }
 
@@ -127,12 +130,14 @@ describe("the write-ahead log", () => {
     cluster.stop();
 
     const restore = ["restore", "latest:pg", "--database", "pg"];
-    const latest = [{ rows: STEPS, option: ["--to-latest"] }];
-    const picked = Array.from({ length: TARGETS }, () => {
-      const { rows, options } = moments[random.below(moments.length)] ?? { rows: 0, options: [] };
-      return { rows, option: options[random.below(options.length)] ?? [] };
-    });
-    for (const [index, { rows, option }] of [...picked, ...latest].entries()) {
+    const ends = [{ rows: 0, option: ["--to-immediate"] }, {
+      rows: STEPS + 1,
+      option: ["--to-latest"],
+    }];
+    const picked = Array.from({ length: TARGETS }, () => [...moments.values()]).flat().map((of) =>
+      of[random.below(of.length)] ?? { rows: 0, option: [] }
+    );
+    for (const [index, { rows, option }] of [...picked, ...ends].entries()) {
       // Each of them goes on in a timeline of its own, which the next one must not follow.
       const place = ["--target", bed.path(`back${index}`), "--timeline", "current"];
       await bed.job("client", ...restore, ...place, ...option);

@@ -42,7 +42,6 @@ function pair(context: RunContext, changes: TaskChanges): Promise<Figures> {
     frameBytes,
     seconds,
     connections: 1,
-    mapped: true,
     control: `${bed.folder}/control.sock`,
     ...changes,
   });
@@ -93,16 +92,6 @@ export function contestants(missing: {
       name: "ring-crc",
       label: "bare ring, mapped, CRC-32 at both ends",
       run: (c) => pair(c, { carrier: "ring-crc" }),
-    },
-    {
-      name: "stp-pio",
-      label: "STP over the array, nothing mapped",
-      run: (c) => onArray(c, { mapped: false }),
-    },
-    {
-      name: "ring-pio",
-      label: "bare ring, positional I/O, CRC-32",
-      run: (c) => pair(c, { carrier: "ring-crc", mapped: false }),
     },
     { name: "raw", label: "STP on a loop device, direct", missing: missing.device, run: onDevice },
     {

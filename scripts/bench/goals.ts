@@ -22,7 +22,6 @@ export interface Goal<F extends string = FigureName> {
 export const GOALS: readonly Goal[] = [
   ratio("stream, STP to TCP", "stp", "tcp", { least: 1.2, aim: 1.4 }),
   ratio("stream, STP to iperf3", "stp", "iperf3", { least: 1.1, aim: 1.4 }),
-  ratio("stream, STP to bare ring, nothing mapped", "stp-pio", "ring-pio", { least: 0.85 }),
   {
     what: "CPU per GB, STP to TCP",
     of: ["stp", "cpuSecondsPerGigabyte"],

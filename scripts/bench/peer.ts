@@ -20,15 +20,13 @@ import type { Runtime } from "../../transport/runtime/runtime.ts";
 import { driveBesideControl } from "./control_side.ts";
 import { openGroup } from "./open_group.ts";
 import { type Figures, type PeerTask, TOKEN } from "./peer_task.ts";
-import { withoutMapping } from "./positional.ts";
 import { RING_FILE_BYTES, RingStream } from "./ring_stream.ts";
 
 const CONNECT_TIMEOUT_MS = 20_000;
 const address = "127.0.0.1";
 
-const found = await currentRuntime();
-const task: PeerTask = JSON.parse(found.process.args[0] ?? "null");
-const runtime = task.mapped ? found : await withoutMapping(found);
+const runtime = await currentRuntime();
+const task: PeerTask = JSON.parse(runtime.process.args[0] ?? "null");
 const gauges: BenchGauges = {
   clock: runtime.clock,
   cpuSeconds: () => runtime.process.cpuSeconds(),

@@ -22,8 +22,6 @@ export interface PeerTask {
   readonly frameBytes: number;
   readonly seconds: number;
   readonly connections: number;
-  /** False takes positional I/O where shared memory would be mapped. */
-  readonly mapped: boolean;
   /** Socket of the control endpoint, for "control". */
   readonly control: string;
 }

@@ -83,11 +83,9 @@ export interface TlsNetwork extends Network {
   renew(credentials: TlsCredentials): void;
 }
 
-/** A file mapped shared into this process, or the same by positional I/O where mapping fails. */
+/** A file mapped shared into this process. */
 export interface SharedMemory {
   readonly sizeBytes: number;
-  /** True when loads and stores go straight to shared memory (mmap). */
-  readonly mapped: boolean;
   read(offsetBytes: number, into: Uint8Array): void;
   write(offsetBytes: number, from: Uint8Array): void;
   /** Aligned 32-bit load that no compiler may cache (acquire). */

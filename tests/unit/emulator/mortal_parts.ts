@@ -30,7 +30,6 @@ function mortalMemories(memories: SharedMemories, kill: KillSwitch): SharedMemor
       const inner = memories.map(path, sizeBytes);
       return {
         sizeBytes,
-        mapped: inner.mapped,
         read: (offsetBytes, into) => inner.read(offsetBytes, into),
         load32: (offsetBytes) => inner.load32(offsetBytes),
         write(offsetBytes, from): void {

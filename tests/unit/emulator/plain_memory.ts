@@ -7,7 +7,6 @@ export function plainMemory(sizeBytes: number): SharedMemory {
   const words = new Int32Array(bytes.buffer);
   return {
     sizeBytes,
-    mapped: true,
     read: (offsetBytes, into) => into.set(bytes.subarray(offsetBytes, offsetBytes + into.length)),
     write: (offsetBytes, from) => bytes.set(from, offsetBytes),
     load32: (offsetBytes) => (words[offsetBytes / 4] ?? 0) >>> 0,

@@ -1,7 +1,7 @@
-// Shared memory: a mapping and positional I/O on the same file are the same memory.
+// Shared memory: two mappings of one file are the same memory, and its file shows their stores.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError, AssertionFailure } from "../../../../transport/ground/mod.ts";
@@ -11,13 +11,14 @@ import type { SharedMemory } from "../../../../transport/runtime/mod.ts";
 import { LibcSharedMemories } from "../../../../transport/runtime/shared_memory.ts";
 
 const SIZE = 64 * 1024;
+const ENOMEM = 12;
 const libc = await openLibc();
 const files = new LibcFiles(libc);
 
 let folder = "";
 let path = "";
-let mapped: SharedMemory;
-let positional: SharedMemory;
+let one: SharedMemory;
+let other: SharedMemory;
 
 async function openLibc(): Promise<Libc> {
   if (typeof Deno !== "undefined") {
@@ -30,26 +31,23 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "memory-"));
   path = join(folder, "board");
   writeFileSync(path, new Uint8Array(SIZE));
-  mapped = new LibcSharedMemories(libc, files).map(path, SIZE);
-  positional = new LibcSharedMemories(libc, files, { mapping: false }).map(path, SIZE);
+  const memories = new LibcSharedMemories(libc, files);
+  [one, other] = [memories.map(path, SIZE), memories.map(path, SIZE)];
 });
 
 afterEach(() => {
-  mapped.close();
-  positional.close();
+  one.close();
+  other.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 describe("SharedMemory", () => {
-  test("is mapped, or says that it is not", () => {
-    expect([mapped.mapped, positional.mapped]).toEqual([true, false]);
-    expect([mapped.sizeBytes, positional.sizeBytes]).toEqual([SIZE, SIZE]);
-  });
-
-  test("shows the stores of the other filling, bytes and words", () => {
-    for (const [from, to] of [[mapped, positional], [positional, mapped]] as const) {
+  test("shows the stores of another mapping and of its file, bytes and words", () => {
+    for (const [from, to] of [[one, other], [other, one]] as const) {
       const bytes = Uint8Array.of(1, 2, 3, 4, 5);
+      expect(from.sizeBytes).toBe(SIZE);
       from.write(SIZE - 5, bytes);
+      expect(new Uint8Array(readFileSync(path).subarray(SIZE - 5))).toEqual(bytes);
       const into = new Uint8Array(5);
       to.read(SIZE - 5, into);
       expect(into).toEqual(bytes);
@@ -64,7 +62,7 @@ describe("SharedMemory", () => {
   });
 
   test("refuses accesses outside, unaligned words, and use after close", () => {
-    for (const memory of [mapped, positional]) {
+    for (const memory of [one, other]) {
       expect(() => memory.read(SIZE - 1, new Uint8Array(2))).toThrow(AssertionFailure);
       expect(() => memory.write(-1, new Uint8Array(1))).toThrow(AssertionFailure);
       expect(() => memory.load32(SIZE)).toThrow(AssertionFailure);
@@ -80,10 +78,8 @@ describe("SharedMemory", () => {
     expect(() => memories.map(path, SIZE + 1)).toThrow(AgentError);
   });
 
-  test("falls back to positional I/O when the kernel refuses to map", () => {
-    const refusing: Libc = { ...libc, mapShared: () => null };
-    const memory = new LibcSharedMemories(refusing, files).map(path, SIZE);
-    expect(memory.mapped).toBe(false);
-    memory.close();
+  test("map() throws when the kernel refuses", () => {
+    const refusing: Libc = { ...libc, mapShared: () => null, errno: () => ENOMEM };
+    expect(() => new LibcSharedMemories(refusing, files).map(path, SIZE)).toThrow("mmap");
   });
 });

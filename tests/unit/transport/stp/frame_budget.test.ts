@@ -29,14 +29,14 @@ describe("FrameBudget", () => {
   });
 
   test("takes the share of a connection that stopped sending, or left", () => {
-    const budget = new FrameBudget(8);
+    const budget = new FrameBudget(16);
     const [one, two, three] = [budget.join(), budget.join(), budget.join()];
     for (const share of [one, two, three]) share.noteFrame(LARGE, 0);
-    expect(one.frames(0)).toBe(2);
+    expect(one.frames(0)).toBe(5);
     three.leave();
-    expect(one.frames(1)).toBe(4);
+    expect(one.frames(1)).toBe(8);
     one.noteFrame(LARGE, SHARE_MS + 1);
-    expect(one.frames(SHARE_MS + 1)).toBe(8);
+    expect(one.frames(SHARE_MS + 1)).toBe(16);
   });
 
   test("counts no connection that sends small frames only", () => {

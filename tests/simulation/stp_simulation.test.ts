@@ -54,6 +54,10 @@ describe("storage sockets, simulated", () => {
     await simulateStp(91001195);
   });
 
+  test("survive a stop that ends when the watch over the beats is due", async () => {
+    await simulateStp(569445174);
+  });
+
   test("deliver everything when nothing fails", { timeout: 120_000 }, async () => {
     expect(await runAll(range(BASE, PER_CLASS), { only: [] })).toBeGreaterThan(0);
   });

@@ -6,7 +6,7 @@
 //  2. Each beat first reads the host table: a claim of a later generation in our block means that
 //     we lost the id. A claim of an earlier generation, or of our own, is a late write (of a
 //     process that was stopped, or that was slow to claim): it is written over, a few times.
-//  3. When no volume took a heartbeat for half of the dead time, the id counts as lost; others
+//  3. When no volume took a heartbeat for half of the dead time, seen twice, the id is lost; others
 //     take it after the whole of it (host_claim.ts).
 //  4. A process that was stopped may go on when its beat is less late than `lateBeatMs`; later it
 //     loses the id before it writes anything.
@@ -116,18 +116,18 @@ export class Heartbeat {
   /** Does no I/O, so nothing that hangs can hide from it. */
   async #watch(): Promise<void> {
     const { clock, timing } = this.#medium;
-    for (;;) {
+    for (let late = false;;) {
       // Beats that go on put it off: an idle process is not woken for it.
       const restMs = this.#beatMs + timing.deadMs / 2 - clock.monotonicMs();
       const pauseMs = Math.max(restMs, timing.heartbeatMs / 2);
-      const dueMs = clock.monotonicMs() + pauseMs;
       if (!await this.#sleeps(pauseMs)) return;
       const nowMs = clock.monotonicMs();
       if (this.#loseWhenLate(nowMs)) return;
-      // Our own process stood still: the beats are due now as well, they go first.
-      if (nowMs - dueMs > timing.deadMs / 4) continue;
       const silentMs = nowMs - this.#beatMs;
-      if (silentMs < timing.deadMs / 2) continue;
+      const before = late;
+      late = silentMs >= timing.deadMs / 2;
+      // The first time our own process may have stood still: the beats are due as well and go first.
+      if (!late || !before) continue;
       return this.#lose(`no heartbeat for ${Math.round(silentMs)} ms`, this.#trouble);
     }
   }

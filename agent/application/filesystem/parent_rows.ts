@@ -14,6 +14,7 @@
 // in the order of walk_order.ts. Pure.
 
 import { assert } from "../../../transport/ground/assert.ts";
+import type { FileStat } from "../../../transport/runtime/files.ts";
 import type { Entry, EntryType } from "../../entry.ts";
 import { ByteReader, ByteWriter } from "../../media/byte_cursor.ts";
 import { readTime, writeTime } from "../../media/index_rows.ts";
@@ -36,11 +37,6 @@ export interface PlacedRow extends ParentRow {
   readonly name: Uint8Array;
 }
 
-/** An item of a chunk; a row's fields are decoded by `decodeFields` when they are needed. */
-export type ParentItem =
-  | { readonly kind: "directory"; readonly path: Uint8Array }
-  | { readonly kind: "row"; readonly name: Uint8Array; readonly fields: ByteReader; code: number };
-
 /** The position is the code: append only. */
 const TYPES: readonly EntryType[] = [
   "file",
@@ -52,6 +48,7 @@ const TYPES: readonly EntryType[] = [
   "block",
 ];
 
+const NAME = "rows of the parent";
 const KEPT = 2 * TYPES.length;
 /** The largest code of an item. */
 const MAX_CODE = 2 * KEPT;
@@ -89,41 +86,113 @@ function writeFields(fields: ByteWriter, row: ParentRow): void {
 }
 
 /**
- * Passes over the next item, without a view of what is in it, for that runs for every row.
- * @returns the path of a directory; null for a row
- * @throws AgentError `damaged`
+ * Reads items where they lie. Every row of the parent passes through here, most of them only to be
+ * found the same as before, so no object is made for one until it is asked for.
  */
-export function skipParentItem(reader: ByteReader): Uint8Array | null {
-  const code = reader.varint("item", MAX_CODE);
-  if (code === 0) return readBytes(reader, "directory");
-  reader.skip("name", reader.varint("name length", MAX_PATH_BYTES));
-  reader.skip("fields", reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES));
-  return null;
+export class ParentItems {
+  readonly bytes: Uint8Array;
+  readonly #reader: ByteReader;
+  #code = 0;
+  #nameStart = 0;
+  #nameEnd = 0;
+  #fieldsStart = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#reader = new ByteReader(bytes, NAME);
+  }
+
+  /** Goes on to the next item. @returns false behind the last @throws AgentError `damaged` */
+  next(): boolean {
+    const reader = this.#reader;
+    if (reader.left === 0) return false;
+    this.#code = reader.varint("item", MAX_CODE);
+    const nameBytes = reader.varint("name length", MAX_PATH_BYTES);
+    this.#nameStart = reader.at;
+    reader.skip("name", nameBytes);
+    this.#nameEnd = reader.at;
+    if (this.#code === 0) return true;
+    const fieldBytes = reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES);
+    this.#fieldsStart = reader.at;
+    reader.skip("fields", fieldBytes);
+    return true;
+  }
+
+  /** True for a directory, whose path is the `name`; false for a row. */
+  get isDirectory(): boolean {
+    return this.#code === 0;
+  }
+
+  /** Where the item ends; of one that comes next, where it begins. */
+  get end(): number {
+    return this.#reader.at;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#reader.left === 0;
+  }
+
+  /** Where the item's name lies. */
+  get nameStart(): number {
+    return this.#nameStart;
+  }
+
+  get nameEnd(): number {
+    return this.#nameEnd;
+  }
+
+  /** A copy. */
+  get name(): Uint8Array {
+    return this.bytes.slice(this.#nameStart, this.#nameEnd);
+  }
+
+  /** The row. @throws AgentError `damaged` */
+  row(): ParentRow {
+    const fields = new ByteReader(this.bytes.subarray(this.#fieldsStart, this.end), NAME);
+    const kept = this.#code > KEPT;
+    const flags = this.#code - 1 - (kept ? KEPT : 0);
+    const type = TYPES[flags >> 1];
+    assert(type !== undefined, "the code of the item was checked");
+    const sizeBytes = fields.varint("size", Number.MAX_SAFE_INTEGER);
+    const mtimeNs = readTime(fields, "mtime");
+    const ctimeNs = readTime(fields, "ctime");
+    const inode = fields.bigVarint("inode");
+    const target = type === "hardlink" ? readBytes(fields, "target") : null;
+    const unsettled = flags % 2 === 1;
+    return { type, sizeBytes, mtimeNs, ctimeNs, inode, target, unsettled, kept };
+  }
+
+  /** True when the row's state is this one. */
+  isState(state: RowState): boolean {
+    return this.#code === state.code &&
+      state.fields.isEqual(this.bytes, this.#fieldsStart, this.end);
+  }
 }
 
-/** The next item. @throws AgentError `damaged` */
-export function decodeParentItem(reader: ByteReader): ParentItem {
-  const code = reader.varint("item", MAX_CODE);
-  if (code === 0) return { kind: "directory", path: readBytes(reader, "directory") };
-  const name = readBytes(reader, "name");
-  const bytes = reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES);
-  const fields = new ByteReader(reader.raw("fields", bytes), "rows of the parent");
-  return { kind: "row", name, fields, code };
-}
+/**
+ * The state of a file as its row would have it, settled and with one name: a row that has the same
+ * bytes is of the same state, and need not be decoded. Used again for each file.
+ */
+export class RowState {
+  readonly fields = new ByteWriter();
+  code = 0;
 
-/** The fields of an item that is a row; once per item. @throws AgentError `damaged` */
-export function decodeFields({ fields, code }: Extract<ParentItem, { kind: "row" }>): ParentRow {
-  const kept = code > KEPT;
-  const flags = code - 1 - (kept ? KEPT : 0);
-  const type = TYPES[flags >> 1];
-  assert(type !== undefined, "the code of the item was checked");
-  const sizeBytes = fields.varint("size", Number.MAX_SAFE_INTEGER);
-  const mtimeNs = readTime(fields, "mtime");
-  const ctimeNs = readTime(fields, "ctime");
-  const inode = fields.bigVarint("inode");
-  const target = type === "hardlink" ? readBytes(fields, "target") : null;
-  const unsettled = flags % 2 === 1;
-  return { type, sizeBytes, mtimeNs, ctimeNs, inode, target, unsettled, kept };
+  /** @returns false for what has no such state, which says nothing of whether it changed */
+  set(stat: FileStat): boolean {
+    const type = TYPES.findIndex((one) => one === stat.type);
+    const { mtimeSeconds, ctimeSeconds } = stat;
+    if (type < 0 || stat.linkCount !== 1) return false;
+    if (!Number.isSafeInteger(mtimeSeconds) || !Number.isSafeInteger(ctimeSeconds)) return false;
+    this.code = 1 + 2 * type;
+    this.fields.clear();
+    this.fields.varint(stat.type === "file" ? stat.sizeBytes : 0);
+    this.fields.signedNumber(mtimeSeconds);
+    this.fields.varint(stat.mtimeRestNs);
+    this.fields.signedNumber(ctimeSeconds);
+    this.fields.varint(stat.ctimeRestNs);
+    this.fields.bigVarint(stat.inode);
+    return true;
+  }
 }
 
 function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {

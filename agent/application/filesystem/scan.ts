@@ -37,7 +37,9 @@ export function scanFilesystem(options: ScanOptions): ScanTotals {
     selection: options,
     onWarning: () => {},
   });
-  for (const { path, stat } of visits) {
+  for (const visit of visits) {
+    if (visit === null) continue;
+    const { path, stat } = visit;
     totalFiles++;
     if (stat.type === "file" && links.firstName(stat) === null) {
       totalBytes += Math.min(stat.sizeBytes, stat.blocks512 * 512 || stat.sizeBytes);

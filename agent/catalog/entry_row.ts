@@ -81,7 +81,7 @@ export function fromColumns(columns: Columns): IndexRow {
 }
 
 /** Type of the row's entry. @throws AgentError `damaged` */
-function typeOf(columns: Columns): EntryType {
+export function typeOf(columns: Columns): EntryType {
   const type = TYPES[numberOf(columns, "type")];
   if (type === undefined) throw damagedColumn("type", "a known type");
   return type;

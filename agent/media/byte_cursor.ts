@@ -72,6 +72,14 @@ export class ByteWriter {
     this.#length += count;
   }
 
+  /** Appends what another one has, without a copy in between. */
+  append(other: ByteWriter): void {
+    const count = other.#length;
+    this.#reserve(count);
+    for (let at = 0; at < count; at++) this.#bytes[this.#length + at] = other.#bytes[at] as number;
+    this.#length += count;
+  }
+
   /** True when what was written is the bytes from `start` to `end`. */
   isEqual(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start !== this.#length) return false;

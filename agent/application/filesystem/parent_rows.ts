@@ -17,7 +17,8 @@ import { assert } from "../../../transport/ground/assert.ts";
 import type { FileStat } from "../../../transport/runtime/files.ts";
 import type { Entry, EntryType } from "../../entry.ts";
 import { ByteReader, ByteWriter } from "../../media/byte_cursor.ts";
-import { readTime, writeTime } from "../../media/index_rows.ts";
+import { readTime } from "../../media/index_rows.ts";
+import type { SplitTime } from "../../split_time.ts";
 import { MAX_PARENT_CHUNK_BYTES, PARENT_CHUNK_BYTES } from "../limits.ts";
 import { MAX_PATH_BYTES } from "../../tar/mod.ts";
 import { compareBytes } from "./source_paths.ts";
@@ -32,9 +33,11 @@ export type ParentRow =
   };
 
 /** A row on its way to the client: the directory and the name that it stands under. */
-export interface PlacedRow extends ParentRow {
+export interface PlacedRow extends Omit<ParentRow, "mtimeNs" | "ctimeNs"> {
   readonly directory: Uint8Array;
   readonly name: Uint8Array;
+  readonly mtime: SplitTime;
+  readonly ctime: SplitTime;
 }
 
 /** The position is the code: append only. */
@@ -59,16 +62,20 @@ export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Arr
   const fields = new ByteWriter();
   let group: Uint8Array | null = null;
   for (const row of rows) {
-    if (group === null || compareBytes(group, row.directory) !== 0) {
+    // Rows of a directory mostly share its path.
+    const isNext = group === null ||
+      (group !== row.directory && compareBytes(group, row.directory) !== 0);
+    if (isNext) {
       group = row.directory;
       writer.varint(0);
-      writeBytes(writer, group);
+      writeBytes(writer, row.directory);
     }
     const code = 1 + 2 * TYPES.indexOf(row.type) + (row.unsettled ? 1 : 0);
     writer.varint(code + (row.kept ? KEPT : 0));
     writeBytes(writer, row.name);
     writeFields(fields, row);
-    writeBytes(writer, fields.finish());
+    writer.varint(fields.length);
+    writer.append(fields);
     if (writer.length < PARENT_CHUNK_BYTES) continue;
     yield writer.finish();
     writer.clear();
@@ -76,11 +83,13 @@ export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Arr
   if (writer.length > 0) yield writer.finish();
 }
 
-function writeFields(fields: ByteWriter, row: ParentRow): void {
+function writeFields(fields: ByteWriter, row: PlacedRow): void {
   fields.clear();
   fields.varint(row.sizeBytes);
-  writeTime(fields, row.mtimeNs);
-  writeTime(fields, row.ctimeNs);
+  fields.signedNumber(row.mtime.seconds);
+  fields.varint(row.mtime.nanoseconds);
+  fields.signedNumber(row.ctime.seconds);
+  fields.varint(row.ctime.nanoseconds);
   fields.bigVarint(row.inode);
   if (row.type === "hardlink") writeBytes(fields, row.target ?? new Uint8Array(0));
 }

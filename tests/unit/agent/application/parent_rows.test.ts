@@ -12,22 +12,26 @@ import {
 import { compareBytes } from "../../../../agent/application/filesystem/source_paths.ts";
 import type { FileStat } from "../../../../transport/runtime/files.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
-import { splitTime } from "../../../../agent/split_time.ts";
+import { type SplitTime, splitTime } from "../../../../agent/split_time.ts";
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
-const time = fc.bigInt({ min: -(10n ** 18n), max: 10n ** 19n });
+const time = fc.bigInt({ min: -(10n ** 18n), max: 10n ** 19n }).map(splitTime);
 const row: fc.Arbitrary<PlacedRow> = fc.record({
   directory: fc.constantFrom("", "a", "a/b").map((path) => new TextEncoder().encode(path)),
   name: bytes,
   type: fc.constantFrom("file", "directory", "symlink", "hardlink", "fifo", "character", "block"),
   sizeBytes: fc.nat(),
-  mtimeNs: time,
-  ctimeNs: time,
+  mtime: time,
+  ctime: time,
   inode: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   target: bytes,
   unsettled: fc.boolean(),
   kept: fc.boolean(),
 });
+
+function joined({ seconds, nanoseconds }: SplitTime): bigint {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+}
 
 /** What a chunk holds: paths of directories, and rows with their names. */
 function read(chunk: Uint8Array): unknown[] {
@@ -46,10 +50,11 @@ describe("ParentItems", () => {
     fc.assert(fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), (rows) => {
       const wanted: unknown[] = [];
       let group: Uint8Array | null = null;
-      for (const { directory, target, ...rest } of rows) {
+      for (const { directory, target, mtime, ctime, ...rest } of rows) {
         if (group === null || compareBytes(group, directory) !== 0) wanted.push(directory);
         group = directory;
-        wanted.push({ ...rest, target: rest.type === "hardlink" ? target : null });
+        const times = { mtimeNs: joined(mtime), ctimeNs: joined(ctime) };
+        wanted.push({ ...rest, ...times, target: rest.type === "hardlink" ? target : null });
       }
       expect([...encodeParentRows(rows)].flatMap(read)).toEqual(wanted);
     }));
@@ -99,7 +104,8 @@ describe("RowState", () => {
           !before.unsettled && !before.kept;
         const made = new RowState();
         expect(made.set(statOf({ type, sizeBytes, mtimeNs, ctimeNs, inode }))).toBe(true);
-        const [chunk] = encodeParentRows([{ ...some, ...before }]);
+        const times = { mtime: splitTime(before.mtimeNs), ctime: splitTime(before.ctimeNs) };
+        const [chunk] = encodeParentRows([{ ...some, ...before, ...times }]);
         const items = new ParentItems(chunk ?? new Uint8Array(0));
         expect(items.next() && items.next()).toBe(true);
         expect(items.isState(made)).toBe(wanted);

@@ -3,12 +3,14 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { ParentComparison } from "../../../../agent/application/filesystem/parent_comparison.ts";
 import {
   encodeParentRows,
   ParentItems,
   type PlacedRow,
   RowState,
 } from "../../../../agent/application/filesystem/parent_rows.ts";
+import { ParentTree } from "../../../../agent/application/filesystem/parent_tree.ts";
 import { compareBytes } from "../../../../agent/application/filesystem/source_paths.ts";
 import type { FileStat } from "../../../../transport/runtime/files.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
@@ -117,6 +119,39 @@ describe("RowState", () => {
   test("there is none of a file with several names", () => {
     const stat = statOf({ type: "file", sizeBytes: 1, mtimeNs: 0n, ctimeNs: 0n, inode: 1n });
     expect(new RowState().set({ ...stat, linkCount: 2 })).toBe(false);
+  });
+});
+
+describe("ParentComparison", () => {
+  test("passes a file only in the directory that the walk is in", () => {
+    const stat = statOf({ type: "file", sizeBytes: 1, mtimeNs: 2n, ctimeNs: 3n, inode: 4n });
+    const [text, none] = [(path: string) => new TextEncoder().encode(path), new Uint8Array(0)];
+    const times = { mtime: splitTime(2n), ctime: splitTime(3n) };
+    const state = {
+      sizeBytes: 1,
+      ...times,
+      inode: 4n,
+      target: null,
+      unsettled: false,
+      kept: false,
+    };
+    const [chunk = none] = encodeParentRows([
+      { ...state, directory: none, name: text("/s"), type: "directory" },
+      { ...state, directory: text("/s"), name: text("d"), type: "directory" },
+      { ...state, directory: text("/s/d"), name: text("x"), type: "file" },
+    ]);
+    const chunks: (Uint8Array | "end")[] = [chunk, "end"];
+    const comparison = new ParentComparison(new ParentTree({ take: () => chunks.shift() ?? null }));
+    for (const [depth, path] of ["/s", "/s/d"].entries()) {
+      const directory = { directory: -100, name: path, path: text(path), depth, names: null, stat };
+      expect([...comparison.visit(directory), ...comparison.enter(directory)]).toEqual([]);
+    }
+    // As after the walk has left it: the file of that name above it is another one.
+    expect(comparison.passSame(1, text("x"), stat)).toBe(false);
+    expect(comparison.passSame(2, text("w"), stat)).toBe(false);
+    expect(comparison.passSame(2, text("x"), { ...stat, sizeBytes: 2 })).toBe(false);
+    expect(comparison.passSame(2, text("x"), stat)).toBe(true);
+    expect(comparison.passSame(2, text("x"), stat)).toBe(false);
   });
 });
 

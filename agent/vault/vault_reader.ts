@@ -4,7 +4,6 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import { Catalog, DraftTree, REBUILD_HINT } from "../catalog/mod.ts";
 import type { CatalogBackup, EntryState, Seen, SourceName } from "../catalog/mod.ts";
-import type { Entry } from "../entry.ts";
 import type { Continuation, MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";

@@ -3,7 +3,14 @@
 
 import type { EntryType } from "../entry.ts";
 import type { SplitTime } from "../split_time.ts";
-import { blobOf, type Columns, HARDLINK_CODE, numberOf, typeOf } from "./entry_row.ts";
+import {
+  blobOf,
+  type Columns,
+  damagedColumn,
+  HARDLINK_CODE,
+  numberOf,
+  typeOf,
+} from "./entry_row.ts";
 
 export interface EntryState {
   readonly directory: Uint8Array;
@@ -31,14 +38,26 @@ export function toState(columns: Columns, directory: Uint8Array): EntryState {
     directory,
     name: blobOf(columns, "name"),
     type: typeOf(columns),
-    sizeBytes: numberOf(columns, "size"),
-    mtime: { seconds: numberOf(columns, "mtime_s"), nanoseconds: numberOf(columns, "mtime_n") },
-    ctime: { seconds: numberOf(columns, "ctime_s"), nanoseconds: numberOf(columns, "ctime_n") },
-    inode: inodeOf(numberOf(columns, "inode_high"), numberOf(columns, "inode_low")),
+    sizeBytes: countOf(columns, "size"),
+    mtime: { seconds: wholeOf(columns, "mtime_s"), nanoseconds: countOf(columns, "mtime_n") },
+    ctime: { seconds: wholeOf(columns, "ctime_s"), nanoseconds: countOf(columns, "ctime_n") },
+    inode: inodeOf(countOf(columns, "inode_high"), countOf(columns, "inode_low")),
     target: columns["target"] === null ? null : blobOf(columns, "target"),
     unsettled: numberOf(columns, "unsettled") === 1,
     media: numberOf(columns, "media"),
   };
+}
+
+function wholeOf(columns: Columns, key: string): number {
+  const value = numberOf(columns, key);
+  if (!Number.isSafeInteger(value)) throw damagedColumn(key, "a whole number");
+  return value;
+}
+
+function countOf(columns: Columns, key: string): number {
+  const value = wholeOf(columns, key);
+  if (value < 0) throw damagedColumn(key, "a number from 0");
+  return value;
 }
 
 function inodeOf(high: number, low: number): bigint {

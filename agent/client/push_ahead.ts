@@ -11,7 +11,14 @@
 // segment again only after it was archived, and a name in the archive never gets other bytes.
 
 import { createHash } from "node:crypto";
-import { AgentError, AT_CWD, type Files, SystemError, toErrorRecord } from "../../transport/mod.ts";
+import {
+  AgentError,
+  AT_CWD,
+  type Files,
+  type OpenFlags,
+  SystemError,
+  toErrorRecord,
+} from "../../transport/mod.ts";
 import { type FileDigest, type OwnFile, WAL_FILE_BYTES_MAX, type WalAnswer } from "../job/mod.ts";
 import { compressFrameAside } from "../media/mod.ts";
 import { parseWalFileName } from "../wal/mod.ts";
@@ -27,6 +34,12 @@ export interface PushAheadParts {
 }
 
 const READY = ".ready";
+
+/**
+ * The log's directory is its server's, who may have less rights than we: a link there must not show
+ * it another file, nor a pipe hold us up.
+ */
+const OPENING: OpenFlags = { access: "read", noFollow: true, nonBlocking: true };
 
 export class PushAhead {
   readonly #parts: PushAheadParts;
@@ -107,7 +120,7 @@ export class PushAhead {
   #read({ directory, name }: OwnFile): Uint8Array | null {
     const { files } = this.#parts;
     try {
-      const descriptor = files.open(AT_CWD, `${directory}/${name}`, { access: "read" });
+      const descriptor = files.open(AT_CWD, `${directory}/${name}`, OPENING);
       try {
         const { type, sizeBytes } = files.statDescriptor(descriptor);
         if (type !== "file" || sizeBytes < 1 || sizeBytes > WAL_FILE_BYTES_MAX) return null;

@@ -3,7 +3,16 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WAL_AHEAD_MAX } from "../../../../agent/client/limits.ts";
@@ -119,6 +128,21 @@ describe("PushAhead", () => {
     expect((await ahead.push({ ...wanted, directory: `${directory}/none` })).type).toBe("unlike");
     ahead.forget();
     expect(ahead.holds).toBe(false);
+  });
+
+  test("shows a server no file that is not its own, and waits for no pipe", async () => {
+    const { log, ahead, push } = bed();
+    const secret = new TextEncoder().encode("the secret of another");
+    writeFileSync(join(directory, "secret"), secret);
+    symlinkSync(join(directory, "secret"), join(directory, "00000009.history"));
+    execFileSync("mkfifo", [join(directory, nameOf(9))]);
+    for (const name of ["00000009.history", nameOf(9)]) {
+      writeFileSync(join(directory, "archive_status", `${name}.ready`), "");
+    }
+    await push(1, write(1, 1));
+    await allSteps(ahead);
+    expect([...log.kept.keys()]).toEqual([nameOf(1)]);
+    expect((await push(9, secret)).type).toBe("unlike");
   });
 
   for (const seed of seedsOf()) {

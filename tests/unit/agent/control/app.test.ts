@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
+import type { Audit } from "../../../../agent/audit_log.ts";
 import { type ControlAppOptions, createWalApp } from "../../../../agent/control/mod.ts";
 import { decompressFrame } from "../../../../agent/media/mod.ts";
 import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
@@ -382,5 +383,16 @@ describe("routes of write-ahead logs", () => {
     for (const path of ["/v1/jobs", "/v1/status", "/", "/metrics", "/openapi.json"]) {
       expect((await app.request(path)).status).toBe(404);
     }
+  });
+
+  test("that were refused there are in the audit log, those that were taken are not", async () => {
+    const seen: string[] = [];
+    const audit: Audit = ({ who, action, result }) => seen.push(`${who.by} ${action} ${result}`);
+    const app = createWalApp(new FakeDaemon("client"), { clock, access: null, audit });
+    const path = "/v1/wal/pg/000000010000000000000001";
+    expect((await app.request(path, put)).status).toBe(200);
+    expect((await app.request("/v1/wal/pg/000000010000000000000002")).status).toBe(404);
+    expect((await app.request(`${path}?system=seven`, put)).status).toBe(400);
+    expect(seen).toEqual([`wal_socket PUT ${path} 400`]);
   });
 });

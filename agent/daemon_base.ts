@@ -22,7 +22,7 @@ import type {
 } from "./control/daemon.ts";
 import type { StgView } from "./control/stg_view.ts";
 import type { WalStatusView } from "./control/wal_report_view.ts";
-import type { WalGet, WalPush, WalPushed } from "./control/wal_view.ts";
+import type { WalGet, WalPush, WalPushed, WalPushedOwn, WalPushOwn } from "./control/wal_view.ts";
 import type { LastBackupView, ScheduleView } from "./control/schedule_view.ts";
 import { type DaemonParts, VERSION } from "./daemon_parts.ts";
 import { JobRunner } from "./job/mod.ts";
@@ -201,6 +201,10 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
   }
 
   pushWal(_push: WalPush): Promise<WalPushed> {
+    return Promise.reject(this.#clientOnly());
+  }
+
+  pushOwnWal(_push: WalPushOwn): Promise<WalPushedOwn> {
     return Promise.reject(this.#clientOnly());
   }
 

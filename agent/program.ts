@@ -1,11 +1,11 @@
 // The program: composes the command line with everything it may call and runs it.
 
 import type { Runtime } from "../transport/mod.ts";
-import { createOutput, type Output, runCli } from "./cli/mod.ts";
+import { runCli } from "./cli/mod.ts";
 import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
-import { journalLines, PRIORITY_ERROR, writesToJournal } from "./journal.ts";
 import { operatingError } from "./operating_error.ts";
+import { outputOf } from "./program_output.ts";
 
 /** @returns the exit code of the contract; whatever it throws is a bug of ours */
 export async function runProgram(runtime: Runtime, entryUrl: string): Promise<number> {
@@ -24,12 +24,4 @@ export async function runProgram(runtime: Runtime, entryUrl: string): Promise<nu
       });
     },
   });
-}
-
-/** What goes wrong at a start reaches the journal as an error, as the daemon's own lines do. */
-function outputOf(runtime: Runtime): Output {
-  const out = createOutput(runtime.process);
-  if (!writesToJournal(runtime)) return out;
-  const mark = (text: string) => journalLines(PRIORITY_ERROR, text);
-  return { ...out, write: (stream, text) => out.write(stream, stream === 2 ? mark(text) : text) };
 }

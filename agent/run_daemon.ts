@@ -75,7 +75,7 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const ended = new AbortController();
   try {
     const control = await serve(runtime, config, { daemon, audit });
-    const wal = await serveWal(runtime, config, daemon);
+    const wal = await serveWal(runtime, config, { daemon, audit });
     logStart(config, daemon, log);
     const status = () => statusLine(config, daemon);
     notices.say("ready", status());
@@ -111,13 +111,13 @@ async function serve(
 async function serveWal(
   runtime: Runtime,
   config: Config,
-  daemon: DaemonBase,
+  { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
 ): Promise<ServedControl | null> {
   if (config.role !== "client" || config.walSocket === null) return null;
   const { path, user } = config.walSocket;
   const { clock, files, process } = runtime;
   const owner = await findUser(process, user);
-  const app = createWalApp(daemon, { clock, access: null });
+  const app = createWalApp(daemon, { clock, access: null, audit });
   return await serveControl(app, { kind: "unix", path }, { files, clock, owner });
 }
 

@@ -2,7 +2,7 @@
 // before the program's own modules are loaded, since a module that is missing ends a runtime with
 // code 1, which PostgreSQL takes for "that file is not in the archive" when it runs `wal get`.
 
-import { AssertionFailure, currentRuntime, type Process } from "../transport/mod.ts";
+import { AssertionFailure, currentRuntime, type Process, type Runtime } from "../transport/mod.ts";
 import { exitCodeOf } from "./exit_code.ts";
 
 /**
@@ -14,11 +14,22 @@ export async function startProgram(entryUrl: string): Promise<void> {
   const { process } = runtime;
   process.onUncaught((error) => internalError(process, error));
   try {
-    const { runProgram } = await import("./program.ts");
-    process.exit(await runProgram(runtime, entryUrl));
+    process.exit(await runLog(runtime) ?? await runAll(runtime, entryUrl));
   } catch (error) {
     internalError(process, error);
   }
+}
+
+/** @returns null when this is no command that PostgreSQL runs */
+async function runLog(runtime: Runtime): Promise<number | null> {
+  if (runtime.process.args[0] !== "wal") return null;
+  const { runLogProgram } = await import("./log_program.ts");
+  return await runLogProgram(runtime);
+}
+
+async function runAll(runtime: Runtime, entryUrl: string): Promise<number> {
+  const { runProgram } = await import("./program.ts");
+  return await runProgram(runtime, entryUrl);
 }
 
 function internalError(process: Process, error: unknown): never {

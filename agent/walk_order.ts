@@ -5,15 +5,20 @@
 
 const SLASH = 0x2f;
 
-/** Order of two full paths in a walk: that of their keys. */
-export function compareWalkOrder(a: Uint8Array, b: Uint8Array): number {
-  const shared = Math.min(a.length, b.length);
+/** Order of two full paths in a walk: that of their keys. `a` may be a part of larger bytes. */
+export function compareWalkOrder(
+  a: Uint8Array,
+  b: Uint8Array,
+  start = 0,
+  end = a.length,
+): number {
+  const shared = Math.min(end - start, b.length);
   for (let index = 0; index < shared; index++) {
-    const [byteA, byteB] = [a[index] as number, b[index] as number];
+    const [byteA, byteB] = [a[start + index] as number, b[index] as number];
     if (byteA === byteB) continue;
     return (byteA === SLASH ? 0 : byteA) - (byteB === SLASH ? 0 : byteB);
   }
-  return a.length - b.length;
+  return end - start - b.length;
 }
 
 /** The key of a full path; that of "" is "". */

@@ -1,6 +1,6 @@
 // The benchmark of PostgreSQL's backups; scripts/bench-postgresql says what it measures.
 
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { judge, type Rounds } from "./bench/goals.ts";
@@ -160,7 +160,31 @@ pg1-socket-path=${this.cluster.socket}
     const said = await load;
     const left = cluster.waiting();
     note(said.split("\n").filter((line) => /tps|latency/.test(line)).join("; "));
-    return { segments: await archived() - before, most, left };
+    const segments = await archived() - before;
+    return { segments, most, left, fetched: await this.#fetch() };
+  }
+
+  /** Fetches what is archived as a recovery does. @returns segments per second */
+  async #fetch(): Promise<number> {
+    const { stage, cluster } = this;
+    const kept = readdirSync(stage.path("vault", "wal"), { recursive: true, encoding: "utf8" })
+      .map((path) => /([0-9A-F]{24})\.zst$/.exec(path)?.[1] ?? "").filter((name) => name !== "")
+      .sort();
+    const control = ["--database", "pg", "--control", `unix:${cluster.socket}/wal.sock`];
+    const place = stage.path("repository", "segment");
+    const startMs = performance.now();
+    for (const name of kept) {
+      const { code, stderr } = await runTool([
+        ...stage.agent,
+        "wal",
+        "get",
+        name,
+        place,
+        ...control,
+      ]);
+      if (code !== 0) throw new Error(`wal get ended with ${code}: ${stderr.trim()}`);
+    }
+    return kept.length / ((performance.now() - startMs) / 1000);
   }
 
   /** Waits until what waited for the new command is archived. */
@@ -218,7 +242,11 @@ function table(rounds: Rounds<PostgresFigure>): string {
   });
   const wal = rounds.get("wal")?.[0];
   if (wal !== undefined) {
-    lines.push(`log: ${wal.segments} segments, at most ${wal.most} waited, ${wal.left} at the end`);
+    const fetched = wal.fetched?.toFixed(1);
+    lines.push(
+      `log: ${wal.segments} segments, at most ${wal.most} waited, ${wal.left} at the end; ` +
+        `wal get: ${fetched} segments/s`,
+    );
   }
   return lines.join("\n");
 }

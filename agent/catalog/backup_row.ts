@@ -7,7 +7,7 @@ import { drillSchema } from "../control/drill_schema.ts";
 import type { Drill } from "../control/drill_view.ts";
 import { selectionOf, type SourceSelection } from "../source_selection.ts";
 import type { BackupKind, Skipped } from "../media/mod.ts";
-import { type Columns, numberOf, textOf } from "./entry_row.ts";
+import { type Columns, damagedColumn, jsonOf, momentOf, numberOf, textOf } from "./entry_row.ts";
 
 /** A published backup, with its place in the order of publication. */
 export interface CatalogBackup extends BackupDetail {
@@ -50,7 +50,7 @@ export function toBackup(columns: Columns): CatalogBackup {
     client: textOf(columns, "client"),
     kind: readKind(textOf(columns, "kind")),
     database: nullableText(columns, "database"),
-    time: new Date(numberOf(columns, "started_ms")).toISOString(),
+    time: momentOf(columns, "started_ms"),
     status: textOf(columns, "status") === "ok" ? "ok" : "incomplete",
     files: numberOf(columns, "files"),
     bytes: numberOf(columns, "bytes"),
@@ -59,8 +59,8 @@ export function toBackup(columns: Columns): CatalogBackup {
       storage: { bytes: numberOf(columns, "storage_bytes") },
     },
     fallback: nullableText(columns, "fallback"),
-    paths: readTexts(textOf(columns, "paths")),
-    exclude: readTexts(textOf(columns, "exclude")),
+    paths: readTexts(jsonOf(columns, "paths")),
+    exclude: readTexts(jsonOf(columns, "exclude")),
     excludeCaches: numberOf(columns, "exclude_caches") === 1,
     oneFileSystem: numberOf(columns, "one_file_system") === 1,
     excludeLargerThan: columns["exclude_larger_than"] === null
@@ -70,7 +70,7 @@ export function toBackup(columns: Columns): CatalogBackup {
     seconds: numberOf(columns, "seconds"),
     mediaBytes: numberOf(columns, "media_bytes"),
     media: `media/${backup}.tar.zst`,
-    skipped: readSkipped(textOf(columns, "skipped")),
+    skipped: readSkipped(jsonOf(columns, "skipped")),
     skippedCount: numberOf(columns, "skipped_count"),
     number: numberOf(columns, "number"),
     generation: numberOf(columns, "generation"),
@@ -78,7 +78,7 @@ export function toBackup(columns: Columns): CatalogBackup {
     level: columns["parent"] === null ? "full" : "incremental",
     parent: nullableText(columns, "parent_backup"),
     pinned: numberOf(columns, "pinned") === 1,
-    drilled: readDrill(nullableText(columns, "drill")),
+    drilled: columns["drill"] === null ? null : readDrill(jsonOf(columns, "drill")),
     expired: numberOf(columns, "expired") === 1,
   };
 }
@@ -94,8 +94,10 @@ export function toLastBackup(columns: Columns): LastBackup {
   };
 }
 
-function readDrill(json: string | null): Drill | null {
-  return json === null ? null : drillSchema.parse(JSON.parse(json));
+function readDrill(value: unknown): Drill {
+  const { success, data } = drillSchema.safeParse(value);
+  if (!success) throw damagedColumn("drill", "a drill");
+  return data;
 }
 
 function nullableText(columns: Columns, key: string): string | null {
@@ -106,17 +108,15 @@ function readKind(text: string): BackupKind {
   return text === "postgresql" || text === "sqlite" || text === "command" ? text : "filesystem";
 }
 
-/** What this room wrote as JSON itself; anything else in it is dropped. */
-function readTexts(json: string): string[] {
-  const value: unknown = JSON.parse(json);
+/** Anything else in it is dropped. */
+function readTexts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }
 
-function readSkipped(json: string): Skipped[] {
-  const value: unknown = JSON.parse(json);
+function readSkipped(value: unknown): Skipped[] {
   if (!Array.isArray(value)) return [];
-  return value.flatMap((one: { path?: unknown; reason?: unknown }) =>
-    typeof one.path === "string" && typeof one.reason === "string"
+  return value.flatMap((one: { path?: unknown; reason?: unknown } | null) =>
+    typeof one?.path === "string" && typeof one.reason === "string"
       ? [{ path: one.path, reason: one.reason }]
       : []
   );

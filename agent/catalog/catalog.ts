@@ -3,13 +3,14 @@
 // Life cycle: `Catalog.open` makes one connection; every thread has its own; whoever opened it
 // closes it. Readers never wait for an import. Statements are short-lived and belong to a call.
 
-import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { ListedEntry } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { IndexRow } from "../entry.ts";
-import { walkKey, walkRange } from "../walk_order.ts";
+import { pathOfWalkKey, walkKey, walkRange } from "../walk_order.ts";
 import type { MediaReader } from "../media/mod.ts";
 import {
+  blobOf,
   type Columns,
   ENTRY_COLUMNS,
   FILE_CODE,
@@ -27,6 +28,7 @@ import {
   toLastBackup,
 } from "./backup_row.ts";
 import * as expiry from "./expiry.ts";
+import { type EntryState, STATE_COLUMNS, toState } from "./entry_state.ts";
 import { importMedia, sourceKey } from "./import_media.ts";
 import { listPath, listRoots, SEEN, type Seen } from "./listing.ts";
 import { resolveReference } from "./reference.ts";
@@ -62,6 +64,10 @@ const ROWS = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN directories d ON d.id 
 /** Directories outside, their entries inside: both indexes are in the order of the walk. */
 const ROWS_BELOW = `SELECT ${ENTRY_COLUMNS} FROM directories d
   CROSS JOIN entries e ON e.directory = d.id WHERE d.source = ? AND`;
+const DIRECTORIES_BELOW = `SELECT id, key FROM directories
+  WHERE source = ? AND key >= ? AND key < ? ORDER BY key`;
+const STATES = `SELECT ${STATE_COLUMNS} FROM entries e
+  WHERE ${SEEN} AND e.directory = ? ORDER BY e.name`;
 
 export class Catalog {
   readonly #database: DatabaseSync;
@@ -183,10 +189,17 @@ export class Catalog {
     );
   }
 
-  /** The rows of everything below a path in the order of a walk, without the path itself. */
-  rowsBelow(backup: Seen, path: Uint8Array): Generator<CatalogRow> {
+  /** The states of everything below a path in the order of a walk, without the path itself. */
+  *statesBelow(backup: Seen, path: Uint8Array): Generator<EntryState> {
     const { first, end } = walkRange(path);
-    return this.#inWalkOrder(SEEN, [backup.source, first, end, ...seenBy(backup)]);
+    // The outer statement stays open, so that all are of one moment.
+    const directories = this.#columns(DIRECTORIES_BELOW, [backup.source, first, end]);
+    const states = this.#run("read", () => this.#database.prepare(STATES));
+    for (const found of directories) {
+      const directory = pathOfWalkKey(blobOf(found, "key"));
+      const parameters = [...seenBy(backup), numberOf(found, "id")];
+      for (const columns of this.#rowsOf(states, parameters)) yield toState(columns, directory);
+    }
   }
 
   /** The rows that a backup sees and `unlike` does not, in the order of a walk. */
@@ -246,6 +259,18 @@ export class Catalog {
     return this.#iterate(where, [backup.generation, backup.number]);
   }
 
+  /** The state of one path, null when the backup does not hold it. */
+  state(backup: Seen, path: Uint8Array): EntryState | null {
+    const { parent, name } = splitPath(path);
+    return this.#run("read", () => {
+      const sql = `SELECT ${STATE_COLUMNS} FROM entries e JOIN directories d ON d.id = e.directory
+        WHERE ${SEEN} AND d.source = ? AND d.key = ? AND e.name = ?`;
+      const key = walkKey(parent);
+      const columns = this.#database.prepare(sql).get(...seenBy(backup), backup.source, key, name);
+      return columns === undefined ? null : toState(columns, parent);
+    });
+  }
+
   /** The row of one path, null when the backup does not hold it. */
   row(backup: Seen, path: Uint8Array): CatalogRow | null {
     const { parent, name } = splitPath(path);
@@ -293,7 +318,11 @@ export class Catalog {
   }
 
   *#columns(sql: string, parameters: readonly SQLInputValue[]): Generator<Columns> {
-    const rows = this.#run("read", () => this.#database.prepare(sql).iterate(...parameters));
+    yield* this.#rowsOf(this.#run("read", () => this.#database.prepare(sql)), parameters);
+  }
+
+  *#rowsOf(statement: StatementSync, parameters: readonly SQLInputValue[]): Generator<Columns> {
+    const rows = this.#run("read", () => statement.iterate(...parameters));
     try {
       yield* rows;
     } catch (error) {

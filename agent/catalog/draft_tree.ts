@@ -61,7 +61,7 @@ export class DraftTree implements Disposable {
   }
 
   /** Is the member of a row in the cut media file? */
-  isKept(row: CatalogRow): boolean {
+  isKept(row: Pick<CatalogRow, "media">): boolean {
     return row.media === CUT;
   }
 

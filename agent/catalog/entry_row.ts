@@ -71,7 +71,7 @@ export function fromColumns(columns: Columns): IndexRow {
       sizeBytes: numberOf(columns, "size"),
       mtimeNs: joinTime(numberOf(columns, "mtime_s"), numberOf(columns, "mtime_n")),
       ctimeNs: joinTime(numberOf(columns, "ctime_s"), numberOf(columns, "ctime_n")),
-      inode: BigInt.asUintN(64, BigInt(textOf(columns, "inode"))),
+      inode: readInode(textOf(columns, "inode")),
       target: columns["target"] === null ? null : blobOf(columns, "target"),
       rdev: columns["rdev"] === null ? null : readRdev(textOf(columns, "rdev")),
     },
@@ -81,7 +81,7 @@ export function fromColumns(columns: Columns): IndexRow {
 }
 
 /** Type of the row's entry. @throws AgentError `damaged` */
-function typeOf(columns: Columns): EntryType {
+export function typeOf(columns: Columns): EntryType {
   const type = TYPES[numberOf(columns, "type")];
   if (type === undefined) throw damagedColumn("type", "a known type");
   return type;
@@ -125,7 +125,32 @@ export function blobOf(columns: Columns, key: string): Uint8Array {
   return value;
 }
 
+/** What this room wrote as JSON itself. @throws AgentError `damaged` */
+export function jsonOf(columns: Columns, key: string): unknown {
+  try {
+    return JSON.parse(textOf(columns, key));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw damagedColumn(key, "JSON");
+  }
+}
+
+/** A moment as it is shown. @throws AgentError `damaged` */
+export function momentOf(columns: Columns, key: string): string {
+  const moment = new Date(numberOf(columns, key));
+  if (Number.isNaN(moment.getTime())) throw damagedColumn(key, "a moment in ms");
+  return moment.toISOString();
+}
+
+function readInode(text: string): bigint {
+  if (!/^-?\d+$/.test(text)) throw damagedColumn("inode", "a whole number");
+  return BigInt.asUintN(64, BigInt(text));
+}
+
 function joinTime(seconds: number, nanoseconds: number): bigint {
+  if (!Number.isSafeInteger(seconds) || !Number.isSafeInteger(nanoseconds)) {
+    throw damagedColumn("mtime", "whole numbers");
+  }
   return BigInt(seconds) * NS_PER_SECOND + BigInt(nanoseconds);
 }
 
@@ -135,7 +160,7 @@ function readRdev(text: string): { major: number; minor: number } {
   return { major, minor };
 }
 
-function damagedColumn(key: string, wanted: string): AgentError {
+export function damagedColumn(key: string, wanted: string): AgentError {
   return new AgentError(
     "damaged",
     `Cannot read catalog column "${key}": another type, need ${wanted}`,

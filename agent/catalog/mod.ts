@@ -4,6 +4,7 @@ export { sourceOf } from "./backup_row.ts";
 export type { CatalogBackup, LastBackup, SourceName } from "./backup_row.ts";
 export { Catalog } from "./catalog.ts";
 export type { CatalogRow } from "./catalog.ts";
+export type { EntryState } from "./entry_state.ts";
 export { ancestorsOf, DraftTree } from "./draft_tree.ts";
 export { sourceKey } from "./import_media.ts";
 export type { Seen } from "./listing.ts";

@@ -2,7 +2,7 @@
 // function that calls and renders. Types only.
 
 import type { Runtime } from "../../transport/runtime/runtime.ts";
-import type { ControlClient, Role } from "../control/mod.ts";
+import type { ControlClient, ControlConnection, Role } from "../control/mod.ts";
 import type { Shell } from "./completion_script.ts";
 import type { OfflineOperations } from "./offline.ts";
 import type { Output } from "./output.ts";
@@ -55,8 +55,24 @@ export interface CommandContext {
   runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
   /** The daemon that `--control`, AGENT_CONTROL or the default names. */
   daemon(): ControlClient;
+  /** The same for bytes, without the schemas of its answers. */
+  connection(): ControlConnection;
   /** A path argument, absolute against the current directory. */
   absolute(path: string): string;
+}
+
+/**
+ * What the commands that PostgreSQL runs may use: it starts one for each file of its log, so they
+ * run without the rest of the program (run_log_command.ts).
+ */
+export type LogContext = Pick<
+  CommandContext,
+  "given" | "runtime" | "out" | "json" | "connection" | "absolute"
+>;
+
+export interface LogCommand extends CommandSpec {
+  /** @returns the exit code. @throws AgentError */
+  run(context: LogContext): Promise<number>;
 }
 
 export interface Command extends CommandSpec {

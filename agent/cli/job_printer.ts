@@ -7,6 +7,7 @@
 import type { ExpiryItemView, JobEventBody, Progress, Summary, Warning } from "../control/mod.ts";
 import { MAX_SHOWN_WARNINGS, PLAIN_PROGRESS_SECONDS } from "./limits.ts";
 import { type Output, printable } from "./output.ts";
+import { errorText } from "./report_error.ts";
 import { progressBar, progressText } from "./progress_line.ts";
 import { renderExpiry } from "./render_expiry.ts";
 import { renderRestoreItems } from "./render_restore.ts";
@@ -110,10 +111,4 @@ export class JobPrinter {
     if (this.#barShown) this.#out.write(2, CLEAR_LINE);
     this.#barShown = false;
   }
-}
-
-/** An error and its hint as text. */
-export function errorText(message: string, hint: string | undefined): string {
-  const lines = message.split("\n").map(printable).join("\n");
-  return hint === undefined ? `error: ${lines}` : `error: ${lines}\nhint: ${printable(hint)}`;
 }

@@ -6,7 +6,8 @@
 import { parseArgs } from "node:util";
 import { AgentError } from "../../transport/ground/error.ts";
 import { assert } from "../../transport/ground/assert.ts";
-import { closestName, parseSize } from "../config/mod.ts";
+import { closestName } from "../config/closest_name.ts";
+import { parseSize } from "../config/quantity.ts";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 
 /** Options that every command has. */

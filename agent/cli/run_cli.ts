@@ -6,23 +6,22 @@
 
 import { posix } from "node:path";
 import { AssertionFailure } from "../../transport/ground/assert.ts";
-import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
+import { AgentError } from "../../transport/ground/error.ts";
 import type { Runtime } from "../../transport/runtime/runtime.ts";
-import { closestName, type ControlAddress, parseControlAddress } from "../config/mod.ts";
+import { closestName } from "../config/mod.ts";
 import { ControlClient } from "../control/control_client.ts";
+import { ControlConnection } from "../control/control_connection.ts";
 import type { Role } from "../control/mod.ts";
-import { readToken } from "../control/token_file.ts";
-import { EXIT_OK, exitCodeOf } from "../exit_code.ts";
+import { EXIT_OK } from "../exit_code.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { COMMANDS, ROOT_COMMAND } from "./command_table.ts";
 import { completionScript } from "./completion_script.ts";
 import { commandHelp, groupHelp, programHelp } from "./help.ts";
-import { errorText } from "./job_printer.ts";
+import { daemonAddress } from "./daemon_address.ts";
 import type { OfflineOperations } from "./offline.ts";
 import type { Output } from "./output.ts";
 import { parseCommand } from "./parse_args.ts";
-
-const DEFAULT_CONTROL = "unix:/run/agent/control.sock";
+import { reportError } from "./report_error.ts";
 
 /** What the composition root hands in. */
 export interface CliParts {
@@ -72,7 +71,8 @@ async function dispatch(args: readonly string[], parts: CliParts): Promise<numbe
     version: parts.version,
     completion: (shell) => completionScript(shell, ROOT_COMMAND, COMMANDS),
     runDaemon: (options) => parts.runDaemon(options),
-    daemon: () => connect(given.value("control"), given.value("control-token"), runtime),
+    daemon: () => new ControlClient(daemonAddress(given, runtime)),
+    connection: () => new ControlConnection(daemonAddress(given, runtime)),
     absolute: (path) => posix.resolve(runtime.process.cwd(), path),
   };
   return await command.run(context);
@@ -123,47 +123,4 @@ function noCommand(args: readonly string[]): AgentError {
       ? `Use one of: ${list}`
       : "Run: agent --help",
   });
-}
-
-function connect(
-  control: string | null,
-  tokenFile: string | null,
-  runtime: Runtime,
-): ControlClient {
-  const { process } = runtime;
-  const text = control ?? nonEmpty(process.env("AGENT_CONTROL")) ?? DEFAULT_CONTROL;
-  const address = parseControlAddress(text);
-  if (address === null) {
-    throw new AgentError(
-      "usage",
-      `Cannot use control address "${text}": need unix:PATH or http://HOST:PORT`,
-      {
-        hint: "Correct --control or AGENT_CONTROL.",
-      },
-    );
-  }
-  const token = tokenFile ?? nonEmpty(process.env("AGENT_CONTROL_TOKEN_FILE"));
-  return new ControlClient({
-    address: absoluteAddress(address, process.cwd()),
-    token: token === null ? null : readToken(runtime.files, posix.resolve(process.cwd(), token)),
-  });
-}
-
-function absoluteAddress(address: ControlAddress, cwd: string): ControlAddress {
-  if (address.kind === "http") return address;
-  return { kind: "unix", path: posix.resolve(cwd, address.path) };
-}
-
-function nonEmpty(text: string | undefined): string | null {
-  return text === undefined || text === "" ? null : text;
-}
-
-function reportError(error: unknown, args: readonly string[], out: Output): number {
-  const { code, message, hint } = toErrorRecord(error);
-  if (args.includes("--json")) {
-    out.write(2, `${JSON.stringify({ type: "error", code, message, hint: hint ?? null })}\n`);
-  } else {
-    out.write(2, `${out.paint(2).red(errorText(message, hint))}\n`);
-  }
-  return exitCodeOf(args, code);
 }

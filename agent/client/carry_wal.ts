@@ -1,25 +1,21 @@
 // Carries the write-ahead log of a database on the client's worker: takes what the main thread asks
-// for (wal_desk.ts), one thing after the other, compresses what goes to the server and proves what
-// comes back. The connection is made once and stands, so that a push runs no set-up.
-//
-// Invariants: a push is answered when the server said that the file is durable, never before; a
-// file that is fetched is proved by its frame's checksum before it is handed out; the link is
-// always listened to, so that its end is noticed while nothing is asked.
+// for (wal_desk.ts), one thing after the other, and between requests what will be asked for next.
+// The connection is made once and stands, so that a push runs no set-up.
 
-import { AgentError, fromErrorRecord, toErrorRecord, WAL_VERSION } from "../../transport/mod.ts";
-import {
-  type JobLink,
-  type LinkDocument,
-  type LinkMessage,
-  receivePieces,
-  sendPieces,
-  WAL_FILE_BYTES_MAX,
-  type WalAction,
-  type WalAnswer,
-  type WorkerResult,
-  type WorkerSession,
+import { AgentError, WAL_VERSION, withDeadline } from "../../transport/mod.ts";
+import type {
+  JobLink,
+  WalAction,
+  WalAnswer,
+  WalRequest,
+  WorkerResult,
+  WorkerSession,
 } from "../job/mod.ts";
-import { checkZstdFrame, compressFrameAside, decompressFrame } from "../media/mod.ts";
+import { compressFrameAside } from "../media/mod.ts";
+import { FetchAhead } from "./fetch_ahead.ts";
+import { WAL_AHEAD_KEEP_MS } from "./limits.ts";
+import { LogLink } from "./log_link.ts";
+import { PushAhead } from "./push_ahead.ts";
 
 export interface CarryWalOptions {
   readonly database: string;
@@ -40,107 +36,63 @@ export async function carryWal(
   if (version < WAL_VERSION) throw olderServer();
   if (onNetwork) link.watchNetwork();
   await link.send({ type: "archive-wal", database });
-  const carrier = new Carrier(session, link, level);
-  await carrier.ready();
+  const log = new LogLink(session, link);
+  await log.ready();
   session.running("archive-wal");
+  const carrier = new Carrier(session, log, level);
   for (;;) {
-    const { id, action } = await carrier.unlessItEnds(session.walRequests.next(link.over));
+    const { id, action } = await carrier.next(link.over);
     session.answerWal(id, await carrier.carry(action));
   }
 }
 
 class Carrier {
   readonly #session: WorkerSession;
-  readonly #link: JobLink;
+  readonly #log: LogLink;
   readonly #level: number;
-  /** What comes next; asked for at once, so that the end of the link shows. */
-  #next: Promise<LinkMessage> | null = null;
+  readonly #pushes: PushAhead;
+  readonly #fetches: FetchAhead;
 
-  constructor(session: WorkerSession, link: JobLink, level: number) {
+  constructor(session: WorkerSession, log: LogLink, level: number) {
     this.#session = session;
-    this.#link = link;
+    this.#log = log;
     this.#level = level;
+    this.#pushes = new PushAhead({ files: session.runtime.files, log, level });
+    this.#fetches = new FetchAhead(log);
   }
 
-  async ready(): Promise<void> {
-    const document = await this.#document();
-    if (document.type !== "wal-ready") throw outOfTurn(document.type);
-  }
-
-  /** Waits for `wait`, or for the end of the link. */
-  async unlessItEnds<T>(wait: Promise<T>): Promise<T> {
-    const spoke = this.#listen().then(({ kind }) => {
-      throw outOfTurn(kind);
-    });
-    return await Promise.race([wait, spoke]);
+  /** The next request; meanwhile does what the one after it will ask for. */
+  async next(over: AbortSignal): Promise<WalRequest> {
+    for (;;) {
+      const request = this.#session.walRequests.take();
+      if (request !== null) return request;
+      if (await this.#pushes.step() || await this.#fetches.step()) continue;
+      await this.#log.unlessItEnds(this.#rest(over));
+    }
   }
 
   /** @throws AgentError when the link ended; whatever else fails is the answer */
   async carry(action: WalAction): Promise<WalAnswer> {
-    return action.type === "push" ? await this.#push(action) : await this.#get(action);
-  }
-
-  async #push({ system, name, bytes }: Extract<WalAction, { type: "push" }>): Promise<WalAnswer> {
+    if (action.type === "get") return await this.#fetches.get(action.system, action.name);
+    if (action.type === "push-own") return await this.#pushes.push(action);
+    const { system, name, bytes } = action;
     const frame = await compressFrameAside(bytes, this.#level);
-    const lengths = { bytes: bytes.length, compressedBytes: frame.length };
-    await this.#link.send({ type: "wal-push", system, name, ...lengths });
-    await sendPieces(this.#link, frame);
-    const answer = await this.#document();
-    if (answer.type === "wal-pushed") return { type: answer.outcome };
-    return refusal(answer);
+    return await this.#log.push({ system, name, frame, bytes: bytes.length });
   }
 
-  async #get({ system, name }: Extract<WalAction, { type: "get" }>): Promise<WalAnswer> {
-    await this.#link.send({ type: "wal-get", system, name });
-    const answer = await this.#document();
-    if (answer.type === "wal-absent") return { type: "absent" };
-    if (answer.type !== "wal-file") return refusal(answer);
-    const frame = await receivePieces(answer.compressedBytes, () => this.#receive());
+  /** Waits for a request; what nobody asks for is given up. */
+  async #rest(over: AbortSignal): Promise<void> {
+    const { walRequests, runtime } = this.#session;
+    if (!this.#pushes.holds && !this.#fetches.holds) return await walRequests.some(over);
+    const deadline = { timeoutMs: WAL_AHEAD_KEEP_MS, action: "take a request", signal: over };
     try {
-      return { type: "file", bytes: decompressed(frame) };
+      await withDeadline(runtime.clock, deadline, (signal) => walRequests.some(signal));
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      return { type: "refused", error: toErrorRecord(error) };
+      if (!(error instanceof AgentError) || error.code !== "timeout" || over.aborted) throw error;
+      this.#pushes.forget();
+      this.#fetches.forget();
     }
   }
-
-  async #document(): Promise<LinkDocument> {
-    for (;;) {
-      const message = await this.#receive();
-      if (message.kind !== "document") throw outOfTurn(message.kind);
-      const { document } = message;
-      if (document.type === "error") throw fromErrorRecord(document.error);
-      if (document.type !== "trace") return document;
-      this.#session.addPeerSteps(document.steps);
-    }
-  }
-
-  #listen(): Promise<LinkMessage> {
-    return this.#next ??= this.#link.receive();
-  }
-
-  async #receive(): Promise<LinkMessage> {
-    const message = await this.#listen();
-    this.#next = null;
-    return message;
-  }
-}
-
-function refusal(document: LinkDocument): WalAnswer {
-  if (document.type !== "wal-refused") throw outOfTurn(document.type);
-  return { type: "refused", error: document.error };
-}
-
-function decompressed(frame: Uint8Array): Uint8Array {
-  const { contentBytes } = checkZstdFrame(frame);
-  if (contentBytes <= WAL_FILE_BYTES_MAX) return decompressFrame(frame, contentBytes);
-  const message = `Cannot take a file of the log: found ${contentBytes} bytes, need at most ` +
-    `${WAL_FILE_BYTES_MAX}`;
-  throw new AgentError("damaged", message);
-}
-
-function outOfTurn(found: string): AgentError {
-  return new AgentError("reset", `Cannot go on with the log: found "${found}" out of turn`);
 }
 
 function olderServer(): AgentError {

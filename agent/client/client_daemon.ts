@@ -22,7 +22,7 @@ import {
 import { type ClientConfig, type Config, type DatabaseEntry, streamsOf } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import { requireRestoreAllowed } from "../confinement.ts";
-import type { WalGet, WalPush, WalPushed } from "../control/wal_view.ts";
+import type { WalGet, WalPush, WalPushed, WalPushedOwn, WalPushOwn } from "../control/wal_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
 import {
@@ -30,6 +30,7 @@ import {
   type EncryptionPart,
   type Job,
   type JobThread,
+  type OwnFile,
   PEER_JOBS_MAX,
   sourceOfRequest,
   type StgAccess,
@@ -41,7 +42,13 @@ import { resolveLinks } from "./resolve_links.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
-import { plainLog, requireCluster, systemOfFile, walCommandOf } from "./wal_request.ts";
+import {
+  plainLog,
+  requireCluster,
+  requireFile,
+  systemOfFile,
+  walCommandOf,
+} from "./wal_request.ts";
 import { WalDesk } from "./wal_desk.ts";
 
 export class ClientDaemon extends DaemonBase {
@@ -130,20 +137,35 @@ export class ClientDaemon extends DaemonBase {
   }
 
   override async pushWal({ database, name, system, bytes }: WalPush): Promise<WalPushed> {
-    const cluster = requireCluster(this.#database(database));
-    if (this.#encryption.recipients.length > 0) throw plainLog(name);
-    const { files } = this.parts.runtime;
-    const known = readSystemIdentifier(files, cluster.data);
-    const of = systemOfFile({ name, bytes, system, known, database });
+    const { known } = this.#ownLog(database, name);
+    const of = systemOfFile({ name, bytes, system, known });
     const answer = await this.#wal.ask(database, { type: "push", system: of, name, bytes });
     if (answer.type === "stored" || answer.type === "same") return { outcome: answer.type };
     throw new AgentError("reset", `Cannot archive "${name}": found another answer`);
   }
 
+  override async pushOwnWal({ database, ...file }: WalPushOwn): Promise<WalPushedOwn> {
+    const own = this.#ownLog(database, file.name);
+    const answer = await this.#wal.ask(database, { type: "push-own", ...own, ...file });
+    if (answer.type === "file" || answer.type === "absent") {
+      throw new AgentError("reset", `Cannot archive "${file.name}": found another answer`);
+    }
+    return { outcome: answer.type };
+  }
+
+  /** Where a cluster has its log, and which it is. @throws AgentError when it may not go out */
+  #ownLog(database: string, name: string): Pick<OwnFile, "directory" | "known"> {
+    requireFile(name);
+    const { data } = requireCluster(this.#database(database));
+    if (this.#encryption.recipients.length > 0) throw plainLog(name);
+    const known = readSystemIdentifier(this.parts.runtime.files, data);
+    return { directory: `${data}/pg_wal`, known };
+  }
+
   override async getWal({ database, name, system }: WalGet): Promise<Uint8Array | null> {
     requireCluster(this.#database(database));
     const answer = await this.#wal.ask(database, { type: "get", system, name });
-    if (answer.type === "file") return answer.bytes;
+    if (answer.type === "file") return answer.frame;
     if (answer.type === "absent") return null;
     throw new AgentError("reset", `Cannot fetch "${name}": found another answer`);
   }

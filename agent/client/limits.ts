@@ -15,5 +15,14 @@ export const SETUP_WAIT_MAX = 32;
 /** Files of one write-ahead log that are asked for at once: PostgreSQL asks for one at a time. */
 export const WAL_REQUESTS_MAX = 4;
 
+/** Files of a log that are carried before they are asked for, either way: a second of work. */
+export const WAL_AHEAD_MAX = 4;
+
+/** Bytes of fetched frames that are held, beside one more: four segments that do not compress. */
+export const WAL_AHEAD_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What was carried and not asked for is given up after this time, in ms: the recovery is over. */
+export const WAL_AHEAD_KEEP_MS = 60_000;
+
 /** A file of a log is kept, or here, after this time, in ms: set-up, dead time and a slow disk. */
 export const WAL_REQUEST_MS = 90_000;

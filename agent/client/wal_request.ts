@@ -4,7 +4,7 @@
 import { AgentError } from "../../transport/mod.ts";
 import type { ControlAddress, DatabaseEntry, WalSocketConfig } from "../config/mod.ts";
 import { shellWord } from "../postgresql/mod.ts";
-import { decodeWalHeader, parseWalFileName } from "../wal/mod.ts";
+import { decodeWalHeader, parseWalFileName, type WalFileName } from "../wal/mod.ts";
 
 type Cluster = Extract<DatabaseEntry, { kind: "postgresql" }>;
 
@@ -27,7 +27,6 @@ export function plainLog(name: string): AgentError {
 }
 
 export interface PushedFile {
-  readonly database: string;
   readonly name: string;
   readonly bytes: Uint8Array;
   /** The cluster that the command says it runs for, null when it could not tell. */
@@ -36,17 +35,21 @@ export interface PushedFile {
   readonly known: string | null;
 }
 
+/** @throws AgentError `usage` for what is no name of a file of a log */
+export function requireFile(name: string): WalFileName {
+  const file = parseWalFileName(name);
+  if (file !== null) return file;
+  throw new AgentError("usage", `Cannot archive "${name}": need a file of the log`, {
+    hint: "Write `%p` in archive_command, as PostgreSQL gives it.",
+  });
+}
+
 /**
  * The cluster that a file is of: all that know it must agree.
  * @throws AgentError `usage` for no file of a log, `mismatch` for one of another cluster
  */
-export function systemOfFile({ database, name, bytes, system, known }: PushedFile): string {
-  const file = parseWalFileName(name);
-  if (file === null) {
-    throw new AgentError("usage", `Cannot archive "${name}": need a file of the log`, {
-      hint: "Write `%p` in archive_command, as PostgreSQL gives it.",
-    });
-  }
+export function systemOfFile({ name, bytes, system, known }: PushedFile): string {
+  const file = requireFile(name);
   const isSegment = file.type === "segment" || file.type === "partial";
   const own = isSegment ? decodeWalHeader(bytes).system.toString() : null;
   const of = own ?? system ?? known;
@@ -57,8 +60,7 @@ export function systemOfFile({ database, name, bytes, system, known }: PushedFil
   }
   const other = [system, known].find((one) => one !== null && one !== of);
   if (other === undefined) return of;
-  const message =
-    `Cannot archive "${name}" as of "${database}": found cluster ${of}, need ${other}`;
+  const message = `Cannot archive "${name}": found cluster ${of}, need ${other}`;
   throw new AgentError("mismatch", message, {
     hint: "Give each cluster an entry of its own under `databases:`, and name it in its " +
       "archive_command.",

@@ -33,6 +33,7 @@ export { MAX_RECIPIENTS } from "./limits.ts";
 export { closestName } from "./closest_name.ts";
 export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";
 export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
-export { fileNameSchema, isName, parseControlAddress } from "./shared_schema.ts";
+export { parseControlAddress } from "./control_address.ts";
+export { fileNameSchema, isName } from "./shared_schema.ts";
 export { isLoopback } from "./tls_check.ts";
 export { describeIssue, section } from "./issue_text.ts";

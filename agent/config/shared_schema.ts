@@ -4,7 +4,7 @@
 // written, because only the loader knows the file that they are relative to.
 
 import { z } from "zod";
-import type { ControlAddress } from "./config.ts";
+import { parseControlAddress } from "./control_address.ts";
 import { refuse, section, showValue } from "./issue_text.ts";
 import * as limits from "./limits.ts";
 import { parseDuration } from "./quantity.ts";
@@ -94,17 +94,6 @@ export const networkSchema = section({
   port: portSchema,
   dynamic: dynamicSchema.nullable().default(null),
 });
-
-/** `unix:PATH` (PATH as written) or `http://HOST:PORT`; null when `text` is neither. */
-export function parseControlAddress(text: string): ControlAddress | null {
-  if (text.startsWith("unix:") && text.length > "unix:".length) {
-    return { kind: "unix", path: text.slice("unix:".length) };
-  }
-  const match = /^http:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})\/?$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match === null || port < 1 || port > 65535) return null;
-  return { kind: "http", host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port };
-}
 
 export const controlSchema = z.string().transform((text, context) => {
   const address = parseControlAddress(text);

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { Audit } from "../audit_log.ts";
-import { audited, harden } from "./around_requests.ts";
+import { audited, auditedRefusals, harden } from "./around_requests.ts";
 import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
@@ -39,9 +39,9 @@ export interface ControlAppOptions {
   readonly clock: Pick<Clock, "sleep">;
   /** Null on a Unix socket, where the file's mode is the access control. */
   readonly access: TcpAccess | null;
-  /** Told about what is no operating error: our own bugs, which end the process. */
   /** Notes each request that changes something, or tries to. */
   readonly audit?: Audit;
+  /** Told about what is no operating error: our own bugs, which end the process. */
   readonly onInternalError?: (error: unknown) => void;
 }
 
@@ -70,6 +70,7 @@ export function createControlApp(daemon: Daemon, options: ControlAppOptions): Ho
 export function createWalApp(keeper: WalKeeper, options: ControlAppOptions): Hono {
   const app = new Hono();
   addErrors(app, options);
+  app.use(auditedRefusals(options.audit ?? (() => {})));
   app.use(limitBody(options.clock, requestBytesMax, tooLarge));
   addWal(app, keeper);
   return app;

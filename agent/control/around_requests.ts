@@ -34,6 +34,17 @@ export function audited(access: AccessGuard, audit: Audit): MiddlewareHandler {
   };
 }
 
+/** Notes logs that were refused; of those that were taken the archive itself tells. */
+export function auditedRefusals(audit: Audit): MiddlewareHandler {
+  return async (context, next) => {
+    await next();
+    const { method, path } = context.req;
+    const { status } = context.res;
+    if (method !== "PUT" || status < 400) return;
+    audit({ who: { by: "wal_socket" }, action: `${method} ${path}`, result: String(status) });
+  };
+}
+
 /** What a job that was started was asked for; of other requests the path says it. */
 async function detailsOf({ req, res }: Context): Promise<Record<string, string | null>> {
   const job = res.headers.get("location");

@@ -2,8 +2,12 @@
 //
 // Pure. The code is what callers switch on; the HTTP status is for proxies and browsers.
 
-import { AgentError, type ErrorRecord, fromErrorRecord } from "../../transport/ground/error.ts";
-import { problemSchema } from "./view_schema.ts";
+import {
+  AgentError,
+  ERROR_CODES,
+  type ErrorRecord,
+  fromErrorRecord,
+} from "../../transport/ground/error.ts";
 
 export type ProblemStatus = 400 | 401 | 404 | 409 | 429 | 500 | 501 | 503 | 507;
 
@@ -53,12 +57,21 @@ export function problemOf(record: ErrorRecord): Problem {
 
 /** The error that an answer tells; one that is no problem document is `failed`. */
 export function errorOfProblem(status: number, body: unknown): AgentError {
-  const parsed = problemSchema.safeParse(body);
-  if (!parsed.success) {
+  const problem = readProblem(body);
+  if (problem === null) {
     return new AgentError("failed", `Cannot use the daemon's answer: found HTTP status ${status}`, {
       hint: "Check that --control names the control endpoint of an agent.",
     });
   }
-  const { code, detail, hint } = parsed.data;
-  return fromErrorRecord({ code, message: detail, hint: hint ?? undefined });
+  return fromErrorRecord(problem);
+}
+
+/** By hand: the schema of what we answer (view_schema.ts) takes long to load. */
+function readProblem(body: unknown): ErrorRecord | null {
+  if (typeof body !== "object" || body === null) return null;
+  if (!("code" in body) || !("detail" in body) || typeof body.detail !== "string") return null;
+  const code = [...ERROR_CODES, "internal" as const].find((one) => one === body.code);
+  if (code === undefined) return null;
+  const hint = "hint" in body && typeof body.hint === "string" ? body.hint : undefined;
+  return { code, message: body.detail, hint };
 }

@@ -100,4 +100,10 @@ export const findQuerySchema = z.object({ glob: text });
 /** Which cluster a file of a write-ahead log is of: its identifier, decimal. */
 export const walQuerySchema = z.object({ system: z.string().regex(/^\d{1,20}$/).optional() });
 
+/** What a file of a write-ahead log is, for a daemon that may see it itself. */
+export const walOwnSchema = section({
+  bytes: z.int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 export const pathQuerySchema = z.object({ path: text.optional() });

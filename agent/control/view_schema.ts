@@ -19,7 +19,7 @@ import type {
   ValidationView,
 } from "./daemon.ts";
 import type { StgView } from "./stg_view.ts";
-import type { WalPushed } from "./wal_view.ts";
+import type { WalPushed, WalPushedOwn } from "./wal_view.ts";
 import { walArchivePartSchema } from "./wal_report_schema.ts";
 import { FALLBACK_CODES } from "../../transport/flow/fallback_reason.ts";
 import { ERROR_CODES } from "../../transport/ground/error.ts";
@@ -392,4 +392,8 @@ export const problemSchema = z.looseObject({
 
 export const walPushedSchema: z.ZodType<WalPushed> = z.looseObject({
   outcome: z.enum(["stored", "same"]),
+});
+
+export const walPushedOwnSchema: z.ZodType<WalPushedOwn> = z.looseObject({
+  outcome: z.enum(["stored", "same", "unlike"]),
 });

@@ -10,6 +10,13 @@ export interface WalPush {
   readonly bytes: Uint8Array;
 }
 
+/** A file of a log that the daemon may see itself: what it must be. */
+export interface WalPushOwn extends Omit<WalPush, "bytes"> {
+  readonly bytes: number;
+  /** SHA-256 of its content, hex. */
+  readonly sha256: string;
+}
+
 export interface WalGet {
   readonly database: string;
   readonly name: string;
@@ -22,9 +29,15 @@ export interface WalPushed {
   readonly outcome: "stored" | "same";
 }
 
+/** Or the daemon does not see that file: it needs the bytes. */
+export interface WalPushedOwn {
+  readonly outcome: WalPushed["outcome"] | "unlike";
+}
+
 /** Calls throw AgentError: `usage` for the wrong role, what the archive refuses otherwise. */
 export interface WalKeeper {
   pushWal(push: WalPush): Promise<WalPushed>;
-  /** @returns null when the archive was looked at and does not have it */
+  pushOwnWal(push: WalPushOwn): Promise<WalPushedOwn>;
+  /** @returns one zstd frame; null when the archive was looked at and does not have the file */
   getWal(get: WalGet): Promise<Uint8Array | null>;
 }

@@ -44,5 +44,5 @@ export type {
   WorkerTask,
 } from "./worker_protocol.ts";
 export { STREAM_RECORDS_MAX } from "./limits.ts";
-export type { WalAction, WalAnswer, WalRequest } from "./wal_request.ts";
+export type { FileDigest, OwnFile, WalAction, WalAnswer, WalRequest } from "./wal_request.ts";
 export { type Adopted, WorkerSession } from "./worker_session.ts";

@@ -3,6 +3,24 @@
 
 import { Change, type ErrorRecord } from "../../transport/mod.ts";
 
+/** What tells one file of a log from every other. */
+export interface FileDigest {
+  readonly bytes: number;
+  /** SHA-256 of the content, hex. */
+  readonly sha256: string;
+}
+
+/** A file in a log's directory on this host, and whose it is said to be. */
+export interface OwnFile {
+  /** The log's directory. */
+  readonly directory: string;
+  readonly name: string;
+  /** The cluster that the command says it runs for, null when it could not tell. */
+  readonly system: string | null;
+  /** The cluster of the configured data directory, null when there is none. */
+  readonly known: string | null;
+}
+
 export type WalAction =
   /** Keep this file. */
   | {
@@ -12,6 +30,8 @@ export type WalAction =
     readonly name: string;
     readonly bytes: Uint8Array;
   }
+  /** Keep the file that is in this directory, if it is the one that is meant. */
+  | ({ readonly type: "push-own" } & OwnFile & FileDigest)
   /** Send that file, of the only cluster that there is when none is named. */
   | { readonly type: "get"; readonly system: string | null; readonly name: string };
 
@@ -24,7 +44,10 @@ export interface WalRequest {
 export type WalAnswer =
   /** It is durable now, or was so before. */
   | { readonly type: "stored" | "same" }
-  | { readonly type: "file"; readonly bytes: Uint8Array }
+  /** The file is not seen here, or is another one. */
+  | { readonly type: "unlike" }
+  /** As one frame, whose content nobody has proved yet. */
+  | { readonly type: "file"; readonly frame: Uint8Array }
   /** It was looked for, and is not there. */
   | { readonly type: "absent" }
   | { readonly type: "refused"; readonly error: ErrorRecord };
@@ -39,12 +62,13 @@ export class WalRequests {
     this.#added.notify();
   }
 
-  /** The next request, when there is one. @throws AgentError the reason of `signal` */
-  async next(signal: AbortSignal): Promise<WalRequest> {
-    for (;;) {
-      const request = this.#waiting.shift();
-      if (request !== undefined) return request;
-      await this.#added.next({ signal });
-    }
+  /** The next request, if there is one. */
+  take(): WalRequest | null {
+    return this.#waiting.shift() ?? null;
+  }
+
+  /** Waits until there is one to take. @throws AgentError the reason of `signal` */
+  async some(signal: AbortSignal): Promise<void> {
+    while (this.#waiting.length === 0) await this.#added.next({ signal });
   }
 }

@@ -72,6 +72,23 @@ export class ByteWriter {
     this.#length += count;
   }
 
+  /** Appends what another one has, without a copy in between. */
+  append(other: ByteWriter): void {
+    const count = other.#length;
+    this.#reserve(count);
+    for (let at = 0; at < count; at++) this.#bytes[this.#length + at] = other.#bytes[at] as number;
+    this.#length += count;
+  }
+
+  /** True when what was written is the bytes from `start` to `end`. */
+  isEqual(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start !== this.#length) return false;
+    for (let at = 0; at < this.#length; at++) {
+      if (this.#bytes[at] !== bytes[start + at]) return false;
+    }
+    return true;
+  }
+
   /** Forgets what was written and keeps the buffer. */
   clear(): void {
     this.#length = 0;
@@ -102,6 +119,11 @@ export class ByteReader {
     this.#bytes = bytes;
     this.#name = name;
     this.#at = at;
+  }
+
+  /** Where the next byte lies. */
+  get at(): number {
+    return this.#at;
   }
 
   get left(): number {

@@ -9,6 +9,7 @@ export {
   compressFrameAside,
   decompressFrame,
   decompressFrameAside,
+  decompressInPieces,
 } from "./zstd.ts";
 export { checkZstdFrame, readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "./zstd_frame.ts";
 export type { BackupKind, BackupStart, MediaLabel } from "./label.ts";

@@ -16,6 +16,7 @@ import {
 import { assert } from "../../transport/ground/assert.ts";
 import type { InputType, ZstdOptions } from "node:zlib";
 import { AgentError } from "../../transport/ground/error.ts";
+import { zstdPieces } from "../../transport/runtime/zstd_pieces.ts";
 
 const ZSTD_C_COMPRESSION_LEVEL = 100;
 const ZSTD_C_CHECKSUM_FLAG = 201;
@@ -90,6 +91,34 @@ export async function decompressFrameAside(
   } catch (error) {
     throw asDamage(error, expectedBytes);
   }
+}
+
+/**
+ * The content of `frame`, which is a whole one (`checkZstdFrame`), piece by piece, for what is
+ * looked at or written once. Its checksum is proved when this resolves, not before.
+ * @param take is given each piece, which is valid for the call only; what it throws ends the work
+ * @throws AgentError `damaged`
+ */
+export async function decompressInPieces(
+  frame: Uint8Array,
+  expectedBytes: number,
+  take: (piece: Uint8Array) => void,
+): Promise<void> {
+  let thrown: unknown = null;
+  const taking = (piece: Uint8Array) => {
+    try {
+      take(piece);
+    } catch (error) {
+      throw thrown = error;
+    }
+  };
+  let count = 0;
+  try {
+    count = await zstdPieces(frame, expectedBytes, taking);
+  } catch (error) {
+    throw error === thrown ? error : asDamage(error, expectedBytes);
+  }
+  if (count !== expectedBytes) throw damaged(`${count} bytes`, expectedBytes, undefined);
 }
 
 function decompressing(expectedBytes: number): ZstdOptions {

@@ -97,8 +97,8 @@ function settingOf(target: RecoveryTarget): readonly [string | null, string] {
 }
 
 /**
- * A moment whose zone is an offset. PostgreSQL reads this setting before its abbreviations of zones,
- * so it knows no "Z" ("recovery_target_time" in its manual).
+ * A moment whose zone is an offset. PostgreSQL reads this setting before its abbreviations of
+ * zones, so it knows no "Z" ("recovery_target_time" in its manual).
  */
 function withOffset(moment: string): string {
   return moment.replace("T", " ").replace(/Z$/, "+00:00");

@@ -3,9 +3,7 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { Catalog, DraftTree, REBUILD_HINT } from "../catalog/mod.ts";
-import type { CatalogBackup, CatalogRow, Seen, SourceName } from "../catalog/mod.ts";
-import { splitPath } from "../catalog/mod.ts";
-import type { Entry } from "../entry.ts";
+import type { CatalogBackup, EntryState, Seen, SourceName } from "../catalog/mod.ts";
 import type { Continuation, MediaReader } from "../media/mod.ts";
 import type { RestoreRecord } from "../record.ts";
 import { compareWalkOrder } from "../walk_order.ts";
@@ -22,10 +20,7 @@ import { verifyBackup } from "./verify.ts";
 import type { VerifyEvent, VerifyOptions, VerifyReport } from "./verify.ts";
 
 /** A row and where a walk finds it. */
-export type ParentRowAt = Entry & {
-  readonly directory: Uint8Array;
-  readonly name: Uint8Array;
-  readonly unsettled: boolean;
+export type ParentRowAt = EntryState & {
   /** Its member is in the cut media file that the backup goes on with. */
   readonly kept: boolean;
 };
@@ -35,7 +30,7 @@ interface Tree {
   readonly catalog: Catalog;
   readonly seen: Seen;
   readonly paths: readonly string[];
-  readonly isKept: (row: CatalogRow) => boolean;
+  readonly isKept: (row: Pick<EntryState, "media">) => boolean;
 }
 
 export class VaultReader {
@@ -214,22 +209,13 @@ export class VaultReader {
 }
 
 function* treeRows({ catalog, seen, paths, isKept }: Tree): Generator<ParentRowAt> {
-  const placed = (row: CatalogRow, directory: Uint8Array, name: Uint8Array): ParentRowAt => ({
-    ...row.entry,
-    directory,
-    name,
-    unsettled: row.unsettled,
-    kept: isKept(row),
-  });
   const roots = paths.map((path) => new TextEncoder().encode(path)).sort(compareWalkOrder);
   for (const root of roots) {
-    const row = catalog.row(seen, root);
-    if (row !== null) yield placed(row, new Uint8Array(0), root);
+    const state = catalog.state(seen, root);
+    if (state === null) continue;
+    yield { ...state, directory: new Uint8Array(0), name: root, kept: isKept(state) };
   }
   for (const root of roots) {
-    for (const row of catalog.rowsBelow(seen, root)) {
-      const { parent, name } = splitPath(row.entry.path);
-      yield placed(row, parent, name);
-    }
+    for (const state of catalog.statesBelow(seen, root)) yield { ...state, kept: isKept(state) };
   }
 }

@@ -104,11 +104,10 @@ class Look {
   /** Reads a file whole. @returns false when it is damaged, or has just expired */
   async #isSound(file: WalFileName): Promise<boolean> {
     try {
+      if (file.type !== "history") return await this.#archive.prove(file.name);
       const content = await this.#archive.readContent(file.name);
       if (content === null) return false;
-      if (file.type === "history") {
-        this.#histories.set(file.timeline, parseTimelineHistory(file.timeline, content));
-      }
+      this.#histories.set(file.timeline, parseTimelineHistory(file.timeline, content));
       return true;
     } catch (error) {
       this.#note(file.name, error);

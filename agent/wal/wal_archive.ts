@@ -19,7 +19,7 @@ import { withVaultErrors } from "../vault/vault_error.ts";
 import type { VaultPlace } from "../vault/vault_error.ts";
 import { ArchiveDirectory, isErrno, listNames } from "./archive_directory.ts";
 import type { ArchivedPlace } from "./archive_directory.ts";
-import { hasContent, maxStoredBytes, openWalContent } from "./wal_content.ts";
+import { hasContent, maxStoredBytes, proveWalContent } from "./wal_content.ts";
 import type { WalContent } from "./wal_content.ts";
 import { parseWalFileName } from "./wal_file_name.ts";
 import type { WalFileName } from "./wal_file_name.ts";
@@ -102,7 +102,7 @@ export class WalArchive {
    */
   async store(name: string, content: WalContent): Promise<"stored" | "same"> {
     const file = requireName(name);
-    const plain = await openWalContent(file, content, this.#system);
+    await proveWalContent(file, content, { system: this.#system, take: () => {} });
     const place = placeOf(file);
     const doing = `archive WAL file "${name}" of ${this.#owner}`;
     const added = withVaultErrors(
@@ -121,7 +121,7 @@ export class WalArchive {
         },
       );
     }
-    if (!await hasContent(stored, plain)) {
+    if (!await hasContent(stored, content)) {
       throw new AgentError(
         "mismatch",
         `Cannot ${doing}: found another of that name, need the same`,
@@ -157,7 +157,7 @@ export class WalArchive {
   }
 
   /**
-   * The content of a file, proved as `store` proves it.
+   * The content of a file that is small, proved as `store` proves it.
    * @returns null when it is proved not to be in the archive
    * @throws AgentError `damaged` | `mismatch`, and as `read`
    */
@@ -165,8 +165,36 @@ export class WalArchive {
     const file = requireName(name);
     const compressed = this.read(name);
     if (compressed === null) return null;
-    const bytes = checkZstdFrame(compressed).contentBytes;
-    return await openWalContent(file, { compressed, bytes }, this.#system);
+    let content = new Uint8Array(0);
+    await this.#prove(file, compressed, (piece) => {
+      const longer = new Uint8Array(content.length + piece.length);
+      longer.set(content);
+      longer.set(piece, content.length);
+      content = longer;
+    });
+    return content;
+  }
+
+  /**
+   * Proves a file as `store` does.
+   * @returns false when it is proved not to be in the archive
+   * @throws as `readContent`
+   */
+  async prove(name: string): Promise<boolean> {
+    const file = requireName(name);
+    const compressed = this.read(name);
+    if (compressed === null) return false;
+    await this.#prove(file, compressed);
+    return true;
+  }
+
+  #prove(
+    file: WalFileName,
+    compressed: Uint8Array,
+    take: (piece: Uint8Array) => void = () => {},
+  ): Promise<void> {
+    const { contentBytes: bytes } = checkZstdFrame(compressed);
+    return proveWalContent(file, { compressed, bytes }, { system: this.#system, take });
   }
 
   /** Length of a file's content, from the head of its frame. @throws AgentError `damaged` */

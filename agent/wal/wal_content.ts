@@ -1,11 +1,12 @@
 // What a file of the archive must be: one zstd frame of the promised length, and for a segment the
-// one that its name says, of the cluster whose archive it is. Pure, but for who decompresses.
+// one that its name says, of the cluster whose archive it is. The content goes by in pieces: memory
+// for a segment of each file costs more than all the rest. Pure, but for who decompresses.
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { equalBytes } from "../../transport/ground/equal_bytes.ts";
-import { checkZstdFrame, decompressFrameAside } from "../media/mod.ts";
+import { checkZstdFrame, decompressFrameAside, decompressInPieces } from "../media/mod.ts";
 import { MAX_BACKUP_FILE_BYTES, MAX_HISTORY_BYTES, MAX_SEGMENT_BYTES } from "./limits.ts";
-import { checkSegment } from "./wal_header.ts";
+import { checkSegment, WAL_HEADER_BYTES } from "./wal_header.ts";
 import type { WalFileName } from "./wal_file_name.ts";
 
 export interface WalContent {
@@ -15,19 +16,25 @@ export interface WalContent {
   readonly bytes: number;
 }
 
+export interface ProveOptions {
+  /** Identifier of the cluster, in decimal. */
+  readonly system: string;
+  /** Is given the content piece by piece, before all of it is proved. */
+  readonly take: (piece: Uint8Array) => void;
+}
+
 /** A frame of what does not compress is longer than its content. */
 const FRAME_OVERHEAD_BYTES = 1024 * 1024;
 
 /**
- * @param system identifier of the cluster, in decimal
- * @returns the content; never more than the longest file of its kind is held
+ * Proves a file from its frame.
  * @throws AgentError `damaged` for another frame, `mismatch` for another segment or cluster
  */
-export async function openWalContent(
+export async function proveWalContent(
   file: WalFileName,
   { compressed, bytes }: WalContent,
-  system: string,
-): Promise<Uint8Array> {
+  { system, take }: ProveOptions,
+): Promise<void> {
   const most = maxContentBytes(file);
   if (!Number.isSafeInteger(bytes) || bytes < 1 || bytes > most) {
     throw refused(file, "damaged", `${bytes} bytes`, `1 to ${most}`);
@@ -36,19 +43,30 @@ export async function openWalContent(
   if (promised !== bytes) {
     throw refused(file, "damaged", `a frame of ${promised} bytes`, `${bytes}`);
   }
-  const plain = await decompressFrameAside(compressed, bytes);
-  if (file.type !== "segment" && file.type !== "partial") return plain;
-  const header = checkSegment(file, plain);
+  const head = new Uint8Array(Math.min(WAL_HEADER_BYTES, bytes));
+  let count = 0;
+  await decompressInPieces(compressed, bytes, (piece) => {
+    if (count < head.length) head.set(piece.subarray(0, head.length - count), count);
+    count += piece.length;
+    take(piece);
+  });
+  if (file.type !== "segment" && file.type !== "partial") return;
+  const header = checkSegment(file, { head, bytes });
   if (String(header.system) !== system) {
     throw refused(file, "mismatch", `a segment of cluster ${header.system}`, `cluster ${system}`);
   }
-  return plain;
 }
 
-/** Has a stored frame the same content as `plain`? @throws AgentError `damaged` */
-export async function hasContent(stored: Uint8Array, plain: Uint8Array): Promise<boolean> {
-  if (checkZstdFrame(stored).contentBytes !== plain.length) return false;
-  return equalBytes(await decompressFrameAside(stored, plain.length), plain);
+/** Has a stored frame the same content as one that was proved? @throws AgentError `damaged` */
+export async function hasContent(
+  stored: Uint8Array,
+  { compressed, bytes }: WalContent,
+): Promise<boolean> {
+  // What is pushed again was mostly compressed by the same program at the same level.
+  if (equalBytes(stored, compressed)) return true;
+  if (checkZstdFrame(stored).contentBytes !== bytes) return false;
+  const plain = await decompressFrameAside(stored, bytes);
+  return equalBytes(plain, await decompressFrameAside(compressed, bytes));
 }
 
 /** Bytes that a stored file has at most. */

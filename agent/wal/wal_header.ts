@@ -34,6 +34,14 @@ export interface WalHeader {
   readonly pageBytes: number;
 }
 
+/** What is to be known of a file to tell whether it is a segment. */
+export interface SegmentFacts {
+  /** Its first bytes, WAL_HEADER_BYTES or more if it has so many. */
+  readonly head: Uint8Array;
+  /** Its length. */
+  readonly bytes: number;
+}
+
 /** @throws AgentError `damaged` when `bytes` do not begin with the first page of a segment */
 export function decodeWalHeader(bytes: Uint8Array): WalHeader {
   if (bytes.length < WAL_HEADER_BYTES) throw noHeader(`${bytes.length} bytes`);
@@ -62,19 +70,19 @@ export function isSegmentSize(bytes: number): boolean {
 }
 
 /**
- * Checks that `bytes` are the whole segment that `name` says, also one that is partial: that has
- * full length, too. The header's timeline may be an older one: the first segment of a timeline is
+ * Checks that a file is the whole segment that `name` says, also one that is partial: that has full
+ * length, too. The header's timeline may be an older one: the first segment of a timeline is
  * a copy of the one where it forked off, up to the fork.
  * @throws AgentError `damaged` without a header, `mismatch` when it is that of another segment
  */
 export function checkSegment(
   name: WalFileName & { readonly type: "segment" | "partial" },
-  bytes: Uint8Array,
+  { head, bytes }: SegmentFacts,
 ): WalHeader {
-  const header = decodeWalHeader(bytes);
+  const header = decodeWalHeader(head);
   const { segmentBytes } = header;
-  if (bytes.length !== segmentBytes) {
-    throw misfit(name.name, `${bytes.length} bytes`, `the segment size of ${segmentBytes}`);
+  if (bytes !== segmentBytes) {
+    throw misfit(name.name, `${bytes} bytes`, `the segment size of ${segmentBytes}`);
   }
   if (header.timeline > name.timeline) {
     throw misfit(name.name, `timeline ${header.timeline}`, `${name.timeline} or an older one`);

@@ -76,6 +76,7 @@ function silentDaemon(): Daemon {
     backup: never,
     pin: never,
     pushWal: never,
+    pushOwnWal: never,
     getWal: never,
     list: never,
     find: never,

@@ -2,8 +2,9 @@
 //
 // Invariants:
 //  1. Every test folder runs under Deno and under Bun; the integration tests, which start the
-//     program as processes, against the sources under Deno and against the compiled binary (which
-//     is Bun's where Deno's base binary is not to be had).
+//     program as processes, against the modules of Deno's binary run by Deno, which start in half
+//     the time of the sources, and against the compiled binary (which is Bun's where Deno's base
+//     binary is not to be had).
 //  2. Permission flags come from scripts/toolchain: the same for tests, sources and archive.
 //  3. Steps of one row run side by side: most tests wait most of the time. What judges by figures
 //     of the whole machine, or needs both cores for itself, has a row of its own.
@@ -39,14 +40,18 @@ export interface StepOptions {
 /** Folders of tests/, bottom up; integration comes last and by itself. */
 const FOLDERS = ["unit", "golden", "contract", "simulation", "regression", "jobs"] as const;
 
-/** Both ends of the conformance suites spin: two of them on two cores would only wait longer. */
-const ALONE: readonly string[] = ["contract"];
-
 /** Gives Deno a folder as one module, for an isolate for each file takes a third of the time. */
 const TOGETHER = "tests/together.ts";
 
 /** Tests of what the documentation promises in figures of time: nothing runs beside them. */
 const FIGURES = "integration/figures.test.ts";
+
+/**
+ * Integration tests of what does not depend on the program's runtime: the package's files, another
+ * vendor's tools behind the command contract, and the bed of the two hosts. The binary has them.
+ */
+const BINARY_ALONE = ["package", "mariadb", "two_hosts_bed"]
+  .map((name) => `integration/${name}.test.ts`);
 
 /** Bytes that each conformance suite streams: the full amount, and a quick one. */
 const FULL_BYTES = 1024 ** 3;
@@ -71,7 +76,7 @@ function testStep(folder: string, runtime: "deno" | "bun", options: StepOptions)
   return {
     name: `${folder}-${runtime}`,
     groups: [folder, runtime],
-    row: ALONE.includes(folder) ? `${folder}-${runtime}` : folder,
+    row: folder,
     command,
     env: { CONFORMANCE_BYTES: given ?? String(full ? FULL_BYTES : QUICK_BYTES) },
     report: `${runtime}-junit`,
@@ -83,25 +88,27 @@ function check(name: string, command: readonly string[]): Step {
   return { name, groups, row: "static", command, env: {}, report: "exit-code" };
 }
 
-/** The program as processes: the sources under Deno, then the binary; figures last and alone. */
+/** The program as processes: the bundle under Deno, then the binary; figures last and alone. */
 function integrationSteps(options: StepOptions): readonly Step[] {
   const { root, deno, permissions } = options;
   const AGENT_BINARY = join(root, "dist/agent");
+  const AGENT_BUNDLE = join(root, "dist/bundle");
   const step = (subject: "deno" | "binary", figures: boolean): Step => {
-    const tests = figures
-      ? [`tests/${FIGURES}`]
-      : [`--ignore=tests/${FIGURES}`, "tests/integration"];
+    const others = [FIGURES, ...subject === "deno" ? BINARY_ALONE : []];
+    const ignored = others.map((path) => `tests/${path}`).join(",");
+    const tests = figures ? [`tests/${FIGURES}`] : [`--ignore=${ignored}`, "tests/integration"];
     const name = `${figures ? "figures" : "integration"}-${subject}`;
     return {
       name,
       groups: ["integration", "e2e", ...subject === "deno" ? ["deno"] : []],
       row: figures ? name : "integration",
       command: [deno, "test", ...permissions, "--no-check", ...tests],
-      env: subject === "binary" ? { AGENT_BINARY } : {},
+      env: subject === "binary" ? { AGENT_BINARY } : { AGENT_BUNDLE },
       report: "deno-junit",
     };
   };
-  const build = { ...check("build", ["scripts/build"]), groups: ["e2e"], row: "build" };
+  const groups = ["integration", "e2e", "deno"];
+  const build = { ...check("build", ["scripts/build"]), groups, row: "build" };
   return [
     build,
     step("deno", false),

@@ -7,6 +7,8 @@ export interface Answer {
   /** HTTP status; 0 when nobody answered. */
   readonly status: number;
   readonly body: string;
+  /** Its media type with parameters; empty when the answer has none. */
+  readonly mediaType: string;
   /** Milliseconds from the call to the last byte. */
   readonly milliseconds: number;
 }
@@ -19,7 +21,7 @@ export function callControl(
 ): Promise<Answer> {
   const { method = "GET", body } = options;
   const startedMs = performance.now();
-  const nobody = { status: 0, body: "", milliseconds: 0 };
+  const nobody = { status: 0, body: "", mediaType: "", milliseconds: 0 };
   const headers = body === undefined ? {} : { "content-type": "application/json" };
   return new Promise((resolve) => {
     const call = request({ socketPath, path, method, headers }, (response) => {
@@ -29,7 +31,8 @@ export function callControl(
       response.on("error", () => resolve(nobody));
       response.on("end", () => {
         const milliseconds = performance.now() - startedMs;
-        resolve({ status: response.statusCode ?? 0, body: text, milliseconds });
+        const mediaType = response.headers["content-type"] ?? "";
+        resolve({ status: response.statusCode ?? 0, body: text, mediaType, milliseconds });
       });
     });
     call.on("error", () => resolve(nobody));

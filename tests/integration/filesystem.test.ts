@@ -10,14 +10,19 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { BackupDetail } from "../../agent/control/daemon.ts";
 import { freePorts } from "../../scripts/demonstration/free_ports.ts";
 import { needTool } from "../../scripts/demonstration/run_tool.ts";
 import { Bed } from "./bed.ts";
 import { clientYaml, stgLine } from "./bed_config.ts";
+import { callControl } from "./control_call.ts";
 import { differences, makeOddTree, makeRandomFiles } from "./odd_tree.ts";
 
 const TIMEOUT_MS = 120_000;
+
+/** What the first view of the page may load. */
+const PAGE_BYTES_MAX = 200_000;
 
 const SUMMARY_KEYS = [
   "type",
@@ -175,6 +180,28 @@ describe("file-system backup and restore", () => {
     expect(detail.drilled).toEqual(summary.drill ?? null);
     expect(readdirSync(bed.path("vault/drill"))).toEqual([]);
   }, TIMEOUT_MS);
+
+  test("the page and each file that it names are in the program, as they were written", async () => {
+    const sources = fileURLToPath(import.meta.resolve("../../agent/control/page/"));
+    const page = await callControl(bed.socket("server"), "/");
+    expect([page.status, page.mediaType]).toEqual([200, "text/html; charset=UTF-8"]);
+    expect(page.body).toBe(readFileSync(`${sources}page.html`, "utf8"));
+    const names = [...page.body.matchAll(/(?:src|href)="\/page\/([^"]+)"/g)].map(([, name]) =>
+      name
+    );
+    expect(names.toSorted()).toEqual(
+      readdirSync(sources).filter((name) => /\.(?:js|css)$/.test(name)).sort(),
+    );
+    let bytes = page.body.length;
+    for (const name of names) {
+      const { status, mediaType, body } = await callControl(bed.socket("server"), `/page/${name}`);
+      const type = name?.endsWith(".css") ? "text/css" : "text/javascript";
+      expect([name, status, mediaType]).toEqual([name, 200, `${type}; charset=utf-8`]);
+      expect(body).toBe(readFileSync(`${sources}${name}`, "utf8"));
+      bytes += body.length;
+    }
+    expect(bytes).toBeLessThan(PAGE_BYTES_MAX);
+  });
 
   test("less than 2 % of the bytes cross the network, both ways", async () => {
     const data = bed.path("data");

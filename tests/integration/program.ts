@@ -1,10 +1,12 @@
 // Starts the program as a user would, for the tests that need real processes.
 //
-// AGENT_BINARY names a compiled binary; without it the sources run: under Bun in Bun's test run,
-// else by scripts/agent under Deno. So the same tests cover both runtimes and the binary.
+// AGENT_BINARY names a compiled binary, AGENT_BUNDLE the folder of modules that Deno's binary is made
+// of, which run under Deno; without them the sources run: under Bun in Bun's test run, else by
+// scripts/agent under Deno. So the same tests cover both runtimes and the binary.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface ProgramOptions {
@@ -36,8 +38,16 @@ const ROOT = fileURLToPath(import.meta.resolve("../../"));
 export function programCommand(): readonly [string, ...string[]] {
   const binary = process.env["AGENT_BINARY"];
   if (binary !== undefined && binary !== "") return [binary];
+  const bundle = process.env["AGENT_BUNDLE"];
+  if (bundle !== undefined && bundle !== "") return bundleCommand(process.execPath, bundle);
   if (process.versions["bun"] !== undefined) return [process.execPath, `${ROOT}mod.ts`];
   return [`${ROOT}scripts/agent`];
+}
+
+/** The command that runs a bundle, with the flags of scripts/agent and no configuration but its. */
+export function bundleCommand(deno: string, folder: string): readonly [string, ...string[]] {
+  const flags = ["--v8-flags=--max-semi-space-size=4", "--quiet", "--allow-all", "--no-prompt"];
+  return [deno, "run", ...flags, "--config", join(folder, "deno.json"), join(folder, "mod.ts")];
 }
 
 /** The command that runs a script of the tests in the runtime of the tests. */

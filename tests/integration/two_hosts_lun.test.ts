@@ -12,7 +12,7 @@ const TIMEOUT_MS = 120_000;
 const MIB = 1024 * 1024;
 
 /** Long enough that a test can act in the middle, which is where, in bytes of progress. */
-const FILES = { count: 24, bytes: 16 * MIB };
+const FILES = { count: 12, bytes: 16 * MIB };
 const MIDDLE_BYTES = 16 * MIB;
 
 /** Milliseconds until both hosts must show that the group is down: more than the dead time. */
@@ -22,7 +22,7 @@ const DOWN_MS = 20_000;
 const END_MS = 2500 + 5000;
 
 /** Bytes of a database whose backup takes a while. */
-const DATABASE_BYTES = 400 * MIB;
+const DATABASE_BYTES = 200 * MIB;
 
 /** Both hosts lose the same LUN: either may be the first to notice, in a job or by its heartbeat. */
 const MID_JOB_REASONS: readonly (FallbackReason | null)[] = [

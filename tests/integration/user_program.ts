@@ -3,6 +3,7 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleCommand } from "./program.ts";
 
 const ROOT = fileURLToPath(import.meta.resolve("../../"));
 const SOURCES = ["mod.ts", "deno.json", "package.json", "agent", "emulator", "transport"];
@@ -16,11 +17,16 @@ export function copyProgram(folder: string): readonly string[] {
   chmodSync(folder, 0o755);
   const binary = process.env["AGENT_BINARY"] ?? "";
   if (binary !== "") return [copyExecutable(binary, join(folder, "agent"))];
+  const runtime = copyExecutable(process.execPath, join(folder, basename(process.execPath)));
+  const bundle = process.env["AGENT_BUNDLE"] ?? "";
+  if (bundle !== "") {
+    cpSync(bundle, join(folder, "bundle"), { recursive: true });
+    return bundleCommand(runtime, join(folder, "bundle"));
+  }
   const modules = join(ROOT, "node_modules");
   const isUsed = (path: string) => !UNUSED.some((name) => path === join(modules, name));
   for (const name of SOURCES) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   cpSync(modules, join(folder, "node_modules"), { recursive: true, filter: isUsed });
-  const runtime = copyExecutable(process.execPath, join(folder, basename(process.execPath)));
   const isBun = process.versions["bun"] !== undefined;
   return isBun
     ? [runtime, join(folder, "mod.ts")]

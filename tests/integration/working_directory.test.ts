@@ -11,7 +11,7 @@ import { runProgram } from "./program.ts";
 
 const TIMEOUT_MS = 60_000;
 
-/** What a service runs: the binary, or the sources as scripts/agent starts them. */
+/** What a service runs: the binary; or the sources as scripts/agent starts them, never bundled. */
 const binary = process.env["AGENT_BINARY"] ?? "";
 const command = [
   binary === "" ? fileURLToPath(import.meta.resolve("../../scripts/agent")) : binary,

@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { carryWal } from "../../agent/client/carry_wal.ts";
@@ -13,7 +14,9 @@ import {
   WorkerSession,
   type WorkerTask,
 } from "../../agent/job/mod.ts";
+import { decompressFrame } from "../../agent/media/mod.ts";
 import { archiveWal } from "../../agent/server/archive_wal.ts";
+import { segmentName } from "../../agent/wal/mod.ts";
 import { Vault } from "../../agent/vault/mod.ts";
 import { WAL_VERSION } from "../../transport/flow/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
@@ -69,6 +72,10 @@ function archive() {
   return { ask, served, carried, pairs };
 }
 
+function unpacked(frame: Uint8Array): Uint8Array {
+  return decompressFrame(frame, SEGMENT.length);
+}
+
 const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
 const get = { type: "get", system: SYSTEM, name: NAME } as const;
 
@@ -84,7 +91,7 @@ describe("the archive of a log", () => {
     expect(await bed.ask(push)).toEqual({ type: "stored" });
     expect(await bed.ask(push)).toEqual({ type: "same" });
     const got = await bed.ask(get);
-    expect(got.type === "file" ? Buffer.compare(got.bytes, SEGMENT) : got).toBe(0);
+    expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
     // A single cluster need not be named.
     expect((await bed.ask({ ...get, system: null })).type).toBe("file");
     expect(await bed.ask({ ...get, name: "000000010000000100000004" })).toEqual({ type: "absent" });
@@ -93,6 +100,41 @@ describe("the archive of a log", () => {
     expect(readdirSync(kept)).toEqual([`${NAME}.zst`]);
     const stock = execFileSync("zstd", ["-dc", join(kept, `${NAME}.zst`)], { maxBuffer: 2 ** 30 });
     expect(Buffer.compare(stock, SEGMENT)).toBe(0);
+  });
+
+  test("has what is ready before it is asked for, and what a recovery reads next", async () => {
+    const bed = archive();
+    const log = join(folder, "pg_wal");
+    mkdirSync(join(log, "archive_status"), { recursive: true });
+    const files = [3, 4, 5, 6].map((index) => {
+      const name = segmentName(1, 0x1000 + index, SEGMENT.length);
+      const address = BigInt(0x1000 + index) * BigInt(SEGMENT.length);
+      const content = makeSegment({ address, fill: index });
+      writeFileSync(join(log, name), content);
+      writeFileSync(join(log, "archive_status", `${name}.ready`), "");
+      return { name, content };
+    });
+    const pushOwn = (name: string, content: Uint8Array) => {
+      const sha256 = createHash("sha256").update(content).digest("hex");
+      const own = { directory: log, system: SYSTEM, known: null, name };
+      return bed.ask({ type: "push-own", ...own, bytes: content.length, sha256 });
+    };
+    const [first, ...others] = files;
+    if (first === undefined) throw new Error("there is one");
+    expect(await pushOwn(first.name, first.content)).toEqual({ type: "stored" });
+    // Between two requests there is time for one file ahead.
+    for (const _ of files) await bed.ask({ ...get, name: "000000010000000100000009" });
+    const kept = join(folder, "wal", "web01", "pg", SYSTEM, first.name.slice(0, 16));
+    expect(readdirSync(kept).sort()).toEqual(files.map(({ name }) => `${name}.zst`));
+    for (const { name, content } of others) {
+      expect(await pushOwn(name, content.with(content.length - 1, 1))).toEqual({ type: "unlike" });
+      expect((await pushOwn(name, content)).type).toBe("same");
+    }
+    for (const { name, content } of files) {
+      const got = await bed.ask({ ...get, name });
+      expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), content) : got).toBe(0);
+    }
+    await end(bed);
   });
 
   test("goes on after what it refuses", async () => {
@@ -113,7 +155,7 @@ describe("the archive of a log", () => {
     const history = { name: "00000002.history", bytes: new TextEncoder().encode("1\t0/1\tx\n") };
     expect(await bed.ask({ ...push, ...history })).toEqual({ type: "stored" });
     const got = await bed.ask(get);
-    expect(got.type === "file" ? Buffer.compare(got.bytes, SEGMENT) : got).toBe(0);
+    expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
     await end(bed);
   });
 

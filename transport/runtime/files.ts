@@ -43,6 +43,11 @@ export interface FileStat {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly atimeNs: bigint;
+  /** The times as seconds, rounded down, and the rest: quicker than bigints, exact if safe. */
+  readonly mtimeSeconds: number;
+  readonly mtimeRestNs: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeRestNs: number;
 }
 
 export interface DirectoryEntry {

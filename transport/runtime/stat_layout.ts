@@ -110,6 +110,22 @@ class Statx implements FileStat {
   get atimeNs(): bigint {
     return nanoseconds(this.#atimeLow, this.#atimeHigh, this.#atimeRest);
   }
+
+  get mtimeSeconds(): number {
+    return this.#mtimeHigh * TWO_32 + this.#mtimeLow;
+  }
+
+  get mtimeRestNs(): number {
+    return this.#mtimeRest;
+  }
+
+  get ctimeSeconds(): number {
+    return this.#ctimeHigh * TWO_32 + this.#ctimeLow;
+  }
+
+  get ctimeRestNs(): number {
+    return this.#ctimeRest;
+  }
 }
 
 /** Two timespecs for utimensat. Seconds round down, so nanoseconds are never negative. */

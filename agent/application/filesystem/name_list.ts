@@ -80,18 +80,18 @@ export class NameList {
     this.#count = kept;
   }
 
-  /** Order of the name at a position of the sorted list and another one. */
-  compareAt(position: number, name: Uint8Array): number {
+  /** Order of the name at a position of the sorted list and another one, a part of larger bytes. */
+  compareAt(position: number, name: Uint8Array, from = 0, end = name.length): number {
     const index = this.#order?.[position];
     assert(index !== undefined, "the position is in the sorted list");
     const start = this.#offsets[index] as number;
     const length = (this.#offsets[index + 1] as number) - start;
-    const shared = Math.min(length, name.length);
+    const shared = Math.min(length, end - from);
     for (let at = 0; at < shared; at += 1) {
-      const difference = (this.#bytes[start + at] as number) - (name[at] as number);
+      const difference = (this.#bytes[start + at] as number) - (name[from + at] as number);
       if (difference !== 0) return difference;
     }
-    return length - name.length;
+    return length - (end - from);
   }
 
   /** True when the sorted list has the name. */

@@ -4,9 +4,10 @@
 // One open group for each directory that the walk is inside of, and one for the source's paths.
 // A row that is passed over is noted as deleted, with all below it, unless its directory has been.
 
+import type { FileStat } from "../../../transport/runtime/files.ts";
 import type { IndexNote } from "../../entry.ts";
 import type { ParentGroup, ParentTree } from "./parent_tree.ts";
-import type { ParentRow } from "./parent_rows.ts";
+import { type ParentRow, RowState } from "./parent_rows.ts";
 import { joinPath } from "./source_paths.ts";
 import type { Visit } from "./walk.ts";
 
@@ -23,6 +24,7 @@ type Steps<Result> = Generator<IndexNote | null, Result, void>;
 export class ParentComparison {
   readonly #tree: ParentTree;
   readonly #levels: Level[] = [];
+  readonly #state = new RowState();
 
   constructor(tree: ParentTree) {
     this.#tree = tree;
@@ -41,6 +43,16 @@ export class ParentComparison {
       : visit.path.subarray(visit.path.lastIndexOf(0x2f) + 1);
     yield* this.#deleted(level, name);
     return level.group.take(name);
+  }
+
+  /**
+   * Goes on past a file in the directory that was entered last, when the parent has it as it is.
+   * @returns false when it may not, and has done nothing: then it is to be visited
+   */
+  passSame(depth: number, name: Uint8Array, stat: FileStat): boolean {
+    const level = this.#levels.at(-1);
+    if (level === undefined || this.#levels.length !== depth + 1) return false;
+    return this.#state.set(stat) && level.group.passSame(name, this.#state);
   }
 
   /** Enters the visited directory. @returns true when names of the parent are taken no more */

@@ -14,9 +14,11 @@
 // in the order of walk_order.ts. Pure.
 
 import { assert } from "../../../transport/ground/assert.ts";
+import type { FileStat } from "../../../transport/runtime/files.ts";
 import type { Entry, EntryType } from "../../entry.ts";
 import { ByteReader, ByteWriter } from "../../media/byte_cursor.ts";
-import { readTime, writeTime } from "../../media/index_rows.ts";
+import { readTime } from "../../media/index_rows.ts";
+import type { SplitTime } from "../../split_time.ts";
 import { MAX_PARENT_CHUNK_BYTES, PARENT_CHUNK_BYTES } from "../limits.ts";
 import { MAX_PATH_BYTES } from "../../tar/mod.ts";
 import { compareBytes } from "./source_paths.ts";
@@ -31,15 +33,12 @@ export type ParentRow =
   };
 
 /** A row on its way to the client: the directory and the name that it stands under. */
-export interface PlacedRow extends ParentRow {
+export interface PlacedRow extends Omit<ParentRow, "mtimeNs" | "ctimeNs"> {
   readonly directory: Uint8Array;
   readonly name: Uint8Array;
+  readonly mtime: SplitTime;
+  readonly ctime: SplitTime;
 }
-
-/** An item of a chunk; a row's fields are decoded by `decodeFields` when they are needed. */
-export type ParentItem =
-  | { readonly kind: "directory"; readonly path: Uint8Array }
-  | { readonly kind: "row"; readonly name: Uint8Array; readonly fields: ByteReader; code: number };
 
 /** The position is the code: append only. */
 const TYPES: readonly EntryType[] = [
@@ -52,6 +51,7 @@ const TYPES: readonly EntryType[] = [
   "block",
 ];
 
+const NAME = "rows of the parent";
 const KEPT = 2 * TYPES.length;
 /** The largest code of an item. */
 const MAX_CODE = 2 * KEPT;
@@ -62,16 +62,20 @@ export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Arr
   const fields = new ByteWriter();
   let group: Uint8Array | null = null;
   for (const row of rows) {
-    if (group === null || compareBytes(group, row.directory) !== 0) {
+    // Rows of a directory mostly share its path.
+    const isNext = group === null ||
+      (group !== row.directory && compareBytes(group, row.directory) !== 0);
+    if (isNext) {
       group = row.directory;
       writer.varint(0);
-      writeBytes(writer, group);
+      writeBytes(writer, row.directory);
     }
     const code = 1 + 2 * TYPES.indexOf(row.type) + (row.unsettled ? 1 : 0);
     writer.varint(code + (row.kept ? KEPT : 0));
     writeBytes(writer, row.name);
     writeFields(fields, row);
-    writeBytes(writer, fields.finish());
+    writer.varint(fields.length);
+    writer.append(fields);
     if (writer.length < PARENT_CHUNK_BYTES) continue;
     yield writer.finish();
     writer.clear();
@@ -79,51 +83,125 @@ export function* encodeParentRows(rows: Iterable<PlacedRow>): Generator<Uint8Arr
   if (writer.length > 0) yield writer.finish();
 }
 
-function writeFields(fields: ByteWriter, row: ParentRow): void {
+function writeFields(fields: ByteWriter, row: PlacedRow): void {
   fields.clear();
   fields.varint(row.sizeBytes);
-  writeTime(fields, row.mtimeNs);
-  writeTime(fields, row.ctimeNs);
+  fields.signedNumber(row.mtime.seconds);
+  fields.varint(row.mtime.nanoseconds);
+  fields.signedNumber(row.ctime.seconds);
+  fields.varint(row.ctime.nanoseconds);
   fields.bigVarint(row.inode);
   if (row.type === "hardlink") writeBytes(fields, row.target ?? new Uint8Array(0));
 }
 
 /**
- * Passes over the next item, without a view of what is in it, for that runs for every row.
- * @returns the path of a directory; null for a row
- * @throws AgentError `damaged`
+ * Reads items where they lie. Every row of the parent passes through here, most of them only to be
+ * found the same as before, so no object is made for one until it is asked for.
  */
-export function skipParentItem(reader: ByteReader): Uint8Array | null {
-  const code = reader.varint("item", MAX_CODE);
-  if (code === 0) return readBytes(reader, "directory");
-  reader.skip("name", reader.varint("name length", MAX_PATH_BYTES));
-  reader.skip("fields", reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES));
-  return null;
+export class ParentItems {
+  readonly bytes: Uint8Array;
+  readonly #reader: ByteReader;
+  #code = 0;
+  #nameStart = 0;
+  #nameEnd = 0;
+  #fieldsStart = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#reader = new ByteReader(bytes, NAME);
+  }
+
+  /** Goes on to the next item. @returns false behind the last @throws AgentError `damaged` */
+  next(): boolean {
+    const reader = this.#reader;
+    if (reader.left === 0) return false;
+    this.#code = reader.varint("item", MAX_CODE);
+    const nameBytes = reader.varint("name length", MAX_PATH_BYTES);
+    this.#nameStart = reader.at;
+    reader.skip("name", nameBytes);
+    this.#nameEnd = reader.at;
+    if (this.#code === 0) return true;
+    const fieldBytes = reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES);
+    this.#fieldsStart = reader.at;
+    reader.skip("fields", fieldBytes);
+    return true;
+  }
+
+  /** True for a directory, whose path is the `name`; false for a row. */
+  get isDirectory(): boolean {
+    return this.#code === 0;
+  }
+
+  /** Where the item ends; of one that comes next, where it begins. */
+  get end(): number {
+    return this.#reader.at;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#reader.left === 0;
+  }
+
+  /** Where the item's name lies. */
+  get nameStart(): number {
+    return this.#nameStart;
+  }
+
+  get nameEnd(): number {
+    return this.#nameEnd;
+  }
+
+  /** A copy. */
+  get name(): Uint8Array {
+    return this.bytes.slice(this.#nameStart, this.#nameEnd);
+  }
+
+  /** The row. @throws AgentError `damaged` */
+  row(): ParentRow {
+    const fields = new ByteReader(this.bytes.subarray(this.#fieldsStart, this.end), NAME);
+    const kept = this.#code > KEPT;
+    const flags = this.#code - 1 - (kept ? KEPT : 0);
+    const type = TYPES[flags >> 1];
+    assert(type !== undefined, "the code of the item was checked");
+    const sizeBytes = fields.varint("size", Number.MAX_SAFE_INTEGER);
+    const mtimeNs = readTime(fields, "mtime");
+    const ctimeNs = readTime(fields, "ctime");
+    const inode = fields.bigVarint("inode");
+    const target = type === "hardlink" ? readBytes(fields, "target") : null;
+    const unsettled = flags % 2 === 1;
+    return { type, sizeBytes, mtimeNs, ctimeNs, inode, target, unsettled, kept };
+  }
+
+  /** True when the row's state is this one. */
+  isState(state: RowState): boolean {
+    return this.#code === state.code &&
+      state.fields.isEqual(this.bytes, this.#fieldsStart, this.end);
+  }
 }
 
-/** The next item. @throws AgentError `damaged` */
-export function decodeParentItem(reader: ByteReader): ParentItem {
-  const code = reader.varint("item", MAX_CODE);
-  if (code === 0) return { kind: "directory", path: readBytes(reader, "directory") };
-  const name = readBytes(reader, "name");
-  const bytes = reader.varint("field bytes", MAX_PARENT_CHUNK_BYTES);
-  const fields = new ByteReader(reader.raw("fields", bytes), "rows of the parent");
-  return { kind: "row", name, fields, code };
-}
+/**
+ * The state of a file as its row would have it, settled and with one name: a row that has the same
+ * bytes is of the same state, and need not be decoded. Used again for each file.
+ */
+export class RowState {
+  readonly fields = new ByteWriter();
+  code = 0;
 
-/** The fields of an item that is a row; once per item. @throws AgentError `damaged` */
-export function decodeFields({ fields, code }: Extract<ParentItem, { kind: "row" }>): ParentRow {
-  const kept = code > KEPT;
-  const flags = code - 1 - (kept ? KEPT : 0);
-  const type = TYPES[flags >> 1];
-  assert(type !== undefined, "the code of the item was checked");
-  const sizeBytes = fields.varint("size", Number.MAX_SAFE_INTEGER);
-  const mtimeNs = readTime(fields, "mtime");
-  const ctimeNs = readTime(fields, "ctime");
-  const inode = fields.bigVarint("inode");
-  const target = type === "hardlink" ? readBytes(fields, "target") : null;
-  const unsettled = flags % 2 === 1;
-  return { type, sizeBytes, mtimeNs, ctimeNs, inode, target, unsettled, kept };
+  /** @returns false for what has no such state, which says nothing of whether it changed */
+  set(stat: FileStat): boolean {
+    const type = TYPES.findIndex((one) => one === stat.type);
+    const { mtimeSeconds, ctimeSeconds } = stat;
+    if (type < 0 || stat.linkCount !== 1) return false;
+    if (!Number.isSafeInteger(mtimeSeconds) || !Number.isSafeInteger(ctimeSeconds)) return false;
+    this.code = 1 + 2 * type;
+    this.fields.clear();
+    this.fields.varint(stat.type === "file" ? stat.sizeBytes : 0);
+    this.fields.signedNumber(mtimeSeconds);
+    this.fields.varint(stat.mtimeRestNs);
+    this.fields.signedNumber(ctimeSeconds);
+    this.fields.varint(stat.ctimeRestNs);
+    this.fields.bigVarint(stat.inode);
+    return true;
+  }
 }
 
 function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {

@@ -5,17 +5,11 @@
 // (their directories are gone) are passed over; memory is the groups of the directories that the
 // walk is inside of, as encoded bytes.
 
+import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
 import { compareWalkOrder } from "../../walk_order.ts";
-import { ByteReader } from "../../media/byte_cursor.ts";
 import type { NameList } from "./name_list.ts";
-import {
-  decodeFields,
-  decodeParentItem,
-  type ParentItem,
-  type ParentRow,
-  skipParentItem,
-} from "./parent_rows.ts";
+import { ParentItems, type ParentRow, type RowState } from "./parent_rows.ts";
 
 /** Where the chunks come from. */
 export interface ParentFeed {
@@ -23,12 +17,9 @@ export interface ParentFeed {
   take(): Uint8Array | null | "end";
 }
 
-const NAME = "rows of the parent";
-
 export class ParentTree {
   readonly #feed: ParentFeed;
-  #chunk = new Uint8Array(0);
-  #reader = new ByteReader(new Uint8Array(0), NAME);
+  #items = new ParentItems(new Uint8Array(0));
   /** Path of the group whose rows come next; null before the first and after the last. */
   #head: Uint8Array | null = null;
   #started = false;
@@ -52,7 +43,7 @@ export class ParentTree {
     if (this.#head !== null && compareWalkOrder(this.#head, path) === 0) {
       yield* this.#rows(segments);
     }
-    return new ParentGroup(segments);
+    return new ParentGroup(joined(segments));
   }
 
   /** Passes over the rows up to the next group; into `segments` when they are wanted. */
@@ -60,58 +51,62 @@ export class ParentTree {
     const before = this.#head;
     this.#head = null;
     while (yield* this.#fill()) {
-      const start = this.#chunk.length - this.#reader.left;
+      const items = this.#items;
+      const start = items.end;
       let end = start;
-      let next: Uint8Array | null = null;
-      while (this.#reader.left > 0 && next === null) {
-        next = skipParentItem(this.#reader);
-        if (next === null) end = this.#chunk.length - this.#reader.left;
-      }
-      if (end > start && before === null) throw this.#reader.damaged("rows without a directory");
-      if (end > start) segments?.push(this.#chunk.slice(start, end));
-      if (next === null) continue;
+      while (items.next() && !items.isDirectory) end = items.end;
+      if (end > start && before === null) throw damaged("rows without a directory");
+      if (end > start) segments?.push(items.bytes.slice(start, end));
+      if (end === items.bytes.length) continue;
+      const next = items.name;
       if (before !== null && compareWalkOrder(before, next) >= 0) {
-        throw this.#reader.damaged("a directory out of order, need the order of the walk");
+        throw damaged("a directory out of order, need the order of the walk");
       }
-      this.#head = next.slice();
+      this.#head = next;
       return;
     }
   }
 
   /** @returns false after the last chunk */
   *#fill(): Generator<null, boolean, void> {
-    while (this.#reader.left === 0 && !this.#ended) {
+    while (this.#items.isAtEnd && !this.#ended) {
       const chunk = this.#feed.take();
       if (chunk === null) yield null;
       else if (chunk === "end") this.#ended = true;
-      else {
-        this.#chunk = chunk.slice();
-        this.#reader = new ByteReader(this.#chunk, NAME);
-      }
+      else this.#items = new ParentItems(chunk.slice());
     }
     return !this.#ended;
   }
 }
 
+function damaged(found: string): AgentError {
+  return new AgentError("damaged", `Cannot go on: found ${found} in the rows of the parent`);
+}
+
 /** The rows of one directory, by name. */
 export class ParentGroup {
-  readonly #segments: readonly Uint8Array[];
-  readonly #items: Iterator<Extract<ParentItem, { kind: "row" }>>;
-  #next: IteratorResult<Extract<ParentItem, { kind: "row" }>>;
+  readonly #bytes: Uint8Array;
+  readonly #rows: ParentItems;
+  /** Name of the row before the one that is next. */
+  #last: Uint8Array | null = null;
+  #ended = false;
 
-  constructor(segments: readonly Uint8Array[]) {
-    this.#segments = segments;
-    this.#items = this.#read();
-    this.#next = this.#items.next();
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#rows = new ParentItems(bytes);
+    this.#goOn(null);
   }
 
   /** True when every row's name is in the list. */
   isWithin(names: NameList): boolean {
+    const rows = new ParentItems(this.#bytes);
     let at = 0;
-    for (const { name } of this.#read()) {
+    while (rows.next()) {
       let order = -1;
       while (order < 0) {
-        order = at < names.length ? names.compareAt(at, name) : 1;
+        order = at < names.length
+          ? names.compareAt(at, rows.bytes, rows.nameStart, rows.nameEnd)
+          : 1;
         if (order <= 0) at++;
       }
       if (order > 0) return false;
@@ -119,41 +114,58 @@ export class ParentGroup {
     return true;
   }
 
-  /** The name of the next row when it comes before `name`, and goes on to the one after it. */
+  /**
+   * The name of the next row when it comes before `name`, and goes on to the one after it.
+   * @throws AgentError `damaged` for rows out of order
+   */
   takeBefore(name: Uint8Array | null): Uint8Array | null {
-    if (this.#next.done === true) return null;
-    const { name: found } = this.#next.value;
-    if (name !== null && this.#order(found, name) >= 0) return null;
-    this.#next = this.#items.next();
+    if (this.#ended || (name !== null && this.#order(name) >= 0)) return null;
+    if (this.#last !== null && this.#order(this.#last) <= 0) {
+      throw damaged("names out of order");
+    }
+    const found = this.#rows.name;
+    this.#goOn(found);
     return found;
   }
 
   /** The row of `name`, and goes on to the one after it. @throws AgentError `damaged` */
   take(name: Uint8Array): ParentRow | null {
-    if (this.#next.done === true || this.#order(this.#next.value.name, name) !== 0) return null;
-    const row = decodeFields(this.#next.value);
-    this.#next = this.#items.next();
+    if (this.#ended || this.#order(name) !== 0) return null;
+    const row = this.#rows.row();
+    this.#goOn(name);
     return row;
   }
 
-  /** Names have no "/", and the source's paths are in the order of the walk. */
-  #order(a: Uint8Array, b: Uint8Array): number {
-    return compareWalkOrder(a, b);
+  /**
+   * Goes on to the row after that of `name`, if that is the next one and of this state.
+   * @returns false when it is not, and has done nothing
+   */
+  passSame(name: Uint8Array, state: RowState): boolean {
+    if (this.#ended || this.#order(name) !== 0 || !this.#rows.isState(state)) return false;
+    this.#goOn(name);
+    return true;
   }
 
-  *#read(): Generator<Extract<ParentItem, { kind: "row" }>> {
-    let last: Uint8Array | null = null;
-    for (const segment of this.#segments) {
-      const reader = new ByteReader(segment, NAME);
-      while (reader.left > 0) {
-        const item = decodeParentItem(reader);
-        if (item.kind !== "row") throw reader.damaged("a directory inside a group");
-        if (last !== null && this.#order(last, item.name) >= 0) {
-          throw new AgentError("damaged", "Cannot go on: found rows of the parent out of order");
-        }
-        last = item.name;
-        yield item;
-      }
-    }
+  #goOn(last: Uint8Array | null): void {
+    this.#last = last;
+    this.#ended = !this.#rows.next();
+    assert(this.#ended || !this.#rows.isDirectory, "a group has rows only");
   }
+
+  /** Of the next row's name and another; source paths are names, too. */
+  #order(name: Uint8Array): number {
+    return compareWalkOrder(this.#rows.bytes, name, this.#rows.nameStart, this.#rows.nameEnd);
+  }
+}
+
+function joined(segments: readonly Uint8Array[]): Uint8Array {
+  const [first] = segments;
+  if (first !== undefined && segments.length === 1) return first;
+  const all = new Uint8Array(segments.reduce((sum, { length }) => sum + length, 0));
+  let fill = 0;
+  for (const segment of segments) {
+    all.set(segment, fill);
+    fill += segment.length;
+  }
+  return all;
 }

@@ -65,14 +65,18 @@ export function* produceFilesystem(options: ProduceFilesystemOptions): Producer 
     paths: normalizeSourcePaths(options.paths),
     selection: options,
     onWarning: options.onWarning,
+    passes: options.parent === undefined ? undefined : store.passes,
     maxOpenDirectories: options.maxOpenDirectories,
   });
   if (options.openMember !== undefined) yield* store.goOn(options.openMember);
   let count = 0;
   for (const visit of visits) {
     if (options.signal?.aborted) throw new AgentError("cancelled", "Cannot go on: cancelled");
-    yield* store.visit(visit);
-    if (++count % BREATHE_ENTRIES === 0) yield null;
+    if (visit === null) yield null;
+    else {
+      yield* store.visit(visit);
+      if (++count % BREATHE_ENTRIES === 0) yield null;
+    }
   }
   yield* store.finish();
   return store.produced();
@@ -115,6 +119,13 @@ class Store {
     const { parent } = options;
     this.#comparison = parent === undefined ? null : new ParentComparison(new ParentTree(parent));
   }
+
+  /**
+   * True for what the parent has as it is, so that a visit would find nothing to do: the rule of
+   * `isUnchanged` for files with one name, of which a cut backup has neither the member nor a part.
+   */
+  readonly passes = (depth: number, name: Uint8Array, stat: FileStat): boolean =>
+    this.#void === null && this.#comparison?.passSame(depth, name, stat) === true;
 
   *visit(visit: Visit): Steps {
     while (this.#open.length > visit.depth) yield* this.#leave();

@@ -11,6 +11,7 @@ import type { Files, FileStat, PathBytes } from "../../../transport/runtime/file
 import { MAX_PATH_BYTES } from "../../tar/mod.ts";
 import type { ApplicationWarning, WarningCode } from "../application.ts";
 import type { SourceSelection } from "../../source_selection.ts";
+import { BREATHE_ENTRIES } from "../limits.ts";
 import { compileRules, DirectoryScope } from "./directory_scope.ts";
 import { DirectoryStack } from "./directory_stack.ts";
 import type { NameList } from "./name_list.ts";
@@ -37,6 +38,11 @@ export interface WalkOptions {
   readonly paths: readonly string[];
   readonly selection: SourceSelection;
   readonly onWarning: (warning: ApplicationWarning) => void;
+  /**
+   * Asked of everything in a directory but directories; what it is true for is not visited. It is
+   * asked for most objects of an incremental backup, before a path or a visit is made of them.
+   */
+  readonly passes?: ((depth: number, name: Uint8Array, stat: FileStat) => boolean) | undefined;
   /** For tests: descriptors held at once. */
   readonly maxOpenDirectories?: number | undefined;
 }
@@ -47,23 +53,28 @@ function failureCode(error: SystemError): WarningCode {
 }
 
 /**
- * Visits everything below the paths. Sockets are warned about and left out.
+ * Visits everything below the paths. Sockets are warned about and left out. Null now and then when
+ * much was passed over, to let others run.
  * @throws AgentError `not_found` when a path does not exist, `usage` for a rule that cannot be,
  * before the first visit
  */
-export function* walk(options: WalkOptions): Generator<Visit, void, void> {
-  const { files, onWarning } = options;
+export function* walk(options: WalkOptions): Generator<Visit | null, void, void> {
+  const { files, onWarning, passes } = options;
   for (const path of options.paths) requirePath(files, path);
   const rules = compileRules(options.selection.exclude);
   const stack = new DirectoryStack(files, options.maxOpenDirectories);
   const encoder = new TextEncoder();
+  let passed = 0;
   try {
     for (const root of options.paths) {
       const around = DirectoryScope.around(root, { ...options, rules });
-      const first = look(options, AT_CWD, root, encoder.encode(root));
-      if (first === null) continue;
+      const path = encoder.encode(root);
+      if (isTooLong(path, onWarning)) continue;
+      const stat = look(options, { directory: AT_CWD, name: root }, () => path);
+      if (stat === null) continue;
+      const first = { directory: AT_CWD, name: root, path, stat };
       const names = descend(stack, first, { around, onWarning });
-      yield { directory: AT_CWD, name: root, path: first.path, stat: first.stat, depth: 0, names };
+      yield { ...first, depth: 0, names };
       while (stack.depth > 0) {
         const name = stack.nextName();
         if (name === null) {
@@ -71,12 +82,18 @@ export function* walk(options: WalkOptions): Generator<Visit, void, void> {
           if (lost !== null) warn(onWarning, "unreadable", lost, "it was moved while it was read");
           continue;
         }
-        const path = joinPath(stack.path, name);
         const { depth, descriptor: directory, scope } = stack;
-        const visit = look(options, directory, name, path);
-        if (visit === null) continue;
+        const stat = look(options, { directory, name }, () => joinPath(stack.path, name));
+        if (stat === null) continue;
+        if (stat.type !== "directory" && passes?.(depth, name, stat) === true) {
+          if (++passed % BREATHE_ENTRIES === 0) yield null;
+          continue;
+        }
+        const path = joinPath(stack.path, name);
+        if (isTooLong(path, onWarning)) continue;
+        const visit = { directory, name, path, stat };
         const names = descend(stack, visit, { around: scope, onWarning });
-        yield { directory, name, path, stat: visit.stat, depth, names };
+        yield { ...visit, depth, names };
       }
     }
   } finally {
@@ -97,27 +114,24 @@ function requirePath(files: Files, path: string): void {
   }
 }
 
+function isTooLong(path: Uint8Array, onWarning: WalkOptions["onWarning"]): boolean {
+  if (path.length <= MAX_PATH_BYTES - 2) return false;
+  warn(onWarning, "too_long", path.subarray(0, 512), `found ${path.length} bytes of path`);
+  return true;
+}
+
+/** @returns null, with a warning, for what is not taken */
 function look(
-  options: WalkOptions,
-  directory: number,
-  name: PathBytes,
-  path: Uint8Array,
-): Look | null {
-  if (path.length > MAX_PATH_BYTES - 2) {
-    warn(
-      options.onWarning,
-      "too_long",
-      path.subarray(0, 512),
-      `found ${path.length} bytes of path`,
-    );
-    return null;
-  }
+  { files, onWarning }: WalkOptions,
+  { directory, name }: Pick<Visit, "directory" | "name">,
+  pathOf: () => Uint8Array,
+): FileStat | null {
   try {
-    const stat = options.files.stat(directory, name, { follow: false });
-    if (stat.type !== "socket" && stat.type !== "unknown") return { directory, name, path, stat };
-    warn(options.onWarning, "socket", path, `a ${stat.type} is not stored`);
+    const stat = files.stat(directory, name, { follow: false });
+    if (stat.type !== "socket" && stat.type !== "unknown") return stat;
+    warn(onWarning, "socket", pathOf(), `a ${stat.type} is not stored`);
   } catch (error) {
-    warnOf(options.onWarning, path, error);
+    warnOf(onWarning, pathOf(), error);
   }
   return null;
 }

@@ -4,11 +4,11 @@
 
 import { EXIT_OK } from "../../exit_code.ts";
 import { operatingError } from "../../operating_error.ts";
-import { type Command, DAEMON_OPTIONS } from "../command.ts";
+import { DAEMON_OPTIONS, type LogCommand } from "../command.ts";
 import { placeFile } from "../place_file.ts";
 import { clusterOf, DATABASE_OPTION, walPath } from "../wal_cluster.ts";
 
-export const walGet: Command = {
+export const walGet: LogCommand = {
   name: "wal get",
   summary: "Fetch a file of PostgreSQL's write-ahead log (its restore_command)",
   details:
@@ -38,9 +38,9 @@ export const walGet: Command = {
     const name = given.requiredArgument("NAME");
     const system = given.value("system") ?? clusterOf(runtime.files, file);
     const path = walPath(given.requiredValue("database"), name, system);
-    const bytes = await context.daemon().getBytes(path);
+    const frame = await context.connection().ask({ method: "GET", path });
     try {
-      placeFile(runtime, file, bytes);
+      await placeFile(runtime, file, frame);
     } catch (error) {
       throw operatingError(error, `write "${file}"`);
     }

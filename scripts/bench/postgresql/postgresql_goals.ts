@@ -2,7 +2,15 @@
 
 import type { Goal } from "../goals.ts";
 
-export type PostgresFigure = "seconds" | "cpuSeconds" | "speed" | "segments" | "most" | "left";
+export type PostgresFigure =
+  | "seconds"
+  | "cpuSeconds"
+  | "speed"
+  | "segments"
+  | "most"
+  | "left"
+  /** Segments that `wal get` fetches in a second, one after the other. */
+  | "fetched";
 
 export const POSTGRES_PEERS = ["agent", "pg_basebackup", "pgbackrest"] as const;
 export type PostgresPeer = typeof POSTGRES_PEERS[number];

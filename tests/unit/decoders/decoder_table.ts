@@ -50,7 +50,7 @@ const GOLDEN = new URL("../../golden/", import.meta.url).href;
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytesOf = (value: string) => new TextEncoder().encode(value);
 
-function golden(name: string): Uint8Array {
+export function golden(name: string): Uint8Array {
   const path = fileURLToPath(GOLDEN + name);
   if (!existsSync(path)) throw new Error(`no golden file ${name}`);
   const bytes = readFileSync(path);

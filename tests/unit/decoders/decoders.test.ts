@@ -1,12 +1,20 @@
 // No decoder of the table crashes, hangs or believes a length, whatever comes: 5 fixed and 5 fresh
 // seeds. FUZZ_SEED and FUZZ_RUNS repeat or lengthen a campaign (scripts/soak fuzz).
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
+import { currentRuntime } from "../../../transport/runtime/mod.ts";
 import { DECODERS } from "./decoder_table.ts";
+import { fileDecoders } from "./file_decoders.ts";
 import { fuzz } from "./fuzz.ts";
 
 const { env } = process;
+const { files } = await currentRuntime();
+/** Files take their time when a campaign is long. */
+const TIMEOUT_MS = 3_600_000;
 const RUNS = Number(env["FUZZ_RUNS"] ?? 60);
 const SEEDS = env["FUZZ_SEED"] === undefined
   ? [1, 2, 3, 4, 5, ...Array.from({ length: 5 }, () => Math.floor(Math.random() * 2 ** 31))]
@@ -17,6 +25,14 @@ describe("whatever comes,", () => {
     test(`the decoder of ${decoder.name} answers or throws an AgentError`, () => {
       for (const seed of SEEDS) expect(fuzz(decoder, seed, RUNS)).toBe(null);
     });
+  }
+
+  const folder = mkdtempSync(join(tmpdir(), "fuzz-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  for (const decoder of fileDecoders(files, folder)) {
+    test(`${decoder.name} answers or throws an AgentError`, () => {
+      for (const seed of SEEDS) expect(fuzz(decoder, seed, RUNS)).toBe(null);
+    }, TIMEOUT_MS);
   }
 
   test("the harness finds a crash, and a length that is believed", () => {

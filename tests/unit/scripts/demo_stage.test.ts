@@ -65,6 +65,16 @@ describe("Stage", () => {
 });
 
 describe("freePorts()", () => {
+  test("gives no port twice, whoever looks beside it", async () => {
+    const path = import.meta.resolve("../../../scripts/demonstration/free_ports.ts");
+    // A second one that begins at the same port, as in another thread of this process.
+    const beside: { freePorts: typeof freePorts } = await import(`${path}?beside`);
+    const ports: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      ports.push(...await Promise.all([freePorts(1), beside.freePorts(1)]));
+    }
+    expect(new Set(ports).size).toBe(ports.length);
+  });
   test("gives the first of several free ports in a row", async () => {
     const port = await freePorts(4);
     expect(port).toBeGreaterThan(1023);

@@ -1,6 +1,7 @@
 // The gate's steps: every runtime gets every test folder, and names select what they say.
 
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { allSteps, rowsOf, selectSteps, type Step } from "../../../scripts/gate/steps.ts";
 
@@ -21,11 +22,17 @@ describe("selectSteps()", () => {
     expect(names(selectSteps(steps, ["unit-bun", "static"])))
       .toEqual(["fmt", "lint", "types", "structure", "unit-bun"]);
   });
-  test("runs the whole of tests/integration, on the sources and on the binary", () => {
+  test("runs the whole of tests/integration, on what it built: Deno's bundle and the binary", () => {
     const subjects = (name: string) => ["deno", "binary"].map((subject) => `${name}-${subject}`);
-    const expected = [...subjects("integration"), ...subjects("figures")];
+    const expected = ["build", ...subjects("integration"), ...subjects("figures")];
     expect(names(selectSteps(steps, ["integration"]))).toEqual(expected);
-    expect(names(selectSteps(steps, ["e2e"]))).toEqual(["build", ...expected]);
+    expect(names(selectSteps(steps, ["e2e"]))).toEqual(expected);
+  });
+  test("leaves out for the bundle what it says does not depend on the runtime", () => {
+    const [left] = steps.filter(({ name }) => name === "integration-deno");
+    const ignored = left?.command.find((word) => word.startsWith("--ignore="))?.split(/[=,]/) ?? [];
+    expect(ignored.length).toBe(5);
+    for (const path of ignored.slice(1)) expect(existsSync(`${root}/${path}`)).toBe(true);
   });
   test("names what it does not know", () => {
     expect(names(selectSteps(steps, ["unit", "nothing"]))).toEqual(["unknown nothing"]);
@@ -45,13 +52,13 @@ describe("allSteps()", () => {
 
 describe("rowsOf()", () => {
   const rows = rowsOf(steps).map((row) => row.map(({ name }) => name));
-  test("puts both runtimes of a folder, and sources and binary, side by side", () => {
+  test("puts both runtimes of a folder, and bundle and binary, side by side", () => {
     expect(rows).toContainEqual(["unit-deno", "unit-bun"]);
     expect(rows).toContainEqual(["integration-deno", "integration-binary"]);
     expect(rows.flat()).toEqual(steps.map(({ name }) => name));
   });
   test("lets nothing run beside what judges figures, or makes what others run", () => {
-    const alone = ["contract-deno", "contract-bun", "build", "figures-deno", "figures-binary"];
+    const alone = ["build", "figures-deno", "figures-binary"];
     for (const name of alone) expect(rows).toContainEqual([name]);
   });
   test("keeps rows apart that a selection brings together", () => {

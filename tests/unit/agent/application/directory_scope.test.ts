@@ -113,7 +113,9 @@ describe("a selection", () => {
     const moved = (stat: FileStat) => {
       const { inode, mtimeNs, ctimeNs, deviceMinor } = stat;
       if (!elsewhere.has(inode)) return stat;
-      return { ...stat, inode, mtimeNs, ctimeNs, deviceMinor: deviceMinor + 1 };
+      const { mtimeSeconds, mtimeRestNs, ctimeSeconds, ctimeRestNs } = stat;
+      const times = { mtimeNs, ctimeNs, mtimeSeconds, mtimeRestNs, ctimeSeconds, ctimeRestNs };
+      return { ...stat, ...times, inode, deviceMinor: deviceMinor + 1 };
     };
     const from = withFaults({
       stat: (directory, path, options) => moved(files.stat(directory, path, options)),

@@ -180,11 +180,11 @@ describe("produceFilesystem()", () => {
   });
 
   test("scanFilesystem() counts as the producer does, and gives up at the limit", () => {
-    shell(source, "mkdir d; head -c 5000 /dev/urandom > d/x; ln d/x y; ln -s x z");
+    shell(source, "mkdir d; head -c 5000 /dev/urandom > d/x; ln d/x y; ln -s x z; echo 1 > w");
     const made = produce(warningLog());
     const options = { files, paths: [source], ...EVERYTHING, clock, limitMs: 60_000 };
     expect(scanFilesystem(options)).toEqual({ totalFiles: made.files, totalBytes: made.bytes });
-    shell(source, "touch {1..100}");
+    shell(source, "touch {1..600}");
     expect(scanFilesystem({ ...options, limitMs: -1 })).toEqual({
       totalFiles: null,
       totalBytes: null,

@@ -1,6 +1,7 @@
 // `wal push` and `wal get` as PostgreSQL runs them, against a daemon of the test.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CliBed } from "./cli_bed.ts";
@@ -36,8 +37,28 @@ describe("wal push", () => {
     const segment = cluster();
     expect(await bed.run("wal", "push", segment, "--database", "pg")).toMatchObject({ code: 0 });
     expect([...bed.daemon.log.keys()]).toEqual([`pg ${SYSTEM} ${NAME}`]);
+    expect([...bed.daemon.log.values()].map((bytes) => new TextDecoder().decode(bytes)))
+      .toEqual(["the log"]);
     const again = await bed.run("wal", "push", segment, "--database", "pg", "--json");
     expect(JSON.parse(again.stdout)).toEqual({ type: "wal", name: NAME, outcome: "same" });
+  });
+
+  test("sends nothing when the daemon has kept the same bytes, and only then", async () => {
+    const segment = cluster();
+    const of = (text: string) => createHash("sha256").update(text).digest("hex");
+    const push = ["wal", "push", segment, "--database", "pg"];
+    bed.daemon.seen.add(`${NAME} 7 ${of("the log")}`);
+    expect((await bed.run(...push)).code).toBe(0);
+    expect(bed.daemon.log.size).toBe(0);
+    writeFileSync(segment, "the dog");
+    expect((await bed.run(...push)).code).toBe(0);
+    expect(bed.daemon.log.size).toBe(1);
+  });
+
+  test("does not believe an answer that is none", async () => {
+    const segment = cluster();
+    bed.daemon.pushOwnWal = () => Promise.resolve(JSON.parse('{"outcome":"later"}'));
+    expect((await bed.run("wal", "push", segment, "--database", "pg")).code).toBe(1);
   });
 
   test("ends with 1 to 125 for what it cannot do", async () => {

@@ -71,7 +71,7 @@ describe("WalDesk", () => {
     const { desk: made, carriers } = desk();
     const [first, second] = [made.ask("pg", GET), made.ask("pg", { ...GET, name: "other" })];
     carriers[0]?.answer({ type: "absent" }, 1);
-    carriers[0]?.answer({ type: "file", bytes: new Uint8Array([1]) }, 0);
+    carriers[0]?.answer({ type: "file", frame: new Uint8Array([1]) }, 0);
     expect(await second).toEqual({ type: "absent" });
     expect((await first).type).toBe("file");
     void made.ask("pg", GET);

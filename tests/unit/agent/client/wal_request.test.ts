@@ -6,7 +6,7 @@ import { makeSegment, NAME, SYSTEM } from "../wal/wal_fixture.ts";
 
 const HISTORY = { name: "00000002.history", bytes: new Uint8Array([1]) };
 const SEGMENT = { name: NAME, bytes: makeSegment() };
-const unsaid = { database: "pg", system: null, known: null };
+const unsaid = { system: null, known: null };
 
 describe("systemOfFile()", () => {
   test("is what the segment says, or else the cluster that runs the command", () => {

@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
+import type { Audit } from "../../../../agent/audit_log.ts";
 import { type ControlAppOptions, createWalApp } from "../../../../agent/control/mod.ts";
+import { decompressFrame } from "../../../../agent/media/mod.ts";
 import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
 import { arrayViewSchema, scheduleViewSchema } from "../../../../agent/control/view_schema.ts";
 import { BACKUP, FakeDaemon, progressOf, summaryOf } from "./fake_daemon.ts";
@@ -342,14 +344,28 @@ describe("routes of write-ahead logs", () => {
     const again = await app.request("/v1/wal/pg/000000010000000000000001?system=7", put);
     expect(await again.json()).toEqual({ outcome: "same" });
     const back = await app.request("/v1/wal/pg/000000010000000000000001?system=7");
-    expect(back.headers.get("content-length")).toBe("3");
-    expect(new Uint8Array(await back.arrayBuffer())).toEqual(bytes);
+    expect(back.headers.get("content-type")).toBe("application/zstd");
+    const frame = new Uint8Array(await back.arrayBuffer());
+    expect(new Uint8Array(decompressFrame(frame, bytes.length))).toEqual(bytes);
     const absent = await app.request("/v1/wal/pg/000000010000000000000002?system=7");
     expect(await absent.json()).toMatchObject({ code: "absent" });
     const unknown = await app.request("/v1/wal/none/000000010000000000000001");
     expect(await unknown.json()).toMatchObject({ code: "not_found" });
     const wrong = await app.request("/v1/wal/pg/000000010000000000000001?system=seven");
     expect(await wrong.json()).toMatchObject({ code: "usage" });
+  });
+
+  test("ask for the bytes of a file that the daemon does not see, and take its digest only", async () => {
+    const { app, daemon } = bed();
+    const sha256 = "ab".repeat(32);
+    const tell = (body: unknown) =>
+      app.request("/v1/wal/pg/000000010000000000000001?system=7", post(body));
+    expect(await (await tell({ bytes: 3, sha256 })).json()).toEqual({ outcome: "unlike" });
+    daemon.seen.add(`000000010000000000000001 3 ${sha256}`);
+    expect(await (await tell({ bytes: 3, sha256 })).json()).toEqual({ outcome: "stored" });
+    for (const wrong of [{ bytes: 3 }, { bytes: 0, sha256 }, { bytes: 3, sha256: "ab" }]) {
+      expect(await (await tell(wrong)).json()).toMatchObject({ code: "usage" });
+    }
   });
 
   test("take a whole segment, where a job request of that size is refused", async () => {
@@ -367,5 +383,16 @@ describe("routes of write-ahead logs", () => {
     for (const path of ["/v1/jobs", "/v1/status", "/", "/metrics", "/openapi.json"]) {
       expect((await app.request(path)).status).toBe(404);
     }
+  });
+
+  test("that were refused there are in the audit log, those that were taken are not", async () => {
+    const seen: string[] = [];
+    const audit: Audit = ({ who, action, result }) => seen.push(`${who.by} ${action} ${result}`);
+    const app = createWalApp(new FakeDaemon("client"), { clock, access: null, audit });
+    const path = "/v1/wal/pg/000000010000000000000001";
+    expect((await app.request(path, put)).status).toBe(200);
+    expect((await app.request("/v1/wal/pg/000000010000000000000002")).status).toBe(404);
+    expect((await app.request(`${path}?system=seven`, put)).status).toBe(400);
+    expect(seen).toEqual([`wal_socket PUT ${path} 400`]);
   });
 });

@@ -24,8 +24,11 @@ import type {
   WalGet,
   WalPush,
   WalPushed,
+  WalPushedOwn,
+  WalPushOwn,
 } from "../../../../agent/control/mod.ts";
 import type { WalStatusView } from "../../../../agent/control/wal_report_view.ts";
+import { compressFrame } from "../../../../agent/media/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { LAST_BACKUPS, SCHEDULE } from "./fake_schedules.ts";
@@ -282,6 +285,8 @@ export class FakeDaemon implements Daemon {
 
   /** Files of write-ahead logs, by database, cluster and name. */
   readonly log = new Map<string, Uint8Array>();
+  /** Digests of the files that it sees itself. */
+  readonly seen = new Set<string>();
 
   pushWal({ database, system, name, bytes }: WalPush): Promise<WalPushed> {
     const key = `${database} ${system} ${name}`;
@@ -290,11 +295,17 @@ export class FakeDaemon implements Daemon {
     return Promise.resolve({ outcome });
   }
 
+  pushOwnWal({ name, bytes, sha256 }: WalPushOwn): Promise<WalPushedOwn> {
+    const outcome = this.seen.has(`${name} ${bytes} ${sha256}`) ? "stored" : "unlike";
+    return Promise.resolve({ outcome });
+  }
+
   getWal({ database, system, name }: WalGet): Promise<Uint8Array | null> {
     if (database !== "pg") {
       return Promise.reject(new AgentError("not_found", `Cannot find database "${database}"`));
     }
-    return Promise.resolve(this.log.get(`${database} ${system} ${name}`) ?? null);
+    const bytes = this.log.get(`${database} ${system} ${name}`);
+    return Promise.resolve(bytes === undefined ? null : compressFrame(bytes, 1));
   }
 
   pin(reference: string, pinned: boolean): BackupDetail {

@@ -175,8 +175,9 @@ function withRestlessFiles(): Files {
   let looks = 0n;
   const statDescriptor: Files["statDescriptor"] = (descriptor) => {
     const stat = files.statDescriptor(descriptor);
-    const { inode, ctimeNs, mtimeNs } = stat;
-    return { ...stat, inode, ctimeNs, mtimeNs: mtimeNs + ++looks };
+    const { inode, ctimeNs, mtimeNs, mtimeSeconds, mtimeRestNs, ctimeSeconds, ctimeRestNs } = stat;
+    const seconds = { mtimeSeconds, mtimeRestNs, ctimeSeconds, ctimeRestNs };
+    return { ...stat, ...seconds, inode, ctimeNs, mtimeNs: mtimeNs + ++looks };
   };
   return withFaults({ statDescriptor });
 }

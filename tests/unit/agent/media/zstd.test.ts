@@ -6,6 +6,7 @@ import {
   compressFrameAside,
   decompressFrame,
   decompressFrameAside,
+  decompressInPieces,
 } from "../../../../agent/media/zstd.ts";
 
 const CHECKSUM_FLAG = 0x04;
@@ -23,6 +24,30 @@ describe("zstd frames", () => {
     for (const size of [0, 1, 512, 100_000]) {
       const content = new Uint8Array(size).fill(7);
       expect([...decompressFrame(compressFrame(content, 1), size)]).toEqual([...content]);
+    }
+  });
+
+  test("decompressInPieces() gives the content in order, and what its taker throws", async () => {
+    const content = new Uint8Array(1_000_000).map((_, at) => (at * at) >> 7);
+    const frame = compressFrame(content, 1);
+    const found = new Uint8Array(content.length);
+    let count = 0;
+    await decompressInPieces(frame, content.length, (piece) => {
+      found.set(piece, count);
+      count += piece.length;
+    });
+    expect(Buffer.compare(found, content)).toBe(0);
+    const own = new Error("enough");
+    const taking = () => {
+      throw own;
+    };
+    await expect(decompressInPieces(frame, content.length, taking)).rejects.toBe(own);
+    const flipped = frame.slice();
+    flipped[flipped.length - 1] = (flipped[flipped.length - 1] ?? 0) ^ 1;
+    const wrong = [[flipped, 1_000_000], [frame, 999_999], [frame, 1_000_001]] as const;
+    for (const [bytes, expected] of wrong) {
+      await expect(decompressInPieces(bytes, expected, () => {}))
+        .rejects.toMatchObject({ code: "damaged" });
     }
   });
 

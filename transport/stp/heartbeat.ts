@@ -126,7 +126,7 @@ export class Heartbeat {
       const silentMs = nowMs - this.#beatMs;
       const before = late;
       late = silentMs >= timing.deadMs / 2;
-      // The first time our own process may have stood still: the beats are due as well and go first.
+      // Our own process may have stood still: then the beats are due as well, they go first.
       if (!late || !before) continue;
       return this.#lose(`no heartbeat for ${Math.round(silentMs)} ms`, this.#trouble);
     }

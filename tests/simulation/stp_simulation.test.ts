@@ -54,6 +54,10 @@ describe("storage sockets, simulated", () => {
     await simulateStp(91001195);
   });
 
+  test("end when all was read, also when a late write hides the end of a peer that died", async () => {
+    await simulateStp(1749727005);
+  });
+
   test("survive a stop that ends when the watch over the beats is due", async () => {
     await simulateStp(569445174);
   });

@@ -84,8 +84,8 @@ export class StpLink {
   #failure: AgentError | null = null;
   #seenChanges = 0;
   #seenRequests = 0;
-  /** The peer's final count, once it is known. */
-  #finFrames = 0;
+  /** The peer's final count; -1 until it is known, then for good. */
+  #finFrames = -1;
   readonly #expected = { seq: 0, streamOffset: 0, payloadBytes: 0, slotsPerVolume: 0 };
   /** Since when the peer's block cannot be read or is old; -1 when it is good. */
   #badSinceMs = -1;
@@ -282,12 +282,12 @@ export class StpLink {
     if (state !== "ok") return this.#takeBadPeer();
     const older = isOlderUse(block.self, this.ids.peer);
     if (!older && !sameEndpoint(block.self, this.ids.peer)) {
-      return this.dispatch({ type: "peer-freed" });
+      return both(this.#reachEnd(), () => this.dispatch({ type: "peer-freed" }));
     }
     if (older || block.changes < this.#seenChanges) {
       // A late write over a newer one: its owner writes again, or is found dead.
       this.own.block.badBlocks++;
-      return undefined;
+      return this.#reachEnd();
     }
     this.#badSinceMs = -1;
     if (block.changes > this.#seenChanges) {
@@ -298,23 +298,23 @@ export class StpLink {
     this.own.countCursor(this.send.acknowledge(block.consumedFrames, block.consumedBytes));
     this.own.countCursor(this.receive.announce(block));
     if (block.requests !== this.#seenRequests) this.#takeRequest(block.askedFrame - 1);
-    const life = this.#takeFin(block.finSent, block.finFrames, block.finAcked);
+    if (block.finSent) this.#finFrames = block.finFrames;
+    let life = this.#reachEnd();
+    if (block.finAcked && this.#state.finSent) {
+      life = both(life, () => this.dispatch({ type: "drained" }));
+    }
     const event = peerEvent(block, this.ids);
     return event.type === "peer-open" ? life : both(life, () => this.dispatch(event));
   }
 
-  #takeFin(peerFinSent: boolean, finFrames: number, finAcked: boolean): Completion {
-    let pending: Completion;
-    if (peerFinSent) this.#finFrames = finFrames;
-    if (peerFinSent && !this.#state.ended && finFrames === this.receive.frames) {
-      pending = this.dispatch({ type: "fin-reached" });
-    }
-    if (!finAcked || !this.#state.finSent) return pending;
-    return both(pending, () => this.dispatch({ type: "drained" }));
+  /** The peer's final count holds whatever its block shows by now: it may have died since. */
+  #reachEnd(): Completion {
+    if (this.#state.ended || this.#finFrames !== this.receive.frames) return undefined;
+    return this.dispatch({ type: "fin-reached" });
   }
 
   /** A block that is torn or old may become good; not for ever. */
-  #takeBadPeer(): undefined {
+  #takeBadPeer(): Completion {
     this.own.block.badBlocks++;
     const nowMs = this.medium.clock.monotonicMs();
     if (this.#badSinceMs < 0) this.#badSinceMs = nowMs;
@@ -322,7 +322,7 @@ export class StpLink {
       const { name } = this.medium.controlVolume;
       this.fault(`the peer's control block on volume "${name}" stayed unreadable`);
     }
-    return undefined;
+    return this.#reachEnd();
   }
 
   #takeRequest(seq: number): void {

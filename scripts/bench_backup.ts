@@ -66,6 +66,7 @@ async function measureRounds(bed: BackupBed, stop: AbortSignal): Promise<BackupR
   const rounds = new Map<string, BackupFigures[]>();
   const peers = peersOf(values.only);
   for (let round = 1; round <= wholeNumber(values.runs, "runs"); round++) {
+    if (round > 1) await bed.clearTargets();
     for (const { name, run } of backupRuns(bed, peers)) {
       stop.throwIfAborted();
       const found = await run();

@@ -3,10 +3,11 @@
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { needTool } from "../../demonstration/run_tool.ts";
 import { AgentPeer } from "./agent_peer.ts";
 import type { PeerName, SetName } from "./backup_figures.ts";
-import { FILE_SYSTEM_BLOCK_BYTES, LARGE_BYTES, SPACE_FACTOR } from "./limits.ts";
+import { FILE_SYSTEM_BLOCK_BYTES, INODES_FREE_MS, LARGE_BYTES, SPACE_FACTOR } from "./limits.ts";
 import { makeLargeFiles, makeSmallFiles } from "./source_data.ts";
 import { type BackupPeer, borgPeer, resticPeer, tarPeer } from "./stock_peers.ts";
 
@@ -46,6 +47,10 @@ export class BackupBed implements AsyncDisposable {
     ]);
   }
 
+  get #targets(): string {
+    return join(this.folder, "restored");
+  }
+
   /** The data sets that are not empty. */
   get sets(): readonly SetName[] {
     const { files, big } = this.#options;
@@ -79,11 +84,16 @@ export class BackupBed implements AsyncDisposable {
     await needTool(["sh", "-c", read, "sh", this.source(set)]);
   }
 
+  /** A new folder to restore into; `clearTargets` removes it. */
   makeTarget(): string {
-    const target = join(this.folder, "restored");
-    rmSync(target, { recursive: true, force: true });
-    mkdirSync(target);
-    return target;
+    mkdirSync(this.#targets, { recursive: true });
+    return mkdtempSync(join(this.#targets, "tree-"));
+  }
+
+  /** Removes what was restored, and waits until that slows nobody down any more. */
+  async clearTargets(): Promise<void> {
+    this.drop(this.#targets);
+    await setTimeout(INODES_FREE_MS);
   }
 
   drop(path: string): void {

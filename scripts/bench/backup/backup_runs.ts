@@ -49,7 +49,6 @@ function peerRuns(bed: BackupBed, name: PeerName, set: SetName): BackupRun[] {
     if (found.files !== wanted.files || found.bytes !== wanted.bytes) {
       throw new Error(`${name} restored ${found.files} files of ${found.bytes} bytes`);
     }
-    bed.drop(target);
     if (name !== "agent") bed.drop(peer.archive);
     return { ...cost, bytesPerSecond: wanted.bytes / cost.seconds };
   };

@@ -23,8 +23,17 @@ export const RANDOM_EACH = 4;
 /** What the smallest file takes on most file systems. */
 export const FILE_SYSTEM_BLOCK_BYTES = 4096;
 
-/** Free space that is needed, as a multiple of the data: source, one archive, one restore. */
-export const SPACE_FACTOR = 3.5;
+/**
+ * Free space that is needed, as a multiple of the data: source, one archive, a restore of each peer,
+ * kept until the round is over.
+ */
+export const SPACE_FACTOR = 6.5;
+
+/**
+ * ext4 gives out no inode again that was freed within a minute, and passes over each of them whenever
+ * a file is made: a restore right after a large tree was removed measures that.
+ */
+export const INODES_FREE_MS = 61_000;
 
 /** What a process of the agent may take, in MiB. */
 export const RESIDENT_MIB_MAX = 300;

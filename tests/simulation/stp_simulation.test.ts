@@ -58,6 +58,10 @@ describe("storage sockets, simulated", () => {
     await simulateStp(1749727005);
   });
 
+  test("write no frame that was gathering when the peer's close ended the connection", async () => {
+    await simulateStp(589466542);
+  });
+
   test("survive a stop that ends when the watch over the beats is due", async () => {
     await simulateStp(569445174);
   });

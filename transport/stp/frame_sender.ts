@@ -158,8 +158,8 @@ export class FrameSender {
     if (this.#open === null || this.#writes >= this.#gatherWrites) return;
     const guarded = this.#link.guard(nowMs);
     if (guarded !== undefined) await guarded;
-    // It may have grown full meanwhile; and nothing is written once the connection is over.
-    if (this.#open !== null && this.#link.failure === null) this.#begin(nowMs);
+    // It may have grown full meanwhile.
+    if (this.#open !== null && this.#isLive()) this.#begin(nowMs);
   }
 
   #complete(seq: number, nowMs: number): void {
@@ -179,10 +179,8 @@ export class FrameSender {
   #writeAgain(seq: number): void {
     const link = this.#link;
     const entry = this.#entryOf(seq);
-    const { phase } = link.state;
-    // The connection may have ended while our host was looked at. Another write of the frame that
-    // is under way carries the same bytes.
-    const due = (phase === "open" || phase === "closing") && seq >= link.send.ackedFrames &&
+    // Another write of the frame that is under way carries the same bytes.
+    const due = this.#isLive() && seq >= link.send.ackedFrames &&
       (entry.slot === INLINE_SLOT || this.#writer.isFree(seq, entry.slot));
     if (!due) return;
     link.own.block.sentAgain++;
@@ -216,6 +214,15 @@ export class FrameSender {
       }
       this.#freedFrames++;
     }
+  }
+
+  /**
+   * False once the connection is over, which may be while a write was on its way, or our host was
+   * looked at: then no other begins, for the endpoint may be another connection's.
+   */
+  #isLive(): boolean {
+    const { phase } = this.#link.state;
+    return phase === "open" || phase === "closing";
   }
 
   #entryOf(seq: number): FrameEntry {

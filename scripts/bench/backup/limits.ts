@@ -24,14 +24,14 @@ export const RANDOM_EACH = 4;
 export const FILE_SYSTEM_BLOCK_BYTES = 4096;
 
 /**
- * Free space that is needed, as a multiple of the data: source, one archive, a restore of each peer,
- * kept until the round is over.
+ * Free space that is needed, as a multiple of the data: source, one archive, and a restore of each
+ * peer, kept until the round is over.
  */
 export const SPACE_FACTOR = 6.5;
 
 /**
- * ext4 gives out no inode again that was freed within a minute, and passes over each of them whenever
- * a file is made: a restore right after a large tree was removed measures that.
+ * ext4 gives out no inode again that was freed within a minute, and passes over each of them
+ * whenever a file is made: a restore right after a large tree was removed measures that.
  */
 export const INODES_FREE_MS = 61_000;
 

@@ -2,8 +2,8 @@
 //
 // Invariants:
 //  1. Every test folder runs under Deno and under Bun; the integration tests, which start the
-//     program as processes, against the modules of Deno's binary run by Deno, which start in half
-//     the time of the sources, and against the compiled binary (which is Bun's where Deno's base
+//     program as processes, against the modules of Deno's binary run by Deno, which start sooner
+//     than the sources, and against the compiled binary (which is Bun's where Deno's base
 //     binary is not to be had).
 //  2. Permission flags come from scripts/toolchain: the same for tests, sources and archive.
 //  3. Steps of one row run side by side: most tests wait most of the time. What judges by figures

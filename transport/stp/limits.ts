@@ -84,7 +84,7 @@ export const BUDGET_BYTES_DISTANT = RING_SLOTS_DEFAULT * PAYLOAD_BYTES_DISTANT;
 /**
  * Frames in flight of each connection, whatever its share: two are read, and acknowledged together,
  * while two are written. With two of them each frame has an acknowledgement and a look of its own,
- * which costs eight connections more than the larger footprint does (0.66 against 0.60 s/GB).
+ * which costs eight connections more than the larger footprint does (measured).
  */
 export const FRAMES_MIN = 4;
 

@@ -11,7 +11,7 @@ export interface TarFrame
   /** Which of the link's connections carries it, of a job that has one for each stream. */
   readonly lane?: number;
   /** To be called when `tar` is not read any more: its memory holds another frame then. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Backup, client to server: one zstd frame of the tar stream and the rows that start in it. */

@@ -1,7 +1,7 @@
 // The receiving half of a restore, on the client: has some frames decrypted and decompressed at
 // once, feeds them in order to an application's consumer and tells the server how it went.
 
-import { AgentError, freeBytes, fromErrorRecord } from "../../transport/mod.ts";
+import { AgentError, copyBytes, freeBytes, fromErrorRecord } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
 import type { FrameOpener } from "../encryption/mod.ts";
 import {
@@ -113,11 +113,11 @@ async function feed(consumer: Consumer, pieces: TarPieces): Promise<void> {
 
 /** The link uses the frame's memory again: it is copied, compressed as it is. */
 export async function openRecord(opener: FrameOpener, record: RestoreRecord): Promise<TarPieces> {
-  const frame = record.frame.slice();
+  const frame = copyBytes(record.frame);
   const opened = await opener.open({ ...record, frame });
   const pieces = await decompressRecord(opened);
   freeBytes(frame);
-  freeBytes(opened.frame);
+  if (opened.frame.buffer !== frame.buffer) freeBytes(opened.frame);
   return pieces;
 }
 

@@ -2,7 +2,7 @@
 // some compressed, and encrypted if so configured, at once, sends them in order, and lets the event
 // loop run in between; then waits until the server has published.
 
-import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
+import { AgentError, freeBytes, fromErrorRecord } from "../../transport/mod.ts";
 import { type ApplicationWarning, makesIncomplete, type Producer } from "../application/mod.ts";
 import type { FrameSealer } from "../encryption/mod.ts";
 import {
@@ -112,7 +112,8 @@ async function sendRecords(
   const sent = { records: 0, files: 0, bytes: 0 };
   const sendOldest = async () => {
     const record = await inWork.take();
-    await link.sendData(record, { signal, lane: record.lane });
+    const release = () => freeBytes(record.frame);
+    await link.sendData(record, { signal, lane: record.lane, release });
     sent.records += 1;
     sent.files += record.rowCount;
     sent.bytes += record.contentBytes;
@@ -137,17 +138,17 @@ async function sendRecords(
   await link.send({ type: "end", records, warnings: warnings.sent, totals: made, kept });
 }
 
-/** Copied, for it lies in memory for the worst case, and many records wait for the receiver. */
 async function makeRecord(
-  tarFrame: TarFrame,
+  { tar, release, ...said }: TarFrame,
   { level, sealer }: Pick<PreparedBackup, "level" | "sealer">,
 ): Promise<DataRecord> {
-  const { sequence, tar, rows, rowCount, contentBytes, lane } = tarFrame;
-  const frame = (await compressFrameAside(tar, level)).slice();
-  const tarBytes = tar.length;
-  tarFrame.release();
-  const record = { sequence, frame, tarBytes, rows, rowCount, contentBytes, lane };
-  return sealer === null ? record : await sealer.seal(record);
+  const frame = await compressFrameAside(tar, level);
+  const record = { ...said, frame, tarBytes: tar.length };
+  release();
+  if (sealer === null) return record;
+  const sealed = await sealer.seal(record);
+  freeBytes(frame);
+  return sealed;
 }
 
 async function awaitResult(

@@ -180,12 +180,12 @@ export class JobLink {
     return (status ? this.#errors : this.#control).sendDocument(document, this.#options);
   }
 
-  /** The record's bytes must stay as they are: they may be sent again. */
-  sendData(record: DataRecord, options: SendOptions = {}): Promise<void> {
-    return this.#sendRecord(outgoingData(record), options);
+  /** The frame's bytes must stay as they are until `release`: they may be sent again. */
+  sendData(record: DataRecord, options: ReleaseOptions = {}): Promise<void> {
+    return this.#sendRecord({ ...outgoingData(record), release: options.release }, options);
   }
 
-  /** The record's bytes must stay as they are until `release`: they may be sent again. */
+  /** As `sendData`. */
   sendRestore(record: RestoreRecord, options: ReleaseOptions = {}): Promise<void> {
     return this.#sendRecord({ ...outgoingRestore(record), release: options.release }, options);
   }

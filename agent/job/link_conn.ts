@@ -1,8 +1,9 @@
 // One connection of a job's link: whole messages in, whole messages out.
 //
 // Invariants:
-//  1. Messages leave in the order of the calls, one after the other; a record's bytes are read
-//     when its turn comes, so they must stay as they are until then.
+//  1. Messages leave in the order of the calls, one after the other; a record's bytes are copied
+//     when its turn comes, and must stay as they are until then. Who may have to send it again
+//     keeps its `release`.
 //  2. After a message was cut nothing more is sent: the peer would not understand it.
 //  3. The bytes of a received message are valid until the next one is begun.
 //
@@ -92,12 +93,13 @@ export class LinkConn implements MessageLane {
     return this.#sending;
   }
 
-  send({ totalBytes, fill }: Outgoing, options: WaitOptions): Promise<void> {
+  send({ totalBytes, fill, release }: Outgoing, options: WaitOptions): Promise<void> {
     const turn = this.#sending.then(async () => {
       if (this.#cut) throw new AgentError("reset", "Cannot send: an earlier message was cut");
       if (this.#outgoing.length < totalBytes) this.#outgoing = new Uint8Array(totalBytes);
       const message = this.#outgoing.subarray(0, totalBytes);
       fill(message);
+      release?.();
       this.#cut = true;
       await writeAll(this.conn, message, options);
       this.#cut = false;

@@ -166,9 +166,9 @@ export class NumberedConn implements MessageLane {
   }
 
   /** Resolves when the message was written, or is kept for another connection. */
-  async #write(conn: LinkConn, message: Outgoing): Promise<void> {
+  async #write(conn: LinkConn, { totalBytes, fill }: Outgoing): Promise<void> {
     try {
-      await conn.send(message, {});
+      await conn.send({ totalBytes, fill }, {});
     } catch (error) {
       this.#failed(conn, error);
     }

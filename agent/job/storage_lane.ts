@@ -97,10 +97,11 @@ export class StorageLane {
     const signal = this.#signal;
     while (this.#state !== "over" && this.#window.isFull) await this.#change.next({ signal });
     if (this.#state === "over") return await this.#parts.control.send(record, this.#parts);
-    this.#window.push(record, record.totalBytes, record.release);
+    const { release, ...kept } = record;
+    this.#window.push(record, record.totalBytes, release);
     if (this.data !== null) {
       try {
-        return await orCancelled(this.data.send(record, { signal }), this.#dropped.signal);
+        return await orCancelled(this.data.send(kept, { signal }), this.#dropped.signal);
       } catch (error) {
         this.fail(error);
       }

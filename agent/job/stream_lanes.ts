@@ -16,7 +16,7 @@ export interface SendOptions extends WaitOptions {
 }
 
 export interface ReleaseOptions extends SendOptions {
-  /** Called when the peer has the record; not at all where the link does not learn of that. */
+  /** Called when the record is not asked for again: the peer has it, or nobody keeps it. */
   readonly release?: () => void;
 }
 

@@ -5,6 +5,7 @@
 // nothing is read outside the file and no buffer is larger than the limits.
 
 import { assert } from "../../transport/ground/assert.ts";
+import { takeBytes } from "../../transport/ground/byte_pool.ts";
 import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
@@ -299,7 +300,7 @@ export class MediaReader {
   }
 
   #read(offset: number, bytes: number): Uint8Array {
-    const into = new Uint8Array(bytes);
+    const into = takeBytes(bytes);
     for (let at = 0; at < bytes;) {
       const count = this.#files.readAt(this.#descriptor, offset + at, into.subarray(at));
       if (count === 0) {

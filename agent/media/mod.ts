@@ -4,13 +4,8 @@ export { CutMedia } from "./cut_media.ts";
 export type { CutPrefixes, MediaPrefix } from "./media_prefix.ts";
 export { decompressRecord } from "./decompress_record.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
-export {
-  compressFrame,
-  compressFrameAside,
-  decompressFrame,
-  decompressFrameAside,
-  decompressInPieces,
-} from "./zstd.ts";
+export { compressFrame, decompressFrame, decompressInPieces } from "./zstd.ts";
+export { compressFrameAside, decompressFrameAside } from "./zstd_aside.ts";
 export { checkZstdFrame, readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "./zstd_frame.ts";
 export type { BackupKind, BackupStart, MediaLabel } from "./label.ts";
 export type { BackupResult, MediaTrailer, Skipped } from "./trailer.ts";

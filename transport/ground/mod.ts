@@ -1,6 +1,7 @@
 // The door of the ground: what every room may use and what itself uses no room.
 
 export { assert, AssertionFailure } from "./assert.ts";
+export { copyBytes, freeBytes, takeBytes } from "./byte_pool.ts";
 export { cancellation, orCancelled, throwIfCancelled } from "./cancellation.ts";
 export { Change } from "./change.ts";
 export { crc32 } from "./crc32.ts";
@@ -15,7 +16,6 @@ export {
   fromErrorRecord,
   toErrorRecord,
 } from "./error.ts";
-export { freeBytes } from "./free_bytes.ts";
 export { decodeHex, encodeHex } from "./hex.ts";
 export { readExactly, readFull, readFullOrEnd } from "./read_exactly.ts";
 export { writeAll } from "./write_all.ts";

@@ -5,7 +5,7 @@
 // catch it (measured). There all of the content is one piece.
 
 import { createZstdDecompress, zstdDecompressSync } from "node:zlib";
-import { freeBytes } from "../ground/free_bytes.ts";
+import { dropBytes } from "../ground/byte_pool.ts";
 
 /** Bytes of a piece, which stay in the processor's cache. */
 const PIECE_BYTES = 256 * 1024;
@@ -37,7 +37,7 @@ async function inOne(
   const content = zstdDecompressSync(frame, options);
   const { length } = content;
   take(content);
-  freeBytes(content);
+  dropBytes(content);
   return length;
 }
 
@@ -55,7 +55,7 @@ function inMany(
         if (count > bytesMax) throw new Error(`more than ${bytesMax} bytes`);
         take(piece);
         // Of a buffer that is not full the stream still uses the rest.
-        if (piece.length === PIECE_BYTES) freeBytes(piece);
+        if (piece.length === PIECE_BYTES) dropBytes(piece);
       } catch (error) {
         stream.destroy();
         reject(error);

@@ -101,7 +101,7 @@ describe("zstd frames", () => {
 
   test("damage is found, whatever it is, and the frames after it are whole", async () => {
     const content = new Uint8Array(500_000).map((_, at) => (at * at) >> 7);
-    const frame = compressFrame(content, 3);
+    const frame = Uint8Array.from(compressFrame(content, 3));
     const flipped = frame.slice();
     flipped[flipped.length - 1] = (flipped[flipped.length - 1] ?? 0) ^ 1;
     const body = frame.slice();

@@ -1,5 +1,8 @@
 // Limits of the connection flows, with unit and reason.
 
+import { assert } from "../ground/assert.ts";
+import type { ArrivalLimits } from "../runtime/mod.ts";
+
 /** Zeros of steps 90/120 (the figure says "a string of zeros"; both sides must know its length). */
 export const ZEROS_BYTES = 16;
 
@@ -27,8 +30,23 @@ export const TOKEN_BYTES = 16;
 /** Parallel streams of a database job; each takes an endpoint of the group at both ends. */
 export const STREAMS_MAX = 16;
 
-/** Connections that a stranger may hold half set up; more are closed at once. */
-export const HALF_OPEN_MAX = 64;
+/**
+ * New connections that a well-known port takes: a server that starts all its jobs at once makes
+ * fewer from one address. What is above waits outside, unanswered.
+ */
+export const ARRIVALS: ArrivalLimits = {
+  perAddress: { burst: 40, perSecond: 16 },
+  total: { burst: 128, perSecond: 64 },
+};
+
+/**
+ * Connections that strangers may hold half set up; more are closed at once. One address cannot
+ * have all places.
+ */
+export const HALF_OPEN_MAX = 128;
+
+const { burst, perSecond } = ARRIVALS.perAddress;
+assert(burst + perSecond * FIRST_BYTES_TIMEOUT_MS / 1000 < HALF_OPEN_MAX, "a place is left");
 
 /** Backlog of the well-known ports. */
 export const BACKLOG = 64;

@@ -27,6 +27,9 @@ export const NAME_LENGTH_MAX = 64;
 /** Random token of a job: it ties the connections of a job together. */
 export const TOKEN_BYTES = 16;
 
+/** Random secret of an encrypted storage connection: a key for each direction. */
+export const SECRET_BYTES = 64;
+
 /** Parallel streams of a database job; each takes an endpoint of the group at both ends. */
 export const STREAMS_MAX = 16;
 

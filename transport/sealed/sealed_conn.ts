@@ -1,5 +1,5 @@
 // An encrypted connection over another: a Conn that wraps a Conn, so whatever runs on the one runs
-// on the other. It is for the storage, whose volumes others may read and write.
+// on the other. It is for the storage (Fig. 3 item 60), whose volumes others may read and write.
 //
 // Invariants:
 //  1. What is delivered was written by the peer, in this place of this stream; anything else ends

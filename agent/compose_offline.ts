@@ -76,6 +76,7 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
       withVolumes(runtime, stg, ({ volumes }) =>
         runStgBench(runtime, {
           ...options,
+          encrypt: stg.encrypt,
           host: benchHost(runtime, stg, volumes),
           command: (token) => [...runtime.process.command(entryUrl), ...second(token)],
         })),
@@ -85,6 +86,7 @@ export function offlineOperations(runtime: Runtime, entryUrl: string): OfflineOp
           host: benchHost(runtime, stg, volumes),
           token: decodeHex(token),
           connections: 1,
+          encrypt: stg.encrypt,
           signal,
         })),
   };

@@ -7,6 +7,8 @@ interface Campaign {
   readonly about: string;
   /** Test file that one run executes. */
   readonly file: string;
+  /** True: what it prints is said also when it does not fail. */
+  readonly hasFigures?: boolean;
   /** Environment of one run. */
   env(seed: number): Readonly<Record<string, string>>;
 }
@@ -97,6 +99,7 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
   hostile: {
     about: "a thousand hostile connections at once leave a running backup its rate",
     file: "tests/soak/hostile.test.ts",
+    hasFigures: true,
     env: () => ({}),
   },
   memory: {
@@ -114,6 +117,7 @@ async function runOnce(campaign: Campaign, seed: number): Promise<boolean> {
   const env = Object.entries(campaign.env(seed)).map(([name, value]) => `${name}=${value}`);
   const test = [Deno.execPath(), "test", "-A", "--no-prompt", "--no-check", campaign.file];
   const { code, stdout, stderr } = await runTool(["env", "NO_COLOR=1", ...env, ...test]);
+  if (code === 0 && campaign.hasFigures) say(new TextDecoder().decode(stdout));
   if (code === 0) return true;
   say(`${new TextDecoder().decode(stdout)}${stderr}`);
   say(`Failed with ${env.join(" ")}: ${test.slice(1).join(" ")}`);

@@ -8,6 +8,7 @@ export * from "./runtime/mod.ts";
 export * from "./connect/mod.ts";
 export * from "./flow/mod.ts";
 export * from "./raw/mod.ts";
+export { SealedConn } from "./sealed/mod.ts";
 export { RelayConn, serveRelay } from "./relay/mod.ts";
 export { TcpMechanism } from "./tcp/mod.ts";
 export {

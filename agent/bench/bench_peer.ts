@@ -13,6 +13,7 @@ import {
   toErrorRecord,
 } from "../../transport/mod.ts";
 import { BenchHost, type BenchHostOptions } from "./bench_host.ts";
+import { sealForBench } from "./bench_seal.ts";
 import { CONNECT_TIMEOUT_MS } from "./limits.ts";
 import { encodePeerLine } from "./peer_line.ts";
 import { serveBench } from "./serve_bench.ts";
@@ -21,6 +22,8 @@ export interface BenchPeerOptions {
   readonly host: Omit<BenchHostOptions, "endpoints" | "hostName">;
   readonly token: Uint8Array;
   readonly connections: number;
+  /** As jobs do where the group has `encrypt`. */
+  readonly encrypt?: boolean;
   /** Ends it early. */
   readonly signal: AbortSignal;
 }
@@ -49,7 +52,7 @@ export async function runBenchPeer(runtime: Runtime, options: BenchPeerOptions):
 }
 
 async function serve(runtime: Runtime, options: BenchPeerOptions): Promise<void> {
-  const { token, connections, signal } = options;
+  const { token, connections, encrypt = false, signal } = options;
   const { clock, process } = runtime;
   await using host = await BenchHost.join({
     ...options.host,
@@ -70,7 +73,9 @@ async function serve(runtime: Runtime, options: BenchPeerOptions): Promise<void>
     const { port } = listener.getsockname();
     process.write(1, encodePeerLine({ type: "listening", host: hostId, port }));
     for (let count = 0; count < connections; count += 1) {
-      accepted.push((await listener.accept({ signal: stop })).conn);
+      const { conn } = await listener.accept({ signal: stop });
+      const side = "listening";
+      accepted.push(encrypt ? sealForBench(runtime, conn, { token, side }) : conn);
     }
     // Nobody else comes, and looking for them would cost what is measured.
     await listener.close();

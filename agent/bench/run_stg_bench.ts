@@ -14,6 +14,7 @@ import {
 } from "../../transport/mod.ts";
 import { BenchHost, type BenchHostOptions } from "./bench_host.ts";
 import { connectBenchPeer } from "./bench_peer.ts";
+import { sealForBench } from "./bench_seal.ts";
 import {
   driveStreams,
   driveTrips,
@@ -31,6 +32,8 @@ export interface StgBenchOptions {
   /** Bytes of one write. */
   readonly frameBytes: number;
   readonly seconds: number;
+  /** As jobs do where the group has `encrypt`; the second process does the same. */
+  readonly encrypt: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -42,6 +45,7 @@ export interface StgBenchFigures {
   /** Payload bytes of a whole transmit ring. */
   readonly ringBytes: number;
   readonly frameBytes: number;
+  readonly isEncrypted: boolean;
   readonly stream: StreamFigures;
   readonly trips: TripFigures;
 }
@@ -66,7 +70,11 @@ export async function runStgBench(
   const signal = AbortSignal.any([options.signal, lost.signal, second.failed]);
   try {
     const peer = await second.listening(signal);
-    const conns = await connectBenchPeer(host, peer, { token, connections: 1, signal });
+    const plain = await connectBenchPeer(host, peer, { token, connections: 1, signal });
+    const side = "connecting";
+    const conns = options.encrypt
+      ? plain.map((conn) => sealForBench(runtime, conn, { token, side }))
+      : plain;
     const figures = await measure(runtime, conns, { ...options, signal });
     const { volumeCount, slotsPerVolume, payloadBytes } = host.identity.layout;
     return {
@@ -75,6 +83,7 @@ export async function runStgBench(
       payloadBytes,
       ringBytes: volumeCount * slotsPerVolume * payloadBytes,
       frameBytes: options.frameBytes,
+      isEncrypted: options.encrypt,
       ...figures,
     };
   } catch (error) {

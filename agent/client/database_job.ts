@@ -45,7 +45,7 @@ export async function runClientDatabase(
     server: task.server,
     listen: task.listen,
     identity: session.identity,
-    group: (name) => groupOf(task.stgs[name] ?? NOT_CONFIGURED, "client"),
+    group: (name) => groupOf(task.stgs[name] ?? NOT_CONFIGURED, "client", session.runtime),
     random: session.runtime.random,
     prove,
     lost: session.storageLost,

@@ -3,15 +3,16 @@
 
 import {
   AgentError,
-  type DatabaseConnection,
   encodeHex,
+  freshSecret,
+  type OfferedConnection,
   offerStream,
   TOKEN_BYTES,
 } from "../../transport/mod.ts";
 import type { JobLink, Prove, WorkerSession } from "../job/mod.ts";
 
 export interface OfferStreamsOptions {
-  readonly connection: DatabaseConnection;
+  readonly connection: OfferedConnection;
   /** Of this host's configuration. */
   readonly streams: number;
   /** As the server confirmed: one that knows nothing of streams says 1. */
@@ -35,14 +36,17 @@ export async function offerStreams(
   const flow = session.flow(AbortSignal.any([session.signal, session.storageLost]));
   const descriptors: number[] = [];
   for (let stream = 2; stream <= streams; stream += 1) {
-    const token = encodeHex(session.runtime.random.bytes(TOKEN_BYTES));
+    const { random } = session.runtime;
+    const token = encodeHex(random.bytes(TOKEN_BYTES));
+    const secret = connection.isEncrypted ? freshSecret(random) : undefined;
     const offering = await link.meanwhile((spoke) =>
       offerStream(
         { ...flow, signal: AbortSignal.any([flow.signal, spoke]) },
         { group, stream, prove },
         {
           token,
-          tell: ({ host, port }) => link.send({ type: "stream-port", host, port, token }),
+          secret,
+          tell: ({ host, port }) => link.send({ type: "stream-port", host, port, token, secret }),
         },
       )
     );

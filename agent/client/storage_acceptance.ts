@@ -69,7 +69,7 @@ export class StorageAcceptance {
           descriptor,
           identity: session.identity,
           message: setup.message,
-          group: groupOf(access, "client"),
+          group: groupOf(access, "client", session.runtime),
           random: session.runtime.random,
           prove: this.#options.prove,
         });

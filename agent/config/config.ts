@@ -39,6 +39,8 @@ export interface StgConfig {
   readonly volumes: readonly string[];
   readonly heartbeatMs: number;
   readonly deadTimeMs: number;
+  /** True: what jobs send through the group is encrypted, or the group is not used. */
+  readonly encrypt: boolean;
 }
 
 export type ChannelPolicy = "prefer-storage" | "storage-only" | "network-only";

@@ -35,5 +35,5 @@ export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "
 export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
 export { parseControlAddress } from "./control_address.ts";
 export { fileNameSchema, isName } from "./shared_schema.ts";
-export { isLoopback } from "./tls_check.ts";
+
 export { describeIssue, section } from "./issue_text.ts";

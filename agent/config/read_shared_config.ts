@@ -96,5 +96,6 @@ function absoluteStg(part: StgPart, absolute: (path: string) => string): StgConf
     volumes: part.array === undefined ? part.volumes.map(absolute) : part.volumes,
     heartbeatMs: part.heartbeat,
     deadTimeMs: part.dead_time,
+    encrypt: part.encrypt,
   };
 }

@@ -122,6 +122,7 @@ export const stgSchema = section({
     .default(limits.DEFAULT_HEARTBEAT_MS),
   dead_time: durationSchema({ minMs: limits.MIN_HEARTBEAT_MS, maxMs: limits.MAX_DEAD_TIME_MS })
     .default(limits.DEFAULT_DEAD_TIME_MS),
+  encrypt: z.boolean().default(false),
 });
 
 export const jobsSchema = section({

@@ -1,15 +1,11 @@
 // Rules about TLS: plain connections never leave the host, and who speaks TLS knows the name that
 // the peer must prove. Pure.
 
+import { isLoopback } from "../../transport/ground/loopback.ts";
 import type { ReadPart, SectionReader } from "./section_reader.ts";
 
 const HINT =
   "Add tls: { ca, cert, key } with files that `agent pki init` and `agent pki issue` make";
-
-/** True for addresses that never leave the host. */
-export function isLoopback(address: string): boolean {
-  return address === "localhost" || address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
-}
 
 /** Others may connect to an address that is not loopback. */
 export function checkListenAddress(reader: SectionReader, listen: string): void {

@@ -12,7 +12,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Clock, Random } from "../../transport/runtime/runtime.ts";
-import { isLoopback } from "../config/mod.ts";
+import { isLoopback } from "../../transport/ground/loopback.ts";
 import { Attempts } from "./attempts.ts";
 import { Sessions } from "./sessions.ts";
 

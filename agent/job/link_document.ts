@@ -2,7 +2,13 @@
 // it ended. Each is checked when it arrives; byte strings (paths) travel as base64.
 
 import { z } from "zod";
-import { AgentError, ERROR_CODES, FALLBACK_CODES, STREAMS_MAX } from "../../transport/mod.ts";
+import {
+  AgentError,
+  ERROR_CODES,
+  FALLBACK_CODES,
+  SECRET_BYTES,
+  STREAMS_MAX,
+} from "../../transport/mod.ts";
 import { DETAIL_LENGTH_MAX, WAL_NAME_LENGTH_MAX } from "./limits.ts";
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -149,6 +155,7 @@ const document = z.discriminatedUnion("type", [
     host: z.number().int().min(1).max(0xffff),
     port: z.number().int().min(1).max(0xffff),
     token: z.hex(),
+    secret: z.hex().length(2 * SECRET_BYTES).optional(),
   }),
   // Client to server: so many more records of this stream may come, counted from 0.
   z.object({ type: z.literal("stream-wanted"), stream: streamIndex, records: count }),

@@ -54,6 +54,8 @@ export interface StgPart {
   readonly claim: HostClaim;
   readonly lease: EndpointLease;
   readonly timing: StpTiming;
+  /** True: this host sends and takes no data in it that is not encrypted. */
+  readonly encrypt: boolean;
 }
 
 /** Why a host cannot use a group: it is not up, or lends no more endpoints. */

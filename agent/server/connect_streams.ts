@@ -36,9 +36,10 @@ export async function connectStreams(
       continue;
     }
     if (document?.type !== "stream-port" || descriptors.length === streams - 1) throw unasked();
-    const { host, port, token } = document;
+    const { host, port, token, secret } = document;
     const stream = { group, stream: descriptors.length + 2, prove };
-    descriptors.push(await connectStream(flow, stream, { type: "port", host, port, token }));
+    const place = { type: "port", host, port, token, secret } as const;
+    descriptors.push(await connectStream(flow, stream, place));
   }
   link.addStreams(descriptors.map((descriptor) => session.layer.conn(descriptor)));
   await link.send(session.ownSteps(known));

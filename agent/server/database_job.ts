@@ -34,7 +34,7 @@ export async function runServerDatabase(
   const connection = await connectBack(session.flow(), {
     client: task.address,
     identity: session.identity,
-    group: client.channel === "network-only" ? null : groupOf(task.stg, "server"),
+    group: client.channel === "network-only" ? null : groupOf(task.stg, "server", session.runtime),
     storageOnly: client.channel === "storage-only",
     prove,
     lost: session.storageLost,

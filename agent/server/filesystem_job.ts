@@ -37,7 +37,7 @@ export async function runServerFilesystem(
   const planned = action.type === "restore"
     ? { reader, plan: reader.planRestore(action.backup, action.include) }
     : null;
-  const group = groupOf(task.stg, "server");
+  const group = groupOf(task.stg, "server", session.runtime);
   const direction = action.type === "backup" ? "receive" : "send";
   const opened = await openFilesystemLink(session, { client, group, direction, prove });
   const { link, network } = opened;

@@ -98,7 +98,7 @@ async function lookAtStorage(
 ): Promise<number | Fallback | null> {
   if (client.stg === null) return null;
   const once: ClientEntry = { ...client, channel: "prefer-storage", waitMs: 0 };
-  const options = { client: once, group: groupOf(stg, "server"), prove };
+  const options = { client: once, group: groupOf(stg, "server", session.runtime), prove };
   return await tryStorage(session, options, signal);
 }
 

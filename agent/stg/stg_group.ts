@@ -157,6 +157,7 @@ export class StgGroup {
           claim: member.claim,
           lease: member.lease(ENDPOINTS_PER_JOB + streams - 1),
           timing: timingOf(config),
+          encrypt: config.encrypt,
         },
       };
     } catch (error) {

@@ -114,7 +114,7 @@ export class BenchBed implements AsyncDisposable {
   }
 }
 
-const GROUP = { host: 1, heartbeatMs: 1000, deadTimeMs: 10_000 } as const;
+const GROUP = { host: 1, heartbeatMs: 1000, deadTimeMs: 10_000, encrypt: false } as const;
 const WHOLE = `count=${DEVICE_BYTES / 1024 ** 2}`;
 
 function tool(program: string, ...args: readonly string[]): string {

@@ -58,6 +58,9 @@ export const TEXTS: Readonly<Record<string, string>> = {
   "stgs[].heartbeat": "Between two signs of life on the storage; 1s without it.",
   "stgs[].dead_time": "Without a sign for so long a host is dead; 10s without it. Above the time " +
     "that a failover of paths takes.",
+  "stgs[].encrypt":
+    "`true`: what jobs send through the group is encrypted on the volumes, or the " +
+    "group is not used. One host that says so is enough.",
   "jobs.max_running": "Jobs that this daemon starts at once; others wait.",
   "jobs.max_queued": "Jobs that may wait.",
   "clients.*": "By the client's name.",

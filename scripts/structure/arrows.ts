@@ -18,7 +18,7 @@ interface Arrow {
 }
 
 const COMPOSITION_ROOT = /^agent\/compose(?:_[a-z0-9_]+)?\.ts$/;
-const SIBLINGS = /^transport\/(tcp|stp|raw|memory|relay)\//;
+const SIBLINGS = /^transport\/(tcp|stp|raw|memory|relay|sealed)\//;
 
 const ALLOWED: readonly Arrow[] = [
   { from: /^mod\.ts$/, to: /^(?:agent|transport)\// },

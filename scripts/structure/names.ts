@@ -13,6 +13,7 @@ export const ROOMS: readonly string[] = [
   "transport/stp",
   "transport/memory",
   "transport/relay",
+  "transport/sealed",
   "transport/connect",
   "transport/flow",
   "emulator",

@@ -36,6 +36,8 @@ export class DatabaseBed implements AsyncDisposable {
   readonly stp: MemoryBed;
   channel: ClientEntry["channel"] = "prefer-storage";
   encryption: EncryptionPart = { recipients: [], identityFile: null };
+  /** Which hosts need the storage connections encrypted: the server, the client. */
+  encrypt: readonly [boolean, boolean] = [false, false];
   #sessions: readonly RunningJob<ServerDatabaseTask | ClientDatabaseTask>[] = [];
 
   private constructor(stp: MemoryBed) {
@@ -159,7 +161,9 @@ export class DatabaseBed implements AsyncDisposable {
     const lease = { leaseId: 0, endpoints: [], ports: [] };
     const source = { kind: "raw", paths: [] } as const;
     const { claim } = hosts[host].member;
-    return { part: { name: "stg0", source, identity, claim, lease, timing: stpTiming(TIMING) } };
+    const encrypt = this.encrypt[host];
+    const timing = stpTiming(TIMING);
+    return { part: { name: "stg0", source, identity, claim, lease, timing, encrypt } };
   }
 
   #job<T extends ServerDatabaseTask | ClientDatabaseTask>(host: 0 | 1, task: T): RunningJob<T> {

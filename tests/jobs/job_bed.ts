@@ -120,6 +120,9 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
     this.#sessions[side === "server" ? 0 : 1]?.cancel();
   }
 
+  /** Which hosts need the storage connection encrypted: the server, the client. */
+  encrypt: readonly [boolean, boolean] = [false, false];
+
   /** What the client's own file allows its server. */
   allow: Confinement = UNCONFINED;
 
@@ -181,7 +184,8 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
     const source = { kind: "raw", paths: [] } as const;
     const timing = stpTiming(TIMING);
     const { claim } = hosts[host].member;
-    return { part: { name: "stg0", source, identity, claim, lease, timing } };
+    const encrypt = this.encrypt[host];
+    return { part: { name: "stg0", source, identity, claim, lease, timing, encrypt } };
   }
 
   #session<T extends WorkerTask>(host: 0 | 1, task: T): RunningJob<T> {

@@ -136,6 +136,14 @@ export class ConnectLayer implements AsyncDisposable {
     return conn;
   }
 
+  /** Puts a connection over that of a connected socket: it has all bytes from now on. */
+  wrap(descriptor: number, over: (conn: Conn) => Conn): void {
+    const conn = this.conn(descriptor);
+    const open = this.#table.get(descriptor);
+    this.#closedBytes[familyOf(descriptor)] += bytesOf(conn);
+    open.conn = over(conn);
+  }
+
   channelBytes(): ChannelTotals {
     const totals = { ...this.#closedBytes };
     for (const descriptor of this.#table.descriptors()) {

@@ -4,6 +4,7 @@
 // are its own; the connect layer gives them descriptors and routes by the descriptor's value.
 
 import type { Address, Conn, WaitOptions } from "../conn.ts";
+import type { ArrivalLimits } from "../runtime/arrival_policy.ts";
 
 export type Family = "AF_INET" | "AF_STP";
 
@@ -15,6 +16,8 @@ export interface ConnectOptions extends WaitOptions {
 
 export interface ListenOptions {
   readonly backlog: number;
+  /** Network only: newcomers above these wait. */
+  readonly arrivals?: ArrivalLimits;
   /** STP only: a connect without this token is refused. */
   readonly token?: Uint8Array;
 }

@@ -16,6 +16,7 @@ import { decodeStgMessage, type StgMessage } from "./flow_messages.ts";
 import type { FlowStep } from "./flow_trace.ts";
 import { TOKEN_BYTES } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
+import { makeSecret } from "./stp_encryption.ts";
 import { offerStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
 
 /** A set-up connection whose job is known. */
@@ -69,13 +70,13 @@ export async function acceptStorage(
   const exchange = new FlowExchange(context, "4A", descriptor);
   let told = false;
   try {
-    const group = await usableGroup(exchange, options);
+    const { group, secret } = await usableGroup(context, exchange, options);
     const token = encodeHex(options.random.bytes(TOKEN_BYTES));
     const tell = async (port: number) => {
       told = true;
       await exchange.sendDocument(
         { step: "170", call: `send(${descriptor}, STP port ${port}, token)` },
-        { type: "port", host: group.host, port, token },
+        { type: "port", host: group.host, port, token, secret },
       );
       await exchange.exchangeHello(options.identity);
     };
@@ -85,6 +86,7 @@ export async function acceptStorage(
       exchange,
       group,
       token,
+      secret,
       steps: STP_STEPS,
       tell,
       prove,
@@ -114,13 +116,17 @@ const STP_STEPS = {
   accept: "172",
 } as const;
 
-/** The group that the message names, or a refusal that the server can show. */
+/** The group that the message names and its secret, or a refusal that the server can show. */
 async function usableGroup(
+  { layer }: FlowContext,
   exchange: FlowExchange,
   options: AcceptStorageOptions,
-): Promise<StorageGroup> {
+): Promise<{ readonly group: StorageGroup; readonly secret: string | undefined }> {
+  const { message, random } = options;
   try {
-    return checkGroup(options.message, options.group);
+    const group = checkGroup(message, options.group);
+    const conn = layer.conn(exchange.descriptor);
+    return { group, secret: makeSecret(group, { word: message.encryption, conn, random }) };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const { reason: code, detail: reason } = setupFallback(error, "client");

@@ -10,6 +10,7 @@ import { type FlowContext, FlowExchange, type FlowIdentity } from "./flow_exchan
 import { decodePortMessage } from "./flow_messages.ts";
 import { showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS } from "./limits.ts";
+import { encryptionWord } from "./stp_encryption.ts";
 import { connectStp, earlyVerdict, fallbackOf, type StorageGroup } from "./stp_steps.ts";
 
 export interface ConnectStorageOptions {
@@ -49,6 +50,7 @@ export async function connectStorage(
         volumeUuids: group.volumeUuids,
         job: identity.job,
         token: identity.token,
+        encryption: encryptionWord(group),
       },
     );
     const port = decodePortMessage(await exchange.receiveDocument("the STP port"));

@@ -31,6 +31,7 @@ import {
 import { showAddress } from "./flow_trace.ts";
 import { negotiateVersion } from "./flow_version.ts";
 import { STEP_TIMEOUT_MS, TOKEN_BYTES } from "./limits.ts";
+import { makeSecret } from "./stp_encryption.ts";
 import { offerStp, type StorageGroup, type UnusableGroup } from "./stp_steps.ts";
 import { whilePeerStays } from "./while_peer_stays.ts";
 
@@ -59,7 +60,12 @@ export interface DatabaseConnection {
 }
 
 /** As the client has it: it is the one that asks for things. */
-export interface NegotiatedConnection extends DatabaseConnection {
+export interface OfferedConnection extends DatabaseConnection {
+  /** Further storage connections of the job then are, too. */
+  readonly isEncrypted: boolean;
+}
+
+export interface NegotiatedConnection extends OfferedConnection {
   /** Version of the job protocol that both sides speak. */
   readonly version: number;
 }
@@ -164,7 +170,7 @@ async function chooseMechanism(
   context: FlowContext,
   options: ConnectDatabaseOptions,
   dynamic: number,
-): Promise<DatabaseConnection> {
+): Promise<OfferedConnection> {
   const { layer, trace } = context;
   const exchange = new FlowExchange(context, "5", dynamic);
   const tag = decodeTag(await exchange.receive("the mechanism", 4));
@@ -172,7 +178,7 @@ async function chooseMechanism(
   const message = decodeStgMessage(await exchange.receiveDocument("the STG"));
   exchange.done("200", `recv(${dynamic}) = AF_STP, STG ${message.name} ${message.uuid}`);
   const offer = await tryStorage(context, exchange, { ...options, message });
-  const { stp, group, verdict } = offer;
+  const { stp, group, isEncrypted, verdict } = offer;
   const step = verdict.type === "ready"
     ? { step: "", call: `send(${dynamic}, ready)` }
     : { step: offer.told ? "" : "210", call: `send(${dynamic}, no port: ${verdict.reason})` };
@@ -187,13 +193,14 @@ async function chooseMechanism(
   }
   await layer.close(dynamic);
   trace.done("5", "214", `close(${dynamic}), the dynamic network socket`);
-  return { mechanism: "storage", descriptor: stp, fallback: null, group };
+  return { mechanism: "storage", descriptor: stp, fallback: null, group, isEncrypted };
 }
 
 /** The storage connection, or why there is none; `told` when the server knows a port. */
 interface Offer {
   readonly stp: number | null;
   readonly group: StorageGroup | null;
+  readonly isEncrypted: boolean;
   readonly verdict: Verdict;
   readonly told: boolean;
 }
@@ -210,12 +217,15 @@ async function tryStorage(
   let told = false;
   try {
     const group = checkGroup(message, options.group(message.name));
-    const token = encodeHex(options.random.bytes(TOKEN_BYTES));
+    const { random } = options;
+    const conn = context.layer.conn(descriptor);
+    const secret = makeSecret(group, { word: message.encryption, conn, random });
+    const token = encodeHex(random.bytes(TOKEN_BYTES));
     const tell = async (port: number) => {
       told = true;
       await exchange.sendDocument(
         { step: "210", call: `send(${descriptor}, STP port ${port}, token)` },
-        { type: "port", host: group.host, port, token },
+        { type: "port", host: group.host, port, token, secret },
       );
     };
     const stp = await offerStp({ ...context, signal }, {
@@ -223,18 +233,25 @@ async function tryStorage(
       exchange,
       group,
       token,
+      secret,
       steps: STP_STEPS,
       tell,
       prove,
       quietProof: true,
     });
-    return { stp, group, verdict: { type: "ready" }, told };
+    return { stp, group, isEncrypted: secret !== undefined, verdict: { type: "ready" }, told };
   } catch (error) {
     if (!(error instanceof AgentError) || context.signal.aborted) throw error;
     const { reason: code, detail: reason } = lost?.aborted
       ? { reason: "client_stg_lost", detail: error.message } as const
       : setupFallback(error, "client");
-    return { stp: null, group: null, verdict: { type: "no-port", code, reason }, told };
+    return {
+      stp: null,
+      group: null,
+      isEncrypted: false,
+      verdict: { type: "no-port", code, reason },
+      told,
+    };
   }
 }
 
@@ -252,7 +269,7 @@ async function withoutStorage(
   exchange: FlowExchange,
   tag: "AF_INET" | "refused",
   skipped = "202-214",
-): Promise<DatabaseConnection> {
+): Promise<OfferedConnection> {
   const answer = decodePortMessage(await exchange.receiveDocument("the reason"));
   if (answer.type !== "no-port") {
     throw new AgentError("reset", "Cannot set up the connection: found a port, need a reason");
@@ -264,5 +281,6 @@ async function withoutStorage(
   exchange.done("200", `recv(${exchange.descriptor}) = AF_INET: ${reason}`);
   context.trace.skipped("5", skipped, `the job stays on the network: ${reason}`);
   const fallback = code === null ? null : { reason: code, detail: reason };
-  return { mechanism: "network", descriptor: exchange.descriptor, fallback, group: null };
+  const { descriptor } = exchange;
+  return { mechanism: "network", descriptor, fallback, group: null, isEncrypted: false };
 }

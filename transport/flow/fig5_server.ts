@@ -28,6 +28,7 @@ import {
 import { type FlowStep, showAddress } from "./flow_trace.ts";
 import { STEP_TIMEOUT_MS } from "./limits.ts";
 import type { Accepted } from "./listening_port.ts";
+import { encryptionWord } from "./stp_encryption.ts";
 import {
   connectStp,
   earlyVerdict,
@@ -155,6 +156,7 @@ export async function connectBack(
         volumeUuids: group.volumeUuids,
         job: identity.job,
         token: identity.token,
+        encryption: encryptionWord(group),
       }),
     ],
   );

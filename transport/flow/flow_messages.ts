@@ -18,10 +18,12 @@ import {
   MESSAGE_BYTES_MAX,
   NAME_LENGTH_MAX,
   REASON_LENGTH_MAX,
+  SECRET_BYTES,
   STREAMS_MAX,
   TOKEN_BYTES,
   ZEROS_BYTES,
 } from "./limits.ts";
+import type { EncryptionWord } from "./stp_encryption.ts";
 
 export const ACKNOWLEDGEMENT = 0x004b4f41;
 export type MechanismTag = "AF_STP" | "AF_INET" | "refused";
@@ -62,6 +64,8 @@ export interface StgMessage {
   readonly volumeUuids: readonly string[];
   readonly job: string;
   readonly token: string;
+  /** Whether the server encrypts; left out by releases that cannot. */
+  readonly encryption?: EncryptionWord;
 }
 
 /** Steps 170/140 and 210/238: where the client's STP socket listens, or why there is none. */
@@ -72,6 +76,8 @@ export type PortMessage =
     readonly port: number;
     /** Hex; an STP connect without it is refused. */
     readonly token: string;
+    /** Hex of SECRET_BYTES, when the connection is encrypted. */
+    readonly secret?: string | undefined;
   }
   /** The code is null when the policy wants the network. */
   | NoPortMessage;
@@ -158,7 +164,7 @@ export function decodeHello(body: Uint8Array): Hello {
     versionMin: integer(fields, "versionMin", 1, 0xffff),
     versionMax: integer(fields, "versionMax", 1, 0xffff),
     job: name(fields, "job"),
-    token: hex(fields, "token"),
+    token: hex(fields, "token", TOKEN_BYTES),
     name: name(fields, "name"),
     connections: integer(fields, "connections", 1, 2),
     // Earlier versions do not know these.
@@ -180,7 +186,8 @@ export function decodeStgMessage(body: Uint8Array): StgMessage {
     uuid: name(fields, "uuid"),
     volumeUuids,
     job: name(fields, "job"),
-    token: hex(fields, "token"),
+    token: hex(fields, "token", TOKEN_BYTES),
+    ...("encryption" in fields ? { encryption: encryptionWord(fields["encryption"]) } : {}),
   };
 }
 
@@ -197,7 +204,8 @@ export function decodePortMessage(body: Uint8Array): PortMessage {
     type: "port",
     host: integer(fields, "host", 1, 0xffff),
     port: integer(fields, "port", 1, 65535),
-    token: hex(fields, "token"),
+    token: hex(fields, "token", TOKEN_BYTES),
+    ...("secret" in fields ? { secret: hex(fields, "secret", SECRET_BYTES) } : {}),
   };
 }
 
@@ -246,10 +254,15 @@ function name(fields: Readonly<Record<string, unknown>>, key: string): string {
   );
 }
 
-function hex(fields: Readonly<Record<string, unknown>>, key: string): string {
-  const value = text(fields, key, TOKEN_BYTES * 2);
-  if (!/^[0-9a-f]+$/.test(value) || value.length !== TOKEN_BYTES * 2) {
-    throw malformed(`a malformed "${key}"`, `${TOKEN_BYTES} bytes in hex`);
+function encryptionWord(value: unknown): EncryptionWord {
+  if (value === "can" || value === "must") return value;
+  throw malformed("an unknown encryption", '"can" or "must"');
+}
+
+function hex(fields: Readonly<Record<string, unknown>>, key: string, bytes: number): string {
+  const value = text(fields, key, bytes * 2);
+  if (!/^[0-9a-f]+$/.test(value) || value.length !== bytes * 2) {
+    throw malformed(`a malformed "${key}"`, `${bytes} bytes in hex`);
   }
   return value;
 }

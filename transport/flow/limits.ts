@@ -1,5 +1,8 @@
 // Limits of the connection flows, with unit and reason.
 
+import { assert } from "../ground/assert.ts";
+import type { ArrivalLimits } from "../runtime/mod.ts";
+
 /** Zeros of steps 90/120 (the figure says "a string of zeros"; both sides must know its length). */
 export const ZEROS_BYTES = 16;
 
@@ -24,11 +27,29 @@ export const NAME_LENGTH_MAX = 64;
 /** Random token of a job: it ties the connections of a job together. */
 export const TOKEN_BYTES = 16;
 
+/** Random secret of an encrypted storage connection: a key for each direction. */
+export const SECRET_BYTES = 64;
+
 /** Parallel streams of a database job; each takes an endpoint of the group at both ends. */
 export const STREAMS_MAX = 16;
 
-/** Connections that a stranger may hold half set up; more are closed at once. */
-export const HALF_OPEN_MAX = 64;
+/**
+ * New connections that a well-known port takes: a server that starts all its jobs at once makes
+ * fewer from one address. What is above waits outside, unanswered.
+ */
+export const ARRIVALS: ArrivalLimits = {
+  perAddress: { burst: 40, perSecond: 16 },
+  total: { burst: 128, perSecond: 64 },
+};
+
+/**
+ * Connections that strangers may hold half set up; more are closed at once. One address cannot
+ * have all places.
+ */
+export const HALF_OPEN_MAX = 128;
+
+const { burst, perSecond } = ARRIVALS.perAddress;
+assert(burst + perSecond * FIRST_BYTES_TIMEOUT_MS / 1000 < HALF_OPEN_MAX, "a place is left");
 
 /** Backlog of the well-known ports. */
 export const BACKLOG = 64;

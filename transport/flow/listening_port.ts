@@ -6,9 +6,9 @@ import type { Address } from "../conn.ts";
 import type { ConnectLayer } from "../connect/mod.ts";
 import { toErrorRecord } from "../ground/error.ts";
 import type { ErrorRecord } from "../ground/error.ts";
-import type { Clock } from "../runtime/runtime.ts";
+import type { ArrivalLimits, Clock } from "../runtime/mod.ts";
 import { type Figure, type FlowStep, FlowTrace, showAddress, type Side } from "./flow_trace.ts";
-import { BACKLOG, HALF_OPEN_MAX } from "./limits.ts";
+import { ARRIVALS, BACKLOG, HALF_OPEN_MAX } from "./limits.ts";
 
 /** Numbers of the steps of a listening side; "" where the figure has none. */
 export interface ListeningSteps {
@@ -24,6 +24,8 @@ export interface ListeningPortOptions {
   readonly layer: ConnectLayer;
   readonly clock: Clock;
   readonly address: Address;
+  /** How many newcomers are let in; ARRIVALS when left out. */
+  readonly arrivals?: ArrivalLimits;
   readonly steps: ListeningSteps;
   /** Takes over an accepted connection; whatever it throws closes the connection. */
   readonly onAccepted: (accepted: Accepted) => Promise<void>;
@@ -55,7 +57,8 @@ export class ListeningPort implements AsyncDisposable {
     const descriptor = options.layer.socket("AF_INET", "STREAM", "TCP");
     try {
       await options.layer.bind(descriptor, options.address);
-      await options.layer.listen(descriptor, { backlog: BACKLOG });
+      const { arrivals = ARRIVALS } = options;
+      await options.layer.listen(descriptor, { backlog: BACKLOG, arrivals });
     } catch (error) {
       await options.layer.close(descriptor);
       throw error;

@@ -13,6 +13,7 @@ export {
   connectDatabase,
   type DatabaseConnection,
   type NegotiatedConnection,
+  type OfferedConnection,
 } from "./fig5_client.ts";
 export {
   connectBack,
@@ -37,6 +38,7 @@ export {
   setupFallback,
   StorageError,
 } from "./fallback_reason.ts";
-export { STREAMS_MAX, TOKEN_BYTES } from "./limits.ts";
+export { SECRET_BYTES, STREAMS_MAX, TOKEN_BYTES } from "./limits.ts";
+export { freshSecret, type GroupEncryption } from "./stp_encryption.ts";
 export type { StorageGroup, UnusableGroup } from "./stp_steps.ts";
 export { connectStream, offerStream } from "./stp_streams.ts";

@@ -15,6 +15,7 @@ import {
   type PortMessage,
   type Verdict,
 } from "./flow_messages.ts";
+import { type GroupEncryption, requireSecret, sealed } from "./stp_encryption.ts";
 import { type Figure, showAddress } from "./flow_trace.ts";
 import { REASON_TIMEOUT_MS, STEP_TIMEOUT_MS } from "./limits.ts";
 import { type WatchedPeer, whilePeerStays } from "./while_peer_stays.ts";
@@ -26,6 +27,7 @@ export interface StorageGroup {
   readonly volumeUuids: readonly string[];
   /** Our host id in the group. */
   readonly host: number;
+  readonly encryption: GroupEncryption;
 }
 
 /** A group that a host cannot use, and why. */
@@ -40,6 +42,8 @@ export interface StpOfferOptions {
   readonly group: StorageGroup;
   /** Hex of the connection token that the connecting side must show. */
   readonly token: string;
+  /** Hex, told with the port; undefined when the connection is not encrypted. */
+  readonly secret: string | undefined;
   readonly steps: {
     readonly socket: string;
     readonly bind: string;
@@ -84,10 +88,11 @@ export async function offerStp(context: FlowContext, options: StpOfferOptions): 
       ));
     trace.done(figure, steps.accept, `STPaccept(${listener}) = ${stp}`);
     await layer.close(listener);
-    if (!options.quietProof) return await proveStp(context, stp, options);
+    const proof = { ...options, side: "listening" } as const;
+    if (!options.quietProof) return await proveStp(context, stp, proof);
     return await whilePeerStays(
       watched(context, options.exchange),
-      (signal) => orCancelled(proveStp(context, stp, options), signal),
+      (signal) => orCancelled(proveStp(context, stp, proof), signal),
     ).catch((error) => {
       layer.abort(stp, toErrorRecord(error).message);
       throw error;
@@ -120,6 +125,8 @@ export async function connectStp(
 ): Promise<number> {
   const { layer, trace } = context;
   const { figure, group, port, steps } = options;
+  const { secret } = port;
+  requireSecret(group, secret);
   const descriptor = layer.socket("AF_STP", "STREAM", "STP");
   try {
     trace.done(figure, steps.socket, `STPsocket(AF_STP, STREAM, STP) = ${descriptor}`);
@@ -136,7 +143,7 @@ export async function connectStp(
     await layer.close(descriptor);
     throw error;
   }
-  return await proveStp(context, descriptor, options);
+  return await proveStp(context, descriptor, { ...options, secret, side: "connecting" });
 }
 
 /**
@@ -167,7 +174,9 @@ export function fallbackOf({ code, reason }: NoPortMessage): Fallback {
 async function proveStp(
   { layer, trace }: FlowContext,
   descriptor: number,
-  options: Pick<StpOfferOptions, "figure" | "group" | "prove">,
+  options: Pick<StpOfferOptions, "figure" | "group" | "prove" | "secret"> & {
+    readonly side: "listening" | "connecting";
+  },
 ): Promise<number> {
   try {
     await options.prove(layer.conn(descriptor));
@@ -176,8 +185,12 @@ async function proveStp(
     if (!(error instanceof AgentError) || error.code !== "mismatch") throw error;
     throw new StorageError({ reason: "proof_failed", detail: error.message }, { cause: error });
   }
-  const count = options.group.volumeUuids.length;
-  trace.done(options.figure, "", `medium proved on ${count} volumes`);
+  const { figure, group, secret, side } = options;
+  trace.done(figure, "", `medium proved on ${group.volumeUuids.length} volumes`);
+  if (secret === undefined) return descriptor;
+  // From here on: the nonces of the proof are no secret, and lie on the volumes.
+  layer.wrap(descriptor, (conn) => sealed(group, conn, { secret, side }));
+  trace.done(figure, "", `${descriptor} is encrypted from here on`);
   return descriptor;
 }
 

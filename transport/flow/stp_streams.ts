@@ -22,22 +22,28 @@ const CONNECT_STEPS = { socket: "", bind: "", connect: "" } as const;
 
 /**
  * The client's side. Someone else watches the first connection for the peer's end meanwhile.
- * @param token hex of the token that the server must show
+ * @param token hex of the token that the server must show, `secret` what the connection is
+ * encrypted with: the first one then is
  * @param tell tells the server where the connection is to be made
  * @returns the descriptor
  */
 export async function offerStream(
   context: FlowContext,
   { group, stream, prove }: StreamConnection,
-  { token, tell }: { readonly token: string; readonly tell: (port: Port) => Promise<void> },
+  { token, secret, tell }: {
+    readonly token: string;
+    readonly secret: string | undefined;
+    readonly tell: (port: Port) => Promise<void>;
+  },
 ): Promise<number> {
   return await offerStp(named(context, stream), {
     figure: "5",
     exchange: null,
     group,
     token,
+    secret,
     steps: OFFER_STEPS,
-    tell: (port) => tell({ type: "port", host: group.host, port, token }),
+    tell: (port) => tell({ type: "port", host: group.host, port, token, secret }),
     quietProof: true,
     prove,
   });

@@ -17,5 +17,6 @@ export {
   toErrorRecord,
 } from "./error.ts";
 export { decodeHex, encodeHex } from "./hex.ts";
+export { isLoopback } from "./loopback.ts";
 export { readExactly, readFull, readFullOrEnd } from "./read_exactly.ts";
 export { writeAll } from "./write_all.ts";

@@ -14,6 +14,7 @@ import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
 import { connectLocal, ownUser } from "./local_socket.ts";
 import { openAead } from "./open_aead.ts";
+import { OwnSockets } from "./own_sockets.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { sendLocal } from "./send_local.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
@@ -32,13 +33,14 @@ export function bunRuntime(): Runtime {
   let parent: Thread | undefined;
   let aead: Aead | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
+  const parts = { libc, sockets: new OwnSockets(libc, files) };
   return {
     name: "bun",
     clock,
     random: new SystemRandom(),
     files,
-    network: new BunNetwork(clock),
-    secureNetwork: (options) => new BunTlsNetwork(clock, options),
+    network: new BunNetwork(clock, parts),
+    secureNetwork: (options) => new BunTlsNetwork({ ...parts, clock }, options),
     connectLocal: (path, options) => connectLocal({ libc, files, own: ownUser() }, path, options),
     sendLocal: (name, bytes) => sendLocal(libc, name, bytes),
     memories: new LibcSharedMemories(libc, files),

@@ -13,18 +13,21 @@ import { BACKLOG_COUNT } from "./limits.ts";
 import { networkError } from "./network_error.ts";
 import { NodeListener } from "./node_listener.ts";
 import { nodeSocket } from "./node_socket.ts";
-import type { Clock, Network } from "./runtime.ts";
+import type { Clock, ListenTarget, Network } from "./runtime.ts";
 import { TcpConn } from "./tcp_conn.ts";
+import { TcpDoor, type TcpDoorParts } from "./tcp_door.ts";
 
 export class BunNetwork implements Network {
   readonly #clock: Clock;
+  readonly #parts: TcpDoorParts;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, parts: Omit<TcpDoorParts, "clock">) {
     this.#clock = clock;
+    this.#parts = { ...parts, clock };
   }
 
-  listen(options: { address: string; port: number; backlog?: number }): Promise<Listener> {
-    const { address: host, port } = options;
+  listen(options: ListenTarget): Promise<Listener> {
+    const { address: host, port, arrivals } = options;
     const backlog = options.backlog ?? BACKLOG_COUNT;
     return new Promise((resolve, reject) => {
       const early: Socket[] = [];
@@ -38,8 +41,15 @@ export class BunNetwork implements Network {
       server.once("error", onError);
       server.listen({ host, port, backlog, exclusive: true }, () => {
         server.off("error", onError);
-        const listener = new NodeListener(server, backlog);
-        take = (socket) => listener.offer(this.#adopt(socket));
+        const listener = new NodeListener(
+          server,
+          backlog,
+          (at) => arrivals && new TcpDoor(this.#parts, at, arrivals),
+        );
+        take = (socket) => {
+          listener.arrived(socket);
+          listener.offer(this.#adopt(socket));
+        };
         for (const socket of early) take(socket);
         resolve(listener);
       });

@@ -17,7 +17,8 @@ import { BACKLOG_COUNT, TLS_HANDSHAKE_MS } from "./limits.ts";
 import { networkError } from "./network_error.ts";
 import { NodeListener } from "./node_listener.ts";
 import { nodeSocket } from "./node_socket.ts";
-import type { Clock, TlsCredentials, TlsNetwork, TlsOptions } from "./runtime.ts";
+import type { Clock, ListenTarget, TlsCredentials, TlsNetwork, TlsOptions } from "./runtime.ts";
+import { TcpDoor, type TcpDoorParts } from "./tcp_door.ts";
 import { checkCredentials } from "./tls_credentials.ts";
 import { tlsError } from "./tls_error.ts";
 import {
@@ -30,14 +31,17 @@ import {
 
 export class BunTlsNetwork implements TlsNetwork {
   readonly #clock: Clock;
+  readonly #parts: TcpDoorParts;
   readonly #options: TlsOptions;
   readonly #servers = new Set<Server>();
   #credentials: TlsCredentials;
 
   /** @throws AgentError `usage` when the credentials cannot be used */
-  constructor(clock: Clock, options: TlsOptions) {
+  constructor(parts: Omit<TcpDoorParts, "clock"> & { readonly clock: Clock }, options: TlsOptions) {
+    const { clock } = parts;
     checkCredentials(options.credentials, clock.wallMs());
     this.#clock = clock;
+    this.#parts = parts;
     this.#options = options;
     this.#credentials = options.credentials;
   }
@@ -50,8 +54,8 @@ export class BunTlsNetwork implements TlsNetwork {
     }
   }
 
-  listen(options: { address: string; port: number; backlog?: number }): Promise<Listener> {
-    const { address: host, port } = options;
+  listen(options: ListenTarget): Promise<Listener> {
+    const { address: host, port, arrivals } = options;
     const backlog = options.backlog ?? BACKLOG_COUNT;
     const { onRefused } = this.#options;
     return new Promise((resolve, reject) => {
@@ -70,7 +74,12 @@ export class BunTlsNetwork implements TlsNetwork {
       server.on("tlsClientError", (thrown, socket) => handshakes.fail(socket, thrown));
       server.listen({ host, port, backlog, exclusive: true }, () => {
         server.off("error", onError);
-        const listener = new NodeListener(server, backlog);
+        const listener = new NodeListener(
+          server,
+          backlog,
+          (at) => arrivals && new TcpDoor(this.#parts, at, arrivals),
+        );
+        server.on("connection", (socket) => listener.arrived(socket));
         this.#servers.add(server);
         server.once("close", () => this.#servers.delete(server));
         server.on("secureConnection", (socket) => {

@@ -13,11 +13,11 @@ import { LibcDirectIo } from "./direct_io.ts";
 import type { Libc } from "./libc.ts";
 import { connectLocal, ownUser } from "./local_socket.ts";
 import { openAead } from "./open_aead.ts";
+import { OwnSockets } from "./own_sockets.ts";
 import type { Process, Runtime, Thread } from "./runtime.ts";
 import { sendLocal } from "./send_local.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
-import { TcpReset } from "./tcp_reset.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
 import { onUncaught } from "./uncaught.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
@@ -32,7 +32,7 @@ export function denoRuntime(): Runtime {
   let parent: Thread | undefined;
   let aead: Aead | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
-  const network = new DenoNetwork(clock, new TcpReset(libc, files));
+  const network = new DenoNetwork(clock, { libc, sockets: new OwnSockets(libc, files) });
   return {
     name: "deno",
     clock,

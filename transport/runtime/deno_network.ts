@@ -6,28 +6,31 @@ import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import { BACKLOG_COUNT } from "./limits.ts";
 import { networkError } from "./network_error.ts";
-import type { Clock, Network } from "./runtime.ts";
+import type { Clock, ListenTarget, Network } from "./runtime.ts";
 import { TcpConn, type TcpSocket } from "./tcp_conn.ts";
-import type { TcpReset } from "./tcp_reset.ts";
+import { TcpDoor, type TcpDoorParts } from "./tcp_door.ts";
+import { TcpReset } from "./tcp_reset.ts";
 
 export class DenoNetwork implements Network {
   readonly #clock: Clock;
+  readonly #parts: TcpDoorParts;
   readonly #reset: TcpReset;
 
-  constructor(clock: Clock, reset: TcpReset) {
+  constructor(clock: Clock, { libc, sockets }: Omit<TcpDoorParts, "clock">) {
     this.#clock = clock;
-    this.#reset = reset;
+    this.#parts = { libc, sockets, clock };
+    this.#reset = new TcpReset(libc, sockets);
   }
 
   // deno-lint-ignore require-await -- a failure must reject, not throw
-  async listen(
-    options: { address: string; port: number; backlog?: number },
-  ): Promise<Listener> {
+  async listen(options: ListenTarget): Promise<Listener> {
     const tcpBacklog = options.backlog ?? BACKLOG_COUNT;
-    const { address: hostname, port } = options;
+    const { address: hostname, port, arrivals } = options;
     try {
       const listener = Deno.listen({ hostname, port, tcpBacklog });
-      return new DenoListener(listener, (conn) => this.#adopt(conn));
+      const { hostname: address, port: bound } = listener.addr;
+      const door = arrivals && new TcpDoor(this.#parts, { address, port: bound }, arrivals);
+      return new DenoListener(listener, (conn) => this.#adopt(conn), door);
     } catch (thrown) {
       throw networkError(`listen on "${hostname}:${port}"`, thrown);
     }
@@ -80,13 +83,19 @@ class DenoListener implements Listener {
   readonly #listener: Deno.TcpListener;
   readonly #adopt: (conn: Deno.TcpConn) => Conn;
   readonly #queue: AcceptQueue<Conn>;
+  readonly #door: TcpDoor | undefined;
   #accepting = false;
   #pumping: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(listener: Deno.TcpListener, adopt: (conn: Deno.TcpConn) => Conn) {
+  constructor(
+    listener: Deno.TcpListener,
+    adopt: (conn: Deno.TcpConn) => Conn,
+    door: TcpDoor | undefined,
+  ) {
     this.#listener = listener;
     this.#adopt = adopt;
+    this.#door = door;
     const { hostname: address, port } = listener.addr;
     this.addr = { family: "AF_INET", address, port };
     // One: an accept that was cancelled leaves at most one connection behind.
@@ -103,6 +112,7 @@ class DenoListener implements Listener {
   async close(): Promise<void> {
     if (!this.#closed) {
       this.#closed = true;
+      this.#door?.close();
       this.#listener.close();
       for (const conn of this.#queue.close()) conn.abort("the listener was closed");
     }
@@ -117,7 +127,9 @@ class DenoListener implements Listener {
     this.#accepting = true;
     try {
       while (this.#queue.waiting > 0 && !this.#closed) {
-        const conn = this.#adopt(await this.#listener.accept());
+        const accepted = await this.#listener.accept();
+        this.#door?.arrived(accepted.remoteAddr.hostname);
+        const conn = this.#adopt(accepted);
         if (!this.#queue.push(conn)) conn.abort("the listener was closed");
       }
     } catch (thrown) {

@@ -10,7 +10,15 @@ import { withDeadline } from "../ground/deadline.ts";
 import { AgentError } from "../ground/error.ts";
 import { BACKLOG_COUNT, TLS_HANDSHAKE_MS, TLS_HANDSHAKES_MAX } from "./limits.ts";
 import { nodeSocket } from "./node_socket.ts";
-import type { Clock, Network, TlsCredentials, TlsNetwork, TlsOptions, TlsPeer } from "./runtime.ts";
+import type {
+  Clock,
+  ListenTarget,
+  Network,
+  TlsCredentials,
+  TlsNetwork,
+  TlsOptions,
+  TlsPeer,
+} from "./runtime.ts";
 import { checkCredentials } from "./tls_credentials.ts";
 import { type TlsDuplex, tlsDuplex } from "./tls_duplex.ts";
 import { tlsError } from "./tls_error.ts";
@@ -36,7 +44,7 @@ export class DenoTlsNetwork implements TlsNetwork {
     this.#credentials = credentials;
   }
 
-  async listen(options: { address: string; port: number; backlog?: number }): Promise<Listener> {
+  async listen(options: ListenTarget): Promise<Listener> {
     const listener = await this.#plain.listen(options);
     return new TlsListener(listener, {
       backlog: options.backlog ?? BACKLOG_COUNT,

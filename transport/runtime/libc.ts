@@ -68,6 +68,11 @@ export interface Mapping {
   unmap(): void;
 }
 
+/** Number of setsockopt(2). */
+export const SETSOCKOPT: Readonly<Record<Architecture, number>> = { x86_64: 54, aarch64: 208 };
+
+export const SOL_SOCKET = 1;
+
 /** The name under which the dynamic linker finds the C library. */
 export const LIBC_NAME = "libc.so.6";
 

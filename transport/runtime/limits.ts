@@ -24,8 +24,23 @@ export const BACKLOG_COUNT = 128;
 /** A TLS handshake and the greeting after it, in ms: a stranger may hold a place for so long. */
 export const TLS_HANDSHAKE_MS = 5000;
 
-/** Handshakes under way at a listener; more connections are turned away at once. */
-export const TLS_HANDSHAKES_MAX = 64;
+/**
+ * Handshakes under way at a listener; more connections are turned away at once. Above what one
+ * address can begin in TLS_HANDSHAKE_MS at the rate of the well-known ports.
+ */
+export const TLS_HANDSHAKES_MAX = 128;
+
+/** Addresses whose arrivals a listener counts; the one that is silent for longest goes first. */
+export const ARRIVAL_ADDRESSES_MAX = 1024;
+
+/**
+ * Addresses that are refused by name; more, and everybody is. A filter of so many of IPv6 has 10
+ * KiB: the kernel takes 20.
+ */
+export const ARRIVAL_REFUSED_MAX = 256;
+
+/** How often we look whether somebody may come in again, in ms. */
+export const ARRIVAL_LOOK_MS = 250;
 
 /** Ciphertext read at a time: a few records of 16 KiB. */
 export const TLS_CIPHERTEXT_BYTES = 64 * 1024;

@@ -1,6 +1,13 @@
 // The door of the runtime seam.
 
-export { type Aead, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, type AeadKey } from "./aead.ts";
+export type { ArrivalLimits } from "./arrival_policy.ts";
+export {
+  type Aead,
+  AEAD_KEY_BYTES,
+  AEAD_NONCE_BYTES,
+  AEAD_TAG_BYTES,
+  type AeadKey,
+} from "./aead.ts";
 export { currentRuntime } from "./current_runtime.ts";
 export type { DirectIo, DirectQueue, DirectRequest, OnCompletion } from "./direct_io.ts";
 export { errnoName } from "./errno.ts";

@@ -4,6 +4,7 @@
 import type { Conn, Listener, WaitOptions } from "../conn.ts";
 import type { AgentError } from "../ground/error.ts";
 import type { Aead } from "./aead.ts";
+import type { ArrivalLimits } from "./arrival_policy.ts";
 import type { DirectIo } from "./direct_io.ts";
 import type { Files } from "./files.ts";
 import type { LocalSocket, LocalSocketOptions, UserId } from "./local_socket.ts";
@@ -28,12 +29,21 @@ export interface Random {
   bytes(count: number): Uint8Array<ArrayBuffer>;
 }
 
+/** Where to listen, and for how many. */
+export interface ListenTarget {
+  readonly address: string;
+  readonly port: number;
+  readonly backlog?: number;
+  /** Newcomers above these wait (tcp_door.ts); without them nobody does. */
+  readonly arrivals?: ArrivalLimits | undefined;
+}
+
 /** TCP as the runtime does it best: Deno's own under Deno, node:net under Bun. */
 export interface Network {
   /**
    * @throws AgentError `port_in_use` | `failed`
    */
-  listen(options: { address: string; port: number; backlog?: number }): Promise<Listener>;
+  listen(options: ListenTarget): Promise<Listener>;
   /**
    * @throws AgentError `refused` | `timeout` | `unreachable` | `cancelled`
    */

@@ -7,7 +7,7 @@
 
 import { errnoName } from "./errno.ts";
 import { SystemError } from "./files.ts";
-import type { Architecture, Libc } from "./libc.ts";
+import { type Architecture, type Libc, SETSOCKOPT, SOL_SOCKET } from "./libc.ts";
 
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
@@ -15,18 +15,14 @@ export const SO_SNDTIMEO = 21;
 const AF_UNIX = 1;
 const SOCK_CLOEXEC = 0x80000;
 const TYPES = { stream: 1, datagram: 2 } as const;
-const SOL_SOCKET = 1;
 const PATH_OFFSET = 2;
 const NAME_BYTES = 108;
 
-const NUMBERS: Readonly<Record<Architecture, { socket: number; setsockopt: number }>> = {
-  x86_64: { socket: 41, setsockopt: 54 },
-  aarch64: { socket: 198, setsockopt: 208 },
-};
+const SOCKET: Readonly<Record<Architecture, number>> = { x86_64: 41, aarch64: 198 };
 
 /** @returns a new descriptor @throws SystemError */
 export function openUnixSocket(libc: Libc, type: keyof typeof TYPES, name: string): number {
-  const { socket } = NUMBERS[libc.architecture];
+  const socket = SOCKET[libc.architecture];
   const descriptor = libc.syscall(socket, AF_UNIX, TYPES[type] | SOCK_CLOEXEC, 0, 0, 0);
   if (descriptor >= 0) return descriptor;
   throw new SystemError(errnoName(libc.errno()), "socket", name);
@@ -40,7 +36,7 @@ export function setSocketTimeout(
 ): void {
   const time = timeval(ms);
   const at = libc.addressOf(time);
-  const { setsockopt } = NUMBERS[libc.architecture];
+  const setsockopt = SETSOCKOPT[libc.architecture];
   const done = libc.syscall(setsockopt, descriptor, SOL_SOCKET, option, at, time.length);
   if (done < 0) throw new SystemError(errnoName(libc.errno()), "setsockopt", name);
 }

@@ -58,7 +58,8 @@ class TcpSocket implements MechanismSocket {
     this.#assertFresh("listen");
     assert(this.#bound !== undefined, "a socket is bound before it listens");
     const { address, port } = this.#bound;
-    const listener = await this.#network.listen({ address, port, backlog: options.backlog });
+    const { backlog, arrivals } = options;
+    const listener = await this.#network.listen({ address, port, backlog, arrivals });
     if (this.#closed) {
       await listener.close();
       throw closedError("listen");

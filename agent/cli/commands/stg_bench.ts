@@ -32,6 +32,7 @@ export const stgBench: Command = {
       value: "SIZE",
       help: `Bytes of one write (${formatSize(FRAME_BYTES_DEFAULT)})`,
     },
+    { name: "encrypt", value: null, help: "Encrypt, as with `encrypt: true` of the group" },
     JSON_OPTION,
     { name: "second", value: "TOKEN", help: "Be the second process", hidden: true },
   ],
@@ -41,7 +42,9 @@ export const stgBench: Command = {
   ],
   async run(context) {
     const { given, offline } = context;
-    const stg = findStg(context);
+    const found = findStg(context);
+    const encrypt = found.encrypt || given.flag("encrypt");
+    const stg = { ...found, encrypt };
     const token = given.value("second");
     if (token !== null) {
       const signal = new AbortController().signal; // Its input's end stops it.
@@ -51,7 +54,8 @@ export const stgBench: Command = {
     const seconds = given.count("seconds", STREAM_SECONDS_MAX) ?? STREAM_SECONDS_DEFAULT;
     const file = context.absolute(given.required("config"));
     const second = (token: string) => {
-      return ["stg", "bench", stg.name, `--config=${file}`, `--second=${token}`];
+      const line = ["stg", "bench", stg.name, `--config=${file}`, `--second=${token}`];
+      return encrypt ? [...line, "--encrypt"] : line;
     };
     return await interruptible(context, async (signal) => {
       print(context, await offline.stgBench(stg, { frameBytes, seconds, second, signal }));
@@ -123,7 +127,7 @@ function render({ stream, trips, ...group }: StgBenchFigures): string {
       `ring of ${formatSize(group.ringBytes)}`,
     ],
     ["hosts", `${group.hosts[0]} to ${group.hosts[1]}`],
-    ["writes", formatSize(group.frameBytes)],
+    ["writes", `${formatSize(group.frameBytes)}${group.isEncrypted ? ", encrypted" : ""}`],
     [
       "stream",
       `${gigabytes(stream.bytesPerSecond)} GB/s ` +

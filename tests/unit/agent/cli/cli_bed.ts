@@ -22,6 +22,7 @@ const BENCH: StgBenchFigures = {
   volumes: 2,
   payloadBytes: 262_144,
   ringBytes: 2_097_152,
+  isEncrypted: false,
   frameBytes: 262_144,
   stream: {
     bytes: 7.5e9,

@@ -39,6 +39,12 @@ describe("agent stg bench", () => {
     expect(bed.offlineCalls).toEqual([["stg0", 65_536, 10, [...second, "--second=00ff"]]]);
   });
 
+  test("encrypts in both processes with --encrypt, and where the group does", async () => {
+    expect((await bed.run(...LINE, "--encrypt")).code).toBe(0);
+    const [[, , , second] = []] = bed.offlineCalls as [unknown, number, number, string[]][];
+    expect(second?.slice(-2)).toEqual(["--second=00ff", "--encrypt"]);
+  });
+
   test("prints figures for people", async () => {
     const { code, stdout } = await bed.run(...LINE);
     expect(code).toBe(0);

@@ -29,6 +29,7 @@ describe("loadConfig", () => {
         array: "/etc/agent/array",
         volumes: ["v0", "v1"],
         heartbeatMs: 1000,
+        encrypt: false,
         deadTimeMs: 10000,
       }],
       jobs: { maxRunning: 8, maxQueued: 1000 },

@@ -17,7 +17,15 @@ const { clock, random } = await currentRuntime();
 const VOLUME_BYTES = 16 * 1024 * 1024;
 
 function config(name: string, host: number): StgConfig {
-  return { name, host, array: name, volumes: ["v0"], heartbeatMs: 50, deadTimeMs: 5000 };
+  return {
+    name,
+    host,
+    array: name,
+    volumes: ["v0"],
+    heartbeatMs: 50,
+    deadTimeMs: 5000,
+    encrypt: false,
+  };
 }
 
 /** A formatted group on one volume in memory; the array of any other name cannot be opened. */

@@ -10,6 +10,7 @@ import {
   type FlowIdentity,
   type FlowStep,
   FlowTrace,
+  type GroupEncryption,
   ListeningPort,
   type Side,
   type StorageGroup,
@@ -19,6 +20,7 @@ import type { ListeningSteps } from "../../../../transport/flow/listening_port.t
 import type { ErrorRecord } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import type { Clock } from "../../../../transport/runtime/runtime.ts";
+import { SealedConn } from "../../../../transport/sealed/mod.ts";
 import { proveMedium } from "../../../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../../../transport/tcp/mod.ts";
 import { type MemoryBed, openMemoryBed } from "../stp/stp_bed.ts";
@@ -57,6 +59,13 @@ export const IDENTITY: FlowIdentity = {
   job: "job1",
   token: "00112233445566778899aabbccddeeff",
   connections: 2,
+};
+
+/** Encrypts where the other end needs it. */
+export const PLAIN: GroupEncryption = {
+  isRequired: false,
+  seal: (conn, secret, side) =>
+    new SealedConn(conn, { secret, side, aead: runtime.aead(), clock: runtime.clock }),
 };
 
 /** One host of the bed. */
@@ -171,7 +180,7 @@ export class FlowBed implements AsyncDisposable {
     return {
       layer,
       context: { layer, clock: this.clock, trace, signal: this.signal },
-      group: { name, uuid, volumeUuids, host: side === "server" ? 1 : 2 },
+      group: { name, uuid, volumeUuids, host: side === "server" ? 1 : 2, encryption: PLAIN },
     };
   }
 

@@ -48,8 +48,10 @@ const STG = {
   volumeUuids: ["a", "b"],
   job: "job1",
   token: HELLO.token,
+  encryption: "must",
 } as const;
-const PORT = { type: "port", host: 2, port: 49152, token: HELLO.token } as const;
+const SECRET = "0123456789abcdef".repeat(8);
+const PORT = { type: "port", host: 2, port: 49152, token: HELLO.token, secret: SECRET } as const;
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const DECODERS = [decodeHello, decodeStgMessage, decodePortMessage] as const;
@@ -152,6 +154,8 @@ describe("flow documents", () => {
     for (const [value, found] of wrong) expect(() => decodeHello(bytes(value))).toThrow(found);
     expect(() => decodeStgMessage(bytes({ ...STG, volumeUuids: "a" }))).toThrow("uuids");
     expect(() => decodeStgMessage(bytes({ ...STG, volumeUuids: [1] }))).toThrow("uuids");
+    expect(() => decodeStgMessage(bytes({ ...STG, encryption: "may" }))).toThrow("encryption");
+    expect(() => decodePortMessage(bytes({ ...PORT, secret: HELLO.token }))).toThrow("secret");
     expect(() => decodePortMessage(bytes({ ...PORT, port: 0 }))).toThrow("port");
     expect(() => decodePortMessage(bytes({ ...PORT, host: 0 }))).toThrow("host");
     const none = { type: "no-port", code: null, reason: "x" };

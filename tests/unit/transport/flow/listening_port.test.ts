@@ -3,14 +3,20 @@
 
 import { expect, test } from "bun:test";
 import type { Conn } from "../../../../transport/conn.ts";
+import { connect } from "node:net";
 import { ConnectLayer } from "../../../../transport/connect/mod.ts";
 import { ListeningPort } from "../../../../transport/flow/mod.ts";
-import { HALF_OPEN_MAX } from "../../../../transport/flow/limits.ts";
+import { ARRIVALS, BACKLOG, HALF_OPEN_MAX } from "../../../../transport/flow/limits.ts";
 import { TcpMechanism } from "../../../../transport/tcp/mod.ts";
 import { FIG5, inet, LOOPBACK, runtime } from "./flow_bed.ts";
 
 /** More than may be half set up. */
 const EXTRA = 16;
+/** Milliseconds: who is let in gets his answer in one, who is not calls again after a second. */
+const SILENCE_MS = 500;
+/** More than a burst and what comes back of it meanwhile. */
+const CALLS_MAX = 500;
+const PLENTY = { burst: 10_000, perSecond: 10_000 };
 
 async function stranger(port: number): Promise<{ conn: Conn; closed: Promise<void> }> {
   const conn = await runtime.network.connect({ address: LOOPBACK, port, timeoutMs: 10_000 });
@@ -19,7 +25,20 @@ async function stranger(port: number): Promise<{ conn: Conn; closed: Promise<voi
   return { conn, closed };
 }
 
-test("ListeningPort takes 64 half set-up connections, turns more away, and goes on", async () => {
+/** A backlog at a time: more would be called again by the kernel a second later. */
+async function strangers(
+  port: number,
+  count: number,
+): Promise<Awaited<ReturnType<typeof stranger>>[]> {
+  const all = [];
+  while (all.length < count) {
+    const length = Math.min(BACKLOG / 2, count - all.length);
+    all.push(...await Promise.all(Array.from({ length }, () => stranger(port))));
+  }
+  return all;
+}
+
+test("ListeningPort takes a number of half set-up connections, turns more away, and goes on", async () => {
   const { clock, network } = runtime;
   await using layer = new ConnectLayer({ network: new TcpMechanism(network), storage: null });
   const held: PromiseWithResolvers<void>[] = [];
@@ -29,6 +48,7 @@ test("ListeningPort takes 64 half set-up connections, turns more away, and goes 
     clock,
     address: inet(0),
     steps: FIG5,
+    arrivals: { perAddress: PLENTY, total: PLENTY },
     onAccepted: ({ descriptor }) => {
       const one = Promise.withResolvers<void>();
       held.push(one);
@@ -40,16 +60,51 @@ test("ListeningPort takes 64 half set-up connections, turns more away, and goes 
   await using _port = port;
   const { address } = port;
   const number = address.family === "AF_INET" ? address.port : 0;
-  const first = await Promise.all(Array.from({ length: HALF_OPEN_MAX }, () => stranger(number)));
+  const first = await strangers(number, HALF_OPEN_MAX);
   await taken.promise;
-  const more = await Promise.all(Array.from({ length: EXTRA }, () => stranger(number)));
+  const more = await strangers(number, EXTRA);
   await Promise.all(more.map(({ closed }) => closed));
   expect(held.length).toBe(HALF_OPEN_MAX);
   taken = Promise.withResolvers<void>();
   for (const one of held.splice(0)) one.resolve();
   await Promise.all(first.map(({ closed }) => closed));
-  const good = await Promise.all(Array.from({ length: HALF_OPEN_MAX }, () => stranger(number)));
+  const good = await strangers(number, HALF_OPEN_MAX);
   await taken.promise;
   for (const one of held) one.resolve();
   for (const { conn } of [...first, ...more, ...good]) conn.abort("over");
+});
+
+/** A call from an address of this host. @returns whether somebody answered */
+function call(from: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: LOOPBACK, port, localAddress: from });
+    // Aborted at once, before we learn of the connection: an answer, too.
+    socket.on("error", () => resolve(true));
+    socket.once("connect", () => resolve(true));
+    socket.setTimeout(SILENCE_MS, () => {
+      resolve(false);
+      socket.destroy();
+    });
+  });
+}
+
+test("ListeningPort leaves calls of an address unanswered that comes too often, and no other's", async () => {
+  const { clock, network } = runtime;
+  await using layer = new ConnectLayer({ network: new TcpMechanism(network), storage: null });
+  const port = await ListeningPort.open({
+    layer,
+    clock,
+    address: inet(0),
+    steps: FIG5,
+    onAccepted: ({ descriptor }) => Promise.resolve(layer.abort(descriptor, "a stranger")),
+    onRefused: () => {},
+  });
+  await using _port = port;
+  const { address } = port;
+  const number = address.family === "AF_INET" ? address.port : 0;
+  let answered = 0;
+  while (await call("127.0.0.2", number) && answered < CALLS_MAX) answered++;
+  expect(answered).toBeGreaterThanOrEqual(ARRIVALS.perAddress.burst - 1);
+  expect(answered).toBeLessThan(CALLS_MAX);
+  expect(await call("127.0.0.3", number)).toBe(true);
 });

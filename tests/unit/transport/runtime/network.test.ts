@@ -5,6 +5,7 @@ import { AgentError } from "../../../../transport/ground/mod.ts";
 import { RuntimeClock } from "../../../../transport/runtime/clock.ts";
 import { currentRuntime, type Network } from "../../../../transport/runtime/mod.ts";
 import { networkError } from "../../../../transport/runtime/network_error.ts";
+import { OwnSockets } from "../../../../transport/runtime/own_sockets.ts";
 
 const runtime = await currentRuntime();
 
@@ -18,15 +19,19 @@ class ImpatientClock extends RuntimeClock {
 async function impatientNetwork(): Promise<Network> {
   const clock = new ImpatientClock(1);
   if (runtime.name === "bun") {
-    const { BunNetwork } = await import("../../../../transport/runtime/bun_network.ts");
-    return new BunNetwork(clock);
+    const [{ BunNetwork }, { openBunLibc }] = await Promise.all([
+      import("../../../../transport/runtime/bun_network.ts"),
+      import("../../../../transport/runtime/bun_libc.ts"),
+    ]);
+    const libc = openBunLibc();
+    return new BunNetwork(clock, { libc, sockets: new OwnSockets(libc, runtime.files) });
   }
-  const [{ DenoNetwork }, { TcpReset }, { openDenoLibc }] = await Promise.all([
+  const [{ DenoNetwork }, { openDenoLibc }] = await Promise.all([
     import("../../../../transport/runtime/deno_network.ts"),
-    import("../../../../transport/runtime/tcp_reset.ts"),
     import("../../../../transport/runtime/deno_libc.ts"),
   ]);
-  return new DenoNetwork(clock, new TcpReset(openDenoLibc(), runtime.files));
+  const libc = openDenoLibc();
+  return new DenoNetwork(clock, { libc, sockets: new OwnSockets(libc, runtime.files) });
 }
 
 function portOf(listener: { addr: { port: number } }): number {

@@ -99,6 +99,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/soak/hostile.test.ts",
     env: () => ({}),
   },
+  install: {
+    about: "the guide for two hosts, followed on two with systemd (root; needs dist/agent)",
+    file: "tests/soak/install.test.ts",
+    env: () => ({}),
+  },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",

@@ -104,6 +104,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/soak/install.test.ts",
     env: () => ({}),
   },
+  page: {
+    about: "time and bytes of the first view of the page",
+    file: "tests/soak/page.test.ts",
+    env: () => ({}),
+  },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",

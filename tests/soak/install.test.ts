@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { SharedLun } from "../../scripts/demonstration/two_hosts/shared_lun.ts";
 import { until } from "../integration/deadline.ts";
 import { Browser } from "../unit/agent/control/browser.ts";
-import { commandsOf } from "./document_commands.ts";
+import { commandsOf, type Place } from "./document_commands.ts";
 import { makePackage, SystemHost } from "./system_host.ts";
 import { Tunnel } from "./tunnel.ts";
 
@@ -56,7 +56,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, TIMEOUT_MS);
 
-const HOSTS: Readonly<Record<string, () => readonly SystemHost[]>> = {
+const HOSTS: Readonly<Record<Place, () => readonly SystemHost[]>> = {
   "vault01": () => [server],
   "web01": () => [client],
   "both hosts": () => [server, client],
@@ -64,15 +64,13 @@ const HOSTS: Readonly<Record<string, () => readonly SystemHost[]>> = {
 };
 
 /** Runs the commands of a chapter of the guide where it says, or those of one place. */
-async function follow(chapter: string, only?: string): Promise<string> {
+async function follow(chapter: string, only?: Place): Promise<string> {
   let said = "";
   for (const { where, command } of commandsOf(GUIDE, chapter)) {
     if (only !== undefined && where !== only) continue;
     // These hosts have no udev: what its rule does was done by hand.
     if (command.startsWith("udevadm")) continue;
-    const hosts = HOSTS[where]?.();
-    if (hosts === undefined) throw new Error(`"${command}" is to run on ${where}: which host?`);
-    for (const host of hosts) said += `$ ${command}\n${await host.good(command)}`;
+    for (const host of HOSTS[where]()) said += `$ ${command}\n${await host.good(command)}`;
   }
   return said;
 }

@@ -26,7 +26,7 @@ const LUN_BYTES = 256 * 1024 * 1024;
 const LUN_LINK = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4";
 /** A backup of this is caught in its middle. */
 const MAKE_LARGE = "mkdir -p /srv/large && head -c 600000000 /dev/urandom >/srv/large/file";
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 /** Milliseconds until a schedule of each minute ran. */
 const MINUTE_MS = 80_000;
 
@@ -76,7 +76,8 @@ async function follow(chapter: string, only?: Place): Promise<string> {
 }
 
 const json = async (host: SystemHost, command: string) =>
-  (await host.good(`${command} --json`)).trim().split("\n").map((line) => JSON.parse(line));
+  (await host.good(`${command} --json`)).split("\n").filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
 
 test("the package is installed, and its units are good", async () => {
   await follow("2. The program");

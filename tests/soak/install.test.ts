@@ -116,6 +116,7 @@ test("both units become ready, and files and a database come back", async () => 
     );
     expect(await host.good("agent doctor")).toContain("with TLS");
   }
+  expect(await server.good("agent doctor")).toContain("clock shows what the server's does");
 }, TIMEOUT_MS);
 
 test("a reload takes a new schedule, keeps the job that runs, and the schedule runs", async () => {
@@ -206,9 +207,16 @@ test("the page shows the backups to who has the token", async () => {
   }
 }, TIMEOUT_MS);
 
-test("a removal ends the daemons and keeps what was backed up", async () => {
-  await server.good("apt-get purge lan-free-agent");
-  expect((await server.run("systemctl is-active agent-server")).output).toBe("inactive\n");
-  expect(await server.good("ls /var/lib/agent/vault/media/*.tar.zst")).toContain("web01");
-  await server.good("test -s /etc/agent/server.yaml && test -s /etc/agent/pki/vault01.key");
-}, TIMEOUT_MS);
+test(
+  "an upgrade leaves the daemons, a removal ends them and keeps what was backed up",
+  async () => {
+    const daemon = await server.good("systemctl show -P MainPID agent-server");
+    await server.good("dpkg --install ./lan-free-agent_test.deb");
+    expect(await server.good("systemctl show -P MainPID agent-server")).toBe(daemon);
+    await server.good("apt-get purge lan-free-agent");
+    expect((await server.run("systemctl is-active agent-server")).output).toBe("inactive\n");
+    expect(await server.good("ls /var/lib/agent/vault/media/*.tar.zst")).toContain("web01");
+    await server.good("test -s /etc/agent/server.yaml && test -s /etc/agent/pki/vault01.key");
+  },
+  TIMEOUT_MS,
+);

@@ -102,6 +102,16 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     hasFigures: true,
     env: () => ({}),
   },
+  install: {
+    about: "the guide for two hosts, followed on two with systemd (root; needs dist/agent)",
+    file: "tests/soak/install.test.ts",
+    env: () => ({}),
+  },
+  page: {
+    about: "time and bytes of the first view of the page",
+    file: "tests/soak/page.test.ts",
+    env: () => ({}),
+  },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",

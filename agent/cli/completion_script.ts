@@ -141,7 +141,8 @@ function fishScript(root: CommandSpec, commands: readonly CommandSpec[]): string
     "    string match -q -- '-*' $word; and break",
     "    set -a found $word",
     "  end",
-    "  string join ' ' $found",
+    // One line, also where nothing was typed: `test` needs its word.
+    '  echo "$found"',
     "end",
     "function __agent_begins",
     '  string match -q -- "$argv" (__agent_command); or ' +

@@ -20,7 +20,8 @@ export async function answerValidation(
   session.running("validate");
   const channel = server ? await channelHere(session, storage) : null;
   const failure = typeof channel === "number" ? null : channel;
-  await link.send({ type: "validated", version: VERSION, storage: failure });
+  const wallMs = Math.floor(session.runtime.clock.wallMs());
+  await link.send({ type: "validated", version: VERSION, storage: failure, wallMs });
   if (typeof channel === "number") await session.layer.conn(channel).close();
   if (!server) storage.abandon();
   return { status: "ok", backup: null, files: null, bytes: null };

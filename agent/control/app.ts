@@ -31,6 +31,7 @@ import {
 } from "./request_schema.ts";
 import { addSession } from "./session_routes.ts";
 import { statusViewSchema } from "./status_schema.ts";
+import { validationViewSchema } from "./validation_schema.ts";
 import * as views from "./view_schema.ts";
 import { addWal, WAL_PATHS } from "./wal_routes.ts";
 import type { WalKeeper } from "./wal_view.ts";
@@ -222,7 +223,7 @@ function addPins(app: Hono, daemon: Daemon): void {
 function addValidation(app: Hono, daemon: Daemon): void {
   app.post(
     "/v1/clients/:name/validation",
-    answers("Sets each channel to a client up, and tells which work", views.validationViewSchema),
+    answers("Sets each channel to a client up, and tells which work", validationViewSchema),
     async (context) => context.json(await daemon.validate(context.req.param("name"))),
   );
 }

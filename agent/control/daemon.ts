@@ -223,6 +223,8 @@ export type JobRequest =
     readonly seed: number | null;
     /** Directory of the server to restore to; null is the vault's own. */
     readonly scratch: string | null;
+    /** File of the server that decrypts an encrypted one; null: it is proved as it is stored. */
+    readonly identityFile: string | null;
   }
   | {
     readonly kind: "verify-wal";
@@ -333,6 +335,8 @@ export interface ValidationView {
   readonly version: string;
   /** Version of the client's agent; null when it did not tell. */
   readonly clientVersion: string | null;
+  /** ms by which the client's clock is ahead of the server's, at least; null: it did not tell. */
+  readonly clockAheadMs: number | null;
   readonly seconds: number;
   readonly channels: readonly ChannelReport[];
 }

@@ -15,5 +15,7 @@ export const drillSchema: z.ZodType<Drill> = z.looseObject({
   bytes: count,
   differences: count,
   unproved: count,
+  // Those of earlier versions refused what they could not decrypt.
+  undecrypted: z.boolean().default(false),
   seed: count.nullable(),
 });

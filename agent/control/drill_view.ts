@@ -8,12 +8,14 @@ export interface Drill {
   /** Entries that were restored and compared, of those that the backup has. */
   readonly entries: number;
   readonly of: number;
-  /** Content bytes that were compared. */
+  /** Content bytes that were compared; of one that was not decrypted, bytes as they are stored. */
   readonly bytes: number;
   /** Entries that differ from the catalog or the media. */
   readonly differences: number;
   /** Entries of which the server could not set everything, such as owners when it is not root. */
   readonly unproved: number;
+  /** True: encrypted, and no identity was at hand. Nothing was restored, checksums were right. */
+  readonly undecrypted: boolean;
   /** What the sample was drawn by; null when everything was taken. */
   readonly seed: number | null;
 }

@@ -37,6 +37,9 @@ export const DRILL_ENTRIES = 1000;
 /** Largest seed of a drill's sample: 32 bits, which are easily typed again. */
 export const MAX_SEED = 2 ** 32 - 1;
 
+/** ms by which two hosts' clocks may differ: more than a busy one takes to answer. */
+export const CLOCK_DIFFERENCE_MS = 5_000;
+
 /** Connections at once: some browsers with their streams, and the command line. */
 export const CONNECTIONS_MAX = 256;
 /** Milliseconds that a connection may take to send the head of its next request. */

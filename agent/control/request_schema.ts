@@ -84,6 +84,7 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.discriminatedUnion("kin
     ]).nullable().default({ entries: DRILL_ENTRIES }),
     seed: z.int().min(0).max(MAX_SEED).nullable().default(null),
     scratch: text.nullable().default(null),
+    identityFile: text.nullable().default(null),
   }),
   section({ kind: z.literal("rebuild-catalog") }),
   section({ kind: z.literal("expire"), dryRun: z.boolean().default(false) }),

@@ -16,7 +16,6 @@ import type {
   Progress,
   Summary,
   TraceStep,
-  ValidationView,
 } from "./daemon.ts";
 import type { StgView } from "./stg_view.ts";
 import type { WalPushed, WalPushedOwn } from "./wal_view.ts";
@@ -361,22 +360,6 @@ export const arrayViewSchema: z.ZodType<ArrayView> = z.looseObject({
     attached: z.boolean(),
     ...arrayFigures,
     ...arrayWaits,
-  })),
-});
-
-export const validationViewSchema: z.ZodType<ValidationView> = z.looseObject({
-  client: z.string(),
-  policy: z.enum(["prefer-storage", "storage-only", "network-only"]),
-  ok: z.boolean(),
-  version: z.string(),
-  clientVersion: z.string().nullable(),
-  seconds: count,
-  channels: z.array(z.looseObject({
-    channel: z.enum(["network", "storage"]),
-    usable: z.boolean(),
-    reason: z.string().nullable(),
-    detail: z.string(),
-    stg: z.string().nullable(),
   })),
 });
 

@@ -1,7 +1,8 @@
-// The files of `tls`: readable, of each other, valid now and for a while, the key not open to all.
+// The files of `tls`: readable, of each other, valid now and for a while, the key not open to all;
+// and that the token of the control endpoint is not, either.
 
 import { X509Certificate } from "node:crypto";
-import { type Runtime, secureNetwork } from "../../transport/mod.ts";
+import { AT_CWD, type Runtime, secureNetwork } from "../../transport/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { readCredentials } from "../read_credentials.ts";
 import { doubtful, failed, type Finding, good } from "./finding.ts";
@@ -24,6 +25,23 @@ export function checkCertificates(runtime: Runtime, config: Config): readonly Fi
       good(said, `it is "${name}", the key belongs to it`),
       expiry(tls.cert, credentials.cert, nowMs),
       expiry(tls.ca, credentials.ca, nowMs),
+    ];
+  } catch (error) {
+    return [failed(said, error)];
+  }
+}
+
+/** Who reads the token may do whatever an operator may. */
+export function checkToken({ files }: Pick<Runtime, "files">, config: Config): Finding[] {
+  const path = config.controlToken;
+  if (path === null) return [];
+  const said = { check: "token", subject: path };
+  try {
+    const { mode } = files.stat(AT_CWD, path, { follow: true });
+    if ((mode & 0o007) === 0) return [good(said, "not every user can read it")];
+    const text = `every user can read it (mode ${(mode & 0o7777).toString(8)})`;
+    return [
+      doubtful(said, text, `Run \`chmod o= ${path}\`, and make a new one if others read it.`),
     ];
   } catch (error) {
     return [failed(said, error)];

@@ -6,6 +6,8 @@ import { type Config, formatSize } from "../config/mod.ts";
 import { doubtful, failed, type Finding, good, wrong } from "./finding.ts";
 import { FREE_BYTES_LOW, FREE_BYTES_MIN } from "./limits.ts";
 
+const HINT = "Free space there, or name another directory in the configuration.";
+
 type PlaceParts = Pick<Runtime, "files" | "process">;
 
 export function checkPlaces(parts: PlaceParts, config: Config): readonly Finding[] {
@@ -40,12 +42,9 @@ function checkPlace(
     const { freeBytes } = files.fileSystem(found.path);
     const made = found.path === path ? "" : ", will be made";
     const text = `${formatSize(freeBytes)} free${made}`;
-    if (room && freeBytes < FREE_BYTES_MIN) {
-      return wrong(said, text, "Free space, or let backups expire: `agent expire`.");
-    }
-    if (room && freeBytes < FREE_BYTES_LOW) {
-      return doubtful(said, text, "Free space, or let backups expire: `agent expire`.");
-    }
+    const more = check === "vault" ? "Free space, or let backups expire: `agent expire`." : HINT;
+    if (room && freeBytes < FREE_BYTES_MIN) return wrong(said, text, more);
+    if (room && freeBytes < FREE_BYTES_LOW) return doubtful(said, text, more);
     return good(said, text);
   } catch (error) {
     return failed(said, error);

@@ -2,7 +2,8 @@
 
 import type { Runtime } from "../../transport/mod.ts";
 import { type Config, type ConfigProblem, loadConfig } from "../config/mod.ts";
-import { checkCertificates } from "./check_certificates.ts";
+import { checkCertificates, checkToken } from "./check_certificates.ts";
+import { checkClocks } from "./check_clocks.ts";
 import { checkDaemon } from "./check_daemon.ts";
 import { checkGroups, type ReadGroup } from "./check_groups.ts";
 import { checkKernel } from "./check_kernel.ts";
@@ -33,14 +34,18 @@ export async function examine(
     return [failed(said, error)];
   }
   const { runtime } = parts;
+  const peers = await checkPeers(runtime, config);
+  const answering = peers.filter(({ verdict }) => verdict === "ok").map(({ subject }) => subject);
   return [
     good(said, `a good ${config.role} configuration of "${config.name}"`),
     ...checkKernel(runtime, config),
     ...checkPlaces(runtime, config),
     ...checkCertificates(runtime, config),
+    ...checkToken(runtime, config),
     ...await checkGroups(config, parts.readGroup),
     ...await checkDaemon(parts, config),
-    ...await checkPeers(runtime, config),
+    ...peers,
+    ...await checkClocks(runtime, config, answering),
   ];
 }
 

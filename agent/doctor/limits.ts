@@ -16,5 +16,9 @@ export const PEER_MS = 5000;
 /** Peers that are asked: a server of thousands of clients is not to be kept waiting. */
 export const PEERS_MAX = 50;
 
+/** Clients whose clocks are compared, and ms that each has: its channels are set up for that. */
+export const CLOCK_PEERS_MAX = 10;
+export const VALIDATION_MS = 15_000;
+
 /** ms by which another's time may be ahead of our clock. */
 export const CLOCK_AHEAD_MS = 120_000;

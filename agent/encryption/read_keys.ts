@@ -46,7 +46,7 @@ export async function readRecipients(
 
 /** The identities of a file. @throws AgentError `auth` */
 export async function readIdentities(files: Files, path: string): Promise<readonly string[]> {
-  const what = `\`encryption.identity_file\` "${path}"`;
+  const what = `identity file "${path}"`;
   const lines = await readKeys(files, path, {
     what,
     code: "auth",

@@ -127,6 +127,8 @@ const document = z.discriminatedUnion("type", [
     type: z.literal("validated"),
     version: z.string().max(64),
     storage: z.object(fallback).nullable(),
+    /** What the client's clock shows; an earlier version does not say. */
+    wallMs: count.optional(),
   }),
   // Client to server: store the records that follow as a backup of this database.
   z.object({

@@ -136,6 +136,8 @@ export interface ServerDrillTask extends TaskBase {
   readonly seed: number | null;
   /** Null for the vault's own. */
   readonly scratch: string | null;
+  /** File of the server that decrypts it; null: what is encrypted is proved as it is stored. */
+  readonly identityFile: string | null;
 }
 
 /** Makes the catalog again from the media. */
@@ -258,6 +260,8 @@ export type ToWorker =
 export interface Validation {
   /** Version of the client's agent; null when it did not tell. */
   readonly clientVersion: string | null;
+  /** ms by which the client's clock is ahead, at least; null when it did not tell. */
+  readonly clockAheadMs: number | null;
   readonly channels: readonly ChannelReport[];
 }
 

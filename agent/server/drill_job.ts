@@ -3,15 +3,17 @@
 //
 // The server does it alone: the media are there, and what is to be proved is that they restore. No
 // client is disturbed, and one that is gone for ever needs no other. How it went stays with the
-// backup; a drill that was cancelled, or had no space, says nothing about the backup.
+// backup; a drill that was cancelled, or had no space, says nothing about the backup. Of an
+// encrypted one whose identity nobody hands it, it proves the frames as they are stored.
 
 import { AgentError, freeBytes } from "../../transport/mod.ts";
 import type { Consumer } from "../application/mod.ts";
 import { FilesystemRestorer, SqliteRestorer, TargetComparer } from "../application/mod.ts";
 import type { CatalogBackup } from "../catalog/mod.ts";
+import { FrameOpener } from "../encryption/mod.ts";
 import type { Entry } from "../entry.ts";
 import type { ServerDrillTask, WorkerResult, WorkerSession } from "../job/mod.ts";
-import { decompressRecord, isSealed } from "../media/mod.ts";
+import { ageFileOf, decompressRecord, isSealed } from "../media/mod.ts";
 import type { TarPieces } from "../record.ts";
 import {
   type MemberChoice,
@@ -65,15 +67,21 @@ async function carryOut(
   { task, seed, report }: Drilling,
 ): Promise<void> {
   const { files } = session.runtime;
+  const { identityFile } = task;
   using reader = VaultReader.open({ directory: task.vault, files });
   const backup = reader.backup(task.backup);
   const plan = reader.planRestore(backup.backup, []);
   const choice = sampleMembers(plan, task.sample, seed);
   report.begin({ of: plan.files, seed: choice === null ? null : seed });
+  const opener = new FrameOpener({ files, identityFile, aead: session.runtime.aead() });
+  const parts = { session, reader, plan, choice, report, opener };
+  if (identityFile === null && reader.isEncrypted(backup.backup)) {
+    report.cannotDecrypt();
+    return await proveFrames(parts);
+  }
   const parent = task.scratch ?? scratchOf(task.vault);
   const scratch = Scratch.open(files, parent, session.identity.job);
   const { target } = scratch;
-  const parts = { session, reader, plan, choice, report };
   try {
     await restore(parts, makeConsumer(session, { backup, target, report }));
     await compare(parts, { target, xattrs: backup.kind === "filesystem" });
@@ -89,6 +97,7 @@ interface Parts {
   readonly plan: RestorePlan;
   readonly choice: MemberChoice | null;
   readonly report: DrillReport;
+  readonly opener: FrameOpener;
 }
 
 function makeConsumer(
@@ -160,12 +169,11 @@ interface Feeding {
 
 /** Reads the records of the drill, and lets others run in between. */
 async function feed(parts: Parts, { phase, take, count }: Feeding): Promise<void> {
-  const { session, reader, plan, choice, report } = parts;
+  const { session, reader, plan, choice, report, opener } = parts;
   const totals = { totalFiles: choice?.count ?? plan.files, totalBytes: null };
   for (const record of reader.restoreRecords(plan, report.onLost, choice)) {
     session.throwIfCancelled();
-    if (isSealed(record.frame)) throw encrypted();
-    const pieces = await decompressRecord(record);
+    const pieces = await decompressRecord(await opener.open(record));
     take(pieces);
     freeBytes(record.frame);
     if (pieces.tar !== null) freeBytes(pieces.tar);
@@ -174,13 +182,19 @@ async function feed(parts: Parts, { phase, take, count }: Feeding): Promise<void
   }
 }
 
-/** The server holds no key: that says nothing about the backup. */
-function encrypted(): AgentError {
-  return new AgentError(
-    "auth",
-    "Cannot drill the backup: it is encrypted, need the identity, which only clients hold",
-    { hint: "Restore it on a client that has the identity, and run `agent verify --data` here." },
-  );
+/** The reader proves each frame by its checksum; what is sealed must be an age file. */
+async function proveFrames({ session, reader, plan, choice, report }: Parts): Promise<void> {
+  const files = choice?.count ?? plan.files;
+  let bytes = 0;
+  for (const { frame } of reader.restoreRecords(plan, report.onLost, choice)) {
+    session.throwIfCancelled();
+    if (isSealed(frame)) ageFileOf(frame);
+    bytes += frame.length;
+    freeBytes(frame);
+    session.progress({ phase: "verifying", files: 0, bytes, totalFiles: files, totalBytes: null });
+    await session.runtime.clock.yield();
+  }
+  report.looked({ files: files - report.lost, bytes });
 }
 
 /** A full scratch directory needs another hint than a client's target. */

@@ -37,6 +37,7 @@ export class DrillReport {
   readonly #unnamedCodes = new Set<string>();
   readonly #lost = new Set<string>();
   readonly #decoder = new TextDecoder("latin1");
+  #undecrypted = false;
   #of = 0;
   #seed: number | null = null;
   #entries = 0;
@@ -52,6 +53,18 @@ export class DrillReport {
   begin({ of, seed }: { readonly of: number; readonly seed: number | null }): void {
     this.#of = of;
     this.#seed = seed;
+  }
+
+  /** Nobody can decrypt it here: what it says of its entries is said of their frames. */
+  cannotDecrypt(): void {
+    this.#undecrypted = true;
+    const message = "the backup is encrypted: its checksums are proved as it is stored, its " +
+      "content is neither decrypted nor restored; --identity does that";
+    this.#session.warn({ code: "encrypted", message, path: null });
+  }
+
+  get lost(): number {
+    return this.#lost.size;
   }
 
   get entries(): number {
@@ -116,7 +129,8 @@ export class DrillReport {
       of: this.#of,
       bytes: this.#bytes,
       differences: this.#differences,
-      unproved: this.#unproved.size + this.#unnamed,
+      unproved: this.#undecrypted ? this.#entries : this.#unproved.size + this.#unnamed,
+      undecrypted: this.#undecrypted,
       seed: this.#seed,
     };
   }

@@ -30,6 +30,7 @@ const NOTHING_MOVED: WorkerResult = { status: "ok", backup: null, files: null, b
 interface Told {
   readonly version: string;
   readonly storage: Fallback | null;
+  readonly wallMs?: number | undefined;
 }
 
 export async function runServerValidate(
@@ -48,12 +49,14 @@ export async function runServerValidate(
           signal: AbortSignal.any([session.signal, gone]),
         });
       });
+      const askedMs = session.runtime.clock.wallMs();
       await link.send({ type: "validate", storage: typeof storage === "number" });
       const told = await receiveAnswer(session, link);
       // Both ends close at once; without that the endpoints would be shown as aborted.
       if (typeof storage === "number") await session.layer.conn(storage).close();
       session.validated({
         clientVersion: told.version,
+        clockAheadMs: clockAheadMs(told.wallMs, askedMs, session.runtime.clock.wallMs()),
         channels: [
           networkWorks(client, certificate),
           ...storageReport(client, typeof storage === "number" ? told.storage : storage),
@@ -66,10 +69,24 @@ export async function runServerValidate(
     if (!(error instanceof AgentError)) throw error;
     session.validated({
       clientVersion: null,
+      clockAheadMs: null,
       channels: [networkFails(client, error), ...storageReport(client, NOT_TRIED)],
     });
     return NOTHING_MOVED;
   }
+}
+
+/**
+ * How far a clock is off that was read between two readings of ours: 0 when it lies between them.
+ * @returns null when it was not told
+ */
+export function clockAheadMs(
+  theirs: number | undefined,
+  beforeMs: number,
+  afterMs: number,
+): number | null {
+  if (theirs === undefined) return null;
+  return Math.max(theirs - afterMs, 0) + Math.min(theirs - Math.floor(beforeMs), 0);
 }
 
 /** A link over Fig. 4's connections, and the name in the client's certificate, if TLS has one. */

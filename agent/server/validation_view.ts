@@ -2,6 +2,7 @@
 
 import { AgentError, fromErrorRecord } from "../../transport/mod.ts";
 import type { ClientEntry } from "../config/mod.ts";
+import { clockDifference } from "../control/clock_difference.ts";
 import type { ValidationView } from "../control/daemon.ts";
 import { type DaemonParts, VERSION } from "../daemon_parts.ts";
 import type { Job } from "../job/mod.ts";
@@ -16,17 +17,20 @@ export function validationView(client: ClientEntry, job: Job, seconds: number): 
       ? new AgentError("failed", `Cannot validate client "${name}": found no result, need one`)
       : fromErrorRecord(error);
   }
-  const { channels, clientVersion } = validation;
+  const { channels, clientVersion, clockAheadMs } = validation;
   const wanted = channels.filter(({ channel }) =>
     channel === "network" || policy !== "network-only"
   );
   const ok = wanted.every((channel) => channel.usable);
-  return { client: name, policy, ok, version: VERSION, clientVersion, seconds, channels };
+  const versions = { version: VERSION, clientVersion };
+  return { client: name, policy, ok, ...versions, clockAheadMs, seconds, channels };
 }
 
 export function validationLine(view: ValidationView): Parameters<DaemonParts["log"]> {
   const found = view.channels.map(({ channel, usable, detail }) =>
     `${channel} ${usable ? "YES" : "NO"} (${detail})`
   );
+  const clock = clockDifference(view.clockAheadMs);
+  if (clock !== null) found.push(clock);
   return [view.ok ? "info" : "warning", `validated client "${view.client}": ${found.join(", ")}`];
 }

@@ -42,9 +42,9 @@ export function vaultTask(
         dryRun: request.dryRun,
       };
     case "drill": {
-      const { sample, seed, scratch } = request;
+      const { sample, seed, scratch, identityFile } = request;
       const [backup = request.backup] = backups;
-      return { kind: "server-drill", ...common, backup, sample, seed, scratch };
+      return { kind: "server-drill", ...common, backup, sample, seed, scratch, identityFile };
     }
   }
 }

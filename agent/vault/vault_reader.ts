@@ -149,6 +149,14 @@ export class VaultReader {
       .map((one) => one.backup);
   }
 
+  /** Is any of the media of a backup encrypted? @throws AgentError `not_found` | `damaged` */
+  isEncrypted(reference: string): boolean {
+    return this.mediaOf(reference).some((backup) => {
+      using media = this.#store.open(backup);
+      return media.label.encryption !== null;
+    });
+  }
+
   /** Ids of all backups with a media file: also of expired ones, while others need theirs. */
   everyMedia(): string[] {
     return this.#catalog.withExpired().map(({ backup }) => backup);

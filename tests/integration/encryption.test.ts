@@ -63,4 +63,12 @@ describe("a client with recipients", () => {
       expect.stringContaining("content was not decrypted"),
     ]);
   }, TIMEOUT_MS);
+
+  test("drill proves what is stored, and with the identity what comes of it", async () => {
+    const stored = await bed.job("server", "drill", files);
+    expect(stored).toMatchObject({ status: "ok", drill: { undecrypted: true } });
+    const identity = ["--identity", bed.path("identity.txt")];
+    const whole = await bed.job("server", "drill", files, ...identity);
+    expect(whole.drill).toMatchObject({ status: "ok", undecrypted: false, unproved: 0 });
+  }, TIMEOUT_MS);
 });

@@ -5,6 +5,7 @@
 import { DatabaseSync } from "node:sqlite";
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -49,7 +50,8 @@ function drilledOf(bed: IncrementalBed): Drill | null {
 }
 
 function expectNothingLeft(bed: IncrementalBed): void {
-  expect(readdirSync(`${bed.vault}/drill`)).toEqual([]);
+  const scratch = `${bed.vault}/drill`;
+  expect(existsSync(scratch) ? readdirSync(scratch) : []).toEqual([]);
 }
 
 /** Turns bytes of a file around in place. */

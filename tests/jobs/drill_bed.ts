@@ -43,6 +43,7 @@ export async function runDrill(bed: DrillBed, how: DrillHow = {}): Promise<Drill
     sample: null,
     seed: null,
     scratch: null,
+    identityFile: null,
     ...options,
     backup,
   };

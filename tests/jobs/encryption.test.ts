@@ -194,15 +194,50 @@ describe("an encrypted backup", () => {
     LIMIT_MS,
   );
 
-  test("is not drilled by the server, which has no key, and that says nothing of it", async () => {
+  test("is drilled as it is stored without the key, and wholly with it", async () => {
     await using bed = await openBed();
-    await backUp(bed, "b1", [await newKeys()]);
+    const keys = await newKeys();
+    await backUp(bed, "b1", [keys]);
     const place = { directory: bed.path("vault"), files: runtime.files };
     const reader = () => VaultReader.open(place);
-    const drilled = await runDrill({ vault: place.directory, source: bed.path("src"), reader });
-    expect(drilled.error instanceof AgentError && drilled.error.code).toBe("auth");
-    expect(drilled.drill).toBeNull();
-    using after = reader();
-    expect(after.backup("b1").drilled).toBeNull();
+    const vault = { vault: place.directory, source: bed.path("src"), reader };
+    const lastDrill = () => {
+      using after = reader();
+      return after.backup("b1").drilled;
+    };
+
+    const stored = await runDrill(vault);
+    expect(stored.error).toBeNull();
+    expect(stored.warnings.join()).toContain("neither decrypted nor restored");
+    expect(stored.drill).toMatchObject({
+      status: "ok",
+      undecrypted: true,
+      entries: 3,
+      unproved: 3,
+    });
+    expect(lastDrill()).toEqual(stored.drill);
+    expect(existsSync(`${place.directory}/drill`)).toBe(false);
+
+    const identityFile = bed.path("identity.txt");
+    const bring = ({ identity }: Keys) => writeFileSync(identityFile, identity, { mode: 0o600 });
+    bring(await newKeys());
+    const stranger = await runDrill(vault, { identityFile });
+    expect(stranger.error instanceof AgentError && stranger.error.code).toBe("auth");
+    expect(lastDrill()).toEqual(stored.drill);
+    bring(keys);
+    const whole = await runDrill(vault, { identityFile });
+    expect([whole.error, whole.warnings]).toEqual([null, []]);
+    expect(whole.drill).toMatchObject({ status: "ok", undecrypted: false, entries: 3 });
+    expect(whole.drill?.bytes).toBe(LARGE_BYTES + SECRET.length);
+    expect(readdirSync(`${place.directory}/drill`)).toEqual([]);
+
+    const media = readFileSync(mediaOf(bed, "b1"));
+    const at = media.length >> 1;
+    media[at] = (media[at] ?? 0) ^ 4;
+    writeFileSync(mediaOf(bed, "b1"), media);
+    const damaged = await runDrill(vault);
+    expect(damaged.error instanceof AgentError && damaged.error.code).toBe("damaged");
+    expect(damaged.warnings.join()).toContain("/large");
+    expect(lastDrill()).toMatchObject({ status: "failed", undecrypted: true, differences: 1 });
   }, LIMIT_MS);
 });

@@ -14,7 +14,8 @@ export const drill: Command = {
   details:
     "What is restored, by the code that restores to a client, is compared with the media byte\n" +
     "by byte and with the catalog attribute by attribute, and removed again. A database is\n" +
-    "restored whole and has to pass its integrity check. The result stays with the backup.",
+    "restored whole and has to pass its integrity check. The result stays with the backup.\n" +
+    "The server has no key of encrypted backups: without --identity it proves their checksums.",
   arguments: [{
     name: "B",
     help: "A backup: its name or a unique beginning, latest (default), latest:CLIENT, …",
@@ -34,12 +35,18 @@ export const drill: Command = {
       value: "DIR",
       help: "Directory of the server to restore to (default: drill in its vault)",
     },
+    {
+      name: "identity",
+      value: "FILE",
+      help: "File of the server, mode 0600, with the age identity that decrypts the backup",
+    },
     ...DAEMON_OPTIONS,
   ],
   examples: [
     "agent drill",
     "agent drill --client web01 --sample 5%",
     "agent drill latest:app --all --scratch /var/tmp",
+    "agent drill latest:web01 --identity /run/agent/identity.txt",
   ],
   run(context) {
     return runJob(context, drillRequest(context));
@@ -48,12 +55,14 @@ export const drill: Command = {
 
 function drillRequest({ given, absolute }: CommandContext): JobRequest {
   const scratch = given.value("scratch");
+  const identity = given.value("identity");
   return {
     kind: "drill",
     backup: referenceOf(given.argument("B"), given.value("client")),
     sample: sampleOf(given.value("sample"), given.flag("all")),
     seed: seedOf(given.value("seed")),
     scratch: scratch === null ? null : absolute(scratch),
+    identityFile: identity === null ? null : absolute(identity),
   };
 }
 

@@ -3,7 +3,8 @@
 // Exit 0 when every channel that the client's policy wants works; 15 when the client does not
 // answer; else 1. A client that prefers the storage wants it: falling back is what this prevents.
 
-import { validationViewSchema } from "../../control/view_schema.ts";
+import { clockDifference } from "../../control/clock_difference.ts";
+import { validationViewSchema } from "../../control/validation_schema.ts";
 import type { ChannelReport, ValidationView } from "../../control/mod.ts";
 import { EXIT_FAILED, EXIT_OK, exitCodeOfError } from "../../exit_code.ts";
 import { type Command, DAEMON_OPTIONS } from "../command.ts";
@@ -61,6 +62,8 @@ function render(found: ValidationView, paint: Paint): string {
   );
   const verdict = found.ok ? paint.green("ok") : paint.red("failed");
   const version = found.clientVersion === null ? "" : `; its agent is ${found.clientVersion}`;
-  return `${table}\n${verdict}: client ${printable(found.client)}, ${found.policy}, ` +
+  const difference = clockDifference(found.clockAheadMs);
+  const clock = difference === null ? "" : `${paint.yellow(difference)}\n`;
+  return `${table}\n${clock}${verdict}: client ${printable(found.client)}, ${found.policy}, ` +
     `${found.ok ? "all" : "not all"} that it needs works${printable(version)}\n`;
 }

@@ -4,29 +4,38 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import * as bench from "../../../agent/bench/bench_message.ts";
+import { decodePeerLine } from "../../../agent/bench/peer_line.ts";
 import { loadClientConfig, loadServerConfig, parseSize } from "../../../agent/config/mod.ts";
 import { parseDuration } from "../../../agent/config/quantity.ts";
+import { headerBytes } from "../../../agent/encryption/age_header.ts";
 import { decodeDocument } from "../../../agent/job/link_document.ts";
 import * as link from "../../../agent/job/link_frame.ts";
 import { decodeGroupIndex } from "../../../agent/media/group_index.ts";
 import { decodeIndexRows } from "../../../agent/media/index_rows.ts";
 import { decodeLabel } from "../../../agent/media/label.ts";
-import { checkSealedHead } from "../../../agent/media/sealed_frame.ts";
+import { ageFileOf, checkSealedHead } from "../../../agent/media/sealed_frame.ts";
 import { decodeSeekTable } from "../../../agent/media/seek_table.ts";
 import { decodeTrailer } from "../../../agent/media/trailer.ts";
 import { checkZstdFrame, readZstdHeader } from "../../../agent/media/zstd_frame.ts";
 import * as postgres from "../../../agent/postgresql/message.ts";
-import { decodeRecords } from "../../../agent/schedule/schedule_record.ts";
+import { decodeRecords, encodeRecords } from "../../../agent/schedule/schedule_record.ts";
 import { decodeAclText } from "../../../agent/tar/acl_text.ts";
 import { readHeaderBlock } from "../../../agent/tar/header_block.ts";
-import { parsePaxRecords } from "../../../agent/tar/pax_records.ts";
+import { encodePaxRecord, parsePaxRecords } from "../../../agent/tar/pax_records.ts";
 import { parseSparseMap } from "../../../agent/tar/sparse_map.ts";
 import { TarReader } from "../../../agent/tar/tar_reader.ts";
-import { decodeDrillMark } from "../../../agent/vault/drill_mark.ts";
+import { decodeDrillMark, encodeDrillMark } from "../../../agent/vault/drill_mark.ts";
+import { decodeXattrRecords, encodeXattrRecords } from "../../../agent/tar/xattr_records.ts";
+import { decodeBackupRange, encodeBackupRange } from "../../../agent/wal/backup_range.ts";
+import { parseTimelineHistory } from "../../../agent/wal/timeline_history.ts";
+import { parseWalFileName } from "../../../agent/wal/wal_file_name.ts";
+import { checkSegment, decodeWalHeader } from "../../../agent/wal/wal_header.ts";
 import { SseDecoder } from "../../../agent/control/sse_decoder.ts";
 import { decodeDeviceLabel } from "../../../emulator/device_label.ts";
+import { decodeFaultFile, encodeFaultFile } from "../../../emulator/fault_file.ts";
 import { decodeGeometry } from "../../../emulator/geometry_file.ts";
-import { decodeHostRow } from "../../../emulator/host_row_layout.ts";
+import { decodeHostRow, encodeHostRow } from "../../../emulator/host_row_layout.ts";
 import * as flow from "../../../transport/flow/flow_messages.ts";
 import { crc32 } from "../../../transport/ground/crc32.ts";
 import { viewOf } from "../../../transport/stp/block_fields.ts";
@@ -37,6 +46,7 @@ import { decodeSuperblock } from "../../../transport/stp/superblock.ts";
 import { certificateFacts } from "../../../transport/tls/certificate_facts.ts";
 import { certificateNames } from "../../../transport/tls/certificate_names.ts";
 import { CERTIFICATE, CLIENT, FLOW, LINK, ROWS, SERVER } from "./seeds.ts";
+import { DRILL, FAULTS, HOST_ROW, RANGE, SCHEDULES, XATTRS } from "./value_seeds.ts";
 
 export interface Decoder {
   readonly name: string;
@@ -77,6 +87,14 @@ function mediaFrames(): Uint8Array[] {
 
 const FRAMES = mediaFrames();
 
+/** Where the last frame of media begins. */
+function seekOffset(media: Uint8Array): number {
+  const view = new DataView(media.buffer);
+  let at = media.length - 8;
+  while (view.getUint32(at, true) !== 0x184d2a5e) at--;
+  return at;
+}
+
 function block(name: string): Uint8Array {
   const whole = new Uint8Array(4096);
   whole.set(golden(`stp/${name}.hex`));
@@ -101,6 +119,12 @@ function texts(name: string, seeds: readonly string[], decode: (of: string) => u
   return { name, decode: (bytes) => decode(text(bytes)), seeds: seeds.map(bytesOf) };
 }
 
+const GEOMETRY = decodeGeometry(golden("emulator/array.json"), "array.json");
+const WAL_NAME = "00000001000000000000000A";
+const WAL_HEADS = [WAL_NAME, "00000002000000000000000F"].map((name) => golden(`wal/${name}.head`));
+const ORDER = bench.encodeOrder({ kind: "stream", messageBytes: 4096 });
+/** Where the seek table of the golden full backup stands. */
+const SEEK_OFFSET = seekOffset(golden("media/format_2_full.tar.zst"));
 const UUID = "00112233445566778899aabbccddeeff";
 
 export const DECODERS: readonly Decoder[] = [
@@ -116,17 +140,22 @@ export const DECODERS: readonly Decoder[] = [
   ),
   record("proof block", ["proof_block"], decodeProofBlock),
   record("superblock", ["superblock"], decodeSuperblock),
-  { name: "host row", decode: decodeHostRow, seeds: [new Uint8Array(4096)], length: 4096 },
+  { name: "host row", decode: decodeHostRow, seeds: [encodeHostRow(HOST_ROW)], length: 4096 },
   {
     name: "device label",
     decode: (bytes) => decodeDeviceLabel(bytes, "v0"),
     seeds: [golden("emulator/device_label.hex")],
-    length: golden("emulator/device_label.hex").length,
+    length: 4096,
   },
   {
     name: "array.json",
     decode: (bytes) => decodeGeometry(bytes, "array.json"),
     seeds: [golden("emulator/array.json")],
+  },
+  {
+    name: "faults.json",
+    decode: (bytes) => decodeFaultFile(bytes, GEOMETRY, "faults.json"),
+    seeds: [encodeFaultFile(FAULTS)],
   },
   { name: "link header", decode: link.decodeHeader, seeds: LINK.headers, length: 8 },
   { name: "link document", decode: decodeDocument, seeds: LINK.documents },
@@ -144,13 +173,19 @@ export const DECODERS: readonly Decoder[] = [
   media("group index", decodeGroupIndex),
   { name: "index rows", decode: decodeIndexRows, seeds: ROWS },
   media("trailer", decodeTrailer),
-  media("seek table", (frame) => decodeSeekTable(frame, 2 ** 20)),
+  media("seek table", (frame) => decodeSeekTable(frame, SEEK_OFFSET)),
   media("zstd header", readZstdHeader),
   media("zstd frame", checkZstdFrame),
+  media("age file", (frame) => headerBytes(ageFileOf(frame))),
   media("sealed head", (frame) => checkSealedHead(frame, frame.length)),
   { name: "tar header", decode: readHeaderBlock, seeds: LINK.tar, length: 512 },
   { name: "tar stream", decode: readTar, seeds: LINK.tar },
-  { name: "pax records", decode: parsePaxRecords, seeds: [bytesOf("16 path=/srv/abc\n")] },
+  { name: "pax records", decode: parsePaxRecords, seeds: [encodePaxRecord("path", "/srv/abc")] },
+  {
+    name: "attributes",
+    decode: (bytes) => decodeXattrRecords(parsePaxRecords(bytes)),
+    seeds: encodeXattrRecords(XATTRS),
+  },
   texts("sparse map", ["2\n0\n512\n1024\n512\n"], (of) => parseSparseMap(of, 4096)),
   { name: "acl", decode: decodeAclText, seeds: [bytesOf("user::rw-,group::r--,other::r--")] },
   { name: "postgresql row", decode: postgres.decodeRow, seeds: LINK.rows },
@@ -160,9 +195,21 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: "schedule records",
     decode: decodeRecords,
-    seeds: [bytesOf('{"version":1,"records":{}}')],
+    seeds: [encodeRecords(SCHEDULES)],
   },
-  { name: "drill mark", decode: decodeDrillMark, seeds: [bytesOf('{"status":"ok"}')] },
+  { name: "drill mark", decode: decodeDrillMark, seeds: [encodeDrillMark(DRILL)] },
+  { name: "wal header", decode: decodeWalHeader, seeds: WAL_HEADS, length: 40 },
+  { name: "wal segment", decode: checkWalSegment, seeds: WAL_HEADS },
+  {
+    name: "wal history",
+    decode: (bytes) => parseTimelineHistory(2, bytes),
+    seeds: [golden("wal/00000002.history")],
+  },
+  { name: "wal range", decode: decodeBackupRange, seeds: [encodeBackupRange(RANGE)] },
+  texts("wal file name", [WAL_NAME, `${WAL_NAME}.00000028.backup`], parseWalFileName),
+  { name: "bench order", decode: bench.decodeOrder, seeds: [ORDER], length: bench.ORDER_BYTES },
+  { name: "bench report", decode: bench.decodeReport, seeds: [ORDER], length: bench.REPORT_BYTES },
+  texts("bench line", ['{"type":"listening","host":1,"port":49152}'], decodePeerLine),
   { name: "certificate names", decode: certificateNames, seeds: [CERTIFICATE] },
   { name: "certificate facts", decode: certificateFacts, seeds: [CERTIFICATE] },
   texts("server configuration", [SERVER], (of) => loadServerConfig(of, { file: "/etc/s.yaml" })),
@@ -171,6 +218,11 @@ export const DECODERS: readonly Decoder[] = [
   texts("duration", ["30d"], parseDuration),
   texts("event stream", ["id: 1\nevent: a\ndata: x\n\n"], (of) => new SseDecoder().push(of)),
 ];
+
+function checkWalSegment(head: Uint8Array): void {
+  const name = parseWalFileName(WAL_NAME);
+  if (name?.type === "segment") checkSegment(name, { head, bytes: 1024 * 1024 });
+}
 
 function readTar(bytes: Uint8Array): void {
   const reader = new TarReader({ member: () => {}, data: () => {}, end: () => {} });

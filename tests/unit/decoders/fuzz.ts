@@ -42,7 +42,8 @@ function failureOf({ decode }: Decoder, input: Uint8Array): string | null {
   }
 }
 
-function fitted(bytes: Uint8Array, length: number | undefined): Uint8Array {
+/** As long as its caller reads. */
+export function fitted(bytes: Uint8Array, length: number | undefined): Uint8Array {
   if (length === undefined || bytes.length === length) return bytes;
   const whole = new Uint8Array(length);
   whole.set(bytes.subarray(0, length));

@@ -78,6 +78,24 @@ export const LINK = {
 
 /** Bodies of the flows' documents. */
 export const FLOW: readonly Uint8Array[] = [
+  encodeDocument({
+    type: "hello",
+    versionMin: 1,
+    versionMax: 9,
+    job: "j1",
+    token: "00".repeat(16),
+    name: "web01",
+    connections: 2,
+    connection: 1,
+  }),
+  encodeDocument({
+    type: "stg",
+    name: "stg0",
+    uuid: "00112233445566778899aabbccddeeff",
+    volumeUuids: ["00112233445566778899aabbccddeeff"],
+    job: "j1",
+    token: "00".repeat(16),
+  }),
   encodeDocument({ type: "ready" }),
   encodeDocument({ type: "no-port", code: "client_stg_down", reason: "down" }),
   encodeDocument({ type: "port", host: 2, port: 49152, token: "00".repeat(16) }),

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { configurationReference } from "../../../scripts/documents/configuration_reference.ts";
 import { EXIT_CODES } from "../../../agent/cli/help.ts";
 import { ERROR_CODES } from "../../../transport/ground/error.ts";
+import { commandsOf } from "../../soak/document_commands.ts";
 import { FALLBACK_CODES } from "../../../transport/flow/fallback_reason.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url).href);
@@ -25,6 +26,14 @@ function warningCodes(): readonly string[] {
 describe("documents", () => {
   test("docs/configuration.md is current: made by scripts/documents.ts write", () => {
     expect(read("docs/configuration.md")).toBe(configurationReference());
+  });
+
+  test("docs/install.md says of its commands where they run, in places that there are", () => {
+    const guide = read("docs/install.md");
+    const chapters = ["2. The program", "3. Certificates", "4. Configurations", "5. Start"];
+    for (const chapter of [...chapters, "6. The page"]) commandsOf(guide, chapter);
+    const lost = guide.replace("# on web01", "# on web02");
+    expect(() => chapters.map((chapter) => commandsOf(lost, chapter))).toThrow("where is that?");
   });
 
   test("docs/troubleshooting.md explains every code, and none that is no more", () => {

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { HOST_LIFE_MS } from "../../../../agent/pki/limits.ts";
+import { VALIDATION } from "../control/fake_daemon.ts";
 import { TemporaryPki } from "../../transport/tls/temporary_pki.ts";
 import { CliBed, type Ran } from "./cli_bed.ts";
 
@@ -152,6 +153,33 @@ describe("doctor", () => {
     expect(daemon?.hint).toContain("systemctl start agent-server");
     const [, [silent]] = await of("peer");
     expect([silent?.subject, silent?.verdict]).toEqual(["web01", "warn"]);
+  });
+
+  test("compares the clocks of clients that answer with the server's", async () => {
+    write();
+    const clockOf = async (clockAheadMs: number | null) => {
+      bed.daemon.validation = { ...VALIDATION, clockAheadMs };
+      const [code, found] = await of("clock");
+      const one = found.find(({ subject }) => subject === "web01");
+      return [code, one?.verdict, one?.message];
+    };
+    expect(await clockOf(-900)).toEqual([0, "ok", expect.any(String)]);
+    expect(await clockOf(41_000))
+      .toEqual([0, "warn", "the client's clock is 41 s ahead of the server's"]);
+    expect(await clockOf(-7_000))
+      .toEqual([0, "warn", "the client's clock is 7 s behind the server's"]);
+    expect(await clockOf(null)).toEqual([0, undefined, undefined]);
+    expect((await bed.run("validate", "web01")).stdout).not.toContain("clock");
+    bed.daemon.validation = { ...VALIDATION, clockAheadMs: 60_000 };
+    expect((await bed.run("validate", "web01")).stdout).toContain("60 s ahead of the server's");
+  });
+
+  test("a token that every user can read is a doubt", async () => {
+    write({ control: "http://127.0.0.1:9", control_token: "token" });
+    writeFileSync(path("token"), "0123456789abcdef", { mode: 0o644 });
+    expect(await of("token")).toMatchObject([0, [{ verdict: "warn" }]]);
+    chmodSync(path("token"), 0o640);
+    expect(await of("token")).toMatchObject([0, [{ verdict: "ok" }]]);
   });
 
   test("a group that cannot be read is a failure with its hint", async () => {

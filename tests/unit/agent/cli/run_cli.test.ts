@@ -203,19 +203,26 @@ describe("runCli() starts jobs", () => {
       bytes: 2048,
       differences: 0,
       unproved: 1,
+      undecrypted: false,
       seed: 7,
     };
     bed.daemon.script = (daemon, job) => daemon.end(job, "ok", { drill });
     const ran = await bed.run("drill");
     expect(ran.stdout).toContain("  drilled  2 of 3 entries, 2.00 KiB, 1 not wholly proved");
     expect(ran.stdout).toContain("seed 7\n");
+    bed.daemon.script = (daemon, job) =>
+      daemon.end(job, "ok", { drill: { ...drill, undecrypted: true } });
+    expect((await bed.run("drill")).stdout).toContain("content was not decrypted, seed 7\n");
+    bed.daemon.requests.splice(1);
     await bed.run("drill", "--client", "web01", "--sample", "2.5%", "--seed", "7");
     await bed.run("drill", "b1", "--all", "--scratch", "s");
-    const common = { kind: "drill", seed: null, scratch: null } as const;
+    await bed.run("drill", "b1", "--all", "--identity", "key");
+    const common = { kind: "drill", seed: null, scratch: null, identityFile: null } as const;
     expect(bed.daemon.requests).toEqual([
       { ...common, backup: "latest", sample: { entries: 1000 } },
       { ...common, backup: "latest:web01", sample: { percent: 2.5 }, seed: 7 },
       { ...common, backup: "b1", sample: null, scratch: join(bed.directory, "s") },
+      { ...common, backup: "b1", sample: null, identityFile: join(bed.directory, "key") },
     ]);
   });
 

@@ -34,6 +34,7 @@ describe("agent validate", () => {
         policy: "prefer-storage",
         version: "1.2.3",
         clientVersion: "1.2.3",
+        clockAheadMs: 0,
         seconds: 0.4,
         status: "ok",
       },

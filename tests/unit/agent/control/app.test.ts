@@ -255,7 +255,8 @@ describe("createControlApp", () => {
 
   test("GET /metrics tells of the latest drill of each source", async () => {
     const { app, daemon } = bed();
-    const counts = { entries: 1, of: 2, bytes: 3, differences: 0, unproved: 0, seed: null };
+    const nothing = { differences: 0, unproved: 0, undecrypted: false, seed: null };
+    const counts = { entries: 1, of: 2, bytes: 3, ...nothing };
     const drill = (time: string, status: "ok" | "failed") => ({ time, status, ...counts });
     daemon.kept = [
       { ...BACKUP, drilled: drill("2026-01-01T00:00:40Z", "failed") },
@@ -314,9 +315,9 @@ describe("createControlApp", () => {
     const body = JSON.stringify({ kind: "drill" });
     const headers = { "content-type": "application/json" };
     expect((await app.request("/v1/jobs", { method: "POST", headers, body })).status).toBe(202);
-    expect(daemon.requests).toEqual([
-      { kind: "drill", backup: "latest", sample: { entries: 1000 }, seed: null, scratch: null },
-    ]);
+    const nothing = { seed: null, scratch: null, identityFile: null };
+    const sample = { entries: 1000 };
+    expect(daemon.requests).toEqual([{ kind: "drill", backup: "latest", sample, ...nothing }]);
   });
 
   test("GET /metrics counts bytes once however often it is read", async () => {

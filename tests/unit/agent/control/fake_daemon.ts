@@ -106,6 +106,7 @@ export const VALIDATION: ValidationView = {
   ok: true,
   version: "1.2.3",
   clientVersion: "1.2.3",
+  clockAheadMs: 0,
   seconds: 0.4,
   channels: [
     { channel: "network", usable: true, reason: null, detail: "2 connections", stg: null },

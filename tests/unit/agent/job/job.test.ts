@@ -167,7 +167,15 @@ describe("Job", () => {
     const restored = newJob();
     restored.end(end({ verdicts }), 0);
     expect(restored.view().summary?.verdicts).toEqual(verdicts);
-    const counts = { entries: 1, of: 2, bytes: 3, differences: 1, unproved: 0, seed: 4 };
+    const counts = {
+      entries: 1,
+      of: 2,
+      bytes: 3,
+      differences: 1,
+      unproved: 0,
+      undecrypted: false,
+      seed: 4,
+    };
     const drill = { time: "2026-01-01T00:00:00Z", status: "failed", ...counts } as const;
     const drilled = newJob();
     drilled.setRunning("drill");

@@ -63,6 +63,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
       WAL_TIMEOUT_MS: "3600000",
     }),
   },
+  postgresql: {
+    about: "agents and servers are killed in pushes, backups, restores and recoveries of a cluster",
+    file: "tests/soak/postgresql_kills.test.ts",
+    env: (seed) => ({ KILL_SEED: String(seed), KILL_ROUNDS: "50" }),
+  },
   concurrent: {
     about: "backups, restores, verifications and expiries of one vault at the same time",
     file: "tests/integration/concurrent.test.ts",

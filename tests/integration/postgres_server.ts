@@ -124,7 +124,9 @@ shared_buffers = 16MB
     if (main === null) return false;
     const pids = [main, ...childrenOf(main)];
     for (const pid of pids) killIfThere(pid);
-    await until(TOOL_MS, "the end of a server", () => pids.some(isThere) ? null : true);
+    // One that nobody has waited for yet still keeps the next server from starting.
+    const isListed = (pid: number) => existsSync(`/proc/${pid}`);
+    await until(TOOL_MS, "the end of a server", () => pids.some(isListed) ? null : true);
     return true;
   }
 

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { ArchivingBed } from "./archiving_bed.ts";
@@ -31,8 +32,8 @@ afterEach(async () => {
   current = null;
 });
 
-async function start(): Promise<ArchivingBed> {
-  return current = await ArchivingBed.started();
+async function start(clientKeys = ""): Promise<ArchivingBed> {
+  return current = await ArchivingBed.started({ clientKeys });
 }
 
 /** What names a moment of the cluster, and how many rows the table had then. */
@@ -63,10 +64,14 @@ function insertRows(cluster: PostgresServer, count: number): Map<string, Moment[
 }
 
 describe("the write-ahead log", () => {
-  test(`recovers a cluster to moments of its past, seed ${SEED}`, async () => {
+  test(`recovers a cluster to moments of its past, encrypted, seed ${SEED}`, async () => {
     const random = new SeededRandom(SEED);
-    const place = await start();
+    const identity = await generateX25519Identity();
+    const recipient = await identityToRecipient(identity);
+    const keys = `recipients: [${recipient}], identity_file: identity.txt`;
+    const place = await start(`encryption: { ${keys} }`);
     const { bed, cluster } = place;
+    writeFileSync(bed.path("identity.txt"), identity, { mode: 0o600 });
     cluster.start();
     cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
     const made = await bed.job("client", "backup", "database", "pg");
@@ -74,6 +79,9 @@ describe("the write-ahead log", () => {
     const moments = insertRows(cluster, STEPS);
     await place.switchLog();
     cluster.stop();
+    const verified = await bed.json("server", "wal", "verify", "--data");
+    const said = `${verified.stdout}${verified.stderr}`;
+    expect([verified.code, said.includes("are encrypted")]).toEqual([0, true]);
 
     const restore = ["restore", "latest:pg", "--database", "pg"];
     const ends = [{ rows: 0, option: ["--to-immediate"] }, {

@@ -3,11 +3,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { carryWal } from "../../agent/client/carry_wal.ts";
 import {
+  type EncryptionPart,
   type FromWorker,
   type WalAction,
   type WalAnswer,
@@ -16,7 +18,7 @@ import {
 } from "../../agent/job/mod.ts";
 import { decompressFrame } from "../../agent/media/mod.ts";
 import { archiveWal } from "../../agent/server/archive_wal.ts";
-import { segmentName } from "../../agent/wal/mod.ts";
+import { segmentName, WalArchive } from "../../agent/wal/mod.ts";
 import { Vault } from "../../agent/vault/mod.ts";
 import { WAL_VERSION } from "../../transport/flow/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
@@ -25,7 +27,11 @@ import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
 import { IDENTITY, runtime } from "../unit/transport/flow/flow_bed.ts";
 
 const SEGMENT = makeSegment();
-const OPTIONS = { database: "pg", version: WAL_VERSION, level: 1, onNetwork: false };
+const PLAIN: EncryptionPart = { recipients: [], identityFile: null };
+const IDENTITY_KEY = await generateX25519Identity();
+const RECIPIENT = await identityToRecipient(IDENTITY_KEY);
+/** What initdb made for a cluster, from offset 256 of its control file on. */
+const SECRET = { at: 256, bytes: 32 };
 
 let folder: string;
 let vault: Vault;
@@ -40,6 +46,34 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+function optionsOf(encryption: EncryptionPart) {
+  const data = join(folder, "data");
+  return { database: "pg", data, encryption, version: WAL_VERSION, level: 1, onNetwork: false };
+}
+
+/** The control file of the cluster, with a secret of that byte. */
+function makeControl(fill: number): void {
+  const control = new Uint8Array(8192);
+  const view = new DataView(control.buffer);
+  view.setBigUint64(0, BigInt(SYSTEM), true);
+  view.setUint32(8, 1300, true);
+  control.fill(fill, SECRET.at, SECRET.at + SECRET.bytes);
+  mkdirSync(join(folder, "data", "global"), { recursive: true });
+  writeFileSync(join(folder, "data", "global", "pg_control"), control);
+}
+
+/** A client that encrypts for one key, with those that it restores with. */
+function encrypted(...identities: readonly string[]): EncryptionPart {
+  const identityFile = join(folder, "identity.txt");
+  writeFileSync(identityFile, identities.join("\n"), { mode: 0o600 });
+  return { recipients: [RECIPIENT], identityFile };
+}
+
+/** Where the archive has a file. */
+function keptAt(name: string): string {
+  return join(folder, "wal", "web01", "pg", SYSTEM, name.slice(0, 16), `${name}.zst`);
+}
+
 function sessionOf(post: (message: FromWorker) => void): WorkerSession {
   const task: WorkerTask = {
     kind: "server-rebuild",
@@ -52,7 +86,7 @@ function sessionOf(post: (message: FromWorker) => void): WorkerSession {
 }
 
 /** Both workers at work; `ask` asks the client's. */
-function archive() {
+function archive(encryption = PLAIN) {
   const { near, far, pairs } = linkBed(1);
   const waiting = new Map<number, (answer: WalAnswer) => void>();
   const client = sessionOf((message) => {
@@ -61,7 +95,7 @@ function archive() {
   const server = sessionOf(() => {});
   const place = { vault: folder, client: "web01", database: "pg" };
   const served = far.receive().then(() => archiveWal(server, far, place));
-  const carried = carryWal(client, near, OPTIONS);
+  const carried = carryWal(client, near, optionsOf(encryption));
   let lastId = 0;
   const ask = (action: WalAction): Promise<WalAnswer> => {
     const id = lastId += 1;
@@ -169,7 +203,104 @@ describe("the archive of a log", () => {
 
   test("is refused where the server is of an earlier release", async () => {
     const { near } = linkBed(1);
-    const carried = carryWal(sessionOf(() => {}), near, { ...OPTIONS, version: WAL_VERSION - 1 });
+    const carried = carryWal(sessionOf(() => {}), near, {
+      ...optionsOf(PLAIN),
+      version: WAL_VERSION - 1,
+    });
     await expect(carried).rejects.toMatchObject({ code: "mismatch" });
+  });
+});
+
+describe("the archive of a log whose client encrypts", () => {
+  const other = makeSegment({ fill: 7 });
+
+  test("keeps ciphertext that age and zstd read, and gives the content back", async () => {
+    makeControl(1);
+    const bed = archive(encrypted(IDENTITY_KEY));
+    expect(await bed.ask(push)).toEqual({ type: "stored" });
+    const script = 'set -o pipefail; tail -c +65 "$1" | age -d -i "$2" | zstd -dc';
+    const words = ["-c", script, "bash", keptAt(NAME), join(folder, "identity.txt")];
+    const stock = execFileSync("bash", words, { maxBuffer: 2 ** 30 });
+    expect(Buffer.compare(stock, SEGMENT)).toBe(0);
+    const got = await bed.ask(get);
+    expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
+    // Which timelines there are is what the archive must know.
+    const history = { name: "00000002.history", bytes: new TextEncoder().encode("1\t0/1\tx\n") };
+    expect(await bed.ask({ ...push, ...history })).toEqual({ type: "stored" });
+    const path = join(folder, "wal", "web01", "pg", SYSTEM, "00000002.history.zst");
+    expect(execFileSync("zstd", ["-dc", path], { encoding: "utf8" })).toBe("1\t0/1\tx\n");
+    await end(bed);
+  });
+
+  test("says the same of equal content only, and never overwrites", async () => {
+    makeControl(1);
+    const bed = archive(encrypted(IDENTITY_KEY));
+    await bed.ask(push);
+    const stored = readFileSync(keptAt(NAME));
+    expect(await bed.ask(push)).toEqual({ type: "same" });
+    const refused = { type: "refused", error: { code: "mismatch" } };
+    expect(await bed.ask({ ...push, bytes: other })).toMatchObject(refused);
+    // Another cluster's secret, as if it were this one: digests of two keys tell nothing.
+    makeControl(2);
+    expect(await bed.ask(push)).toMatchObject(refused);
+    expect(readFileSync(keptAt(NAME)).equals(stored)).toBe(true);
+    rmSync(join(folder, "data"), { recursive: true });
+    const none = { type: "refused", error: { code: "unsupported" } };
+    expect(await bed.ask(push)).toMatchObject(none);
+    await end(bed);
+  });
+
+  test("compares what was kept before encryption was switched on, or off", async () => {
+    makeControl(1);
+    const next = segmentName(1, 0x1004, SEGMENT.length);
+    const bytes = makeSegment({ address: 0x1_0040_0000n });
+    const second = { ...push, name: next, bytes };
+    const refused = { type: "refused", error: { code: "mismatch" } };
+    const plain = archive();
+    await plain.ask(push);
+    await end(plain);
+    const sealing = archive(encrypted(IDENTITY_KEY));
+    expect(await sealing.ask(push)).toEqual({ type: "same" });
+    expect(await sealing.ask({ ...push, bytes: other })).toMatchObject(refused);
+    expect((await sealing.ask(get)).type).toBe("file");
+    await sealing.ask(second);
+    await end(sealing);
+    const again = archive();
+    expect(await again.ask(second)).toEqual({ type: "same" });
+    const changed = bytes.with(bytes.length - 1, 1);
+    expect(await again.ask({ ...second, bytes: changed })).toMatchObject(refused);
+    await end(again);
+  });
+
+  test("gives nothing without the key, and takes one that comes later", async () => {
+    makeControl(1);
+    const foreign = await generateX25519Identity();
+    const bed = archive(encrypted(foreign));
+    await bed.ask(push);
+    expect(await bed.ask(get)).toMatchObject({ type: "refused", error: { code: "auth" } });
+    encrypted(foreign, IDENTITY_KEY);
+    expect((await bed.ask(get)).type).toBe("file");
+    await end(bed);
+  });
+
+  test("proves each byte of a file without a key", async () => {
+    makeControl(1);
+    const bed = archive(encrypted(IDENTITY_KEY));
+    await bed.ask(push);
+    await end(bed);
+    const place = { files: runtime.files, directory: folder, client: "web01", database: "pg" };
+    const kept = WalArchive.open({ ...place, system: SYSTEM });
+    expect([await kept.prove(NAME), kept.contentBytes(NAME)]).toEqual([
+      "encrypted",
+      SEGMENT.length,
+    ]);
+    const stored = readFileSync(keptAt(NAME));
+    const flips = [...Array(128).keys(), stored.length - 1];
+    for (const at of flips) {
+      writeFileSync(keptAt(NAME), new Uint8Array(stored).with(at, 1 ^ (stored[at] ?? 0)));
+      await expect(kept.prove(NAME)).rejects.toMatchObject({ code: "damaged" });
+    }
+    writeFileSync(keptAt(NAME), stored.subarray(0, -1));
+    await expect(kept.prove(NAME)).rejects.toMatchObject({ code: "damaged" });
   });
 });

@@ -203,7 +203,7 @@ describe("a cluster whose agents and servers are killed", () => {
     await pause(momentMs);
     await kill("recover", victim, restored);
     await recoverHosts(victim, false);
-    await until(WAIT_MS, "the end of the recovery", async () => {
+    await until(WAIT_MS, "the end of the recovery", () => {
       if (!restored.isRunning) restored.launch();
       try {
         runTool("pg_isready", ["-q", "-h", restored.socket]);

@@ -22,6 +22,11 @@ import { readHeaderBlock } from "../../../agent/tar/header_block.ts";
 import { parsePaxRecords } from "../../../agent/tar/pax_records.ts";
 import { parseSparseMap } from "../../../agent/tar/sparse_map.ts";
 import { TarReader } from "../../../agent/tar/tar_reader.ts";
+import { openSealedFile } from "../../../agent/wal/sealed_file.ts";
+import { parseTimelineHistory } from "../../../agent/wal/timeline_history.ts";
+import { decodeBackupRange, encodeBackupRange } from "../../../agent/wal/backup_range.ts";
+import { decodeWalHeader } from "../../../agent/wal/wal_header.ts";
+import { clusterSecretOf } from "../../../agent/postgresql/control_file.ts";
 import { decodeDrillMark } from "../../../agent/vault/drill_mark.ts";
 import { SseDecoder } from "../../../agent/control/sse_decoder.ts";
 import { decodeDeviceLabel } from "../../../emulator/device_label.ts";
@@ -101,6 +106,14 @@ function texts(name: string, seeds: readonly string[], decode: (of: string) => u
   return { name, decode: (bytes) => decode(text(bytes)), seeds: seeds.map(bytesOf) };
 }
 
+const BACKUP_RANGE = {
+  system: "7412345678901234567",
+  timeline: 1,
+  startLsn: 0x2000028n,
+  stopLsn: 0x2000100n,
+  stopMs: 1_795_000_000_000,
+  segmentBytes: 16 * 1024 * 1024,
+};
 const UUID = "00112233445566778899aabbccddeeff";
 
 export const DECODERS: readonly Decoder[] = [
@@ -115,6 +128,30 @@ export const DECODERS: readonly Decoder[] = [
     (bytes) => decodeHostBlock(bytes, { hostId: 2, stgUuid: UUID }),
   ),
   record("proof block", ["proof_block"], decodeProofBlock),
+  {
+    name: "head of a segment",
+    decode: decodeWalHeader,
+    seeds: [golden("wal/00000001000000000000000A.head")],
+  },
+  {
+    name: "history of a timeline",
+    decode: (bytes) => parseTimelineHistory(2, bytes),
+    seeds: [golden("wal/00000002.history")],
+  },
+  {
+    name: "range of a backup",
+    decode: decodeBackupRange,
+    seeds: [encodeBackupRange(BACKUP_RANGE)],
+  },
+  {
+    name: "encrypted file of a log",
+    decode: openSealedFile,
+    seeds: [golden("wal/encrypted_1.zst")],
+    seal: (bytes) => {
+      if (bytes.length >= 16) viewOf(bytes).setUint32(12, crc32(bytes.subarray(16)), true);
+    },
+  },
+  { name: "control file", decode: clusterSecretOf, seeds: [new Uint8Array(296).fill(20)] },
   record("superblock", ["superblock"], decodeSuperblock),
   { name: "host row", decode: decodeHostRow, seeds: [new Uint8Array(4096)], length: 4096 },
   {

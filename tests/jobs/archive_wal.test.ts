@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { carryWal } from "../../agent/client/carry_wal.ts";
+import { WAL_AHEAD_KEEP_MS } from "../../agent/client/limits.ts";
 import {
   type EncryptionPart,
   type FromWorker,
@@ -21,9 +22,11 @@ import { archiveWal } from "../../agent/server/archive_wal.ts";
 import { segmentName, WalArchive } from "../../agent/wal/mod.ts";
 import { Vault } from "../../agent/vault/mod.ts";
 import { WAL_VERSION } from "../../transport/flow/mod.ts";
+import type { Clock } from "../../transport/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { linkBed } from "../unit/agent/job/link_bed.ts";
 import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
+import { HandClock } from "../unit/transport/flow/hand_clock.ts";
 import { IDENTITY, runtime } from "../unit/transport/flow/flow_bed.ts";
 
 const SEGMENT = makeSegment();
@@ -74,7 +77,7 @@ function keptAt(name: string): string {
   return join(folder, "wal", "web01", "pg", SYSTEM, name.slice(0, 16), `${name}.zst`);
 }
 
-function sessionOf(post: (message: FromWorker) => void): WorkerSession {
+function sessionOf(post: (message: FromWorker) => void, clock: Clock = runtime.clock) {
   const task: WorkerTask = {
     kind: "server-rebuild",
     identity: IDENTITY,
@@ -82,16 +85,17 @@ function sessionOf(post: (message: FromWorker) => void): WorkerSession {
     vault: folder,
   };
   const mechanism = () => new TcpMechanism(runtime.network);
-  return new WorkerSession({ runtime, task, network: mechanism(), storage: mechanism(), post });
+  const ways = { network: mechanism(), storage: mechanism() };
+  return new WorkerSession({ runtime: { ...runtime, clock }, task, ...ways, post });
 }
 
-/** Both workers at work; `ask` asks the client's. */
-function archive(encryption = PLAIN) {
+/** Both workers at work; `ask` asks the client's, which goes by `clock`. */
+function archive(encryption = PLAIN, clock: Clock = runtime.clock) {
   const { near, far, pairs } = linkBed(1);
   const waiting = new Map<number, (answer: WalAnswer) => void>();
   const client = sessionOf((message) => {
     if (message.type === "wal") waiting.get(message.id)?.(message.answer);
-  });
+  }, clock);
   const server = sessionOf(() => {});
   const place = { vault: folder, client: "web01", database: "pg" };
   const served = far.receive().then(() => archiveWal(server, far, place));
@@ -112,6 +116,33 @@ function unpacked(frame: Uint8Array): Uint8Array {
 
 const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
 const get = { type: "get", system: SYSTEM, name: NAME } as const;
+
+interface Segment {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** Four segments in a log's directory, which PostgreSQL wants to have archived. */
+function readySegments(): readonly [Segment, Segment, Segment, Segment] {
+  const log = join(folder, "pg_wal");
+  mkdirSync(join(log, "archive_status"), { recursive: true });
+  const make = (index: number): Segment => {
+    const name = segmentName(1, 0x1000 + index, SEGMENT.length);
+    const address = BigInt(0x1000 + index) * BigInt(SEGMENT.length);
+    const content = makeSegment({ address, fill: index });
+    writeFileSync(join(log, name), content);
+    writeFileSync(join(log, "archive_status", `${name}.ready`), "");
+    return { name, content };
+  };
+  return [make(3), make(4), make(5), make(6)];
+}
+
+/** What a command asks that sees this content in the log's directory. */
+function ownPush(name: string, content: Uint8Array): WalAction {
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const own = { directory: join(folder, "pg_wal"), system: SYSTEM, known: null, name };
+  return { type: "push-own", ...own, bytes: content.length, sha256 };
+}
 
 /** What ended both, for those who do not look at it. */
 async function end({ served, carried, pairs }: ReturnType<typeof archive>): Promise<void> {
@@ -138,23 +169,9 @@ describe("the archive of a log", () => {
 
   test("has what is ready before it is asked for, and what a recovery reads next", async () => {
     const bed = archive();
-    const log = join(folder, "pg_wal");
-    mkdirSync(join(log, "archive_status"), { recursive: true });
-    const files = [3, 4, 5, 6].map((index) => {
-      const name = segmentName(1, 0x1000 + index, SEGMENT.length);
-      const address = BigInt(0x1000 + index) * BigInt(SEGMENT.length);
-      const content = makeSegment({ address, fill: index });
-      writeFileSync(join(log, name), content);
-      writeFileSync(join(log, "archive_status", `${name}.ready`), "");
-      return { name, content };
-    });
-    const pushOwn = (name: string, content: Uint8Array) => {
-      const sha256 = createHash("sha256").update(content).digest("hex");
-      const own = { directory: log, system: SYSTEM, known: null, name };
-      return bed.ask({ type: "push-own", ...own, bytes: content.length, sha256 });
-    };
+    const files = readySegments();
+    const pushOwn = (name: string, content: Uint8Array) => bed.ask(ownPush(name, content));
     const [first, ...others] = files;
-    if (first === undefined) throw new Error("there is one");
     expect(await pushOwn(first.name, first.content)).toEqual({ type: "stored" });
     // Between two requests there is time for one file ahead.
     for (const _ of files) await bed.ask({ ...get, name: "000000010000000100000009" });
@@ -168,6 +185,31 @@ describe("the archive of a log", () => {
       const got = await bed.ask({ ...get, name });
       expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), content) : got).toBe(0);
     }
+    await end(bed);
+  });
+
+  test("gives up after a minute what was carried ahead and nobody asks for", async () => {
+    const clock = new HandClock();
+    const bed = archive(PLAIN, clock);
+    const [first, second, third, fourth] = readySegments();
+    const pushOwn = ({ name, content }: Segment) => bed.ask(ownPush(name, content));
+    const minutePasses = async () => {
+      await clock.ring(WAL_AHEAD_KEEP_MS);
+      await runtime.clock.yield();
+    };
+    await pushOwn(first);
+    await clock.until(WAL_AHEAD_KEEP_MS, 1);
+    // What is remembered says how it came there; the server, that it was there.
+    expect(await pushOwn(second)).toEqual({ type: "stored" });
+    await minutePasses();
+    expect(await pushOwn(third)).toEqual({ type: "same" });
+
+    for (const { name } of [first, second]) await bed.ask({ ...get, name });
+    await clock.until(WAL_AHEAD_KEEP_MS, 1);
+    for (const { name } of [third, fourth]) rmSync(keptAt(name));
+    expect((await bed.ask({ ...get, name: third.name })).type).toBe("file");
+    await minutePasses();
+    expect((await bed.ask({ ...get, name: fourth.name })).type).toBe("absent");
     await end(bed);
   });
 

@@ -393,6 +393,8 @@ describe("routes of write-ahead logs", () => {
     expect((await app.request(path, put)).status).toBe(200);
     expect((await app.request("/v1/wal/pg/000000010000000000000002")).status).toBe(404);
     expect((await app.request(`${path}?system=seven`, put)).status).toBe(400);
-    expect(seen).toEqual([`wal_socket PUT ${path} 400`]);
+    // A file that the daemon is to read itself is one, too.
+    expect((await app.request(path, { method: "POST", body: "{}" })).status).toBe(400);
+    expect(seen).toEqual([`wal_socket PUT ${path} 400`, `wal_socket POST ${path} 400`]);
   });
 });

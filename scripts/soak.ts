@@ -99,6 +99,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/decoders/decoders.test.ts",
     env: (seed) => ({ FUZZ_SEED: String(seed), FUZZ_RUNS: "20000" }),
   },
+  cut: {
+    about: "a database of 5 GiB is backed up and restored while the network is cut",
+    file: "tests/soak/cut_database.test.ts",
+    env: () => ({}),
+  },
   hostile: {
     about: "a thousand hostile connections at once leave a running backup its rate",
     file: "tests/soak/hostile.test.ts",

@@ -6,12 +6,17 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { Summary } from "../../agent/control/daemon.ts";
+import type { JobRequest, JobView } from "../../agent/control/daemon.ts";
 import { formatBedGroup } from "../integration/bed_storage.ts";
+import { callControl } from "../integration/control_call.ts";
+import { pause, until } from "../integration/deadline.ts";
 import { canHaveTwoHosts, titleOf, TwoHosts } from "../integration/two_hosts_bed.ts";
 
 const TIMEOUT_MS = 3_600_000;
 const BYTES = Number(process.env["CUT_BYTES"] ?? 5 * 1024 ** 3);
+
+/** Milliseconds between two looks: who looks all the time disturbs. */
+const LOOK_MS = 1000;
 
 /** A set-up may send this much over the network. */
 const SETUP_BYTES = 16 * 1024;
@@ -49,26 +54,33 @@ const MAKE = `head -c ${BYTES} /dev/zero | openssl enc -aes-128-ctr -K ${KEY} -i
 
   test(`${BYTES} bytes go through the array, there and back`, async () => {
     const { bed, pair } = await start();
-    const withoutLan = async (...args: readonly string[]): Promise<Summary> => {
+    const withoutLan = async (body: JobRequest): Promise<void> => {
       await pair.mendLan();
-      const running = bed.job("client", ...args);
-      running.catch(() => {}); // Taken below.
+      const posted = await callControl(bed.socket("client"), "/v1/jobs", { method: "POST", body });
+      const { job } = JSON.parse(posted.body) as JobView;
       await bed.moving("client");
       await pair.cutLan();
       const before = await pair.lanBytes();
-      const summary = await running;
+      const summary = await until(TIMEOUT_MS, "the end of the job", async () => {
+        await pause(LOOK_MS);
+        return (await bed.get<JobView>("client", `/v1/jobs/${job}`)).summary;
+      });
       const { bytes, seconds, channels } = summary;
-      const figures = `${args[0]}: ${bytes} bytes in ${seconds} s, ${JSON.stringify(channels)}`;
-      process.stdout.write(`${figures}\n`);
+      const figures = `${bytes} bytes in ${seconds} s, ${JSON.stringify(channels)}`;
+      process.stdout.write(`${body.kind}: ${figures}\n`);
       expect(summary).toMatchObject({ status: "ok", fallback: null, bytes: BYTES });
       expect(channels.storage.bytes).toBeGreaterThan(BYTES);
       expect(channels.network.bytes).toBeLessThan(SETUP_BYTES);
       expect(await pair.lanBytes()).toBe(before);
-      return summary;
     };
-    await withoutLan("backup", "database", "large");
-    await bed.endedJobs("client");
-    await withoutLan("restore", "latest:large", "--database", "large");
+    await withoutLan({ kind: "backup-database", database: "large" });
+    const place = { target: null, tablespaces: [], recovery: null };
+    await withoutLan({
+      kind: "restore-database",
+      backup: "latest:large",
+      database: "large",
+      ...place,
+    });
     const made = execFileSync("bash", ["-c", `${MAKE} | sha256sum`], { encoding: "utf8" });
     expect(readFileSync(bed.path("restored"), "utf8")).toBe(made);
   }, TIMEOUT_MS);

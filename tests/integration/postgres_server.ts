@@ -136,6 +136,14 @@ shared_buffers = 16MB
     return runTool("psql", [...how, "-h", this.socket, "-d", "postgres"], statements).trim();
   }
 
+  /** Four sums that each transaction of pgbench keeps equal. */
+  benchSums(): readonly string[] {
+    const sums = ["accounts", "tellers", "branches"].map((name) =>
+      this.sql(`SELECT sum(${name.slice(0, 1)}balance) FROM pgbench_${name}`)
+    );
+    return [...sums, this.sql("SELECT coalesce(sum(delta), 0) FROM pgbench_history")];
+  }
+
   [Symbol.dispose](): void {
     if (this.isRunning) this.stop("immediate");
   }

@@ -237,6 +237,8 @@ describe("a cluster whose agents and servers are killed", () => {
       }
     });
     expect(restored.sql("SELECT count(*) FROM steps")).toBe(rows);
+    expect(new Set(restored.benchSums()).size).toBe(1);
+    runTool("pg_amcheck", ["--install-missing", "-h", restored.socket, "-a"]);
     restored.stop("immediate");
     rmSync(target, { recursive: true });
   }

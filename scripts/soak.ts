@@ -65,6 +65,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
       WAL_TIMEOUT_MS: "3600000",
     }),
   },
+  postgresql: {
+    about: "agents and servers are killed in pushes, backups, restores and recoveries of a cluster",
+    file: "tests/soak/postgresql_kills.test.ts",
+    env: (seed) => ({ KILL_SEED: String(seed), KILL_ROUNDS: "50" }),
+  },
   concurrent: {
     about: "backups, restores, verifications and expiries of one vault at the same time",
     file: "tests/integration/concurrent.test.ts",
@@ -95,6 +100,11 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     about: "changed inputs in every decoder of wire, disk, media and configuration",
     file: "tests/unit/decoders/decoders.test.ts",
     env: (seed) => ({ FUZZ_SEED: String(seed), FUZZ_RUNS: "20000" }),
+  },
+  cut: {
+    about: "a database of 5 GiB is backed up and restored while the network is cut",
+    file: "tests/soak/cut_database.test.ts",
+    env: () => ({}),
   },
   hostile: {
     about: "a thousand hostile connections at once leave a running backup its rate",

@@ -106,6 +106,17 @@ export class FrameAssembler {
     this.advance(bytes.length, 0);
   }
 
+  /**
+   * Gives the memory of the present frame, which is empty, for memory of the same size, whose bytes
+   * become its window: what was written there need not be copied.
+   */
+  exchange(buffer: Uint8Array): Uint8Array {
+    assert(this.isEmpty && buffer.length === this.frameBytes, "an empty frame is exchanged");
+    const own = this.#buffer;
+    this.#buffer = buffer;
+    return own;
+  }
+
   /** Ends the frame. */
   cut(): TarFrame {
     assert(!this.isEmpty, "an empty frame is not cut");

@@ -2,8 +2,10 @@
 // for (wal_desk.ts), one thing after the other, and between requests what will be asked for next.
 // The connection is made once and stands, so that a push runs no set-up.
 
+import { createHash } from "node:crypto";
 import { AgentError, WAL_VERSION, withDeadline } from "../../transport/mod.ts";
 import type {
+  EncryptionPart,
   JobLink,
   WalAction,
   WalAnswer,
@@ -13,12 +15,17 @@ import type {
 } from "../job/mod.ts";
 import { compressFrameAside } from "../media/mod.ts";
 import { FetchAhead } from "./fetch_ahead.ts";
+import { openerOf, sealerOf } from "./job_encryption.ts";
 import { WAL_AHEAD_KEEP_MS } from "./limits.ts";
 import { LogLink } from "./log_link.ts";
 import { PushAhead } from "./push_ahead.ts";
+import { SealedLog } from "./sealed_log.ts";
 
 export interface CarryWalOptions {
   readonly database: string;
+  /** Data directory of the cluster. */
+  readonly data: string;
+  readonly encryption: EncryptionPart;
   /** Version of the job protocol. */
   readonly version: number;
   /** zstd level. */
@@ -31,7 +38,7 @@ export interface CarryWalOptions {
 export async function carryWal(
   session: WorkerSession,
   link: JobLink,
-  { database, version, level, onNetwork }: CarryWalOptions,
+  { database, data, encryption, version, level, onNetwork }: CarryWalOptions,
 ): Promise<WorkerResult> {
   if (version < WAL_VERSION) throw olderServer();
   if (onNetwork) link.watchNetwork();
@@ -39,7 +46,14 @@ export async function carryWal(
   const log = new LogLink(session, link);
   await log.ready();
   session.running("archive-wal");
-  const carrier = new Carrier(session, log, level);
+  const sealed = new SealedLog({
+    log,
+    files: session.runtime.files,
+    data,
+    sealer: sealerOf(session, encryption),
+    opener: () => openerOf(session, encryption),
+  });
+  const carrier = new Carrier(session, { link: log, log: sealed, level });
   for (;;) {
     const { id, action } = await carrier.next(link.over);
     session.answerWal(id, await carrier.carry(action));
@@ -48,13 +62,22 @@ export async function carryWal(
 
 class Carrier {
   readonly #session: WorkerSession;
-  readonly #log: LogLink;
+  readonly #link: LogLink;
+  readonly #log: SealedLog;
   readonly #level: number;
   readonly #pushes: PushAhead;
   readonly #fetches: FetchAhead;
 
-  constructor(session: WorkerSession, log: LogLink, level: number) {
+  constructor(
+    session: WorkerSession,
+    { link, log, level }: {
+      readonly link: LogLink;
+      readonly log: SealedLog;
+      readonly level: number;
+    },
+  ) {
     this.#session = session;
+    this.#link = link;
     this.#log = log;
     this.#level = level;
     this.#pushes = new PushAhead({ files: session.runtime.files, log, level });
@@ -67,7 +90,7 @@ class Carrier {
       const request = this.#session.walRequests.take();
       if (request !== null) return request;
       if (await this.#pushes.step() || await this.#fetches.step()) continue;
-      await this.#log.unlessItEnds(this.#rest(over));
+      await this.#link.unlessItEnds(this.#rest(over));
     }
   }
 
@@ -77,7 +100,8 @@ class Carrier {
     if (action.type === "push-own") return await this.#pushes.push(action);
     const { system, name, bytes } = action;
     const frame = await compressFrameAside(bytes, this.#level);
-    return await this.#log.push({ system, name, frame, bytes: bytes.length });
+    const sha256 = () => createHash("sha256").update(bytes).digest("hex");
+    return await this.#log.push({ system, name, frame, bytes: bytes.length, sha256 });
   }
 
   /** Waits for a request; what nobody asks for is given up. */

@@ -42,13 +42,7 @@ import { resolveLinks } from "./resolve_links.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
-import {
-  plainLog,
-  requireCluster,
-  requireFile,
-  systemOfFile,
-  walCommandOf,
-} from "./wal_request.ts";
+import { requireCluster, requireFile, systemOfFile, walCommandOf } from "./wal_request.ts";
 import { WalDesk } from "./wal_desk.ts";
 
 export class ClientDaemon extends DaemonBase {
@@ -99,7 +93,9 @@ export class ClientDaemon extends DaemonBase {
 
   async reconfigure(config: Config): Promise<void> {
     assert(config.role === "client", "a reload keeps the role");
-    this.#encryption = await encryptionOf(config, this.parts);
+    const encryption = await encryptionOf(config, this.parts);
+    if (JSON.stringify(encryption) !== JSON.stringify(this.#encryption)) this.#wal.renew();
+    this.#encryption = encryption;
     this.#config = config;
     this.runner.setLimits(config.jobs);
     this.#startSchedules();
@@ -153,11 +149,10 @@ export class ClientDaemon extends DaemonBase {
     return { outcome: answer.type };
   }
 
-  /** Where a cluster has its log, and which it is. @throws AgentError when it may not go out */
+  /** Where a cluster has its log, and which it is. @throws AgentError `usage` | `not_found` */
   #ownLog(database: string, name: string): Pick<OwnFile, "directory" | "known"> {
     requireFile(name);
     const { data } = requireCluster(this.#database(database));
-    if (this.#encryption.recipients.length > 0) throw plainLog(name);
     const known = readSystemIdentifier(this.parts.runtime.files, data);
     return { directory: `${data}/pg_wal`, known };
   }

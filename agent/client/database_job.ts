@@ -33,6 +33,7 @@ import { receiveRestore } from "./receive_restore.ts";
 import { receiveStreams } from "./receive_streams.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SqliteDatabase } from "./sqlite_database.ts";
+import { requireCluster } from "./wal_request.ts";
 
 export async function runClientDatabase(
   session: WorkerSession,
@@ -72,6 +73,8 @@ export async function runClientDatabase(
       }
       return await carryWal(session, link, {
         database: task.database.name,
+        data: requireCluster(task.database).data,
+        encryption: task.encryption,
         version: connection.version,
         level: task.compressionLevel,
         onNetwork: connection.mechanism === "network",

@@ -77,7 +77,7 @@ export class PushAhead {
     const read = this.#read(file);
     if (read === null) return true;
     const digest = digestOf(read);
-    const answer = await this.#send(file, read);
+    const answer = await this.#send(file, read, digest);
     if (answer.type !== "refused") this.#kept.set(keyOf(file), digest);
     return true;
   }
@@ -100,10 +100,14 @@ export class PushAhead {
   async #carry(file: OwnFile, wanted: FileDigest): Promise<WalAnswer> {
     const read = this.#read(file);
     if (read === null || !isSame(digestOf(read), wanted)) return { type: "unlike" };
-    return await this.#send(file, read);
+    return await this.#send(file, read, wanted);
   }
 
-  async #send({ name, system, known }: OwnFile, content: Uint8Array): Promise<PushAnswer> {
+  async #send(
+    { name, system, known }: OwnFile,
+    content: Uint8Array,
+    { sha256 }: FileDigest,
+  ): Promise<PushAnswer> {
     let of: string;
     try {
       of = systemOfFile({ name, bytes: content, system, known });
@@ -113,7 +117,13 @@ export class PushAhead {
     }
     const { log, level } = this.#parts;
     const frame = await compressFrameAside(content, level);
-    return await log.push({ system: of, name, frame, bytes: content.length });
+    return await log.push({
+      system: of,
+      name,
+      frame,
+      bytes: content.length,
+      sha256: () => sha256,
+    });
   }
 
   /** @returns the content, until the next call; null when it cannot be had, or is none */

@@ -45,6 +45,11 @@ export class WalDesk {
     }
   }
 
+  /** What stands was begun with another configuration: the next requests begin anew. */
+  renew(): void {
+    for (const carrier of this.#carriers.values()) carrier.cancel();
+  }
+
   #carrier(database: string): Carrier {
     const standing = this.#carriers.get(database);
     if (standing !== undefined && !standing.isOver) return standing;

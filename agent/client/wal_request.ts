@@ -16,16 +16,6 @@ export function requireCluster(database: DatabaseEntry): Cluster {
   throw new AgentError("usage", message);
 }
 
-/** What is to be encrypted does not go out plain, and logs are not encrypted. */
-export function plainLog(name: string): AgentError {
-  const message =
-    `Cannot archive "${name}": found encryption in the configuration, which logs do ` +
-    "not have";
-  return new AgentError("unsupported", message, {
-    hint: "Leave `encryption` out on this client and encrypt the vault's disk, or do not archive.",
-  });
-}
-
 export interface PushedFile {
   readonly name: string;
   readonly bytes: Uint8Array;

@@ -40,7 +40,7 @@ export function auditedRefusals(audit: Audit): MiddlewareHandler {
     await next();
     const { method, path } = context.req;
     const { status } = context.res;
-    if (method !== "PUT" || status < 400) return;
+    if (method === "GET" || status < 400) return;
     audit({ who: { by: "wal_socket" }, action: `${method} ${path}`, result: String(status) });
   };
 }

@@ -26,15 +26,21 @@ export class FrameOpener {
 
   /** @throws AgentError `auth` without a fitting identity, `damaged` */
   async open(record: RestoreRecord): Promise<RestoreRecord> {
-    if (!isSealed(record.frame)) return record;
+    return isSealed(record.frame)
+      ? { ...record, frame: await this.openFrame(record.frame) }
+      : record;
+  }
+
+  /** What an encrypted frame holds. @throws AgentError `auth` | `damaged` */
+  async openFrame(sealed: Uint8Array): Promise<Uint8Array> {
     const { aead } = this.#options;
     this.#identities ??= await this.#readIdentities();
-    const ageFile = ageFileOf(record.frame);
+    const ageFile = ageFileOf(sealed);
     const header = ageFile.subarray(0, headerBytes(ageFile));
     const fileKey = await readFileKey(header, this.#identities);
     const frame = openPayload(aead, fileKey, ageFile.subarray(header.length));
     if (frame === null) throw damaged("other bytes than were encrypted", undefined);
-    return { ...record, frame };
+    return frame;
   }
 
   #readIdentities(): Promise<readonly string[]> {

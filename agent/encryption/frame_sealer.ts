@@ -28,12 +28,18 @@ export class FrameSealer {
 
   /** The same record with its frame encrypted; its index rows stay readable. */
   async seal(record: DataRecord): Promise<DataRecord> {
+    return { ...record, frame: await this.sealFrame(record.frame) };
+  }
+
+  /** @param roomBytes bytes before the encrypted frame, for who puts something there */
+  async sealFrame(content: Uint8Array, roomBytes = 0): Promise<Uint8Array<ArrayBuffer>> {
     const { recipients, aead, random } = this.#options;
     const { header, fileKey } = await newHeader(recipients);
-    const { frame, ageFile } = newSealedFrame(header.length + payloadBytes(record.frame.length));
+    const ageBytes = header.length + payloadBytes(content.length);
+    const { frame, ageFile } = newSealedFrame(ageBytes, roomBytes);
     ageFile.set(header);
     const keys = { fileKey, nonce: random.bytes(NONCE_BYTES) };
-    sealPayload(aead, keys, record.frame, ageFile.subarray(header.length));
-    return { ...record, frame };
+    sealPayload(aead, keys, content, ageFile.subarray(header.length));
+    return frame;
   }
 }

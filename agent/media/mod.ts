@@ -11,6 +11,12 @@ export type { BackupKind, BackupStart, MediaLabel } from "./label.ts";
 export type { BackupResult, MediaTrailer, Skipped } from "./trailer.ts";
 export { MAX_FRAME_BYTES, MAX_FRAME_TAR_BYTES, MAX_SKIPPED_LISTED } from "./limits.ts";
 export { ageFileOf, isSealed, newSealedFrame } from "./sealed_frame.ts";
+export {
+  decodeSkippable,
+  encodeSkippable,
+  hasKind,
+  SKIPPABLE_HEADER_BYTES,
+} from "./skippable_frame.ts";
 export { MediaReader } from "./media_reader.ts";
 export type { FramePlace } from "./media_reader.ts";
 export { MediaWriter } from "./media_writer.ts";

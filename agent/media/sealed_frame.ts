@@ -23,12 +23,16 @@ export function isSealed(frame: Uint8Array): boolean {
   return hasKind("sealed", frame);
 }
 
-/** A sealed frame and the place in it that the age file is to fill. */
+/**
+ * A sealed frame and the place in it that the age file is to fill.
+ * @param roomBytes bytes before the frame, for who puts something there
+ */
 export function newSealedFrame(
   ageBytes: number,
+  roomBytes = 0,
 ): { readonly frame: Uint8Array<ArrayBuffer>; readonly ageFile: Uint8Array<ArrayBuffer> } {
-  const frame = newSkippable("sealed", ageBytes);
-  return { frame, ageFile: frame.subarray(SKIPPABLE_HEADER_BYTES) };
+  const frame = newSkippable("sealed", ageBytes, roomBytes);
+  return { frame, ageFile: frame.subarray(roomBytes + SKIPPABLE_HEADER_BYTES) };
 }
 
 /** The age file in a whole sealed frame. @throws AgentError `damaged` */

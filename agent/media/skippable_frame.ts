@@ -19,6 +19,8 @@ const SKIPPABLE_MAGIC = {
   trailer: 0x184d2a52,
   /** A data frame that is encrypted (sealed_frame.ts). */
   sealed: 0x184d2a53,
+  /** What is readable of an encrypted file of a write-ahead log (wal/sealed_file.ts). */
+  log: 0x184d2a54,
   /** Fixed by the zstd seekable format 0.1.0. */
   seekTable: 0x184d2a5e,
 } as const;
@@ -41,10 +43,17 @@ export function encodeSkippable(
   return frame;
 }
 
-/** A skippable frame whose payload is still to be filled in. */
-export function newSkippable(kind: SkippableKind, payloadBytes: number): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(SKIPPABLE_HEADER_BYTES + payloadBytes);
-  const view = new DataView(frame.buffer);
+/**
+ * A skippable frame whose payload is still to be filled in.
+ * @param roomBytes bytes before it, for who puts something there
+ */
+export function newSkippable(
+  kind: SkippableKind,
+  payloadBytes: number,
+  roomBytes = 0,
+): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(roomBytes + SKIPPABLE_HEADER_BYTES + payloadBytes);
+  const view = new DataView(frame.buffer, roomBytes);
   view.setUint32(0, SKIPPABLE_MAGIC[kind], true);
   view.setUint32(4, payloadBytes, true);
   return frame;

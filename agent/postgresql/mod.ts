@@ -1,7 +1,12 @@
 // The door of the PostgreSQL room: what is asked of a running server.
 
 export { PostgresConnection } from "./connection.ts";
-export { readSystemIdentifier, systemIdentifierOf } from "./control_file.ts";
+export {
+  clusterSecretOf,
+  readControlFile,
+  readSystemIdentifier,
+  systemIdentifierOf,
+} from "./control_file.ts";
 export { findUser } from "./find_user.ts";
 export { decodeRow, decodeTexts } from "./message.ts";
 export type { Message, Row, ServerReport } from "./message.ts";

@@ -33,6 +33,12 @@ export async function runServerVerifyWal(
           session.progress({ phase: "verifying", ...counts, totalFiles: null, totalBytes: null });
           await session.runtime.clock.yield();
         },
+        onEncrypted: (files) => {
+          const message =
+            `${files} files of the log of "${owner.client}/${owner.database}" are encrypted: ` +
+            "their bytes were checked as they are stored, their content was not decrypted";
+          session.warn({ code: "encrypted", message, path: null });
+        },
       });
       done.files += report.files;
       done.bytes += report.bytes;

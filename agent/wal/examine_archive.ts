@@ -18,12 +18,14 @@ import type { ArchivedFile, WalArchive } from "./wal_archive.ts";
 export interface ExamineOptions {
   /** Whose the archive is. */
   readonly names: Pick<ArchiveFacts, "client" | "database" | "system">;
-  /** Also decompresses every file and compares it with its name. */
+  /** Also decompresses every file and compares it with its name; of encrypted ones the checksum. */
   readonly data: boolean;
   /** Asked once, after the listing. */
   backups(): ArchiveFacts["backups"];
   /** Told now and then of the files looked at so far and their stored bytes; may throw. */
   onStep(files: number, bytes: number): Promise<void>;
+  /** Told in the end of files whose content could not be looked at: there is no key. */
+  onEncrypted(files: number): void;
 }
 
 /** @throws AgentError `failed` when the archive cannot be read, and what `onStep` throws */
@@ -44,7 +46,9 @@ export async function examineArchive(
     const missing = report.backups.flatMap(({ reaches }) =>
       reaches.flatMap((reach) => reach.missing === null ? [] : [reach.missing])
     );
-    if (!look.findAgain(missing)) return report;
+    if (look.findAgain(missing)) continue;
+    if (look.encrypted > 0) options.onEncrypted(look.encrypted);
+    return report;
   }
 }
 
@@ -57,6 +61,8 @@ class Look {
   readonly #damaged = new Set<string>();
   files = 0;
   bytes = 0;
+  /** Files that were looked at as they are stored only. */
+  encrypted = 0;
   segmentBytes: number | null = null;
 
   constructor(archive: WalArchive) {
@@ -104,7 +110,11 @@ class Look {
   /** Reads a file whole. @returns false when it is damaged, or has just expired */
   async #isSound(file: WalFileName): Promise<boolean> {
     try {
-      if (file.type !== "history") return await this.#archive.prove(file.name);
+      if (file.type !== "history") {
+        const proved = await this.#archive.prove(file.name);
+        if (proved === "encrypted") this.encrypted += 1;
+        return proved !== null;
+      }
       const content = await this.#archive.readContent(file.name);
       if (content === null) return false;
       this.#histories.set(file.timeline, parseTimelineHistory(file.timeline, content));

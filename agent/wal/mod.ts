@@ -3,6 +3,13 @@
 export { WalArchive } from "./wal_archive.ts";
 export type { ArchivedFile, WalArchiveOptions, WalOwner } from "./wal_archive.ts";
 export type { WalContent } from "./wal_content.ts";
+export {
+  isSealedFile,
+  openSealedFile,
+  readSealedHead,
+  SEALED_FILE_HEAD_BYTES,
+  sealFile,
+} from "./sealed_file.ts";
 export { decodeBackupRange, encodeBackupRange } from "./backup_range.ts";
 export type { BackupRange } from "./backup_range.ts";
 export { MAX_BACKUP_RANGE_BYTES, MAX_SEGMENT_BYTES } from "./limits.ts";

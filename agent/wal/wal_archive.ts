@@ -4,7 +4,8 @@
 //   wal/CLIENT/DATABASE/SYSTEM/NAME.zst            histories of timelines
 //
 // SYSTEM is the cluster's system identifier in decimal, FIRST16 the name's timeline and log. Each
-// file is one zstd frame with length and checksum of its content, which stock `zstd -d` reads.
+// file is one zstd frame with length and checksum of its content, which stock `zstd -d` reads, or
+// of a client that encrypts an age file of that (sealed_file.ts).
 // The archive answers for what PostgreSQL deletes once it is told "archived":
 //  - what is here is whole and durable, and a name never gets another content;
 //  - a segment is opened once before it gets its name: it is the one that the name says, and of
@@ -14,12 +15,13 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { isName } from "../config/mod.ts";
-import { checkZstdFrame, readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "../media/mod.ts";
+import { readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "../media/mod.ts";
 import { withVaultErrors } from "../vault/vault_error.ts";
 import type { VaultPlace } from "../vault/vault_error.ts";
 import { ArchiveDirectory, isErrno, listNames } from "./archive_directory.ts";
 import type { ArchivedPlace } from "./archive_directory.ts";
-import { hasContent, maxStoredBytes, proveWalContent } from "./wal_content.ts";
+import { isSealedFile, readSealedHead, SEALED_FILE_HEAD_BYTES } from "./sealed_file.ts";
+import { contentBytesOf, hasContent, maxStoredBytes, proveWalContent } from "./wal_content.ts";
 import type { WalContent } from "./wal_content.ts";
 import { parseWalFileName } from "./wal_file_name.ts";
 import type { WalFileName } from "./wal_file_name.ts";
@@ -46,6 +48,8 @@ export interface ArchivedFile {
 }
 
 const SUFFIX = ".zst";
+/** First bytes of a stored file, which say how long its content is. */
+const HEAD_BYTES = Math.max(ZSTD_HEADER_MAX_BYTES, SEALED_FILE_HEAD_BYTES);
 const FOLDER = /^[0-9A-F]{16}$/;
 /** Timeline and log of a name. */
 const FOLDER_CHARACTERS = 16;
@@ -96,9 +100,10 @@ export class WalArchive {
   /**
    * Keeps a file, durably when it returns. Again with the same content is no error.
    * @returns "same" when it was there
-   * @throws AgentError `mismatch` when another file has that name, or the segment is not the one
-   * that its name says or of another cluster; `damaged` when it is not one zstd frame of `bytes`;
-   * `usage` for a name that PostgreSQL does not archive; `no_space` | `failed`
+   * @throws AgentError `mismatch` when another file has that name, or one of which only the client
+   * can tell (it is durable, then), or the segment is not the one that its name says or of another
+   * cluster; `damaged` when it is not one zstd frame of `bytes`; `usage` for a name that PostgreSQL
+   * does not archive; `no_space` | `failed`
    */
   async store(name: string, content: WalContent): Promise<"stored" | "same"> {
     const file = requireName(name);
@@ -121,21 +126,15 @@ export class WalArchive {
         },
       );
     }
-    if (!await hasContent(stored, content)) {
-      throw new AgentError(
-        "mismatch",
-        `Cannot ${doing}: found another of that name, need the same`,
-        {
-          hint: "Give each PostgreSQL server that archives a database entry of its own.",
-        },
-      );
-    }
+    const isSame = await hasContent(stored, content);
+    if (isSame === false) throw another(doing, "another of that name");
     withVaultErrors(doing, this.#place, () => this.#directory.confirm(place));
-    return "same";
+    if (isSame) return "same";
+    throw another(doing, isSealedFile(stored) ? "one that is encrypted" : "one that is not");
   }
 
   /**
-   * A file as it is stored, one zstd frame.
+   * A file as it is stored.
    * @returns null when it is proved not to be in the archive
    * @throws AgentError when that cannot be told, also when there is no such archive
    */
@@ -177,15 +176,15 @@ export class WalArchive {
 
   /**
    * Proves a file as `store` does.
-   * @returns false when it is proved not to be in the archive
+   * @returns null when it is proved not to be in the archive
    * @throws as `readContent`
    */
-  async prove(name: string): Promise<boolean> {
+  async prove(name: string): Promise<"plain" | "encrypted" | null> {
     const file = requireName(name);
     const compressed = this.read(name);
-    if (compressed === null) return false;
+    if (compressed === null) return null;
     await this.#prove(file, compressed);
-    return true;
+    return isSealedFile(compressed) ? "encrypted" : "plain";
   }
 
   #prove(
@@ -193,20 +192,20 @@ export class WalArchive {
     compressed: Uint8Array,
     take: (piece: Uint8Array) => void = () => {},
   ): Promise<void> {
-    const { contentBytes: bytes } = checkZstdFrame(compressed);
+    const bytes = contentBytesOf(compressed);
     return proveWalContent(file, { compressed, bytes }, { system: this.#system, take });
   }
 
-  /** Length of a file's content, from the head of its frame. @throws AgentError `damaged` */
+  /** Length of a file's content, from its first bytes. @throws AgentError `damaged` */
   contentBytes(name: string): number {
     const place = placeOf(requireName(name));
     const doing = `read WAL file "${name}" of ${this.#owner}`;
     const head = withVaultErrors(
       doing,
       this.#place,
-      () => this.#directory.readHead(place, ZSTD_HEADER_MAX_BYTES),
+      () => this.#directory.readHead(place, HEAD_BYTES),
     );
-    return readZstdHeader(head).contentBytes;
+    return (isSealedFile(head) ? readSealedHead(head) : readZstdHeader(head)).contentBytes;
   }
 
   /**
@@ -283,6 +282,12 @@ function requireName(name: string): WalFileName {
   const file = parseWalFileName(name);
   if (file !== null) return file;
   throw badName("WAL file", name, "a name that PostgreSQL archives");
+}
+
+function another(doing: string, found: string): AgentError {
+  return new AgentError("mismatch", `Cannot ${doing}: found ${found}, need the same`, {
+    hint: "Give each PostgreSQL server that archives a database entry of its own.",
+  });
 }
 
 function checkOwner({ client, database }: WalOwner): void {

@@ -38,7 +38,7 @@ export const TEXTS: Readonly<Record<string, string>> = {
   spool: "Directory for database snapshots; `/var/tmp` without it.",
   compression: "Of what this client sends.",
   hooks: "Programs that run before and after each backup.",
-  encryption: "For whom backups are encrypted before they leave this host.",
+  encryption: "For whom backups and logs are encrypted before they leave this host.",
   allow_backup: "Directories that may be backed up; all without it.",
   allow_restore: "`true`, `false`, or directories that restores may go to; `true` without it.",
   allow_overwrite: "`false`: a restore replaces and deletes nothing that is there.",

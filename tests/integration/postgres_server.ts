@@ -2,10 +2,11 @@
 // not run one. It listens on a Unix socket in its own folder only.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { userInfo } from "node:os";
 import { asServer, SERVER_USER, serverProgram } from "../../scripts/bench/postgresql/cluster.ts";
+import { until } from "./deadline.ts";
 
 export { SERVER_USER };
 
@@ -32,11 +33,31 @@ export function makeServerDirectory(path: string): void {
   chownSync(path, uid, gid);
 }
 
+function isThere(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+    return text.split(" ").filter((word) => word !== "").map(Number);
+  } catch {
+    return []; // It ended in this moment.
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended in this moment.
+  }
+}
+
 /** A cluster that exists; `start` runs its server. Disposing stops it. */
 export class PostgresServer implements Disposable {
   readonly data: string;
   readonly socket: string;
-  #running = false;
 
   /** @param data the data directory, made by `create` or restored */
   constructor(data: string, socket: string) {
@@ -79,12 +100,34 @@ shared_buffers = 16MB
       const said = readFileSync(log, "utf8").split("\n").slice(-LOG_LINES).join("\n");
       throw new Error(`the server does not start:\n${said}`, { cause: error });
     }
-    this.#running = true;
   }
 
   stop(mode: "fast" | "immediate" = "fast"): void {
-    this.#running = false;
     runTool("pg_ctl", ["-D", this.data, "-m", mode, "-w", "stop"]);
+  }
+
+  /** Starts the server without waiting for anything. */
+  launch(): void {
+    runTool("pg_ctl", ["-D", this.data, "-l", join(this.socket, "log"), "-W", "start"]);
+  }
+
+  get isRunning(): boolean {
+    return this.#mainProcess() !== null;
+  }
+
+  /**
+   * Kills every process of the server, as the kernel does when it has no memory left.
+   * @returns false when there was none
+   */
+  async kill(): Promise<boolean> {
+    const main = this.#mainProcess();
+    if (main === null) return false;
+    const pids = [main, ...childrenOf(main)];
+    for (const pid of pids) killIfThere(pid);
+    // One that nobody has waited for yet still keeps the next server from starting.
+    const isListed = (pid: number) => existsSync(`/proc/${pid}`);
+    await until(TOOL_MS, "the end of a server", () => pids.some(isListed) ? null : true);
+    return true;
   }
 
   /** Runs statements. @returns what they answer, a line for each row, without headings */
@@ -93,7 +136,21 @@ shared_buffers = 16MB
     return runTool("psql", [...how, "-h", this.socket, "-d", "postgres"], statements).trim();
   }
 
+  /** Four sums that each transaction of pgbench keeps equal. */
+  benchSums(): readonly string[] {
+    const sums = ["accounts", "tellers", "branches"].map((name) =>
+      this.sql(`SELECT sum(${name.slice(0, 1)}balance) FROM pgbench_${name}`)
+    );
+    return [...sums, this.sql("SELECT coalesce(sum(delta), 0) FROM pgbench_history")];
+  }
+
   [Symbol.dispose](): void {
-    if (this.#running) this.stop("immediate");
+    if (this.isRunning) this.stop("immediate");
+  }
+
+  #mainProcess(): number | null {
+    const path = join(this.data, "postmaster.pid");
+    const pid = existsSync(path) ? Number.parseInt(readFileSync(path, "utf8")) : NaN;
+    return pid > 0 && isThere(pid) ? pid : null;
   }
 }

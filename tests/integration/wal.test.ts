@@ -6,13 +6,12 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { assert } from "../../transport/ground/assert.ts";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
-import { Bed } from "./bed.ts";
+import { ArchivingBed } from "./archiving_bed.ts";
 import { until } from "./deadline.ts";
-import { makeServerDirectory, PostgresServer, SERVER_USER } from "./postgres_server.ts";
-import { copyProgram } from "./user_program.ts";
+import { makeServerDirectory, type PostgresServer } from "./postgres_server.ts";
 
 const TIMEOUT_MS = Number(process.env["WAL_TIMEOUT_MS"] ?? 240_000);
 const SEED = Number(process.env["WAL_SEED"] ?? Date.now() % 2 ** 31);
@@ -26,68 +25,15 @@ const WAIT_MS = 60_000;
 
 const { clock } = await currentRuntime();
 
-let bed: Bed | null = null;
-const servers: PostgresServer[] = [];
+let current: ArchivingBed | null = null;
 
 afterEach(async () => {
-  for (const server of servers.splice(0)) server[Symbol.dispose]();
-  await bed?.[Symbol.asyncDispose]();
-  bed = null;
+  await current?.[Symbol.asyncDispose]();
+  current = null;
 });
 
-interface Archived {
-  readonly bed: Bed;
-  readonly cluster: PostgresServer;
-  /** What starts the program, for any user, and what the server archives its log with. */
-  readonly command: readonly string[];
-  readonly push: string;
-  /** Runs the program as the server's user. @returns its exit code */
-  readonly asServer: (...args: readonly string[]) => number;
-}
-
-/** A running server that archives its log, and both daemons. */
-async function start(): Promise<Archived> {
-  const made = bed = await Bed.make({
-    clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }
-  other: { kind: postgresql, data: other, socket: pg-run, user: ${SERVER_USER} }
-wal_socket: { path: pg-run/wal.sock, user: ${SERVER_USER} }`,
-  });
-  const cluster = PostgresServer.create(made.folder);
-  servers.push(cluster);
-  const command = copyProgram(made.path("program"));
-  const control = `--control unix:${made.path("pg-run", "wal.sock")}`;
-  const words = [...command, "wal", "push", "%p", "--database", "pg", control].join(" ");
-  const push = `DENO_DIR=${cluster.socket}/deno ${words}`;
-  cluster.configure(`archive_command = '${push}'\n`);
-  await Promise.all([made.start("server"), made.start("client", { command })]);
-  const asServer = (...args: readonly string[]) => {
-    const words = [...command, ...args, ...control.split(" ")];
-    const user = ["--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups"];
-    try {
-      execFileSync("setpriv", [...user, ...words], { cwd: cluster.data, stdio: "ignore" });
-      return 0;
-    } catch (error) {
-      assert(error instanceof Error && "status" in error, "it has ended");
-      return Number(error.status);
-    }
-  };
-  return { bed: made, cluster, command, push, asServer };
-}
-
-/** Where the archive has a file. */
-function archived(bed: Bed, name: string): string {
-  const folder = bed.path("vault", "wal", "web01", "pg");
-  const cluster = join(folder, readdirSync(folder)[0] ?? "");
-  return join(cluster, name.slice(0, 16), `${name}.zst`);
-}
-
-/** Ends a segment and waits until it is archived. */
-async function switchLog(cluster: PostgresServer): Promise<void> {
-  const name = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())");
-  await until(WAIT_MS, `the archiving of ${name}`, () => {
-    const last = cluster.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver");
-    return Promise.resolve(last >= name ? true : null);
-  });
+async function start(clientKeys = ""): Promise<ArchivingBed> {
+  return current = await ArchivingBed.started({ clientKeys });
 }
 
 /** What names a moment of the cluster, and how many rows the table had then. */
@@ -118,16 +64,24 @@ function insertRows(cluster: PostgresServer, count: number): Map<string, Moment[
 }
 
 describe("the write-ahead log", () => {
-  test(`recovers a cluster to moments of its past, seed ${SEED}`, async () => {
+  test(`recovers a cluster to moments of its past, encrypted, seed ${SEED}`, async () => {
     const random = new SeededRandom(SEED);
-    const { bed, cluster } = await start();
+    const identity = await generateX25519Identity();
+    const recipient = await identityToRecipient(identity);
+    const keys = `recipients: [${recipient}], identity_file: identity.txt`;
+    const place = await start(`encryption: { ${keys} }`);
+    const { bed, cluster } = place;
+    writeFileSync(bed.path("identity.txt"), identity, { mode: 0o600 });
     cluster.start();
     cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
     const made = await bed.job("client", "backup", "database", "pg");
     expect([made.status, made.fallback]).toEqual(["ok", null]);
     const moments = insertRows(cluster, STEPS);
-    await switchLog(cluster);
+    await place.switchLog();
     cluster.stop();
+    const verified = await bed.json("server", "wal", "verify", "--data");
+    const said = `${verified.stdout}${verified.stderr}`;
+    expect([verified.code, said.includes("are encrypted")]).toEqual([0, true]);
 
     const restore = ["restore", "latest:pg", "--database", "pg"];
     const ends = [{ rows: 0, option: ["--to-immediate"] }, {
@@ -139,11 +93,9 @@ describe("the write-ahead log", () => {
     );
     for (const [index, { rows, option }] of [...picked, ...ends].entries()) {
       // Each of them goes on in a timeline of its own, which the next one must not follow.
-      const place = ["--target", bed.path(`back${index}`), "--timeline", "current"];
-      await bed.job("client", ...restore, ...place, ...option);
-      const restored = new PostgresServer(bed.path(`back${index}`), cluster.socket);
-      servers.push(restored);
-      restored.configure("archive_mode = off\n");
+      const where = ["--target", bed.path(`back${index}`), "--timeline", "current"];
+      await bed.job("client", ...restore, ...where, ...option);
+      const restored = place.restored(bed.path(`back${index}`));
       restored.start();
       await until(
         WAIT_MS,
@@ -162,10 +114,12 @@ describe("the write-ahead log", () => {
   }, TIMEOUT_MS);
 
   test("is fetched whole or not at all, and refused when it is not what it says", async () => {
-    const { bed, cluster, asServer } = await start();
+    const place = await start();
+    const { bed, cluster } = place;
+    const asServer = (...args: readonly string[]) => place.asServer(...args);
     cluster.configure("wal_keep_size = 64MB\n");
     cluster.start();
-    await switchLog(cluster);
+    await place.switchLog();
     const [first = ""] = readdirSync(join(cluster.data, "pg_wal", "archive_status"))
       .filter((name) => name.endsWith(".done")).map((name) => name.replace(".done", ""));
     cluster.stop();
@@ -212,7 +166,8 @@ describe("the write-ahead log", () => {
 
   test(`loses nothing that was acknowledged when processes are killed, seed ${SEED}`, async () => {
     const random = new SeededRandom(SEED);
-    const { bed, cluster, push, command } = await start();
+    const place = await start();
+    const { bed, cluster, push } = place;
     const acknowledged = bed.path("acknowledged");
     makeServerDirectory(acknowledged);
     cluster.configure(`archive_command = '${push} && cp %p ${acknowledged}/%f'\n`);
@@ -227,17 +182,17 @@ describe("the write-ahead log", () => {
       const victim = random.below(3);
       if (victim === 0) await bed.stop("server", "SIGKILL");
       if (victim === 1) await bed.stop("client", "SIGKILL");
-      if (victim === 2) cluster.stop("immediate");
+      if (victim === 2) await cluster.kill();
       if (victim === 0) await bed.start("server");
-      if (victim === 1) await bed.start("client", { command });
+      if (victim === 1) await place.start("client");
       if (victim === 2) cluster.start();
     }
-    await switchLog(cluster);
+    await place.switchLog();
     cluster.stop();
     const names = readdirSync(acknowledged);
     expect(names.length).toBeGreaterThan(ROUNDS);
     for (const name of names) {
-      const kept = execFileSync("zstd", ["-dc", archived(bed, name)], { maxBuffer: 2 ** 30 });
+      const kept = execFileSync("zstd", ["-dc", place.archived(name)], { maxBuffer: 2 ** 30 });
       expect([name, kept.equals(readFileSync(join(acknowledged, name)))]).toEqual([name, true]);
     }
     const verified = await bed.json("server", "wal", "verify", "--data");

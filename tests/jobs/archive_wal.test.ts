@@ -3,91 +3,64 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { carryWal } from "../../agent/client/carry_wal.ts";
-import {
-  type FromWorker,
-  type WalAction,
-  type WalAnswer,
-  WorkerSession,
-  type WorkerTask,
-} from "../../agent/job/mod.ts";
+import { WAL_AHEAD_KEEP_MS } from "../../agent/client/limits.ts";
+import type { WalAction } from "../../agent/job/mod.ts";
 import { decompressFrame } from "../../agent/media/mod.ts";
-import { archiveWal } from "../../agent/server/archive_wal.ts";
 import { segmentName } from "../../agent/wal/mod.ts";
-import { Vault } from "../../agent/vault/mod.ts";
 import { WAL_VERSION } from "../../transport/flow/mod.ts";
-import { TcpMechanism } from "../../transport/tcp/mod.ts";
-import { linkBed } from "../unit/agent/job/link_bed.ts";
 import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
-import { IDENTITY, runtime } from "../unit/transport/flow/flow_bed.ts";
+import { runtime } from "../unit/transport/flow/flow_bed.ts";
+import { HandClock } from "../unit/transport/flow/hand_clock.ts";
+import { LogBed } from "./log_bed.ts";
 
 const SEGMENT = makeSegment();
-const OPTIONS = { database: "pg", version: WAL_VERSION, level: 1, onNetwork: false };
+const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
+const get = { type: "get", system: SYSTEM, name: NAME } as const;
 
-let folder: string;
-let vault: Vault;
+let place: LogBed;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "archive-wal-"));
-  vault = Vault.open({ directory: folder, ...runtime });
+  place = new LogBed();
 });
 
-afterEach(() => {
-  vault.close();
-  rmSync(folder, { recursive: true });
-});
-
-function sessionOf(post: (message: FromWorker) => void): WorkerSession {
-  const task: WorkerTask = {
-    kind: "server-rebuild",
-    identity: IDENTITY,
-    steps: [],
-    vault: folder,
-  };
-  const mechanism = () => new TcpMechanism(runtime.network);
-  return new WorkerSession({ runtime, task, network: mechanism(), storage: mechanism(), post });
-}
-
-/** Both workers at work; `ask` asks the client's. */
-function archive() {
-  const { near, far, pairs } = linkBed(1);
-  const waiting = new Map<number, (answer: WalAnswer) => void>();
-  const client = sessionOf((message) => {
-    if (message.type === "wal") waiting.get(message.id)?.(message.answer);
-  });
-  const server = sessionOf(() => {});
-  const place = { vault: folder, client: "web01", database: "pg" };
-  const served = far.receive().then(() => archiveWal(server, far, place));
-  const carried = carryWal(client, near, OPTIONS);
-  let lastId = 0;
-  const ask = (action: WalAction): Promise<WalAnswer> => {
-    const id = lastId += 1;
-    const answer = new Promise<WalAnswer>((resolve) => waiting.set(id, resolve));
-    client.walRequests.add({ id, action });
-    return answer;
-  };
-  return { ask, served, carried, pairs };
-}
+afterEach(() => place[Symbol.dispose]());
 
 function unpacked(frame: Uint8Array): Uint8Array {
   return decompressFrame(frame, SEGMENT.length);
 }
 
-const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
-const get = { type: "get", system: SYSTEM, name: NAME } as const;
+interface Segment {
+  readonly name: string;
+  readonly content: Uint8Array;
+}
 
-/** What ended both, for those who do not look at it. */
-async function end({ served, carried, pairs }: ReturnType<typeof archive>): Promise<void> {
-  for (const conn of pairs.flat()) conn.abort("the test is over");
-  await Promise.allSettled([served, carried]);
+/** Four segments in a log's directory, which PostgreSQL wants to have archived. */
+function readySegments(): readonly [Segment, Segment, Segment, Segment] {
+  const log = place.path("pg_wal");
+  mkdirSync(join(log, "archive_status"), { recursive: true });
+  const make = (index: number): Segment => {
+    const name = segmentName(1, 0x1000 + index, SEGMENT.length);
+    const address = BigInt(0x1000 + index) * BigInt(SEGMENT.length);
+    const content = makeSegment({ address, fill: index });
+    writeFileSync(join(log, name), content);
+    writeFileSync(join(log, "archive_status", `${name}.ready`), "");
+    return { name, content };
+  };
+  return [make(3), make(4), make(5), make(6)];
+}
+
+/** What a command asks that sees this content in the log's directory. */
+function ownPush(name: string, content: Uint8Array): WalAction {
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const own = { directory: place.path("pg_wal"), system: SYSTEM, known: null, name };
+  return { type: "push-own", ...own, bytes: content.length, sha256 };
 }
 
 describe("the archive of a log", () => {
   test("keeps what is pushed, once, and gives the same bytes back", async () => {
-    const bed = archive();
+    const bed = place.archive();
     expect(await bed.ask(push)).toEqual({ type: "stored" });
     expect(await bed.ask(push)).toEqual({ type: "same" });
     const got = await bed.ask(get);
@@ -95,36 +68,22 @@ describe("the archive of a log", () => {
     // A single cluster need not be named.
     expect((await bed.ask({ ...get, system: null })).type).toBe("file");
     expect(await bed.ask({ ...get, name: "000000010000000100000004" })).toEqual({ type: "absent" });
-    await end(bed);
-    const kept = join(folder, "wal", "web01", "pg", SYSTEM, NAME.slice(0, 16));
+    await bed.end();
+    const kept = place.path("wal", "web01", "pg", SYSTEM, NAME.slice(0, 16));
     expect(readdirSync(kept)).toEqual([`${NAME}.zst`]);
     const stock = execFileSync("zstd", ["-dc", join(kept, `${NAME}.zst`)], { maxBuffer: 2 ** 30 });
     expect(Buffer.compare(stock, SEGMENT)).toBe(0);
   });
 
   test("has what is ready before it is asked for, and what a recovery reads next", async () => {
-    const bed = archive();
-    const log = join(folder, "pg_wal");
-    mkdirSync(join(log, "archive_status"), { recursive: true });
-    const files = [3, 4, 5, 6].map((index) => {
-      const name = segmentName(1, 0x1000 + index, SEGMENT.length);
-      const address = BigInt(0x1000 + index) * BigInt(SEGMENT.length);
-      const content = makeSegment({ address, fill: index });
-      writeFileSync(join(log, name), content);
-      writeFileSync(join(log, "archive_status", `${name}.ready`), "");
-      return { name, content };
-    });
-    const pushOwn = (name: string, content: Uint8Array) => {
-      const sha256 = createHash("sha256").update(content).digest("hex");
-      const own = { directory: log, system: SYSTEM, known: null, name };
-      return bed.ask({ type: "push-own", ...own, bytes: content.length, sha256 });
-    };
+    const bed = place.archive();
+    const files = readySegments();
+    const pushOwn = (name: string, content: Uint8Array) => bed.ask(ownPush(name, content));
     const [first, ...others] = files;
-    if (first === undefined) throw new Error("there is one");
     expect(await pushOwn(first.name, first.content)).toEqual({ type: "stored" });
     // Between two requests there is time for one file ahead.
     for (const _ of files) await bed.ask({ ...get, name: "000000010000000100000009" });
-    const kept = join(folder, "wal", "web01", "pg", SYSTEM, first.name.slice(0, 16));
+    const kept = place.path("wal", "web01", "pg", SYSTEM, first.name.slice(0, 16));
     expect(readdirSync(kept).sort()).toEqual(files.map(({ name }) => `${name}.zst`));
     for (const { name, content } of others) {
       expect(await pushOwn(name, content.with(content.length - 1, 1))).toEqual({ type: "unlike" });
@@ -134,11 +93,36 @@ describe("the archive of a log", () => {
       const got = await bed.ask({ ...get, name });
       expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), content) : got).toBe(0);
     }
-    await end(bed);
+    await bed.end();
+  });
+
+  test("gives up after a minute what was carried ahead and nobody asks for", async () => {
+    const clock = new HandClock();
+    const bed = place.archive({ clock });
+    const [first, second, third, fourth] = readySegments();
+    const pushOwn = ({ name, content }: Segment) => bed.ask(ownPush(name, content));
+    const minutePasses = async () => {
+      await clock.ring(WAL_AHEAD_KEEP_MS);
+      await runtime.clock.yield();
+    };
+    await pushOwn(first);
+    await clock.until(WAL_AHEAD_KEEP_MS, 1);
+    // What is remembered says how it came there; the server, that it was there.
+    expect(await pushOwn(second)).toEqual({ type: "stored" });
+    await minutePasses();
+    expect(await pushOwn(third)).toEqual({ type: "same" });
+
+    for (const { name } of [first, second]) await bed.ask({ ...get, name });
+    await clock.until(WAL_AHEAD_KEEP_MS, 1);
+    for (const { name } of [third, fourth]) rmSync(place.keptAt(name));
+    expect((await bed.ask({ ...get, name: third.name })).type).toBe("file");
+    await minutePasses();
+    expect((await bed.ask({ ...get, name: fourth.name })).type).toBe("absent");
+    await bed.end();
   });
 
   test("goes on after what it refuses", async () => {
-    const bed = archive();
+    const bed = place.archive();
     await bed.ask(push);
     const other = makeSegment({ fill: 7 });
     const refusals = [
@@ -156,11 +140,11 @@ describe("the archive of a log", () => {
     expect(await bed.ask({ ...push, ...history })).toEqual({ type: "stored" });
     const got = await bed.ask(get);
     expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
-    await end(bed);
+    await bed.end();
   });
 
   test("ends on both sides when the connection does, also while nothing is asked", async () => {
-    const bed = archive();
+    const bed = place.archive();
     await bed.ask(push);
     bed.pairs[0]?.[0].abort("cut");
     const ends = await Promise.allSettled([bed.carried, bed.served]);
@@ -168,8 +152,8 @@ describe("the archive of a log", () => {
   });
 
   test("is refused where the server is of an earlier release", async () => {
-    const { near } = linkBed(1);
-    const carried = carryWal(sessionOf(() => {}), near, { ...OPTIONS, version: WAL_VERSION - 1 });
+    const { carried, end } = place.archive({ version: WAL_VERSION - 1 });
     await expect(carried).rejects.toMatchObject({ code: "mismatch" });
+    await end();
   });
 });

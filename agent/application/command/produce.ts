@@ -19,6 +19,8 @@ import { type ProgramsOptions, startPrograms, type StreamSource } from "./progra
 const PART_MODE = 0o600;
 /** Header and padding of a part, at most, in bytes. */
 const AROUND_BYTES = 4096;
+/** Where the content of a part stands in its memory: headers mostly have so many bytes. */
+const CONTENT_AT = 1536;
 const encoder = new TextEncoder();
 
 export interface ProduceCommandOptions extends ProgramsOptions {
@@ -123,12 +125,13 @@ class StreamOutput {
   }
 }
 
-/** Cuts what comes of one stream into members, each of them a frame. */
+/** Cuts what comes of one stream into members, each of them a frame, whose memory it fills. */
 class Parts {
   readonly #frames: FrameAssembler;
   readonly #index: number;
   readonly #options: ProduceCommandOptions;
-  readonly #part: Uint8Array;
+  readonly #partBytes: number;
+  #buffer: Uint8Array;
   #fill = 0;
   #count = 0;
 
@@ -136,14 +139,15 @@ class Parts {
     this.#frames = frames;
     this.#index = index;
     this.#options = options;
-    this.#part = new Uint8Array(frames.frameBytes - AROUND_BYTES);
+    this.#partBytes = frames.frameBytes - AROUND_BYTES;
+    this.#buffer = new Uint8Array(frames.frameBytes);
   }
 
   *add(bytes: Uint8Array): Generator<TarFrame, void, void> {
     for (let rest = bytes; rest.length > 0;) {
-      if (this.#fill === this.#part.length) yield this.#cut();
-      const piece = rest.subarray(0, this.#part.length - this.#fill);
-      this.#part.set(piece, this.#fill);
+      if (this.#fill === this.#partBytes) yield this.#cut();
+      const piece = rest.subarray(0, this.#partBytes - this.#fill);
+      this.#buffer.set(piece, CONTENT_AT + this.#fill);
       this.#fill += piece.length;
       rest = rest.subarray(piece.length);
     }
@@ -156,7 +160,7 @@ class Parts {
 
   #cut(): TarFrame {
     this.#count += 1;
-    const content = this.#part.subarray(0, this.#fill);
+    const contentBytes = this.#fill;
     this.#fill = 0;
     const { name, owner, clock, streams } = this.#options;
     const place = { index: this.#index, count: streams };
@@ -166,7 +170,7 @@ class Parts {
       mode: PART_MODE,
       uid: owner.uid,
       gid: owner.gid,
-      sizeBytes: content.length,
+      sizeBytes: contentBytes,
       mtimeNs: BigInt(Math.round(clock.wallMs())) * 1_000_000n,
       ctimeNs: 0n,
       inode: 0n,
@@ -174,11 +178,13 @@ class Parts {
       rdev: null,
     };
     const plan = planMember(entry, { sparse: null, xattrs: [] });
+    const at = plan.header.length;
+    if (at !== CONTENT_AT) this.#buffer.copyWithin(at, CONTENT_AT, CONTENT_AT + contentBytes);
+    this.#buffer = this.#frames.exchange(this.#buffer);
     this.#frames.addRow(plan.entry, plan.tarBytes);
     this.#frames.append(plan.header);
-    this.#frames.window.set(content);
-    this.#frames.advance(content.length, content.length);
-    this.#frames.append(new Uint8Array(paddingBytes(content.length)));
+    this.#frames.advance(contentBytes, contentBytes);
+    this.#frames.append(new Uint8Array(paddingBytes(contentBytes)));
     return { ...this.#frames.cut(), lane: this.#index };
   }
 }

@@ -31,6 +31,8 @@ import { decodeBackupRange, encodeBackupRange } from "../../../agent/wal/backup_
 import { parseTimelineHistory } from "../../../agent/wal/timeline_history.ts";
 import { parseWalFileName } from "../../../agent/wal/wal_file_name.ts";
 import { checkSegment, decodeWalHeader } from "../../../agent/wal/wal_header.ts";
+import { openSealedFile } from "../../../agent/wal/sealed_file.ts";
+import { clusterSecretOf } from "../../../agent/postgresql/control_file.ts";
 import { SseDecoder } from "../../../agent/control/sse_decoder.ts";
 import { decodeDeviceLabel } from "../../../emulator/device_label.ts";
 import { decodeFaultFile, encodeFaultFile } from "../../../emulator/fault_file.ts";
@@ -119,6 +121,13 @@ function texts(name: string, seeds: readonly string[], decode: (of: string) => u
   return { name, decode: (bytes) => decode(text(bytes)), seeds: seeds.map(bytesOf) };
 }
 
+/** A control file of PostgreSQL 15, as far as it is looked at. */
+function controlFile(): Uint8Array {
+  const bytes = new Uint8Array(296).fill(20);
+  viewOf(bytes).setUint32(8, 1300, true);
+  return bytes;
+}
+
 const GEOMETRY = decodeGeometry(golden("emulator/array.json"), "array.json");
 const WAL_NAME = "00000001000000000000000A";
 const WAL_HEADS = [WAL_NAME, "00000002000000000000000F"].map((name) => golden(`wal/${name}.head`));
@@ -139,6 +148,15 @@ export const DECODERS: readonly Decoder[] = [
     (bytes) => decodeHostBlock(bytes, { hostId: 2, stgUuid: UUID }),
   ),
   record("proof block", ["proof_block"], decodeProofBlock),
+  {
+    name: "encrypted file of a log",
+    decode: openSealedFile,
+    seeds: [golden("wal/encrypted_1.zst")],
+    seal: (bytes) => {
+      if (bytes.length >= 16) viewOf(bytes).setUint32(12, crc32(bytes.subarray(16)), true);
+    },
+  },
+  { name: "control file", decode: clusterSecretOf, seeds: [controlFile()] },
   record("superblock", ["superblock"], decodeSuperblock),
   { name: "host row", decode: decodeHostRow, seeds: [encodeHostRow(HOST_ROW)], length: 4096 },
   {

@@ -370,11 +370,11 @@ describe("routes of write-ahead logs", () => {
   });
 
   test("take a whole segment, where a job request of that size is refused", async () => {
-    const segment = { method: "PUT", body: new Uint8Array(16 * 1024 * 1024) };
     const { app } = bed();
-    expect((await app.request("/v1/wal/pg/000000010000000000000001", segment)).status).toBe(200);
-    const tooLarge = { method: "PUT", body: new Uint8Array(64 * 1024 * 1024 + 1) };
-    const refused = await app.request("/v1/wal/pg/000000010000000000000001", tooLarge);
+    const keep = (body: Uint8Array<ArrayBuffer>) =>
+      app.request("/v1/wal/pg/000000010000000000000001", { method: "PUT", body });
+    expect((await keep(new Uint8Array(16 * 1024 * 1024))).status).toBe(200);
+    const refused = await keep(new Uint8Array(64 * 1024 * 1024 + 1));
     expect(await refused.json()).toMatchObject({ code: "usage" });
   }, 60_000);
 
@@ -394,6 +394,8 @@ describe("routes of write-ahead logs", () => {
     expect((await app.request(path, put)).status).toBe(200);
     expect((await app.request("/v1/wal/pg/000000010000000000000002")).status).toBe(404);
     expect((await app.request(`${path}?system=seven`, put)).status).toBe(400);
-    expect(seen).toEqual([`wal_socket PUT ${path} 400`]);
+    // A file that the daemon is to read itself is one, too.
+    expect((await app.request(path, { method: "POST", body: "{}" })).status).toBe(400);
+    expect(seen).toEqual([`wal_socket PUT ${path} 400`, `wal_socket POST ${path} 400`]);
   });
 });

@@ -8,7 +8,7 @@ import {
   shellWord,
   withRecovery,
 } from "../../../../agent/postgresql/recovery_plan.ts";
-import { systemIdentifierOf } from "../../../../agent/postgresql/control_file.ts";
+import { clusterSecretOf, systemIdentifierOf } from "../../../../agent/postgresql/control_file.ts";
 
 const END = { system: "7", stopLsn: "1/2000138", stopMs: Date.parse("2026-01-31T14:30:00Z") };
 const timeline = "latest";
@@ -90,4 +90,19 @@ test("systemIdentifierOf() reads the header of a control file, and nothing else"
   view.setUint32(8, 1300, false);
   expect(systemIdentifierOf(bytes)).toBe(null);
   expect(systemIdentifierOf(bytes.subarray(0, 11))).toBe(null);
+});
+
+test("clusterSecretOf() gives what initdb made, of the versions whose place for it is known", () => {
+  const bytes = new Uint8Array(8192);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, 7n, true);
+  view.setUint32(8, 1300, true);
+  expect(clusterSecretOf(bytes)).toBe(null);
+  bytes.fill(9, 256, 288);
+  expect(clusterSecretOf(bytes)).toEqual(new Uint8Array(32).fill(9));
+  expect(clusterSecretOf(bytes.subarray(0, 287))).toBe(null);
+  for (const version of [1201, 1801]) {
+    view.setUint32(8, version, true);
+    expect(clusterSecretOf(bytes)).toBe(null);
+  }
 });

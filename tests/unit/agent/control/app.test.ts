@@ -337,6 +337,7 @@ describe("createControlApp", () => {
 describe("routes of write-ahead logs", () => {
   const bytes = new Uint8Array([1, 2, 3]);
   const put = { method: "PUT", body: bytes };
+  const path = "/v1/wal/pg/000000010000000000000001";
 
   test("keep a file and give it back; one that is not there has a code of its own", async () => {
     const { app } = bed();
@@ -371,8 +372,7 @@ describe("routes of write-ahead logs", () => {
 
   test("take a whole segment, where a job request of that size is refused", async () => {
     const { app } = bed();
-    const keep = (body: Uint8Array<ArrayBuffer>) =>
-      app.request("/v1/wal/pg/000000010000000000000001", { method: "PUT", body });
+    const keep = (body: BodyInit) => app.request(path, { method: "PUT", body });
     expect((await keep(new Uint8Array(16 * 1024 * 1024))).status).toBe(200);
     const refused = await keep(new Uint8Array(64 * 1024 * 1024 + 1));
     expect(await refused.json()).toMatchObject({ code: "usage" });
@@ -390,7 +390,6 @@ describe("routes of write-ahead logs", () => {
     const seen: string[] = [];
     const audit: Audit = ({ who, action, result }) => seen.push(`${who.by} ${action} ${result}`);
     const app = createWalApp(new FakeDaemon("client"), { clock, access: null, audit });
-    const path = "/v1/wal/pg/000000010000000000000001";
     expect((await app.request(path, put)).status).toBe(200);
     expect((await app.request("/v1/wal/pg/000000010000000000000002")).status).toBe(404);
     expect((await app.request(`${path}?system=seven`, put)).status).toBe(400);

@@ -72,7 +72,7 @@ class Bench {
       `wal_socket: { path: ${socket}/wal.sock, user: ${SERVER_USER} }\n`;
     writeFileSync(stage.path("client.yaml"), keys, { flag: "a" });
     await stage.stop("client");
-    stage.start("client", [...stage.agent, "--role", "client", "--config", "client.yaml"]);
+    stage.startDaemon("client", { role: "client", config: "client.yaml" });
     await waitReady(stage.path("client.sock"), () => stage.assertRunning("client"));
     this.#preparePgBackRest();
   }

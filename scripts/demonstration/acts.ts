@@ -41,13 +41,7 @@ export async function startAgents(stage: Stage, calls: AgentCalls): Promise<void
   await calls.offline("array", "create", array, "--volumes", "2", "--size", "256MiB");
   await calls.offline("stg", "format", "stg0", "--config", stage.path("server.yaml"));
   for (const side of ["server", "client"] as const) {
-    stage.start(side, [
-      ...stage.agent,
-      "--role",
-      side,
-      "--config",
-      stage.path(`${side}.yaml`),
-    ]);
+    stage.startDaemon(side, { role: side, config: stage.path(`${side}.yaml`) });
   }
   for (const side of ["server", "client"] as const) {
     await waitReady(stage.path(`${side}.sock`), () => stage.assertRunning(side));

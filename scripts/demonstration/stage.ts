@@ -19,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runTool } from "./run_tool.ts";
+import { type Role, unitEnvironment } from "./unit_environment.ts";
 
 /** Milliseconds a daemon gets to end on SIGTERM before it is killed. */
 const STOP_MS = 10_000;
@@ -66,12 +67,30 @@ export class Stage {
     this.#array = path;
   }
 
+  /** Starts a daemon, in the environment of its unit; `enter` is what comes before its command. */
+  startDaemon(
+    name: string,
+    { role, config, enter = [] }: {
+      readonly role: Role;
+      readonly config: string;
+      readonly enter?: readonly string[];
+    },
+  ): void {
+    const command = [...enter, ...this.agent, "--role", role, "--config", config];
+    this.start(name, command, unitEnvironment(role));
+  }
+
   /** Starts a process that runs until the clean-up; its output goes to NAME.log. */
-  start(name: string, command: readonly string[]): void {
+  start(
+    name: string,
+    command: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): void {
     const [program = "", ...args] = command;
     const log = openSync(this.path(`${name}.log`), "a");
     const child = spawn(program, args, {
       cwd: this.folder,
+      env: { ...process.env, ...environment },
       stdio: ["pipe", log, log],
       detached: true,
     });

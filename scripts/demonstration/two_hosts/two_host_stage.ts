@@ -90,7 +90,7 @@ export class TwoHostStage implements AsyncDisposable {
     const { stage, pair } = this;
     const role = side === "client" ? "client" : "server";
     const config = stage.path(`${side}.yaml`);
-    stage.start(side, [...pair.enter(role), ...stage.agent, "--role", role, "--config", config]);
+    stage.startDaemon(side, { role, config, enter: pair.enter(role) });
     await waitReady(stage.path(`${side}.sock`), () => stage.assertRunning(side));
   }
 

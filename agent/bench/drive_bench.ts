@@ -16,13 +16,21 @@ import {
   decodeReport,
   encodeOrder,
   LAST,
+  MessageBuffers,
   patternOf,
   type Report,
   REPORT_BYTES,
   WARMS_UP,
 } from "./bench_message.ts";
 import { quantile } from "./latency.ts";
-import { TRIP_BYTES, TRIP_WARM_UPS, TRIPS_MAX, TRIPS_MS, WARM_UP_MS } from "./limits.ts";
+import {
+  STREAM_MEMORY_BYTES,
+  TRIP_BYTES,
+  TRIP_WARM_UPS,
+  TRIPS_MAX,
+  TRIPS_MS,
+  WARM_UP_MS,
+} from "./limits.ts";
 import type { BenchGauges, ByteStream } from "./serve_bench.ts";
 
 export interface StreamOptions extends WaitOptions {
@@ -51,12 +59,15 @@ export async function driveStreams(
   const { clock, cpuSeconds } = gauges;
   const startMs = clock.monotonicMs() + WARM_UP_MS;
   const endMs = startMs + options.seconds * 1000;
+  const memory = STREAM_MEMORY_BYTES / (options.frameBytes * streams.length);
+  const buffers = Math.max(1, Math.floor(memory));
   let sinceCpu = cpuSeconds();
   const reports = await Promise.all(streams.map((stream) =>
     driveStream(stream, clock, {
       ...options,
       startMs,
       endMs,
+      buffers,
       onStart: () => sinceCpu = cpuSeconds(),
     })
   ));
@@ -76,6 +87,7 @@ export async function driveStreams(
 interface Span extends StreamOptions {
   readonly startMs: number;
   readonly endMs: number;
+  readonly buffers: number;
   readonly onStart: () => void;
 }
 
@@ -84,9 +96,10 @@ async function driveStream(
   clock: Pick<Clock, "monotonicMs">,
   span: Span,
 ): Promise<Report> {
-  const message = patternOf(span.frameBytes);
-  const order = encodeOrder({ kind: "stream", messageBytes: message.length });
-  await writeAll(stream, order, span);
+  const size = { messageBytes: span.frameBytes, buffers: span.buffers };
+  const messages = new MessageBuffers(size);
+  messages.fill(patternOf(span.frameBytes));
+  await writeAll(stream, encodeOrder({ kind: "stream", ...size }), span);
   for (let phase = WARMS_UP; phase !== LAST;) {
     const nowMs = clock.monotonicMs();
     if (phase === COUNTS && nowMs >= span.endMs) phase = LAST;
@@ -94,6 +107,7 @@ async function driveStream(
       phase = COUNTS;
       span.onStart();
     }
+    const message = messages.next();
     message[0] = phase;
     await writeAll(stream, message, span);
   }
@@ -114,7 +128,11 @@ export async function driveTrips(
 ): Promise<TripFigures> {
   const message = patternOf(TRIP_BYTES);
   const samples: number[] = [];
-  await writeAll(stream, encodeOrder({ kind: "trips", messageBytes: TRIP_BYTES }), options);
+  await writeAll(
+    stream,
+    encodeOrder({ kind: "trips", messageBytes: TRIP_BYTES, buffers: 1 }),
+    options,
+  );
   const endMs = clock.monotonicMs() + TRIPS_MS;
   for (let trip = 0; message[0] !== LAST; trip += 1) {
     const sinceMs = clock.monotonicMs();
@@ -149,7 +167,11 @@ export async function driveIdle(
   message[0] = LAST;
   const peerBefore = await askUsage(stream, options);
   const ownBefore = cpuSeconds();
-  await writeAll(stream, encodeOrder({ kind: "trips", messageBytes: TRIP_BYTES }), options);
+  await writeAll(
+    stream,
+    encodeOrder({ kind: "trips", messageBytes: TRIP_BYTES, buffers: 1 }),
+    options,
+  );
   const answer = readExactly(stream, TRIP_BYTES, options);
   answer.catch(() => {}); // The sleep may end first, by the same signal.
   await clock.sleep(options.idleMs, options);
@@ -166,10 +188,10 @@ export async function driveIdle(
 
 /** Tells the other end that nothing more comes. */
 export async function endBench(stream: ByteStream, options: WaitOptions = {}): Promise<void> {
-  await writeAll(stream, encodeOrder({ kind: "end", messageBytes: 0 }), options);
+  await writeAll(stream, encodeOrder({ kind: "end", messageBytes: 0, buffers: 0 }), options);
 }
 
 async function askUsage(stream: ByteStream, options: WaitOptions): Promise<Report> {
-  await writeAll(stream, encodeOrder({ kind: "usage", messageBytes: 0 }), options);
+  await writeAll(stream, encodeOrder({ kind: "usage", messageBytes: 0, buffers: 0 }), options);
   return decodeReport(await readExactly(stream, REPORT_BYTES, options));
 }

@@ -4,8 +4,14 @@
 export const FRAME_BYTES_DEFAULT = 256 * 1024;
 /** A write smaller than this measures the calls, not the stream. */
 export const FRAME_BYTES_MIN = 512;
-/** Each end keeps one buffer of this size. */
 export const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Bytes that the messages of all streams together are written from, and read into, in turn: what a
+ * backup sends does not wait in the cache of a processor, and one stream must not measure faster
+ * than several because its only buffer does (measured: by a fifth).
+ */
+export const STREAM_MEMORY_BYTES = 2 * 1024 * 1024;
 
 /** Seconds of streaming: enough for a rate that repeats within a few percent. */
 export const STREAM_SECONDS_DEFAULT = 3;

@@ -15,6 +15,8 @@ import {
   decodeOrder,
   encodeReport,
   LAST,
+  MessageBuffers,
+  type Order,
   ORDER_BYTES,
   patternOf,
   type Report,
@@ -42,14 +44,14 @@ export async function serveBench(
   const startedMs = gauges.clock.monotonicMs();
   const header = new Uint8Array(ORDER_BYTES);
   while (await readFullOrEnd(stream, header, options)) {
-    const { kind, messageBytes } = decodeOrder(header);
+    const { kind, messageBytes, buffers } = decodeOrder(header);
     if (kind === "end") return;
     if (kind === "trips") {
       await sendBack(stream, messageBytes, options);
       continue;
     }
     const report = kind === "stream"
-      ? await swallow(stream, gauges, { messageBytes, ...options })
+      ? await swallow(stream, gauges, { messageBytes, buffers, ...options })
       : {
         bytes: 0,
         seconds: (gauges.clock.monotonicMs() - startedMs) / 1000,
@@ -63,11 +65,13 @@ export async function serveBench(
 async function swallow(
   stream: ByteStream,
   { clock, cpuSeconds }: BenchGauges,
-  options: WaitOptions & { readonly messageBytes: number },
+  options: WaitOptions & Omit<Order, "kind">,
 ): Promise<Report> {
-  const message = new Uint8Array(options.messageBytes);
+  const messages = new MessageBuffers(options);
+  let message: Uint8Array;
   let [bytes, sinceMs, sinceCpu] = [0, clock.monotonicMs(), cpuSeconds()];
   for (;;) {
+    message = messages.next();
     await readFull(stream, message, options);
     if (message[0] === LAST) break;
     if (message[0] !== COUNTS) [sinceMs, sinceCpu] = [clock.monotonicMs(), cpuSeconds()];

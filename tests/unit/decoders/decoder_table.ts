@@ -131,7 +131,7 @@ function controlFile(): Uint8Array {
 const GEOMETRY = decodeGeometry(golden("emulator/array.json"), "array.json");
 const WAL_NAME = "00000001000000000000000A";
 const WAL_HEADS = [WAL_NAME, "00000002000000000000000F"].map((name) => golden(`wal/${name}.head`));
-const ORDER = bench.encodeOrder({ kind: "stream", messageBytes: 4096 });
+const ORDER = bench.encodeOrder({ kind: "stream", messageBytes: 4096, buffers: 2 });
 /** Where the seek table of the golden full backup stands. */
 const SEEK_OFFSET = seekOffset(golden("media/format_2_full.tar.zst"));
 const UUID = "00112233445566778899aabbccddeeff";

@@ -10,6 +10,7 @@ import {
   encodeReport,
 } from "../../../../agent/bench/bench_message.ts";
 import { freeHosts } from "../../../../agent/bench/free_hosts.ts";
+import { STREAM_MEMORY_BYTES } from "../../../../agent/bench/limits.ts";
 import { quantile } from "../../../../agent/bench/latency.ts";
 import { decodePeerLine, encodePeerLine } from "../../../../agent/bench/peer_line.ts";
 
@@ -17,10 +18,10 @@ describe("orders and reports", () => {
   test("decode to what was encoded", () => {
     for (
       const order of [
-        { kind: "stream", messageBytes: 262_144 },
-        { kind: "trips", messageBytes: 64 },
-        { kind: "usage", messageBytes: 0 },
-        { kind: "end", messageBytes: 0 },
+        { kind: "stream", messageBytes: 262_144, buffers: 8 },
+        { kind: "trips", messageBytes: 64, buffers: 1 },
+        { kind: "usage", messageBytes: 0, buffers: 0 },
+        { kind: "end", messageBytes: 0, buffers: 0 },
       ] as const
     ) {
       expect(decodeOrder(encodeOrder(order))).toEqual(order);
@@ -30,10 +31,16 @@ describe("orders and reports", () => {
   });
 
   test("decodeOrder() takes no size that would not fit its buffer", () => {
-    const order = encodeOrder({ kind: "stream", messageBytes: 64 });
+    const order = encodeOrder({ kind: "stream", messageBytes: 64, buffers: 1 });
     for (const size of [0, 4 * 1024 * 1024 + 1, 0xffff_ffff]) {
       new DataView(order.buffer).setUint32(8, size, true);
       expect(() => decodeOrder(order)).toThrow("no order");
+    }
+    const most = STREAM_MEMORY_BYTES / 64;
+    for (const [buffers, isTaken] of [[0, false], [most, true], [most + 1, false]] as const) {
+      const order = encodeOrder({ kind: "stream", messageBytes: 64, buffers });
+      if (isTaken) expect(decodeOrder(order).buffers).toBe(buffers);
+      else expect(() => decodeOrder(order)).toThrow("no order");
     }
   });
 

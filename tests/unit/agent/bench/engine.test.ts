@@ -98,7 +98,7 @@ describe("serveBench()", () => {
 
   test("tells that other bytes arrived than were sent", async () => {
     const { near, served } = ends(1);
-    await near[0]?.write(encodeOrder({ kind: "stream", messageBytes: 8 }));
+    await near[0]?.write(encodeOrder({ kind: "stream", messageBytes: 8, buffers: 1 }));
     await near[0]?.write(Uint8Array.of(LAST, 1, 2, 3, 4, 5, 6, 7));
     await expect(served).rejects.toMatchObject({ code: "damaged" });
   });

@@ -7,17 +7,12 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WAL_AHEAD_KEEP_MS } from "../../agent/client/limits.ts";
 import type { WalAction } from "../../agent/job/mod.ts";
-import { decompressFrame } from "../../agent/media/mod.ts";
 import { segmentName } from "../../agent/wal/mod.ts";
 import { WAL_VERSION } from "../../transport/flow/mod.ts";
 import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { HandClock } from "../unit/transport/flow/hand_clock.ts";
-import { LogBed } from "./log_bed.ts";
-
-const SEGMENT = makeSegment();
-const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
-const get = { type: "get", system: SYSTEM, name: NAME } as const;
+import { GET, LogBed, PUSH, SEGMENT, unpacked } from "./log_bed.ts";
 
 let place: LogBed;
 
@@ -26,10 +21,6 @@ beforeEach(() => {
 });
 
 afterEach(() => place[Symbol.dispose]());
-
-function unpacked(frame: Uint8Array): Uint8Array {
-  return decompressFrame(frame, SEGMENT.length);
-}
 
 interface Segment {
   readonly name: string;
@@ -61,13 +52,13 @@ function ownPush(name: string, content: Uint8Array): WalAction {
 describe("the archive of a log", () => {
   test("keeps what is pushed, once, and gives the same bytes back", async () => {
     const bed = place.archive();
-    expect(await bed.ask(push)).toEqual({ type: "stored" });
-    expect(await bed.ask(push)).toEqual({ type: "same" });
-    const got = await bed.ask(get);
+    expect(await bed.ask(PUSH)).toEqual({ type: "stored" });
+    expect(await bed.ask(PUSH)).toEqual({ type: "same" });
+    const got = await bed.ask(GET);
     expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
     // A single cluster need not be named.
-    expect((await bed.ask({ ...get, system: null })).type).toBe("file");
-    expect(await bed.ask({ ...get, name: "000000010000000100000004" })).toEqual({ type: "absent" });
+    expect((await bed.ask({ ...GET, system: null })).type).toBe("file");
+    expect(await bed.ask({ ...GET, name: "000000010000000100000004" })).toEqual({ type: "absent" });
     await bed.end();
     const kept = place.path("wal", "web01", "pg", SYSTEM, NAME.slice(0, 16));
     expect(readdirSync(kept)).toEqual([`${NAME}.zst`]);
@@ -82,7 +73,7 @@ describe("the archive of a log", () => {
     const [first, ...others] = files;
     expect(await pushOwn(first.name, first.content)).toEqual({ type: "stored" });
     // Between two requests there is time for one file ahead.
-    for (const _ of files) await bed.ask({ ...get, name: "000000010000000100000009" });
+    for (const _ of files) await bed.ask({ ...GET, name: "000000010000000100000009" });
     const kept = place.path("wal", "web01", "pg", SYSTEM, first.name.slice(0, 16));
     expect(readdirSync(kept).sort()).toEqual(files.map(({ name }) => `${name}.zst`));
     for (const { name, content } of others) {
@@ -90,7 +81,7 @@ describe("the archive of a log", () => {
       expect((await pushOwn(name, content)).type).toBe("same");
     }
     for (const { name, content } of files) {
-      const got = await bed.ask({ ...get, name });
+      const got = await bed.ask({ ...GET, name });
       expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), content) : got).toBe(0);
     }
     await bed.end();
@@ -112,40 +103,40 @@ describe("the archive of a log", () => {
     await minutePasses();
     expect(await pushOwn(third)).toEqual({ type: "same" });
 
-    for (const { name } of [first, second]) await bed.ask({ ...get, name });
+    for (const { name } of [first, second]) await bed.ask({ ...GET, name });
     await clock.until(WAL_AHEAD_KEEP_MS, 1);
     for (const { name } of [third, fourth]) rmSync(place.keptAt(name));
-    expect((await bed.ask({ ...get, name: third.name })).type).toBe("file");
+    expect((await bed.ask({ ...GET, name: third.name })).type).toBe("file");
     await minutePasses();
-    expect((await bed.ask({ ...get, name: fourth.name })).type).toBe("absent");
+    expect((await bed.ask({ ...GET, name: fourth.name })).type).toBe("absent");
     await bed.end();
   });
 
   test("goes on after what it refuses", async () => {
     const bed = place.archive();
-    await bed.ask(push);
+    await bed.ask(PUSH);
     const other = makeSegment({ fill: 7 });
     const refusals = [
-      [{ ...push, bytes: other }, "mismatch"],
-      [{ ...push, name: "000000010000000100000009" }, "mismatch"],
-      [{ ...push, system: "7" }, "mismatch"],
-      [{ ...push, name: "../../x" }, "usage"],
-      [{ ...get, name: "../../x" }, "usage"],
-      [{ ...get, system: "7" }, "failed"],
+      [{ ...PUSH, bytes: other }, "mismatch"],
+      [{ ...PUSH, name: "000000010000000100000009" }, "mismatch"],
+      [{ ...PUSH, system: "7" }, "mismatch"],
+      [{ ...PUSH, name: "../../x" }, "usage"],
+      [{ ...GET, name: "../../x" }, "usage"],
+      [{ ...GET, system: "7" }, "failed"],
     ] as const;
     for (const [action, code] of refusals) {
       expect(await bed.ask(action)).toMatchObject({ type: "refused", error: { code } });
     }
     const history = { name: "00000002.history", bytes: new TextEncoder().encode("1\t0/1\tx\n") };
-    expect(await bed.ask({ ...push, ...history })).toEqual({ type: "stored" });
-    const got = await bed.ask(get);
+    expect(await bed.ask({ ...PUSH, ...history })).toEqual({ type: "stored" });
+    const got = await bed.ask(GET);
     expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
     await bed.end();
   });
 
   test("ends on both sides when the connection does, also while nothing is asked", async () => {
     const bed = place.archive();
-    await bed.ask(push);
+    await bed.ask(PUSH);
     bed.pairs[0]?.[0].abort("cut");
     const ends = await Promise.allSettled([bed.carried, bed.served]);
     expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected"]);

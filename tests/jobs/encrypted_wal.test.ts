@@ -6,20 +6,15 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import type { EncryptionPart } from "../../agent/job/mod.ts";
-import { decompressFrame } from "../../agent/media/mod.ts";
 import { segmentName, WalArchive } from "../../agent/wal/mod.ts";
 import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
-import { LogBed } from "./log_bed.ts";
+import { GET, LogBed, PUSH, SEGMENT, unpacked } from "./log_bed.ts";
 
 const IDENTITY_KEY = await generateX25519Identity();
 const RECIPIENT = await identityToRecipient(IDENTITY_KEY);
 /** What initdb made for a cluster, from offset 256 of its control file on. */
 const SECRET = { at: 256, bytes: 32 };
-
-const SEGMENT = makeSegment();
-const push = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
-const get = { type: "get", system: SYSTEM, name: NAME } as const;
 
 let place: LogBed;
 
@@ -28,10 +23,6 @@ beforeEach(() => {
 });
 
 afterEach(() => place[Symbol.dispose]());
-
-function unpacked(frame: Uint8Array): Uint8Array {
-  return decompressFrame(frame, SEGMENT.length);
-}
 
 /** The control file of the cluster, with a secret of that byte. */
 function makeControl(fill: number): void {
@@ -57,16 +48,16 @@ describe("the archive of a log whose client encrypts", () => {
   test("keeps ciphertext that age and zstd read, and gives the content back", async () => {
     makeControl(1);
     const bed = place.archive({ encryption: encrypted(IDENTITY_KEY) });
-    expect(await bed.ask(push)).toEqual({ type: "stored" });
+    expect(await bed.ask(PUSH)).toEqual({ type: "stored" });
     const script = 'set -o pipefail; tail -c +65 "$1" | age -d -i "$2" | zstd -dc';
     const words = ["-c", script, "bash", place.keptAt(NAME), place.path("identity.txt")];
     const stock = execFileSync("bash", words, { maxBuffer: 2 ** 30 });
     expect(Buffer.compare(stock, SEGMENT)).toBe(0);
-    const got = await bed.ask(get);
+    const got = await bed.ask(GET);
     expect(got.type === "file" ? Buffer.compare(unpacked(got.frame), SEGMENT) : got).toBe(0);
     // Which timelines there are is what the archive must know.
     const history = { name: "00000002.history", bytes: new TextEncoder().encode("1\t0/1\tx\n") };
-    expect(await bed.ask({ ...push, ...history })).toEqual({ type: "stored" });
+    expect(await bed.ask({ ...PUSH, ...history })).toEqual({ type: "stored" });
     const path = place.path("wal", "web01", "pg", SYSTEM, "00000002.history.zst");
     expect(execFileSync("zstd", ["-dc", path], { encoding: "utf8" })).toBe("1\t0/1\tx\n");
     await bed.end();
@@ -75,18 +66,18 @@ describe("the archive of a log whose client encrypts", () => {
   test("says the same of equal content only, and never overwrites", async () => {
     makeControl(1);
     const bed = place.archive({ encryption: encrypted(IDENTITY_KEY) });
-    await bed.ask(push);
+    await bed.ask(PUSH);
     const stored = readFileSync(place.keptAt(NAME));
-    expect(await bed.ask(push)).toEqual({ type: "same" });
+    expect(await bed.ask(PUSH)).toEqual({ type: "same" });
     const refused = { type: "refused", error: { code: "mismatch" } };
-    expect(await bed.ask({ ...push, bytes: other })).toMatchObject(refused);
+    expect(await bed.ask({ ...PUSH, bytes: other })).toMatchObject(refused);
     // Another cluster's secret, as if it were this one: digests of two keys tell nothing.
     makeControl(2);
-    expect(await bed.ask(push)).toMatchObject(refused);
+    expect(await bed.ask(PUSH)).toMatchObject(refused);
     expect(readFileSync(place.keptAt(NAME)).equals(stored)).toBe(true);
     rmSync(place.path("data"), { recursive: true });
     const none = { type: "refused", error: { code: "unsupported" } };
-    expect(await bed.ask(push)).toMatchObject(none);
+    expect(await bed.ask(PUSH)).toMatchObject(none);
     await bed.end();
   });
 
@@ -94,15 +85,15 @@ describe("the archive of a log whose client encrypts", () => {
     makeControl(1);
     const next = segmentName(1, 0x1004, SEGMENT.length);
     const bytes = makeSegment({ address: 0x1_0040_0000n });
-    const second = { ...push, name: next, bytes };
+    const second = { ...PUSH, name: next, bytes };
     const refused = { type: "refused", error: { code: "mismatch" } };
     const plain = place.archive();
-    await plain.ask(push);
+    await plain.ask(PUSH);
     await plain.end();
     const sealing = place.archive({ encryption: encrypted(IDENTITY_KEY) });
-    expect(await sealing.ask(push)).toEqual({ type: "same" });
-    expect(await sealing.ask({ ...push, bytes: other })).toMatchObject(refused);
-    expect((await sealing.ask(get)).type).toBe("file");
+    expect(await sealing.ask(PUSH)).toEqual({ type: "same" });
+    expect(await sealing.ask({ ...PUSH, bytes: other })).toMatchObject(refused);
+    expect((await sealing.ask(GET)).type).toBe("file");
     await sealing.ask(second);
     await sealing.end();
     const again = place.archive();
@@ -116,17 +107,17 @@ describe("the archive of a log whose client encrypts", () => {
     makeControl(1);
     const foreign = await generateX25519Identity();
     const bed = place.archive({ encryption: encrypted(foreign) });
-    await bed.ask(push);
-    expect(await bed.ask(get)).toMatchObject({ type: "refused", error: { code: "auth" } });
+    await bed.ask(PUSH);
+    expect(await bed.ask(GET)).toMatchObject({ type: "refused", error: { code: "auth" } });
     encrypted(foreign, IDENTITY_KEY);
-    expect((await bed.ask(get)).type).toBe("file");
+    expect((await bed.ask(GET)).type).toBe("file");
     await bed.end();
   });
 
   test("proves each byte of a file without a key", async () => {
     makeControl(1);
     const bed = place.archive({ encryption: encrypted(IDENTITY_KEY) });
-    await bed.ask(push);
+    await bed.ask(PUSH);
     await bed.end();
     const { folder: directory } = place;
     const owner = { client: "web01", database: "pg", system: SYSTEM };

@@ -12,14 +12,25 @@ import {
   WorkerSession,
   type WorkerTask,
 } from "../../agent/job/mod.ts";
+import { decompressFrame } from "../../agent/media/mod.ts";
 import { archiveWal } from "../../agent/server/archive_wal.ts";
 import { Vault } from "../../agent/vault/mod.ts";
 import { WAL_VERSION } from "../../transport/flow/mod.ts";
 import type { Clock } from "../../transport/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { linkBed } from "../unit/agent/job/link_bed.ts";
-import { SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
+import { makeSegment, NAME, SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
 import { IDENTITY, runtime } from "../unit/transport/flow/flow_bed.ts";
+
+/** A segment, and what asks to keep it and to have it back. */
+export const SEGMENT = makeSegment();
+export const PUSH = { type: "push", system: SYSTEM, name: NAME, bytes: SEGMENT } as const;
+export const GET = { type: "get", system: SYSTEM, name: NAME } as const;
+
+/** Content of a frame of the segment's length. */
+export function unpacked(frame: Uint8Array): Uint8Array {
+  return decompressFrame(frame, SEGMENT.length);
+}
 
 const PLAIN: EncryptionPart = { recipients: [], identityFile: null };
 

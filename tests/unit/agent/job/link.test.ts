@@ -45,6 +45,16 @@ for (const count of [1, 2, 3] as const) {
       }
     });
 
+    test("gives a record's memory back once it was copied, unless it may be sent again", async () => {
+      const { near, far } = linkBed(count);
+      const released: string[] = [];
+      await near.sendData(dataRecord(0), { release: () => released.push("data") });
+      await far.receive();
+      await far.sendRestore(restoreRecord(0), { release: () => released.push("restore") });
+      await near.receive();
+      expect(released).toEqual(count === 3 ? [] : ["data", "restore"]);
+    });
+
     test("keeps the order of records, whatever comes between on other connections", async () => {
       const { near, far } = linkBed(count, { capacityBytes: 100 });
       const send = async () => {

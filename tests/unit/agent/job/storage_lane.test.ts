@@ -40,12 +40,13 @@ function stopWrites({ pairs }: ReturnType<typeof laneBed>): void {
 const frameOf = (sequence: number, bytes: number) =>
   new Uint8Array(bytes).map((_, index) => (sequence * 31 + index) & 0xff);
 
-/** Sends records as a backup does, while what the receiver says is read. */
+/** Sends records as a backup does, while what the receiver says is read; memory is used again. */
 async function send(link: JobLink, sizes: readonly number[], onSent: (count: number) => void) {
   const reading = readToResult(link);
   reading.catch(() => {}); // What ends it ends the sending, too.
   for (const [sequence, bytes] of sizes.entries()) {
-    await link.sendData(dataRecord(sequence, { frame: frameOf(sequence, bytes) }));
+    const frame = frameOf(sequence, bytes);
+    await link.sendData(dataRecord(sequence, { frame }), { release: () => frame.fill(0xee) });
     onSent(sequence + 1);
   }
   await link.send({ type: "end", records: sizes.length });

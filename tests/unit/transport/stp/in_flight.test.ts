@@ -29,6 +29,7 @@ const PAYLOAD = 64 * 1024;
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 12, payloadBytes: PAYLOAD };
 const PATIENT = {
   ...SHORT,
+  watchMs: 10_000, // a connection that is slow to be run tells again what it told: not here
   healMs: 20_000,
   lingerMs: 20_000,
   deadMs: 20_000,

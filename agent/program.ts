@@ -2,7 +2,6 @@
 
 import type { Runtime } from "../transport/mod.ts";
 import { runCli } from "./cli/mod.ts";
-import { offlineOperations } from "./compose_offline.ts";
 import { VERSION } from "./daemon_parts.ts";
 import { operatingError } from "./operating_error.ts";
 import { outputOf } from "./program_output.ts";
@@ -15,9 +14,12 @@ export async function runProgram(runtime: Runtime, entryUrl: string): Promise<nu
     runtime,
     out: outputOf(runtime),
     version: VERSION,
-    offline: offlineOperations(runtime, entryUrl),
+    // Most runs are commands that ask a daemon: these modules would double their start.
+    offline: async () => {
+      const { offlineOperations } = await import("./compose_offline.ts");
+      return offlineOperations(runtime, entryUrl);
+    },
     runDaemon: async (options) => {
-      // Most runs are commands, whose start a daemon's modules would double.
       const { runDaemon } = await import("./run_daemon.ts");
       return await runDaemon(runtime, { ...options, workerUrl, command }).catch((error) => {
         throw operatingError(error, `run agent --role ${options.role}`);

@@ -4,6 +4,7 @@
 // closes it. Readers never wait for an import. Statements are short-lived and belong to a call.
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { AgentError } from "../../transport/ground/error.ts";
 import type { ListedEntry } from "../control/daemon.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { IndexRow } from "../entry.ts";
@@ -27,6 +28,7 @@ import {
   toBackup,
   toLastBackup,
 } from "./backup_row.ts";
+import { EarlyRows } from "./early_rows.ts";
 import * as expiry from "./expiry.ts";
 import { type EntryState, STATE_COLUMNS, toState } from "./entry_state.ts";
 import { importMedia, sourceKey } from "./import_media.ts";
@@ -72,6 +74,7 @@ const STATES = `SELECT ${STATE_COLUMNS} FROM entries e
 export class Catalog {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  #earlyCount = 0;
 
   private constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -138,12 +141,25 @@ export class Catalog {
   }
 
   /**
+   * Takes the rows of a full backup while it is written, for its import; the caller disposes of it.
+   * @returns null where there is no place for them
+   */
+  takeEarly(): EarlyRows | null {
+    try {
+      return new EarlyRows(this.#database, `early${++this.#earlyCount}`);
+    } catch (error) {
+      if (error instanceof AgentError) return null;
+      throw error;
+    }
+  }
+
+  /**
    * Publishes the backup of a finished media file, in one transaction.
    * @throws AgentError `damaged` | `no_space` | `busy` | `failed`; then nothing has changed
    */
-  import(media: MediaReader): void {
+  import(media: MediaReader, early: EarlyRows | null = null): void {
     const number = Math.max(this.nextNumber(), media.trailer.number);
-    this.#run("write", () => importMedia(this.#database, media, { number }));
+    this.#run("write", () => importMedia(this.#database, media, { number, early }));
   }
 
   /** Marks backups as expired. @throws AgentError `no_space` | `busy` | `failed` */

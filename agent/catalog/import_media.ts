@@ -10,6 +10,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import type { MediaLabel, MediaReader } from "../media/mod.ts";
 import { canonicalSelection } from "../source_selection.ts";
 import type { SourceName } from "./backup_row.ts";
+import type { EarlyRows } from "./early_rows.ts";
 import { numberOf } from "./entry_row.ts";
 import { RowImport } from "./row_import.ts";
 import { inTransaction } from "./schema.ts";
@@ -17,10 +18,12 @@ import { inTransaction } from "./schema.ts";
 export interface ImportOptions {
   /** Place in the order of publication; the trailer's own when it is free. */
   readonly number: number;
+  /** Its rows, when they were taken while it was written. */
+  readonly early: EarlyRows | null;
 }
 
 /** Where a backup belongs. */
-interface Place extends ImportOptions {
+interface Place extends Pick<ImportOptions, "number"> {
   readonly source: number;
   readonly generation: number;
   /** Number of the parent, null for a full backup. */
@@ -39,12 +42,16 @@ export function importMedia(
 ): void {
   inTransaction(database, () => {
     const source = sourceId(database, media.label);
-    const { number } = options;
+    const { number, early } = options;
     // A full backup starts its own generation, which closes every row of its source.
     const line = findLine(database, media.label, source) ?? { generation: number, parent: null };
     insertBackup(database, media, { source, number, ...line });
     const continued = media.label.continued === true;
     const { generation } = line;
+    if (early?.isOf(media) === true && generation === number) {
+      early.publish({ source, number });
+      return;
+    }
     const into = new RowImport(database, { source, number, generation, continued });
     let rows = 0;
     for (let group = 0; group < media.groupCount; group++) {

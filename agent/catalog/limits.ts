@@ -6,6 +6,9 @@ export const BUSY_TIMEOUT_MS = 60_000;
 /** SQLite's page cache in KiB: the memory of an import or a sort; the rest goes to disk. */
 export const PAGE_CACHE_KIB = 16 * 1024;
 
+/** The same for the rows of a backup that is not published yet. */
+export const EARLY_CACHE_KIB = 2 * 1024;
+
 /** Bytes that the write-ahead log keeps after a large import. */
 export const JOURNAL_KEEP_BYTES = 64 * 1024 * 1024;
 

@@ -6,6 +6,7 @@ export { Catalog } from "./catalog.ts";
 export type { CatalogRow } from "./catalog.ts";
 export type { EntryState } from "./entry_state.ts";
 export { ancestorsOf, DraftTree } from "./draft_tree.ts";
+export type { EarlyRows } from "./early_rows.ts";
 export { sourceKey } from "./import_media.ts";
 export type { Seen } from "./listing.ts";
 export { toListed } from "./listing.ts";

@@ -34,29 +34,32 @@ export class RowImport {
   readonly #remove: StatementSync;
   readonly #unsettle: StatementSync;
 
-  constructor(database: DatabaseSync, place: RowPlace) {
+  /** @param schema the database of the connection that has the tables */
+  constructor(database: DatabaseSync, place: RowPlace, schema = "main") {
     this.#place = place;
-    this.#directories = new DirectoryIds(database, place.source);
+    this.#directories = new DirectoryIds(database, place.source, schema);
+    const entries = `${schema}.entries`;
     this.#insert = database.prepare(`
-      INSERT OR REPLACE INTO entries (generation, directory, name, first, "end", type, mode, uid,
+      INSERT OR REPLACE INTO ${entries} (generation, directory, name, first, "end", type, mode, uid,
         gid, size, mtime_s, mtime_n, ctime_s, ctime_n, inode, target, rdev, media, tar_offset,
         tar_bytes)
       VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#select = database.prepare(
-      `SELECT first, type FROM entries WHERE ${AT} AND "end" IS NULL`,
+      `SELECT first, type FROM ${entries} WHERE ${AT} AND "end" IS NULL`,
     );
-    this.#close = database.prepare(`UPDATE entries SET "end" = ? WHERE ${AT} AND "end" IS NULL`);
-    const below =
-      "directory IN (SELECT id FROM directories WHERE source = ? AND key >= ? AND key < ?)";
+    this.#close = database.prepare(`UPDATE ${entries} SET "end" = ? WHERE ${AT} AND "end" IS NULL`);
+    const below = `directory IN (
+        SELECT id FROM ${schema}.directories WHERE source = ? AND key >= ? AND key < ?
+      )`;
     this.#closeBelow = database.prepare(
-      `UPDATE entries SET "end" = ? WHERE generation = ? AND "end" IS NULL AND ${below}`,
+      `UPDATE ${entries} SET "end" = ? WHERE generation = ? AND "end" IS NULL AND ${below}`,
     );
     this.#removeBelow = database.prepare(
-      `DELETE FROM entries WHERE generation = ? AND first = ? AND ${below}`,
+      `DELETE FROM ${entries} WHERE generation = ? AND first = ? AND ${below}`,
     );
-    this.#remove = database.prepare(`DELETE FROM entries WHERE ${AT} AND first = ?`);
+    this.#remove = database.prepare(`DELETE FROM ${entries} WHERE ${AT} AND first = ?`);
     this.#unsettle = database.prepare(
-      `UPDATE entries SET unsettled = 1 WHERE ${AT} AND first = ?`,
+      `UPDATE ${entries} SET unsettled = 1 WHERE ${AT} AND first = ?`,
     );
   }
 
@@ -119,10 +122,11 @@ class DirectoryIds {
   // Windows-1252 as the web defines it maps every byte to its own character: a key without loss.
   readonly #decoder = new TextDecoder("latin1");
 
-  constructor(database: DatabaseSync, source: number) {
+  constructor(database: DatabaseSync, source: number, schema: string) {
     this.#source = source;
-    this.#select = database.prepare("SELECT id FROM directories WHERE source = ? AND key = ?");
-    this.#insert = database.prepare("INSERT INTO directories (source, key) VALUES (?, ?)");
+    const directories = `${schema}.directories`;
+    this.#select = database.prepare(`SELECT id FROM ${directories} WHERE source = ? AND key = ?`);
+    this.#insert = database.prepare(`INSERT INTO ${directories} (source, key) VALUES (?, ?)`);
   }
 
   id(path: Uint8Array): number {

@@ -34,8 +34,9 @@ const SCHEMA_VERSION = 4;
 
 const TABLES = ["entries", "directories", "backups", "sources"] as const;
 
-const SCHEMA = `
-  CREATE TABLE sources (
+/** @param schema the database of a connection in which to create them */
+const tablesIn = (schema: string): string => `
+  CREATE TABLE ${schema}.sources (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
     client TEXT NOT NULL,
@@ -48,7 +49,7 @@ const SCHEMA = `
     exclude_larger_than INTEGER,
     ignore_file TEXT
   ) STRICT;
-  CREATE TABLE backups (
+  CREATE TABLE ${schema}.backups (
     number INTEGER PRIMARY KEY,
     backup TEXT NOT NULL UNIQUE,
     source INTEGER NOT NULL REFERENCES sources (id),
@@ -69,13 +70,13 @@ const SCHEMA = `
     skipped TEXT NOT NULL,
     media_bytes INTEGER NOT NULL
   ) STRICT;
-  CREATE TABLE directories (
+  CREATE TABLE ${schema}.directories (
     id INTEGER PRIMARY KEY,
     source INTEGER NOT NULL REFERENCES sources (id),
     key BLOB NOT NULL,
     UNIQUE (source, key)
   ) STRICT;
-  CREATE TABLE entries (
+  CREATE TABLE ${schema}.entries (
     generation INTEGER NOT NULL,
     directory INTEGER NOT NULL,
     name BLOB NOT NULL,
@@ -99,7 +100,7 @@ const SCHEMA = `
     unsettled INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (generation, directory, name, first)
   ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  PRAGMA ${schema}.user_version = ${SCHEMA_VERSION};
 `;
 
 /**
@@ -141,7 +142,7 @@ function prepareSchema(database: DatabaseSync, path: string): void {
     const found = readVersion(database);
     if (found === SCHEMA_VERSION) return;
     if (found > 0) database.exec(TABLES.map((table) => `DROP TABLE ${table};`).join(""));
-    database.exec(SCHEMA);
+    createTables(database, "main");
   });
 }
 
@@ -149,9 +150,21 @@ function readVersion(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
 }
 
-/** Runs `body` in one write transaction: all of it or nothing. */
-export function inTransaction<T>(database: DatabaseSync, body: () => T): T {
-  database.exec("BEGIN IMMEDIATE");
+/** The tables of a catalog in a database of the connection that has none. */
+export function createTables(database: DatabaseSync, schema: string): void {
+  database.exec(tablesIn(schema));
+}
+
+/**
+ * Runs `body` in one write transaction: all of it or nothing.
+ * @param begin `IMMEDIATE` takes the catalog's lock at once; `DEFERRED` only when it is written
+ */
+export function inTransaction<T>(
+  database: DatabaseSync,
+  body: () => T,
+  begin: "IMMEDIATE" | "DEFERRED" = "IMMEDIATE",
+): T {
+  database.exec(`BEGIN ${begin}`);
   try {
     const result = body();
     database.exec("COMMIT");

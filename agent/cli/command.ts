@@ -47,7 +47,8 @@ export interface CommandContext {
   readonly out: Output;
   /** True with `--json`: one object per line. */
   readonly json: boolean;
-  readonly offline: OfflineOperations;
+  /** What needs no daemon: its modules are loaded for the commands that ask for it only. */
+  offline(): Promise<OfflineOperations>;
   /** Of this program. */
   readonly version: string;
   /** The script that completes command lines: the table of commands is not theirs to import. */

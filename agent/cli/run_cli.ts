@@ -28,7 +28,7 @@ export interface CliParts {
   readonly runtime: Runtime;
   readonly out: Output;
   readonly version: string;
-  readonly offline: OfflineOperations;
+  offline(): Promise<OfflineOperations>;
   /** Runs a daemon until it is stopped. @returns the exit code */
   runDaemon(options: { readonly role: Role; readonly configFile: string }): Promise<number>;
 }
@@ -67,7 +67,7 @@ async function dispatch(args: readonly string[], parts: CliParts): Promise<numbe
     runtime,
     out: parts.out,
     json: given.flag("json"),
-    offline: parts.offline,
+    offline: () => parts.offline(),
     version: parts.version,
     completion: (shell) => completionScript(shell, ROOT_COMMAND, COMMANDS),
     runDaemon: (options) => parts.runDaemon(options),

@@ -6,7 +6,7 @@
 // Storage steps (STP calls) and network steps have their own colours; skipped steps are dim.
 
 import type { TraceStep } from "../control/mod.ts";
-import { type LadderRow, laddersOf } from "../control/mod.ts";
+import { type LadderRow, laddersOf } from "../control/ladder_plan.ts";
 import { MAX_LADDER_COLUMNS, MIN_LADDER_COLUMNS } from "./limits.ts";
 import { type Paint, printable } from "./output.ts";
 import { displayWidth } from "./table.ts";

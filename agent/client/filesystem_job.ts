@@ -30,7 +30,7 @@ import { answerValidation } from "./answer_validation.ts";
 import { decodeRedirects, receiveRestore, type ReceiveRestoreOptions } from "./receive_restore.ts";
 import { ParentInbox } from "./parent_inbox.ts";
 import { resolveLinks } from "./resolve_links.ts";
-import { sendBackup, WarningQueue } from "./send_backup.ts";
+import { type PreparedBackup, sendBackup, WarningQueue } from "./send_backup.ts";
 import { surveyTarget } from "./survey_target.ts";
 import { StorageAcceptance } from "./storage_acceptance.ts";
 
@@ -157,10 +157,7 @@ async function backUp(
   const prepare = async (signal: AbortSignal) => {
     const { backup } = request;
     await hooks.before({ kind: "filesystem", backup, database: null }, { signal, warnings });
-    // How much has changed is known only at the end.
-    const totals = incremental
-      ? { totalFiles: null, totalBytes: null }
-      : scanFilesystem({ files, paths, ...selection, clock, limitMs: SCAN_LIMIT_MS });
+    const totals = totalsOf(session, request);
     const sealer = sealerOf(session, task.encryption);
     const producer = produceFilesystem({
       files,
@@ -176,6 +173,24 @@ async function backUp(
     return { producer, totals, level: task.compressionLevel, sealer };
   };
   return await sendBackup(session, { link, warnings, parent, prepare });
+}
+
+/** What the progress bar takes for all; null for both when it is not known. */
+function totalsOf(
+  { runtime: { files, clock } }: WorkerSession,
+  request: BackupAsked["request"],
+): PreparedBackup["totals"] {
+  const { paths, incremental, expected } = request;
+  // How much has changed is known only at the end.
+  if (incremental) return { totalFiles: null, totalBytes: null };
+  if (expected !== null) return { totalFiles: expected.files, totalBytes: expected.bytes };
+  return scanFilesystem({
+    files,
+    paths,
+    ...selectionOf(request),
+    clock,
+    limitMs: SCAN_LIMIT_MS,
+  });
 }
 
 /** Warnings of a restore, and whether one of them makes it incomplete. */

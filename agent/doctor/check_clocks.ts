@@ -3,8 +3,9 @@
 
 import { AgentError, type Runtime } from "../../transport/mod.ts";
 import type { Config } from "../config/mod.ts";
-import { ControlClient, readToken } from "../control/mod.ts";
 import { clockDifference } from "../control/clock_difference.ts";
+import { ControlClient } from "../control/control_client.ts";
+import { readToken } from "../control/token_file.ts";
 import { validationViewSchema } from "../control/validation_schema.ts";
 import { doubtful, type Finding, good } from "./finding.ts";
 import { CLOCK_PEERS_MAX, VALIDATION_MS } from "./limits.ts";

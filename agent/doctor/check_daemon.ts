@@ -2,8 +2,10 @@
 
 import { AgentError, type Runtime } from "../../transport/mod.ts";
 import type { Config } from "../config/mod.ts";
-import { ControlClient, readToken, type StatusView } from "../control/mod.ts";
+import { ControlClient } from "../control/control_client.ts";
+import type { StatusView } from "../control/mod.ts";
 import { statusViewSchema } from "../control/status_schema.ts";
+import { readToken } from "../control/token_file.ts";
 import { doubtful, failed, type Finding, good } from "./finding.ts";
 import { CLOCK_AHEAD_MS, PEER_MS } from "./limits.ts";
 

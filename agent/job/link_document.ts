@@ -73,6 +73,8 @@ const document = z.discriminatedUnion("type", [
     backup: path.nullable().default(null),
     /** True: only what differs from the parent, whose rows the client asks for. */
     incremental: z.boolean().default(false),
+    /** What the last full backup had, for the progress bar; null: the client counts. */
+    expected: z.object({ files: count, bytes: count }).nullable().default(null),
     /** Where it goes on with a backup that was cut, as the client said; see RESUME_VERSION. */
     resume: z.object({
       /** Tar bytes that are there already. */

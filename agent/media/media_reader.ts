@@ -13,7 +13,7 @@ import { AT_CWD } from "../../transport/runtime/files.ts";
 import type { IndexPage, IndexRow } from "../entry.ts";
 import { decodeGroupIndex } from "./group_index.ts";
 import type { GroupIndex } from "./group_index.ts";
-import { decodeIndexRows } from "./index_rows.ts";
+import { readFrameRows } from "./frame_rows.ts";
 import { decodeLabel } from "./label.ts";
 import type { MediaLabel } from "./label.ts";
 import {
@@ -187,16 +187,9 @@ export class MediaReader {
     const index = this.readGroup(group);
     let tarOffset = index.tarOffset;
     for (const frame of index.frames) {
-      const page = decodeIndexRows(frame.rows);
-      const { rows } = page;
-      if (rows.length !== frame.rowCount) {
-        throw damagedFrame("index", `${rows.length} rows`, `${frame.rowCount}`);
-      }
-      for (const row of rows) {
-        const inside = row.tarOffset >= tarOffset && row.tarOffset < tarOffset + frame.tarBytes;
-        if (!inside || row.tarOffset + row.tarBytes > this.tarBytes) {
-          throw damagedFrame("index", `a member at ${row.tarOffset}`, "one inside its frame");
-        }
+      const page = readFrameRows(frame.rows, { ...frame, tarOffset });
+      if (page.tarEnd > this.tarBytes) {
+        throw damagedFrame("index", `a member to ${page.tarEnd}`, `one to ${this.tarBytes}`);
       }
       yield page;
       tarOffset += frame.tarBytes;

@@ -294,6 +294,10 @@ export class MediaWriter {
         frames: this.#group,
       };
       this.#write(encodeGroupIndex(index), 0);
+      // On its way to the device while the next group comes: else all of it would be waited for at
+      // the end.
+      const groupBytes = this.#mediaBytes - this.#groupMediaOffset;
+      this.#files.startSync(this.#open(), this.#groupMediaOffset, groupBytes);
     }
     this.#group = [];
     this.#groupRowsBytes = 0;

@@ -3,6 +3,7 @@
 export { CutMedia } from "./cut_media.ts";
 export type { CutPrefixes, MediaPrefix } from "./media_prefix.ts";
 export { decompressRecord } from "./decompress_record.ts";
+export { readFrameRows } from "./frame_rows.ts";
 export { decodeIndexRows, encodeIndexRows } from "./index_rows.ts";
 export { compressFrame, decompressFrame, decompressInPieces } from "./zstd.ts";
 export { compressFrameAside, decompressFrameAside } from "./zstd_aside.ts";

@@ -96,6 +96,7 @@ async function backup(
   const { name: client, fullEvery } = task.client;
   const startedMs = session.runtime.clock.wallMs();
   const chain = reader.chainOf({ client, kind: "filesystem", database: null, paths, ...selection });
+  const [last] = chain;
   const parent = chooseParent({ full, fullEvery, chain, nowMs: startedMs });
   const label: BackupStart = {
     backup: action.backup,
@@ -123,6 +124,7 @@ async function backup(
     ...selection,
     exclude: [...selection.exclude],
     incremental: source !== null,
+    expected: last === undefined ? null : { files: last.files, bytes: last.bytes },
     resume,
   };
   await link.send(message);

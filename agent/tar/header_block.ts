@@ -28,6 +28,8 @@ const MAX_INT32 = 0x7fff_ffff;
 const SPACE = 0x20;
 /** "ustar", NUL, "00". */
 const MAGIC = new TextEncoder().encode("ustar\u000000");
+/** Of the bytes that are the same in every block: the magic, and the checksum's field as spaces. */
+const CONSTANT_SUM = byteSum(MAGIC) + 8 * SPACE;
 
 /** The fields of a header block. Names are cut to their field; a pax record has the whole. */
 export interface HeaderBlock {
@@ -46,22 +48,22 @@ export interface HeaderBlock {
 /** Writes the block into `into` (512 bytes, zeros) at `offset`. Numbers must fit their fields. */
 export function writeHeaderBlock(into: Uint8Array, offset: number, header: HeaderBlock): void {
   assert(into.length >= offset + BLOCK_BYTES, "a header block has 512 bytes");
-  writeName(into, offset, header.name);
-  writeOctal(into, offset + 100, 7, header.mode);
-  writeOctal(into, offset + 108, 7, header.uid);
-  writeOctal(into, offset + 116, 7, header.gid);
-  writeOctal(into, offset + 124, 11, header.size);
-  writeOctal(into, offset + 136, 11, header.mtimeSeconds);
-  const checksumAt = offset + CHECKSUM_OFFSET;
-  into.fill(SPACE, checksumAt, checksumAt + 8);
-  into[offset + 156] = header.typeflag.charCodeAt(0);
-  writeName(into, offset + 157, header.linkname);
+  const typeflag = header.typeflag.charCodeAt(0);
+  into[offset + 156] = typeflag;
   into.set(MAGIC, offset + 257);
-  writeOctal(into, offset + 329, 7, header.major);
-  writeOctal(into, offset + 337, 7, header.minor);
-  writeOctal(into, checksumAt, 6, byteSum(into, offset));
-  into[checksumAt + 6] = 0;
-  into[checksumAt + 7] = SPACE;
+  // The rest is zeros: what is written is the whole sum, at a tenth of the time.
+  const sum = CONSTANT_SUM + typeflag +
+    writeName(into, offset, header.name) +
+    writeOctal(into, offset + 100, 7, header.mode) +
+    writeOctal(into, offset + 108, 7, header.uid) +
+    writeOctal(into, offset + 116, 7, header.gid) +
+    writeOctal(into, offset + 124, 11, header.size) +
+    writeOctal(into, offset + 136, 11, header.mtimeSeconds) +
+    writeName(into, offset + 157, header.linkname) +
+    writeOctal(into, offset + 329, 7, header.major) +
+    writeOctal(into, offset + 337, 7, header.minor);
+  writeOctal(into, offset + CHECKSUM_OFFSET, 6, sum);
+  into[offset + CHECKSUM_OFFSET + 7] = SPACE;
 }
 
 /**
@@ -70,14 +72,13 @@ export function writeHeaderBlock(into: Uint8Array, offset: number, header: Heade
  */
 export function readHeaderBlock(block: Uint8Array): HeaderBlock | null {
   assert(block.length === BLOCK_BYTES, "a header block has 512 bytes");
-  const stored = block.subarray(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8);
-  let sum = byteSum(block, 0);
+  let sum = byteSum(block);
   if (sum === 0) return null;
-  for (const byte of stored) sum += SPACE - byte;
+  sum += 8 * SPACE - byteSum(block.subarray(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8));
   const wanted = readNumber(block, CHECKSUM_OFFSET, 8, "checksum");
   if (wanted !== sum) throw damagedHeader(`checksum ${wanted}`, `${sum}`);
-  if (String.fromCharCode(...block.subarray(257, 262)) !== "ustar") {
-    throw damagedHeader("another magic", "ustar");
+  for (let at = 0; at < 5; at++) {
+    if (block[257 + at] !== MAGIC[at]) throw damagedHeader("another magic", "ustar");
   }
   const posix = block[262] === 0;
   const name = cString(block, 0, NAME_BYTES);
@@ -104,22 +105,38 @@ export function damagedHeader(found: string, needed: string): AgentError {
   });
 }
 
-function writeOctal(block: Uint8Array, offset: number, digits: number, value: number): void {
+/** @returns the sum of the bytes written */
+function writeOctal(block: Uint8Array, offset: number, digits: number, value: number): number {
   assert(value >= 0 && value < 8 ** digits, "a number fits the octal digits of its field");
   let rest = value;
+  let sum = 0x30 * digits;
   for (let at = offset + digits - 1; at >= offset; at--) {
-    block[at] = 0x30 + (rest & 7); // The low bits of any safe integer.
+    const digit = rest & 7; // The low bits of any safe integer.
+    block[at] = 0x30 + digit;
+    sum += digit;
     rest = rest <= MAX_INT32 ? rest >>> 3 : Math.floor(rest / 8);
   }
+  return sum;
 }
 
+/** Spaces, octal digits, then spaces and NULs; or base 256. */
 function readNumber(block: Uint8Array, offset: number, length: number, what: string): number {
-  const field = block.subarray(offset, offset + length);
-  const first = field[0] ?? 0;
-  if ((first & 0x80) !== 0) return readBase256(field, what);
-  const octal = /^ *([0-7]*)[ \0]*$/.exec(String.fromCharCode(...field));
-  if (octal === null) throw damagedHeader(`${what} that is no number`, "octal digits");
-  return parseInt(octal[1] || "0", 8);
+  const end = offset + length;
+  if (((block[offset] ?? 0) & 0x80) !== 0) return readBase256(block.subarray(offset, end), what);
+  let at = offset;
+  while (at < end && block[at] === SPACE) at++;
+  let value = 0;
+  for (; at < end; at++) {
+    const digit = (block[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  for (; at < end; at++) {
+    if (block[at] !== SPACE && block[at] !== 0) {
+      throw damagedHeader(`${what} that is no number`, "octal digits");
+    }
+  }
+  return value;
 }
 
 function readBase256(field: Uint8Array, what: string): number {
@@ -138,14 +155,20 @@ function cString(block: Uint8Array, offset: number, length: number): Uint8Array 
   return field.slice(0, end < 0 ? length : end);
 }
 
-function writeName(into: Uint8Array, offset: number, name: Uint8Array): void {
-  if (name.length > 0) {
-    into.set(name.length > NAME_BYTES ? name.subarray(0, NAME_BYTES) : name, offset);
+/** @returns the sum of the bytes written */
+function writeName(into: Uint8Array, offset: number, name: Uint8Array): number {
+  const length = Math.min(name.length, NAME_BYTES);
+  let sum = 0;
+  for (let index = 0; index < length; index++) {
+    const byte = name[index] as number;
+    into[offset + index] = byte;
+    sum += byte;
   }
+  return sum;
 }
 
-function byteSum(bytes: Uint8Array, offset: number): number {
+function byteSum(bytes: Uint8Array): number {
   let sum = 0;
-  for (let at = offset; at < offset + BLOCK_BYTES; at++) sum += bytes[at] as number;
+  for (let at = 0; at < bytes.length; at++) sum += bytes[at] as number;
   return sum;
 }

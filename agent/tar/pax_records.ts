@@ -20,7 +20,7 @@ const EQUALS = 0x3d;
 
 /** Bytes as a text with one character each. */
 export function toByteString(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return Reflect.apply(String.fromCharCode, null, bytes); // A spread goes byte by byte.
 }
 
 /** The reverse of `toByteString`. */

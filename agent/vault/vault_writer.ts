@@ -4,7 +4,8 @@
 // Publication, in this order; a crash after any step leaves the state before or after, never half:
 //  1. trailer and seek table written, file fsynced        (a partial file: a cut backup)
 //  2. file renamed to its final name, directory fsynced   (an orphan: adopted at next start)
-//  3. one catalog transaction imports the file's own rows (published)
+//  3. one catalog transaction imports the file's own rows (published); those of a full backup were
+//     taken as they came and are copied (catalog/early_rows.ts)
 // Publications take turns by a lock on `publish.lock`, so that the number in the trailer is the
 // order of publication; the lock dies with its holder.
 //
@@ -14,7 +15,7 @@
 import { assert } from "../../transport/ground/assert.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import { ancestorsOf, Catalog } from "../catalog/mod.ts";
-import type { CatalogBackup } from "../catalog/mod.ts";
+import type { CatalogBackup, EarlyRows } from "../catalog/mod.ts";
 import type { IndexNote } from "../entry.ts";
 import { decodeIndexRows, encodeIndexRows, MediaWriter } from "../media/mod.ts";
 import type { BackupResult, BackupStart, Continuation } from "../media/mod.ts";
@@ -111,6 +112,8 @@ export class BackupWriter {
   readonly #media: MediaWriter;
   readonly #meta: BackupMeta;
   readonly #backup: string;
+  /** The rows of a full backup that begins from nothing. */
+  readonly #early: EarlyRows | null;
   /** Records of the cut backup that this one goes on with. */
   readonly #before: number;
   /** What the next record says of directories that the cut backup did not finish. */
@@ -126,6 +129,8 @@ export class BackupWriter {
     this.#meta = meta;
     this.#backup = meta.backup;
     this.#before = media.nextSequence;
+    const isWhole = meta.needs.length === 0 && this.#before === 0;
+    this.#early = isWhole ? catalog.takeEarly() : null;
     this.#undone = [...ancestorsOf(cutAt)].map((path) => ({ kind: "unsettled", path }));
   }
 
@@ -157,6 +162,7 @@ export class BackupWriter {
     this.#attempt("write", () => {
       const { rows } = this.#undone.length === 0 ? record : this.#withUndone(record);
       this.#media.append({ ...record, sequence: record.sequence + this.#before, rows });
+      this.#early?.add(record);
       this.#undone = [];
     });
   }
@@ -191,7 +197,7 @@ export class BackupWriter {
       } finally {
         files.close(lock);
       }
-      this.#ended = true;
+      this.#end();
       this.#giveUpCuts();
       return this.#catalog.backup(this.#backup);
     });
@@ -204,7 +210,7 @@ export class BackupWriter {
   keep(): void {
     if (this.#ended) return;
     if (this.#meta.kind !== "filesystem" || !this.#media.isWorthKeeping) return this.abort();
-    this.#ended = true;
+    this.#end();
     try {
       this.#media.keep();
     } catch (error) {
@@ -216,12 +222,17 @@ export class BackupWriter {
   /** Removes what was written. Idempotent; does nothing once the backup is published. */
   abort(): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#end();
     this.#media.abort();
   }
 
   [Symbol.dispose](): void {
     this.keep();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#early?.[Symbol.dispose]();
   }
 
   /** Those of the same source: another one has taken their place. */
@@ -248,7 +259,7 @@ export class BackupWriter {
     try {
       this.#store.rename(this.#backup);
       using media = this.#store.open(this.#backup);
-      this.#catalog.import(media);
+      this.#catalog.import(media, this.#early);
     } catch (error) {
       // When even this question fails the file stays: the next start adopts it.
       if (this.#catalog.backups().some((one) => one.backup === this.#backup)) return;

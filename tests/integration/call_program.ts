@@ -27,7 +27,7 @@ export async function callProgram(
       paint: () => pc.createColors(false),
     },
     version: "",
-    offline: offlineOperations(runtime, ENTRY),
+    offline: () => Promise.resolve(offlineOperations(runtime, ENTRY)),
     runDaemon: () => Promise.reject(new Error("A daemon is a process of its own")),
   });
   const code = await within(timeoutMs, `agent ${args.join(" ")}`, command);

@@ -19,6 +19,7 @@ const SYMBOLS = {
   pwrite: { args: ["i32", "ptr", "u64", "i64"], returns: "i32" },
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
+  sync_file_range: { args: ["i32", "i64", "i64", "u32"], returns: "i32" },
   statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
   getdents64: { args: ["i32", "ptr", "u64"], returns: "i32" },
   readlinkat: { args: ["i32", "ptr", "ptr", "u64"], returns: "i32" },
@@ -80,6 +81,8 @@ export function openBunLibc(): Libc {
     pwrite: (descriptor, from, count, offset) => c.pwrite(descriptor, ptr(from), count, offset),
     ftruncate: (descriptor, size) => c.ftruncate(descriptor, size),
     fsync: (descriptor) => c.fsync(descriptor),
+    sync_file_range: (descriptor, offset, count, flags) =>
+      c.sync_file_range(descriptor, offset, count, flags),
     statx: (dir, path, flags, mask, into) => c.statx(dir, ptr(path), flags, mask, ptr(into)),
     getdents64: (descriptor, into, count) => c.getdents64(descriptor, ptr(into), count),
     readlinkat: (dir, path, into, count) => c.readlinkat(dir, ptr(path), ptr(into), count),

@@ -15,6 +15,7 @@ const SYMBOLS = {
   pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
+  sync_file_range: { parameters: ["i32", "i64", "i64", "u32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
@@ -87,6 +88,8 @@ function fileCalls(c: Symbols) {
       c.pwrite(descriptor, from, BigInt(count), BigInt(offset)),
     ftruncate: (descriptor: number, size: number) => c.ftruncate(descriptor, BigInt(size)),
     fsync: (descriptor: number) => c.fsync(descriptor),
+    sync_file_range: (descriptor: number, offset: number, count: number, flags: number) =>
+      c.sync_file_range(descriptor, BigInt(offset), BigInt(count), flags),
     getdents64: (descriptor: number, into: Uint8Array, count: number) =>
       c.getdents64(descriptor, into, BigInt(count)),
     lseek: (descriptor: number, offset: number, whence: number) =>

@@ -123,6 +123,11 @@ export interface Files {
   writeAllAt(descriptor: number, offsetBytes: number, from: Uint8Array): void;
   truncate(descriptor: number, sizeBytes: number): void;
   sync(descriptor: number): void;
+  /**
+   * Begins to write a range to the device, so that a later `sync` waits less; nothing is durable by
+   * it. What fails there, `sync` tells.
+   */
+  startSync(descriptor: number, offsetBytes: number, sizeBytes: number): void;
   stat(directory: number, path: PathBytes, options?: { follow?: boolean }): FileStat;
   statDescriptor(descriptor: number): FileStat;
   /** Entries in the order of the kernel, without "." and "..". */

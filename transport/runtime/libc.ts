@@ -21,6 +21,7 @@ export interface Libc {
   pwrite(descriptor: number, from: Uint8Array, count: number, offset: number): number;
   ftruncate(descriptor: number, size: number): number;
   fsync(descriptor: number): number;
+  sync_file_range(descriptor: number, offset: number, count: number, flags: number): number;
   statx(dir: number, path: Uint8Array, flags: number, mask: number, into: Uint8Array): number;
   getdents64(descriptor: number, into: Uint8Array, count: number): number;
   readlinkat(directory: number, path: Uint8Array, into: Uint8Array, count: number): number;

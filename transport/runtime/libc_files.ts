@@ -32,6 +32,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const SYNC_FILE_RANGE_WRITE = 2;
 const SEEK_SET = 0;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
@@ -171,6 +172,10 @@ export class LibcFiles implements Files {
 
   sync(descriptor: number): void {
     while (this.#libc.fsync(descriptor) < 0) this.#unlessInterrupted("fsync", descriptor);
+  }
+
+  startSync(descriptor: number, offsetBytes: number, sizeBytes: number): void {
+    this.#libc.sync_file_range(descriptor, offsetBytes, sizeBytes, SYNC_FILE_RANGE_WRITE);
   }
 
   stat(directory: number, path: PathBytes, options: { follow?: boolean } = {}): FileStat {

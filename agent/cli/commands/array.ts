@@ -27,7 +27,7 @@ export const arrayCreate: Command = {
   examples: ["agent array create /srv/array --volumes 2 --size 256MiB --boards 4 --cache 64MiB"],
   async run(context) {
     const { given, offline, absolute } = context;
-    const report = await offline.arrayCreate({
+    const report = await (await offline()).arrayCreate({
       directory: absolute(given.requiredArgument("DIR")),
       volumes: given.count("volumes", MAX_ARRAY_VOLUMES) ?? 1,
       volumeBytes: given.size("size") ?? 0,
@@ -50,10 +50,10 @@ export const arrayStatus: Command = {
   async run(context) {
     const { given, offline, absolute, runtime } = context;
     const directory = absolute(given.requiredArgument("DIR"));
-    const report = await offline.arrayStatus(directory);
+    const report = await (await offline()).arrayStatus(directory);
     const file = given.value("map");
     if (file === null) return printArray(context, report);
-    const map = await offline.arrayMap(directory);
+    const map = await (await offline()).arrayMap(directory);
     writePicture(runtime.files, absolute(file), renderArrayMap(`Array ${directory}`, map));
     return printArray(context, report, map);
   },
@@ -66,7 +66,7 @@ export const arrayCheck: Command = {
   options: [JSON_OPTION],
   examples: ["agent array check /srv/array"],
   async run({ given, offline, absolute, json, out }) {
-    const findings = await offline.arrayCheck(absolute(given.requiredArgument("DIR")));
+    const findings = await (await offline()).arrayCheck(absolute(given.requiredArgument("DIR")));
     for (const finding of findings) {
       const { subject, message, lost, ...rest } = finding;
       const text = `${printable(subject)}: ${printable(message)}`;
@@ -86,7 +86,9 @@ export const arrayDestage: Command = {
   options: [JSON_OPTION],
   examples: ["agent array destage /srv/array"],
   async run({ given, offline, absolute, json, out }) {
-    const { tracks } = await offline.arrayDestage(absolute(given.requiredArgument("DIR")));
+    const { tracks } = await (await offline()).arrayDestage(
+      absolute(given.requiredArgument("DIR")),
+    );
     out.write(1, json ? `${JSON.stringify({ type: "destaged", tracks })}\n` : `${tracks} tracks\n`);
     return EXIT_OK;
   },
@@ -108,7 +110,7 @@ export const arrayRepair: Command = {
   async run({ given, offline, absolute, json, out }) {
     const acceptLoss = given.flag("accept-loss");
     const directory = absolute(given.requiredArgument("DIR"));
-    const { found, mended, lost } = await offline.arrayRepair(directory, { acceptLoss });
+    const { found, mended, lost } = await (await offline()).arrayRepair(directory, { acceptLoss });
     const lines: readonly (readonly [string, object])[] = [
       ...mended.map((one): [string, object] => [
         `${printable(one.subject)}: ${printable(one.message)}`,
@@ -145,7 +147,7 @@ export const arrayGrow: Command = {
   ],
   async run(context) {
     const { given, offline, absolute } = context;
-    const report = await offline.arrayGrow({
+    const report = await (await offline()).arrayGrow({
       directory: absolute(given.requiredArgument("DIR")),
       volume: given.value("volume"),
       add: given.count("add", MAX_ARRAY_VOLUMES),
@@ -162,7 +164,9 @@ export const arrayPowerFail: Command = {
   options: [JSON_OPTION],
   examples: ["agent array power-fail /srv/array"],
   async run({ given, offline, absolute, json, out }) {
-    const { tracks } = await offline.arrayPowerFail(absolute(given.requiredArgument("DIR")));
+    const { tracks } = await (await offline()).arrayPowerFail(
+      absolute(given.requiredArgument("DIR")),
+    );
     const text = `${tracks} tracks were pending; agent array check names what was lost\n`;
     out.write(1, json ? `${JSON.stringify({ type: "power-failed", tracks })}\n` : text);
     return EXIT_OK;
@@ -177,7 +181,7 @@ export const arrayRemove: Command = {
   examples: ["agent array remove /srv/array"],
   async run({ given, offline, absolute, json, out }) {
     const directory = absolute(given.requiredArgument("DIR"));
-    await offline.arrayRemove(directory);
+    await (await offline()).arrayRemove(directory);
     out.write(1, json ? `${JSON.stringify({ type: "removed", directory })}\n` : "removed\n");
     return EXIT_OK;
   },

@@ -76,7 +76,7 @@ async function add(context: CommandContext): Promise<number> {
     const value = given.value(name);
     if (value !== null) fields[name] = value;
   }
-  const fault = await offline.arrayFaultAdd(directoryOf(context), fields);
+  const fault = await (await offline()).arrayFaultAdd(directoryOf(context), fields);
   out.write(1, json ? jsonLine(fault) : `rule ${fault.id}\n`);
   return EXIT_OK;
 }
@@ -84,7 +84,7 @@ async function add(context: CommandContext): Promise<number> {
 async function list(context: CommandContext): Promise<number> {
   const { offline, json, out } = context;
   refuseWhat(context);
-  const faults = await offline.arrayFaultList(directoryOf(context));
+  const faults = await (await offline()).arrayFaultList(directoryOf(context));
   if (json) out.write(1, faults.map(jsonLine).join(""));
   else out.write(1, faults.length === 0 ? "no faults\n" : renderFaults(faults));
   return EXIT_OK;
@@ -95,7 +95,7 @@ async function clear(context: CommandContext): Promise<number> {
   const text = given.argument("WHAT");
   const id = text === null ? null : /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (id === 0) throw usage("argument ID", `"${text}"`, "the number of a rule");
-  const { rules } = await offline.arrayFaultClear(directoryOf(context), id);
+  const { rules } = await (await offline()).arrayFaultClear(directoryOf(context), id);
   out.write(1, json ? `${JSON.stringify({ type: "cleared", rules })}\n` : `${rules} cleared\n`);
   return EXIT_OK;
 }
@@ -103,7 +103,7 @@ async function clear(context: CommandContext): Promise<number> {
 async function apply(context: CommandContext): Promise<number> {
   const { offline, json, out } = context;
   refuseWhat(context);
-  const { rules } = await offline.arrayFaultApply(directoryOf(context));
+  const { rules } = await (await offline()).arrayFaultApply(directoryOf(context));
   out.write(1, json ? `${JSON.stringify({ type: "applied", rules })}\n` : `${rules} in force\n`);
   return EXIT_OK;
 }

@@ -30,7 +30,7 @@ export const doctor: Command = {
     const role = asked === "server" || asked === "client" ? asked : null;
     const config = given.value("config");
     const files = config === null ? installed(runtime.files, role) : [absolute(config)];
-    const parts = { runtime, version, readGroup: offline.stgStatus };
+    const parts = { runtime, version, readGroup: (await offline()).stgStatus };
     // What it looks at is more than other commands need.
     const { examine } = await import("../../doctor/mod.ts");
     const findings: Finding[] = [];

@@ -33,7 +33,9 @@ export const stgFormat: Command = {
   examples: ["agent stg format stg0 --config /etc/agent/server.yaml"],
   async run(context) {
     const { given, offline, json, out } = context;
-    const report = await offline.stgFormat(findStg(context), { force: given.flag("force") });
+    const report = await (await offline()).stgFormat(findStg(context), {
+      force: given.flag("force"),
+    });
     const volumes = report.volumes.map(printable).join(", ");
     out.write(
       1,
@@ -53,7 +55,7 @@ export const stgStatus: Command = {
   examples: ["agent stg status stg0 --config /etc/agent/server.yaml"],
   async run(context) {
     const { offline, json, out } = context;
-    const view = await offline.stgStatus(findStg(context));
+    const view = await (await offline()).stgStatus(findStg(context));
     out.write(1, json ? `${JSON.stringify(view)}\n` : renderStg(view, out.paint(1)));
     return EXIT_OK;
   },

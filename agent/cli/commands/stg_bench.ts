@@ -48,7 +48,7 @@ export const stgBench: Command = {
     const token = given.value("second");
     if (token !== null) {
       const signal = new AbortController().signal; // Its input's end stops it.
-      return await offline.stgBenchSecond(stg, { token, signal });
+      return await (await offline()).stgBenchSecond(stg, { token, signal });
     }
     const frameBytes = frameOf(context);
     const seconds = given.count("seconds", STREAM_SECONDS_MAX) ?? STREAM_SECONDS_DEFAULT;
@@ -58,7 +58,10 @@ export const stgBench: Command = {
       return encrypt ? [...line, "--encrypt"] : line;
     };
     return await interruptible(context, async (signal) => {
-      print(context, await offline.stgBench(stg, { frameBytes, seconds, second, signal }));
+      print(
+        context,
+        await (await offline()).stgBench(stg, { frameBytes, seconds, second, signal }),
+      );
     });
   },
 };

@@ -52,6 +52,7 @@ export const LINK = {
       backup: "b",
       paths: ["/srv"],
       incremental: false,
+      expected: null,
       resume: null,
       ...EVERYTHING,
       exclude: [],

@@ -99,7 +99,7 @@ export class CliBed {
       runtime: this.#runtime,
       out: this.#output(),
       version: "1.2.3",
-      offline: this.#offline(),
+      offline: () => Promise.resolve(this.#offline()),
       runDaemon: (options) => {
         this.daemonRuns.push(options);
         return Promise.resolve(0);

@@ -10,6 +10,7 @@ import {
   newSealedFrame,
 } from "../../../../agent/media/mod.ts";
 import type { DataRecord } from "../../../../agent/record.ts";
+import type { Files } from "../../../../transport/runtime/mod.ts";
 import {
   concatenate,
   files,
@@ -96,6 +97,34 @@ describe("MediaWriter and MediaReader", () => {
       expect(media.frames.length).toBeGreaterThan(200);
       expect(media.groupCount).toBe(Math.ceil(media.frames.length / 64));
       expect([...media.indexRows()]).toEqual([...archive.rows]);
+    });
+  });
+
+  test("append() sends each whole group to the device, and finish() waits for all", async () => {
+    await withFolder((folder) => {
+      const begun: [number, number][] = [];
+      let syncedAt = -1;
+      const noted = new Proxy(files, {
+        get(target, key: keyof Files) {
+          const call = target[key];
+          return (...parameters: unknown[]) => {
+            if (key === "startSync") begun.push([Number(parameters[1]), Number(parameters[2])]);
+            if (key === "sync") syncedAt = begun.length;
+            return Reflect.apply(call as () => unknown, target, parameters);
+          };
+        },
+      });
+      const members = Array.from({ length: 300 }, (_, at) => ({ path: `/${at}`, content: "x" }));
+      const writer = new MediaWriter({ files: noted, path: `${folder}/b`, label: makeLabel() });
+      for (const record of makeRecords(makeArchive(members), 1024)) writer.append(record);
+      expect(begun.length).toBeGreaterThan(1);
+      writer.finish(makeResult(), 7);
+      expect(syncedAt).toBe(begun.length);
+      using media = new MediaReader(files, `${folder}/b`);
+      expect(begun.length).toBe(media.groupCount);
+      const ends = begun.map(([offset, bytes]) => offset + bytes);
+      expect(begun.slice(1).map(([offset]) => offset)).toEqual(ends.slice(0, -1));
+      expect(begun.reduce((sum, [, bytes]) => sum + bytes, 0)).toBeGreaterThan(media.sizeBytes / 2);
     });
   });
 

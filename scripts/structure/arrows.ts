@@ -32,13 +32,13 @@ const ALLOWED: readonly Arrow[] = [
   { from: /^emulator\//, to: /^transport\/runtime\/files\.ts$/ },
 ];
 
-interface Edge extends Import {
+export interface Edge extends Import {
   readonly from: string;
   /** Null for a package. */
   readonly to: string | null;
 }
 
-function edgesOf(tree: Tree): Edge[] {
+export function edgesOf(tree: Tree): Edge[] {
   return tree.files.flatMap((file) =>
     file.source === null ? [] : scanImports(file.source).map((found) => ({
       ...found,

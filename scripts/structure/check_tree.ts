@@ -6,10 +6,12 @@ import { checkMarks } from "./marks.ts";
 import { checkNames, checkRooms } from "./names.ts";
 import { checkSeam } from "./seam.ts";
 import { checkSizes } from "./sizes.ts";
+import { checkStart } from "./start.ts";
 
 const RULES: readonly Rule[] = [
   checkArrows,
   checkCycles,
+  checkStart,
   checkSeam,
   checkSizes,
   checkNames,

@@ -6,6 +6,8 @@ import { lineOf, type SourceText } from "./source_text.ts";
 export interface Import {
   readonly specifier: string;
   readonly typeOnly: boolean;
+  /** Loaded when it is asked for, not with the file. */
+  readonly dynamic: boolean;
   readonly line: number;
 }
 
@@ -26,17 +28,22 @@ function onlyTypes(clause: string): boolean {
 /** All imports and re-exports, in no particular order. */
 export function scanImports(source: SourceText): Import[] {
   const imports: Import[] = [];
-  const add = (match: RegExpMatchArray, specifier: string, typeOnly: boolean): void => {
+  const add = (match: RegExpMatchArray, found: Omit<Import, "line">): void => {
     const offset = match.index ?? 0;
     // The keyword must be code: an import that stands in a string is text.
     if (!/^(?:import|export)/.test(source.code.slice(offset, offset + 6))) return;
-    imports.push({ specifier, typeOnly, line: lineOf(source.raw, offset) });
+    imports.push({ ...found, line: lineOf(source.raw, offset) });
   };
   for (const match of source.uncommented.matchAll(new RegExp(STATIC, "g"))) {
-    add(match, match[3] ?? "", match[1] !== undefined || onlyTypes(match[2] ?? ""));
+    const typeOnly = match[1] !== undefined || onlyTypes(match[2] ?? "");
+    add(match, { specifier: match[3] ?? "", typeOnly, dynamic: false });
   }
-  for (const match of source.uncommented.matchAll(BARE)) add(match, match[1] ?? "", false);
-  for (const match of source.uncommented.matchAll(DYNAMIC)) add(match, match[1] ?? "", false);
+  for (const match of source.uncommented.matchAll(BARE)) {
+    add(match, { specifier: match[1] ?? "", typeOnly: false, dynamic: false });
+  }
+  for (const match of source.uncommented.matchAll(DYNAMIC)) {
+    add(match, { specifier: match[1] ?? "", typeOnly: false, dynamic: true });
+  }
   return imports;
 }
 

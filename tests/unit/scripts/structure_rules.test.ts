@@ -133,6 +133,21 @@ describe("checkTree()", () => {
     expect(broken({ "agent/a.ts": a, "agent/b.ts": 'import { type A } from "./a.ts";\n' }))
       .toEqual([]);
   });
+  test("a command loads no package of daemons, unless it asks for it", () => {
+    const chain = {
+      "agent/app.ts": 'import { Hono } from "hono";\n',
+      "agent/b.ts": 'export { a } from "./app.ts";\n',
+    };
+    const starting = (text: string) =>
+      checkTree(treeOf({ ...chain, "agent/program.ts": text })).filter(({ rule }) =>
+        rule === "start"
+      );
+    expect(starting('import { a } from "./b.ts";\n')).toMatchObject([
+      { path: "agent/app.ts", what: "agent/program.ts -> agent/b.ts -> agent/app.ts -> hono" },
+    ]);
+    expect(starting('import type { a } from "./b.ts";\n')).toEqual([]);
+    expect(starting('const { a } = await import("./b.ts");\n')).toEqual([]);
+  });
   test("sizes are reported one line above the limit, not at it", () => {
     expect(broken({ "agent/a.ts": lines(399) })).toEqual([]);
     expect(broken({ "agent/a.ts": lines(400) })).toEqual(["file-size"]);

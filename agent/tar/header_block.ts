@@ -51,7 +51,7 @@ export function writeHeaderBlock(into: Uint8Array, offset: number, header: Heade
   const typeflag = header.typeflag.charCodeAt(0);
   into[offset + 156] = typeflag;
   into.set(MAGIC, offset + 257);
-  // The rest is zeros: what is written is the whole sum, at a tenth of the time.
+  // The rest is zeros: what is written is the whole sum.
   const sum = CONSTANT_SUM + typeflag +
     writeName(into, offset, header.name) +
     writeOctal(into, offset + 100, 7, header.mode) +

@@ -30,7 +30,7 @@ describe("readHeaderBlock()", () => {
     });
   }
   for (
-    const text of ["00000000018\0", "1 2\0\0\0\0\0\0\0\0\0", "-0000000010\0", "\0000000000010"]
+    const text of ["00000000018\0", "1 2\0\0\0\0\0\0\0\0\0", "-0000000010\0", "\x0000000000010"]
   ) {
     test(`refuses ${JSON.stringify(text)} as a number`, () => {
       expect(() => readHeaderBlock(blockWith(124, text))).toThrow("size that is no number");

@@ -53,21 +53,21 @@ export class AgentCalls {
     if (code !== 0) throw new Error(`agent ${args.join(" ")} ended with ${code}`);
   }
 
-  /** Objects that a listing prints with --json. */
-  async #lines(side: Side, ...args: readonly string[]): Promise<string[]> {
+  /** Runs a command of a daemon without showing it; gives its lines. @throws Error when it fails */
+  async lines(side: Side, ...args: readonly string[]): Promise<string[]> {
     const command = [...this.#stage.agent, ...args, "--json", ...this.#control(side)];
     return linesOf(await needTool(command, { signal: this.#signal }));
   }
 
   /** Runs a job's command without showing it. @throws Error when it fails */
   async job(side: Side, ...args: readonly string[]): Promise<Summary> {
-    return JSON.parse((await this.#lines(side, ...args)).at(-1) ?? "null");
+    return JSON.parse((await this.lines(side, ...args)).at(-1) ?? "null");
   }
 
   /** Shows a command that runs a job, and finds that job's summary. */
   async runJob(side: Side, kind: JobKind, ...args: readonly string[]): Promise<DoneJob> {
     await this.show(side, ...args);
-    const jobs = (await this.#lines(side, "jobs")).map((line): JobView => JSON.parse(line));
+    const jobs = (await this.lines(side, "jobs")).map((line): JobView => JSON.parse(line));
     const ours = jobs.filter((view) => view.kind === kind)
       .sort((a, b) => a.created < b.created ? -1 : 1).at(-1);
     if (ours?.summary === undefined || ours.summary === null) {
@@ -78,7 +78,7 @@ export class AgentCalls {
 
   /** The newest published backup of a kind. */
   async newestBackup(kind: BackupView["kind"]): Promise<BackupView> {
-    const views = (await this.#lines("server", "backups"))
+    const views = (await this.lines("server", "backups"))
       .map((line): BackupView => JSON.parse(line));
     const found = views.filter((view) => view.kind === kind)
       .sort((a, b) => a.time < b.time ? -1 : 1).at(-1);

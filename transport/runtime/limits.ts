@@ -84,3 +84,7 @@ export const THREAD_LATE_WAIT_MS = 3_600_000;
 
 /** Memory for direct I/O is mapped in pieces of this many bytes; small buffers share one. */
 export const IO_CHUNK_BYTES = 1024 * 1024;
+
+/** Bytes from which a piece of it lies in huge pages, and the size of one. */
+export const IO_LARGE_BYTES = 64 * 1024;
+export const HUGE_PAGE_BYTES = 2 * 1024 * 1024;

@@ -44,6 +44,7 @@ ${identity(SERVER)}
 stgs:
   - ${group(1, surroundings)}
 vault: vault
+retention: { keep_last: 1 }
 clients:
   ${CLIENT}:
     address: ${pair.address("client")}
@@ -62,6 +63,7 @@ network: { listen: ${pair.address("server")}, port: ${LAN_SERVER_PORT} }
 control: unix:server-lan.sock
 ${identity(SERVER)}
 vault: vault-lan
+retention: { keep_last: 1 }
 clients:
   ${CLIENT}:
     address: ${pair.address("client")}

@@ -64,7 +64,7 @@ export function backUpTree(
   return watchLan(two, fileBackup(options.what, options.side, options.path));
 }
 
-/** The same without showing anything. */
+/** The same without showing anything; the backup before it expires. */
 export async function quietBackup(
   two: TwoHostStage,
   options: { readonly what: string; readonly side: Side; readonly path: string },
@@ -72,7 +72,9 @@ export async function quietBackup(
   const { what, side, path } = options;
   const before = await two.pair.lanBytes();
   const summary = await two.calls.job(side, ...fileBackup(what, side, path).args);
-  return { what, summary, lanBytes: await two.pair.lanBytes() - before };
+  const lanBytes = await two.pair.lanBytes() - before;
+  await two.calls.lines(side, "expire");
+  return { what, summary, lanBytes };
 }
 
 /** Restores the newest file backup elsewhere and compares it with `source`. */

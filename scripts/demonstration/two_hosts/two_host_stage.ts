@@ -17,8 +17,8 @@ import {
 import { HostPair } from "./host_pair.ts";
 import { SharedLun } from "./shared_lun.ts";
 
-/** Bytes of the LUN: a group of some connections needs little. */
-const LUN_BYTES = 256 * 1024 * 1024;
+/** Bytes of the LUN, which take memory only where they are written: frames have their full size. */
+const LUN_BYTES = 2 * 1024 ** 3;
 
 /** Where data lie in memory, so that no disk is measured. */
 const MEMORY_FOLDER = "/dev/shm";

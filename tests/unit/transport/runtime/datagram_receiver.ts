@@ -1,6 +1,5 @@
 // A datagram socket as a supervisor has one, by libc: neither runtime has such sockets of its own.
 
-import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import type { Libc } from "../../../../transport/runtime/libc.ts";
 import {
   openUnixSocket,
@@ -8,17 +7,11 @@ import {
   SO_RCVTIMEO,
   unixAddress,
 } from "../../../../transport/runtime/unix_socket.ts";
+import { openLibc } from "./open_libc.ts";
 
 const BIND = { x86_64: 49, aarch64: 200 } as const;
 const MESSAGE_BYTES = 4096;
 const LOOK_MS = 1;
-
-async function openLibc(): Promise<Libc> {
-  if ((await currentRuntime()).name === "deno") {
-    return (await import("../../../../transport/runtime/deno_libc.ts")).openDenoLibc();
-  }
-  return (await import("../../../../transport/runtime/bun_libc.ts")).openBunLibc();
-}
 
 export class DatagramReceiver implements Disposable {
   readonly #libc: Libc;

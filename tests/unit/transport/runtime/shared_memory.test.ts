@@ -9,6 +9,7 @@ import type { Libc } from "../../../../transport/runtime/libc.ts";
 import { LibcFiles } from "../../../../transport/runtime/libc_files.ts";
 import type { SharedMemory } from "../../../../transport/runtime/mod.ts";
 import { LibcSharedMemories } from "../../../../transport/runtime/shared_memory.ts";
+import { openLibc } from "./open_libc.ts";
 
 const SIZE = 64 * 1024;
 const ENOMEM = 12;
@@ -19,13 +20,6 @@ let folder = "";
 let path = "";
 let one: SharedMemory;
 let other: SharedMemory;
-
-async function openLibc(): Promise<Libc> {
-  if (typeof Deno !== "undefined") {
-    return (await import("../../../../transport/runtime/deno_libc.ts")).openDenoLibc();
-  }
-  return (await import("../../../../transport/runtime/bun_libc.ts")).openBunLibc();
-}
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "memory-"));

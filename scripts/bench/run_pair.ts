@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { request } from "node:http";
 import { createInterface } from "node:readline";
 import { quantile } from "../../agent/bench/mod.ts";
+import { unitEnvironment } from "../demonstration/unit_environment.ts";
 import { CONTROL_PAUSE_MS, RUN_OVERHEAD_MS } from "./limits.ts";
 import type { Figures, PeerTask } from "./peer_task.ts";
 
@@ -31,6 +32,7 @@ function startPeer(
   const script = new URL("./peer.ts", import.meta.url).pathname;
   const [program = "", ...before] = runtime;
   const child = spawn(program, [...before, script, JSON.stringify(task)], {
+    env: { ...process.env, ...unitEnvironment("server") },
     // A sink on a group ends when its input does.
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -21,11 +21,12 @@ import {
   type ErrorRecord,
   type Fallback,
   fromErrorRecord,
+  isHostGone,
   orCancelled,
   withDeadline,
 } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
-import { REJOIN_WAIT_MS } from "./limits.ts";
+import { NETWORK_MOMENT_MS, REJOIN_WAIT_MS } from "./limits.ts";
 import { LinkConn, type LinkMessage, type MessageLane } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { LinkInbox } from "./link_inbox.ts";
@@ -360,22 +361,45 @@ export class JobLink {
     return orCancelled(sending, signal);
   }
 
-  /** Ends every connection after what was sent, and after the peer has it, if that shows. */
+  /**
+   * Ends every connection after what was sent, and after the peer has it, if that shows.
+   * @throws AgentError `timeout` | `unreachable` when it did not show; the result stands
+   */
   async finish(): Promise<void> {
     const { clock } = this.#options;
     const deadline = { timeoutMs: REJOIN_WAIT_MS, action: "end the job", signal: this.#signal };
     this.#listening = true;
     try {
-      await withDeadline(
-        clock,
-        deadline,
-        (signal) => Promise.all([...this.#network()].map((lane) => lane.settle({ signal }))),
-      );
+      await withDeadline(clock, deadline, async (signal) => {
+        const settled = [...this.#network()].map((lane) => lane.settle({ signal }));
+        await Promise.race([Promise.all(settled), this.#peerGone(signal)]);
+      });
     } finally {
       this.#listening = false;
       this.#ended.abort(new AgentError("closed", "Cannot use the link: the job is done"));
     }
     for (const lane of this.#lanes()) await lane.close(this.#options);
+  }
+
+  /**
+   * Never resolves.
+   * @throws AgentError `unreachable` when the storage shows that the peer's host is gone, and the
+   * network is cut: nobody will connect it again
+   */
+  async #peerGone(signal: AbortSignal): Promise<never> {
+    const { clock } = this.#options;
+    const data = this.#lane?.data ?? null;
+    if (data !== null && this.#rejoin !== null) {
+      if (this.#taken === data) data.pending = null;
+      this.#inbox.listen(data, this.#options);
+      let arrival = await this.#inbox.next(signal);
+      while (arrival.from !== data) arrival = await this.#inbox.next(signal);
+      if ("failure" in arrival && isHostGone(arrival.failure)) {
+        while (!this.#rejoin.isCut) await clock.sleep(NETWORK_MOMENT_MS, { signal });
+        throw new AgentError("unreachable", "Cannot end the job together: the peer's host is gone");
+      }
+    }
+    return await new Promise<never>(() => {});
   }
 
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */

@@ -16,7 +16,7 @@ import { AgentError } from "../../../../transport/ground/error.ts";
 import { failure } from "../../transport/connect/failure.ts";
 import { HandClock } from "../../transport/flow/hand_clock.ts";
 import { type Cut, CutBed, type CutKind, HurriedClock } from "./cut_bed.ts";
-import { dataRecord, linkBed } from "./link_bed.ts";
+import { clock, dataRecord, linkBed } from "./link_bed.ts";
 
 const warning = (number: number): LinkDocument => ({
   type: "warning",
@@ -162,6 +162,27 @@ describe("a network that is cut", () => {
       "unreachable",
     ]);
   });
+
+  for (const first of ["network", "storage"] as const) {
+    test(`does not hold up the end of a job whose peer is gone, the ${first} shows it first`, async () => {
+      const options = { cuts: [], connections: 2, capacityBytes: 4096 } as const;
+      const bed = new CutBed({ ...options, storage: "near", mended: new Promise(() => {}) });
+      const shown = Promise.withResolvers<number>();
+      bed.data[0].read = () => shown.promise;
+      let ended = false;
+      const ending = failure(() => bed.near.finish()).finally(() => ended = true);
+      const show = () => shown.reject(new AgentError("unreachable", "host 2 gave no sign of life"));
+      if (first === "network") bed.cut();
+      else show();
+      for (let turn = 0; turn < 20; turn++) await clock.yield();
+      expect(ended).toBe(false);
+      if (first === "network") show();
+      else bed.cut();
+      const error = await ending;
+      expect([error.code, error.message]).toEqual(["unreachable", expect.stringContaining("gone")]);
+      expect(bed.told[0]).toEqual(["cut"]);
+    });
+  }
 
   test("ends waits, and the telling of a failure, when the job is cancelled", async () => {
     const stop = new AbortController();

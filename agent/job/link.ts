@@ -21,12 +21,11 @@ import {
   type ErrorRecord,
   type Fallback,
   fromErrorRecord,
-  isHostGone,
   orCancelled,
   withDeadline,
 } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
-import { NETWORK_MOMENT_MS, REJOIN_WAIT_MS } from "./limits.ts";
+import { REJOIN_WAIT_MS } from "./limits.ts";
 import { LinkConn, type LinkMessage, type MessageLane } from "./link_conn.ts";
 import type { LinkDocument } from "./link_document.ts";
 import { LinkInbox } from "./link_inbox.ts";
@@ -46,6 +45,7 @@ import { unlessBroken } from "./send_for_result.ts";
 import { type ReleaseOptions, type SendOptions, StreamLanes } from "./stream_lanes.ts";
 import { tellFailure } from "./tell_failure.ts";
 import { toldReason } from "./told_reason.ts";
+import { untilPeerGone } from "./until_peer_gone.ts";
 import { watchNetwork } from "./watch_network.ts";
 
 export type { LinkMessage } from "./link_conn.ts";
@@ -109,7 +109,8 @@ export class JobLink {
       received,
       onFallback: (fallback) => {
         options.onFallback(fallback);
-        this.#askAgain();
+        // A control connection that fails is noticed where it is read.
+        if (this.#wanted !== null) this.wantParent(this.#wanted).catch(() => {});
       },
     });
     if ("reason" in conn) this.#lane.lose(conn);
@@ -327,12 +328,6 @@ export class JobLink {
     return this.#lane?.take(document) ?? false;
   }
 
-  #askAgain(): void {
-    if (this.#wanted === null) return;
-    // A control connection that fails is noticed where it is read.
-    this.wantParent(this.#wanted).catch(() => {});
-  }
-
   #fallSilent(why: string): void {
     if (this.#rejoin !== null) return this.#rejoin.cut(why);
     this.#ended.abort(
@@ -368,38 +363,23 @@ export class JobLink {
   async finish(): Promise<void> {
     const { clock } = this.#options;
     const deadline = { timeoutMs: REJOIN_WAIT_MS, action: "end the job", signal: this.#signal };
+    const data = this.#lane?.data ?? null;
+    if (data !== null && this.#taken === data) data.pending = null;
+    const signs = { data, inbox: this.#inbox, isCut: () => this.#rejoin?.isCut ?? false };
     this.#listening = true;
     try {
       await withDeadline(clock, deadline, async (signal) => {
         const settled = [...this.#network()].map((lane) => lane.settle({ signal }));
-        await Promise.race([Promise.all(settled), this.#peerGone(signal)]);
+        await Promise.race([
+          Promise.all(settled),
+          untilPeerGone({ ...signs, ...this.#options, ending: signal }),
+        ]);
       });
     } finally {
       this.#listening = false;
       this.#ended.abort(new AgentError("closed", "Cannot use the link: the job is done"));
     }
     for (const lane of this.#lanes()) await lane.close(this.#options);
-  }
-
-  /**
-   * Never resolves.
-   * @throws AgentError `unreachable` when the storage shows that the peer's host is gone, and the
-   * network is cut: nobody will connect it again
-   */
-  async #peerGone(signal: AbortSignal): Promise<never> {
-    const { clock } = this.#options;
-    const data = this.#lane?.data ?? null;
-    if (data !== null && this.#rejoin !== null) {
-      if (this.#taken === data) data.pending = null;
-      this.#inbox.listen(data, this.#options);
-      let arrival = await this.#inbox.next(signal);
-      while (arrival.from !== data) arrival = await this.#inbox.next(signal);
-      if ("failure" in arrival && isHostGone(arrival.failure)) {
-        while (!this.#rejoin.isCut) await clock.sleep(NETWORK_MOMENT_MS, { signal });
-        throw new AgentError("unreachable", "Cannot end the job together: the peer's host is gone");
-      }
-    }
-    return await new Promise<never>(() => {});
   }
 
   /** Tells the peer why the job fails, as far as it still can be told, and ends everything. */

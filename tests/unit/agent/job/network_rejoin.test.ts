@@ -184,6 +184,19 @@ describe("a network that is cut", () => {
     });
   }
 
+  test("is waited out at the end of a job whose storage channel ended in order", async () => {
+    const mended = Promise.withResolvers<void>();
+    const options = { cuts: [], connections: 2, capacityBytes: 4096 } as const;
+    const bed = new CutBed({ ...options, storage: "near", mended: mended.promise });
+    bed.data[0].read = () => Promise.resolve(null);
+    bed.cut();
+    const ending = Promise.all([bed.near.finish(), bed.far.finish()]);
+    for (let turn = 0; turn < 20; turn++) await clock.yield();
+    mended.resolve();
+    await ending;
+    expect(bed.told).toEqual([["cut", "again"], ["cut", "again"]]);
+  });
+
   test("ends waits, and the telling of a failure, when the job is cancelled", async () => {
     const stop = new AbortController();
     const options = { cuts: [], connections: 2, capacityBytes: 4096 } as const;

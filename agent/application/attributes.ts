@@ -6,7 +6,7 @@
 // attribute, and the rest is set all the same; where the owner cannot be set, setuid and setgid
 // bits are left out.
 
-import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
+import { SystemError } from "../../transport/runtime/files.ts";
 import type { Files, PathBytes, XattrSubject } from "../../transport/runtime/files.ts";
 import type { Entry, Xattr } from "../entry.ts";
 import type { ApplicationWarning, WarningCode } from "./application.ts";
@@ -39,30 +39,27 @@ export class Attributes {
   apply(object: MadeObject, entry: Entry, xattrs: readonly Xattr[] | null): void {
     const { directory, name, descriptor } = object;
     const { uid, gid, mtimeNs } = entry;
+    // By descriptor where there is one: no name is looked up, and none can be another's by now.
+    const at = descriptor ?? directory;
+    const path = descriptor === null ? name : null;
     const owned = this.#attempt(entry, {
       code: "owner",
       what: `owner ${uid}:${gid}${entry.mode & SET_ID_BITS ? ", setuid and setgid" : ""}`,
-      step: () => this.#files.changeOwner(directory, name, uid, gid),
+      step: () => this.#files.changeOwner(at, path, uid, gid),
     });
     if (xattrs !== null) this.#applyXattrs(descriptor ?? { directory, name }, entry, xattrs);
     this.#attempt(entry, {
       code: "times",
       what: "modification time",
-      step: () => this.#files.setTimes(directory, name, mtimeNs, mtimeNs),
+      step: () => this.#files.setTimes(at, path, mtimeNs, mtimeNs),
     });
     if (entry.type === "symlink") return;
     const mode = owned ? entry.mode : entry.mode & ~SET_ID_BITS;
     this.#attempt(entry, {
       code: "mode",
       what: `mode ${mode.toString(8)}`,
-      step: () => this.#changeMode(object, mode),
+      step: () => this.#files.changeMode(at, path, mode),
     });
-  }
-
-  #changeMode({ directory, name, descriptor }: MadeObject, mode: number): void {
-    // By descriptor where there is one: fchmodat follows links, and the name could be one by now.
-    if (descriptor === null) this.#files.changeMode(directory, name, mode);
-    else this.#files.changeMode(AT_CWD, `/proc/self/fd/${descriptor}`, mode);
   }
 
   #applyXattrs(subject: XattrSubject, entry: Entry, xattrs: readonly Xattr[]): void {

@@ -28,6 +28,9 @@ const SYMBOLS = {
   fchownat: { parameters: ["i32", "buffer", "u32", "u32", "i32"], result: "i32" },
   fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   utimensat: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  futimens: { parameters: ["i32", "buffer"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   statfs: { parameters: ["buffer", "buffer"], result: "i32" },
@@ -142,6 +145,9 @@ function pathCalls(c: Symbols) {
     fchownat: c.fchownat,
     fchmodat: c.fchmodat,
     utimensat: c.utimensat,
+    fchown: c.fchown,
+    fchmod: c.fchmod,
+    futimens: c.futimens,
     statfs: c.statfs,
   };
 }

@@ -151,11 +151,12 @@ export interface Files {
     mode: number,
     rdev: { major: number; minor: number },
   ): void;
-  changeOwner(directory: number, path: PathBytes, uid: number, gid: number): void;
-  /** Does not work on symlinks (Linux has no such thing). */
-  changeMode(directory: number, path: PathBytes, mode: number): void;
+  /** @param path null: of what the descriptor is, as below */
+  changeOwner(directory: number, path: PathBytes | null, uid: number, gid: number): void;
+  /** Follows a symlink in the last component (Linux has no modes of them). */
+  changeMode(directory: number, path: PathBytes | null, mode: number): void;
   /** Sets access and modification time in nanoseconds, of a symlink itself too. */
-  setTimes(directory: number, path: PathBytes, atimeNs: bigint, mtimeNs: bigint): void;
+  setTimes(directory: number, path: PathBytes | null, atimeNs: bigint, mtimeNs: bigint): void;
   /** Next data or hole at or after `offsetBytes`; null when there is none (ENXIO). */
   seek(descriptor: number, offsetBytes: number, what: "data" | "hole"): number | null;
   /** Locks the whole open file. @returns false when another holder has it and `wait` is false */

@@ -32,8 +32,11 @@ export interface Libc {
   unlinkat(directory: number, path: Uint8Array, flags: number): number;
   mknodat(directory: number, path: Uint8Array, mode: number, device: bigint): number;
   fchownat(dir: number, path: Uint8Array, uid: number, gid: number, flags: number): number;
+  fchown(descriptor: number, uid: number, gid: number): number;
   fchmodat(directory: number, path: Uint8Array, mode: number, flags: number): number;
+  fchmod(descriptor: number, mode: number): number;
   utimensat(directory: number, path: Uint8Array, times: Uint8Array, flags: number): number;
+  futimens(descriptor: number, times: Uint8Array): number;
   lseek(descriptor: number, offset: number, whence: number): number;
   flock(descriptor: number, operation: number): number;
   statfs(path: Uint8Array, into: Uint8Array): number;

@@ -265,18 +265,25 @@ export class LibcFiles implements Files {
     this.#check(result, "mknodat", path);
   }
 
-  changeOwner(directory: number, path: PathBytes, uid: number, gid: number): void {
+  changeOwner(directory: number, path: PathBytes | null, uid: number, gid: number): void {
+    if (path === null) {
+      return this.#check(this.#libc.fchown(directory, uid, gid), "fchown", directory);
+    }
     const bytes = this.#path.set(path);
     const result = this.#libc.fchownat(directory, bytes, uid, gid, AT_SYMLINK_NOFOLLOW);
     this.#check(result, "fchownat", path);
   }
 
-  changeMode(directory: number, path: PathBytes, mode: number): void {
+  changeMode(directory: number, path: PathBytes | null, mode: number): void {
+    if (path === null) return this.#check(this.#libc.fchmod(directory, mode), "fchmod", directory);
     this.#check(this.#libc.fchmodat(directory, this.#path.set(path), mode, 0), "fchmodat", path);
   }
 
-  setTimes(directory: number, path: PathBytes, atimeNs: bigint, mtimeNs: bigint): void {
+  setTimes(directory: number, path: PathBytes | null, atimeNs: bigint, mtimeNs: bigint): void {
     encodeTimes(this.#timesView, atimeNs, mtimeNs);
+    if (path === null) {
+      return this.#check(this.#libc.futimens(directory, this.#times), "futimens", directory);
+    }
     const bytes = this.#path.set(path);
     const result = this.#libc.utimensat(directory, bytes, this.#times, AT_SYMLINK_NOFOLLOW);
     this.#check(result, "utimensat", path);
@@ -318,8 +325,8 @@ export class LibcFiles implements Files {
     throw systemError(errno, "lseek", descriptor);
   }
 
-  #check(result: number, syscall: string, path: PathBytes): void {
-    if (result < 0) throw this.#failure(syscall, path);
+  #check(result: number, syscall: string, subject: PathBytes | number): void {
+    if (result < 0) throw this.#failure(syscall, subject);
   }
 
   #unlessInterrupted(syscall: string, descriptor: number): void {

@@ -139,6 +139,29 @@ describe("Files metadata", () => {
     files.changeOwner(directory, "l", f.uid, f.gid);
   });
 
+  test("changes what a descriptor is, whatever its name is by now", () => {
+    put("f", text.encode("x"));
+    const descriptor = files.open(directory, "f", { access: "read" });
+    try {
+      files.rename(directory, "f", directory, "g");
+      files.symlink("g", directory, "f");
+      const link = files.stat(directory, "f");
+      files.setTimes(descriptor, null, 5n, -7n);
+      files.changeMode(descriptor, null, 0o640);
+      // Only root gives files away.
+      const uid = process.getuid?.() === 0 ? 1234 : link.uid;
+      files.changeOwner(descriptor, null, uid, link.gid);
+      const stat = files.statDescriptor(descriptor);
+      expect([stat.atimeNs, stat.mtimeNs, stat.mode, stat.uid]).toEqual([5n, -7n, 0o640, uid]);
+      expect(files.stat(directory, "f").mtimeNs).toBe(link.mtimeNs);
+    } finally {
+      files.close(descriptor);
+    }
+    expect(errnoOf(() => files.changeMode(descriptor, null, 0o600))).toBe("EBADF");
+    expect(errnoOf(() => files.changeOwner(descriptor, null, 0, 0))).toBe("EBADF");
+    expect(errnoOf(() => files.setTimes(descriptor, null, 0n, 0n))).toBe("EBADF");
+  });
+
   test("renames and unlinks", () => {
     put("f", text.encode("x"));
     files.makeDirectory(directory, "d", 0o700);

@@ -70,6 +70,7 @@ export function openBunLibc(): Libc {
   const { symbols: c } = dlopen(LIBC_NAME, SYMBOLS);
   return {
     architecture,
+    ...attributeCalls(c),
     ...xattrCalls(c),
     errno() {
       // The location belongs to the thread, and the library may move it: ask each time.
@@ -96,12 +97,6 @@ export function openBunLibc(): Libc {
     renameat: (fromDir, from, toDir, to) => c.renameat(fromDir, ptr(from), toDir, ptr(to)),
     unlinkat: (dir, path, flags) => c.unlinkat(dir, ptr(path), flags),
     mknodat: (dir, path, mode, device) => c.mknodat(dir, ptr(path), mode, device),
-    fchownat: (dir, path, uid, gid, flags) => c.fchownat(dir, ptr(path), uid, gid, flags),
-    fchmodat: (dir, path, mode, flags) => c.fchmodat(dir, ptr(path), mode, flags),
-    utimensat: (dir, path, times, flags) => c.utimensat(dir, ptr(path), ptr(times), flags),
-    fchown: (descriptor, uid, gid) => c.fchown(descriptor, uid, gid),
-    fchmod: (descriptor, mode) => c.fchmod(descriptor, mode),
-    futimens: (descriptor, times) => c.futimens(descriptor, ptr(times)),
     lseek: (descriptor, offset, whence) => Number(c.lseek(descriptor, offset, whence)),
     flock: (descriptor, operation) => c.flock(descriptor, operation),
     statfs: (path, into) => c.statfs(ptr(path), ptr(into)),
@@ -123,7 +118,23 @@ export function openBunLibc(): Libc {
   };
 }
 
-function xattrCalls(c: ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]) {
+type Calls = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+
+/** Of owners, modes and times. */
+function attributeCalls(
+  c: Calls,
+): Pick<Libc, "fchownat" | "fchmodat" | "utimensat" | "fchown" | "fchmod" | "futimens"> {
+  return {
+    fchownat: (dir, path, uid, gid, flags) => c.fchownat(dir, ptr(path), uid, gid, flags),
+    fchmodat: (dir, path, mode, flags) => c.fchmodat(dir, ptr(path), mode, flags),
+    utimensat: (dir, path, times, flags) => c.utimensat(dir, ptr(path), ptr(times), flags),
+    fchown: (descriptor, uid, gid) => c.fchown(descriptor, uid, gid),
+    fchmod: (descriptor, mode) => c.fchmod(descriptor, mode),
+    futimens: (descriptor, times) => c.futimens(descriptor, ptr(times)),
+  };
+}
+
+function xattrCalls(c: Calls) {
   type Bytes = Uint8Array;
   return {
     flistxattr: (fd: number, into: Bytes, size: number) => c.flistxattr(fd, ptr(into), size),

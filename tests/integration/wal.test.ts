@@ -173,8 +173,10 @@ describe("the write-ahead log", () => {
     cluster.configure(`archive_command = '${push} && cp %p ${acknowledged}/%f'\n`);
     cluster.start();
     cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
+    let made = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       const segments = 1 + random.below(3);
+      made += segments;
       for (let count = 0; count < segments; count += 1) {
         cluster.sql("INSERT INTO steps DEFAULT VALUES; SELECT pg_switch_wal()");
       }
@@ -190,7 +192,8 @@ describe("the write-ahead log", () => {
     await place.switchLog();
     cluster.stop();
     const names = readdirSync(acknowledged);
-    expect(names.length).toBeGreaterThan(ROUNDS);
+    // The last switch makes no further one when nothing was written since.
+    expect(names.length).toBeGreaterThanOrEqual(made);
     for (const name of names) {
       const kept = execFileSync("zstd", ["-dc", place.archived(name)], { maxBuffer: 2 ** 30 });
       expect([name, kept.equals(readFileSync(join(acknowledged, name)))]).toEqual([name, true]);

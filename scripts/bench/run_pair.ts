@@ -32,7 +32,8 @@ function startPeer(
   const script = new URL("./peer.ts", import.meta.url).pathname;
   const [program = "", ...before] = runtime;
   const child = spawn(program, [...before, script, JSON.stringify(task)], {
-    env: { ...process.env, ...unitEnvironment("server") },
+    // What the caller sets comes first: to measure without what the units set.
+    env: { ...unitEnvironment("server"), ...process.env },
     // A sink on a group ends when its input does.
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -13,8 +13,7 @@
 //  4. A chunk never moves, so its address is asked for once.
 //
 // Large pieces lie in huge pages where the kernel has them to give: for each request it finds and
-// holds every page below it, and a copy looks each of them up (measured: a stream over a loop
-// device gains a tenth).
+// holds every page below it, and a copy looks each of them up.
 
 import { assert } from "../ground/assert.ts";
 import type { Libc } from "./libc.ts";

@@ -39,7 +39,7 @@ export const GOALS: readonly Goal[] = [
     unit: "x",
   },
   bound("first message after 10 s of silence", ["idle", "firstMs"], 50, "ms"),
-  bound("an end of an idle connection, part of a core", ["idle", "idleCpuPart"], 0.01, ""),
+  bound("an end of an idle connection, part of a core", ["idle", "connectionCpuPart"], 0.01, ""),
   ratio("stream, eight connections to one", "many", "stp", { least: 0.9 }),
   {
     what: "smallest of eight shares, 1 is fair",

@@ -23,6 +23,8 @@ import { type Figures, type PeerTask, TOKEN } from "./peer_task.ts";
 import { RING_FILE_BYTES, RingStream } from "./ring_stream.ts";
 
 const CONNECT_TIMEOUT_MS = 20_000;
+/** After the start, before a silent process is measured. */
+const SETTLE_MS = 1000;
 const address = "127.0.0.1";
 
 const runtime = await currentRuntime();
@@ -90,13 +92,26 @@ async function storageSource(peer: NonNullable<PeerTask["peer"]>): Promise<void>
     if (task.measure === "control") {
       print(await driveBesideControl(runtime, host, { ...task, peer }));
     } else {
+      const aloneCpuPart = task.measure === "idle" ? await cpuPartAlone() : 0;
       const how = { token: TOKEN, connections, signal: forever };
       const conns = await connectBenchPeer(host, peer, how);
-      print(await drive(conns));
+      const figures = await drive(conns);
+      const { idleCpuPart } = figures;
+      const connectionCpuPart = idleCpuPart === undefined ? null : idleCpuPart - aloneCpuPart;
+      print(connectionCpuPart === null ? figures : { ...figures, connectionCpuPart });
       for (const conn of conns) await conn.close();
     }
   }
   close(); // The host id was given back on these volumes.
+}
+
+/** Part of one core that this process uses as a silent host of the group, without a connection. */
+async function cpuPartAlone(): Promise<number> {
+  const { clock, cpuSeconds } = gauges;
+  await clock.sleep(SETTLE_MS);
+  const before = cpuSeconds();
+  await clock.sleep(task.seconds * 1000);
+  return (cpuSeconds() - before) / task.seconds;
 }
 
 async function drive(streams: readonly ByteStream[]): Promise<Figures> {

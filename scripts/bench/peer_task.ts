@@ -34,7 +34,10 @@ export interface Figures {
   readonly medianUs?: number;
   readonly p99Us?: number;
   readonly firstMs?: number;
+  /** Part of one core that a process with an idle connection uses, the mean of both. */
   readonly idleCpuPart?: number;
+  /** The same without what the process uses before it connects. */
+  readonly connectionCpuPart?: number;
   readonly controlP99Ms?: number;
 }
 

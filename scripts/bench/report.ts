@@ -23,6 +23,7 @@ const FIGURES: readonly FigureName[] = [
   "p99Us",
   "firstMs",
   "idleCpuPart",
+  "connectionCpuPart",
   "controlP99Ms",
 ];
 

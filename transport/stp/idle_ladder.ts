@@ -9,10 +9,14 @@
 // made the peer wait, so two fast ends never sleep in turns. (Measured on two cores, a backup of
 // 1 GB: 18 s of processor time without, of which 8 were the work.)
 //
+// An end that breaks a silence expects an answer: as long as the peer may sleep, and a little
+// longer, its own sleeps are short.
+//
 // Invariants: the count of polls bounds every step but the last as well as the time, so that a
 // clock that stands still (simulation) cannot make them endless.
 
 import {
+  ANSWER_SLEEP_MS_MAX,
   BLIND_POLLS_MAX,
   CROWDED_GAP_MS,
   CROWDED_MS,
@@ -26,6 +30,16 @@ import {
   YIELD_POLLS_MAX,
 } from "./limits.ts";
 
+/**
+ * How long to sleep from `nowMs` for a pause of up to `ms`: the long pauses of all connections of a
+ * process end at the same moments, so that it is woken once for all of them.
+ */
+export function inStep(nowMs: number, ms: number): number {
+  const stepMs = ms - (nowMs + ms) % SLEEP_MS_MAX;
+  // A timer may fire a little early: the step is then the next one.
+  return stepMs < SLEEP_MS_FIRST ? stepMs + SLEEP_MS_MAX : stepMs;
+}
+
 /** Count of polls at which the second step ends. */
 const YIELD_END = SPIN_POLLS_MAX + YIELD_POLLS_MAX;
 
@@ -34,6 +48,7 @@ export type IdleStep = "spin" | "yield" | "doze" | "sleep";
 export class IdleLadder {
   /** How long to sleep when `next` said "sleep". */
   sleepMs = SLEEP_MS_FIRST;
+  #pauseMs = SLEEP_MS_FIRST;
   /** Since when this wait lasts (-1: not begun), and since when nobody on the thread works. */
   #beganMs = -1;
   #startedMs = 0;
@@ -50,6 +65,8 @@ export class IdleLadder {
   #hurried = true;
   /** Outlives the wait: its next steps are sleeps. */
   #patient = false;
+  /** Outlives the wait: until when the answer to what broke a silence may come. */
+  #answerUntilMs = -1;
 
   /** Traffic was seen: the next wait starts at the foot. */
   reset(): void {
@@ -59,7 +76,7 @@ export class IdleLadder {
     this.#slept = false;
     this.#idle = false;
     this.#hurried = true;
-    this.sleepMs = SLEEP_MS_FIRST;
+    this.#pauseMs = SLEEP_MS_FIRST;
   }
 
   /**
@@ -80,6 +97,12 @@ export class IdleLadder {
   /** The wait that begins is between frames of a bulk transfer: it is not worth many polls. */
   unhurried(): void {
     this.#hurried = false;
+  }
+
+  /** Something of ours broke a silence at `nowMs`. */
+  expect(nowMs: number): void {
+    this.#answerUntilMs = nowMs + 1.5 * SLEEP_MS_MAX;
+    this.#pauseMs = Math.min(this.#pauseMs, ANSWER_SLEEP_MS_MAX);
   }
 
   /** True while the next poll follows at once, whatever the time. */
@@ -114,8 +137,10 @@ export class IdleLadder {
       return crowded && waitedMs >= CROWDED_YIELD_MS_MAX ? "doze" : "yield";
     }
     this.#polledMs = -1;
-    if (this.#slept) this.sleepMs = Math.min(this.sleepMs * 2, SLEEP_MS_MAX);
+    const maxMs = nowMs < this.#answerUntilMs ? ANSWER_SLEEP_MS_MAX : SLEEP_MS_MAX;
+    if (this.#slept) this.#pauseMs = Math.min(this.#pauseMs * 2, maxMs);
     this.#slept = true;
+    this.sleepMs = this.#pauseMs < SLEEP_MS_MAX ? this.#pauseMs : inStep(nowMs, SLEEP_MS_MAX);
     return "sleep";
   }
 }

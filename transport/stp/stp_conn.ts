@@ -13,7 +13,7 @@ import type { Completion } from "../volume.ts";
 import type { ConnectionIds } from "./control_block.ts";
 import { FrameReceiver } from "./frame_receiver.ts";
 import { FrameSender } from "./frame_sender.ts";
-import { IdleLadder } from "./idle_ladder.ts";
+import { IdleLadder, inStep } from "./idle_ladder.ts";
 import { SLEEP_MS_MAX } from "./limits.ts";
 import type { StgMedium } from "./stg_medium.ts";
 import { readableOf, writableOf } from "./stp_streams.ts";
@@ -36,6 +36,8 @@ export class StpConn implements Conn {
   readonly #writeLadder = new IdleLadder();
   readonly #counters = { sentBytes: 0, receivedBytes: 0 };
   #reading = false;
+  /** When bytes were accepted last. */
+  #wroteMs = 0;
   #writing: Promise<number> | null = null;
   #closing: Promise<void> | null = null;
   #ackTimer = false;
@@ -185,7 +187,7 @@ export class StpConn implements Conn {
     let frames = this.#link.send.frames;
     let pauseMs = SLEEP_MS_MAX;
     while (this.#link.state.phase === "open") {
-      await clock.sleep(pauseMs);
+      await clock.sleep(inStep(clock.monotonicMs(), pauseMs));
       if (this.#link.state.phase !== "open") return;
       await this.#guarded(() => this.#link.tend());
       pauseMs = this.#link.send.frames > frames
@@ -220,6 +222,8 @@ export class StpConn implements Conn {
     }
     const count = this.#sender.send(from, nowMs);
     this.#counters.sentBytes += count;
+    if (nowMs - this.#wroteMs > SLEEP_MS_MAX) this.#readLadder.expect(nowMs);
+    this.#wroteMs = nowMs;
     const turn = this.#link.turns.due(nowMs, this.#link.asynchronous);
     if (turn !== undefined) await turn;
     return count;

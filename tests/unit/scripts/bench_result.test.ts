@@ -14,7 +14,7 @@ import { renderResult, toJson } from "../../../scripts/bench/report.ts";
 const rounds: Rounds = new Map<string, readonly Figures[]>([
   ["tcp", [{ bytesPerSecond: 2e9 }, { bytesPerSecond: 4e9 }, { bytesPerSecond: 1e9 }]],
   ["stp", [{ bytesPerSecond: 3e9, medianUs: 5 }, { bytesPerSecond: 4e9 }, { bytesPerSecond: 2e9 }]],
-  ["idle", [{ firstMs: 60, idleCpuPart: 0.005 }]],
+  ["idle", [{ firstMs: 60, idleCpuPart: 0.012, connectionCpuPart: 0.005 }]],
 ]);
 const all = contestants({ iperf3: () => null, device: () => null });
 

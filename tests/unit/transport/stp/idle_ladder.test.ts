@@ -1,8 +1,9 @@
 // How a connection waits: spins, yields, dozes on a crowded machine, sleeps.
 
 import { describe, expect, test } from "bun:test";
-import { IdleLadder } from "../../../../transport/stp/idle_ladder.ts";
+import { IdleLadder, inStep } from "../../../../transport/stp/idle_ladder.ts";
 import {
+  ANSWER_SLEEP_MS_MAX,
   BLIND_POLLS_MAX,
   CROWDED_GAP_MS,
   CROWDED_MS,
@@ -24,7 +25,7 @@ describe("IdleLadder", () => {
     expect(steps[0]).toBe("spin");
     expect(steps).toContain("yield");
     expect(steps.at(-1)).toBe("sleep");
-    expect(ladder.sleepMs).toBe(SLEEP_MS_MAX);
+    expect(ladder.sleepMs).toBe(SLEEP_MS_MAX - 5); // In step with all others.
     ladder.reset();
     expect(ladder.next(6)).toBe("spin");
     expect(ladder.next(6.5)).toBe("yield");
@@ -104,10 +105,38 @@ describe("IdleLadder", () => {
     expect(stepsFrom(30)).toEqual(["spin", "yield", "yield"]);
   });
 
+  test("sleeps for short while an answer may come, then as before", () => {
+    const ladder = new IdleLadder();
+    const sleepAt = (ms: number): number => {
+      while (ladder.next(ms) !== "sleep");
+      return ladder.sleepMs;
+    };
+    const sleeps = (fromMs: number) => Array.from({ length: 9 }, (_, i) => sleepAt(fromMs + i));
+    expect(Math.max(...sleeps(100))).toBeGreaterThan(SLEEP_MS_MAX / 2);
+    ladder.expect(200);
+    expect(Math.max(...sleeps(200))).toBe(ANSWER_SLEEP_MS_MAX);
+    ladder.reset(); // The answer may be read in a wait that begins later.
+    expect(Math.max(...sleeps(220))).toBe(ANSWER_SLEEP_MS_MAX);
+    expect(Math.max(...sleeps(200 + 2 * SLEEP_MS_MAX))).toBeGreaterThan(SLEEP_MS_MAX / 2);
+  });
+
   test("outlasts the other end's first sleep, so that two ends do not sleep in turns", () => {
     const ladder = new IdleLadder();
     ladder.next(0);
     expect(["yield", "doze"]).toContain(ladder.next(3 * SLEEP_MS_FIRST));
     expect(YIELD_MS_MAX).toBeGreaterThan(2.5 * SLEEP_MS_FIRST);
+  });
+});
+
+describe("inStep()", () => {
+  test("lets long pauses end together, none longer than asked for but for a timer's error", () => {
+    for (const pauseMs of [SLEEP_MS_MAX, 1000]) {
+      const ends = [0, 0.3, 7, 20, 43.2].map((startMs) => startMs + inStep(startMs, pauseMs));
+      for (const endMs of ends) expect(endMs % SLEEP_MS_MAX).toBeCloseTo(0, 6);
+      expect(Math.max(...ends)).toBeLessThanOrEqual(43.2 + pauseMs + SLEEP_MS_FIRST);
+    }
+    expect(inStep(10, SLEEP_MS_MAX)).toBe(SLEEP_MS_MAX - 10);
+    // Fired early: not twice for one step.
+    expect(inStep(SLEEP_MS_MAX - 0.4, SLEEP_MS_MAX)).toBeCloseTo(SLEEP_MS_MAX + 0.4, 6);
   });
 });

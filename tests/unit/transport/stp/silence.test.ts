@@ -2,14 +2,15 @@
 // killed, a write that landed late hid its block from the daemon, and the host lives.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { readExactly } from "../../../../transport/ground/read_exactly.ts";
+import { type Clock, currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import {
   ControlBlock,
   controlBlockImage,
   decodeControlBlock,
 } from "../../../../transport/stp/control_block.ts";
-import { BLOCK_BYTES } from "../../../../transport/stp/limits.ts";
+import { BLOCK_BYTES, SLEEP_MS_MAX } from "../../../../transport/stp/limits.ts";
 import type { StpConn } from "../../../../transport/stp/mod.ts";
 import { controlBlockOffset } from "../../../../transport/stp/stg_layout.ts";
 import { StepClock } from "./step_clock.ts";
@@ -79,5 +80,47 @@ describe("a connection whose peer's use ended unseen", () => {
     await time.pass(4 * TIMING.silentMs);
     expect(await kept.isGone()).toBe(false);
     expect(await killed.isGone()).toBe(false);
+  });
+});
+
+describe("the message that ends a silence", () => {
+  const messageBytes = 64;
+  /** A process wakes for a timer up to this late. */
+  const LATE_MS = 2;
+
+  /** One end answers what it reads, the other has a read under way before it says anything. */
+  async function answerMs(time: StepClock, [near, far]: readonly [StpConn, StpConn], ms: number) {
+    const message = new Uint8Array(messageBytes).fill(1);
+    const answering = readExactly(far, messageBytes).then((bytes) => far.write(bytes));
+    const answer = readExactly(near, messageBytes);
+    await time.pass(ms);
+    const sinceMs = time.monotonicMs();
+    await time.until(near.write(message), 1000);
+    expect(await time.until(answer, 1000)).toEqual(message);
+    await answering;
+    return time.monotonicMs() - sinceMs;
+  }
+
+  test("has its answer within 50 ms, whenever it comes", async () => {
+    const time = new StepClock();
+    // Processes count from moments of their own: their sleeps are not in step with each other.
+    const peerClock: Clock = {
+      monotonicMs: () => time.monotonicMs() + 17,
+      wallMs: () => time.wallMs(),
+      sleep: (ms, options) => time.sleep(ms, options),
+      doze: () => time.doze(),
+      yield: () => time.yield(),
+    };
+    const opening = openMemoryBed({ clock: time, peerClock, random, timing: TIMING });
+    const bed = await time.until(opening, 60_000);
+    const pair = await time.until(connectPair(bed), 60_000);
+    const found: number[] = [];
+    for (let extraMs = 0; extraMs < 2 * SLEEP_MS_MAX; extraMs += 7) {
+      found.push(await answerMs(time, pair, 10_000 + extraMs));
+    }
+    expect(Math.max(...found)).toBeLessThanOrEqual(50 - 2 * LATE_MS);
+    // And not because both ends hardly sleep.
+    expect(Math.max(...found)).toBeGreaterThan(SLEEP_MS_MAX / 2);
+    await time.until(bed.close(), 60_000);
   });
 });

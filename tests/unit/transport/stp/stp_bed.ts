@@ -41,6 +41,8 @@ export interface StpBed {
 
 export interface StpBedOptions {
   readonly clock: Clock;
+  /** Of host 2, where it shows another time; default: `clock`. */
+  readonly peerClock?: Clock | undefined;
   readonly random: Random;
   /** The volumes as host 1 and host 2 open them. */
   readonly volumes: readonly [readonly Volume[], readonly Volume[]];
@@ -55,7 +57,11 @@ export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
   const [first, second] = options.volumes;
   const identity = options.identity ??
     await formatStg({ name: "stg0", volumes: first, random, ...options.format });
-  const join = async (hostId: number, volumes: readonly Volume[]): Promise<StpHost> => {
+  const join = async (
+    hostId: number,
+    volumes: readonly Volume[],
+    clock: Clock,
+  ): Promise<StpHost> => {
     const medium = { identity, volumes, clock, random, timing };
     const member = await StgMember.join({ ...medium, hostId, hostName: `host${hostId}` });
     const lease = member.lease(identity.layout.endpointsPerHost);
@@ -65,7 +71,10 @@ export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
       mechanism: new StpMechanism({ ...medium, claim: member.claim, lease }),
     };
   };
-  const hosts: readonly [StpHost, StpHost] = [await join(1, first), await join(2, second)];
+  const hosts: readonly [StpHost, StpHost] = [
+    await join(1, first, clock),
+    await join(2, second, options.peerClock ?? clock),
+  ];
   const close = async () => {
     for (const host of hosts) await host.member.close();
   };

@@ -10,6 +10,7 @@ import { SystemError } from "../../transport/runtime/files.ts";
 import type { Files, PathBytes, XattrSubject } from "../../transport/runtime/files.ts";
 import type { Entry, Xattr } from "../entry.ts";
 import type { ApplicationWarning, WarningCode } from "./application.ts";
+import type { FreshFile } from "./fresh_files.ts";
 import { isMediumFailure } from "./medium_failure.ts";
 import { nameSome } from "./name_some.ts";
 import { writeXattrs } from "./write_xattrs.ts";
@@ -21,6 +22,8 @@ export interface MadeObject {
   readonly directory: number;
   readonly name: PathBytes;
   readonly descriptor: number | null;
+  /** What it has from the start, where that is known. */
+  readonly has?: FreshFile | null;
 }
 
 export class Attributes {
@@ -37,27 +40,31 @@ export class Attributes {
    * @throws SystemError when the medium fails
    */
   apply(object: MadeObject, entry: Entry, xattrs: readonly Xattr[] | null): void {
-    const { directory, name, descriptor } = object;
+    const { directory, name, descriptor, has } = object;
     const { uid, gid, mtimeNs } = entry;
     // By descriptor where there is one: no name is looked up, and none can be another's by now.
     const at = descriptor ?? directory;
     const path = descriptor === null ? name : null;
-    const owned = this.#attempt(entry, {
+    const isOwned = has?.uid === uid && has.gid === gid;
+    const owned = isOwned || this.#attempt(entry, {
       code: "owner",
-      what: `owner ${uid}:${gid}${entry.mode & SET_ID_BITS ? ", setuid and setgid" : ""}`,
+      what: () => `owner ${uid}:${gid}${entry.mode & SET_ID_BITS ? ", setuid and setgid" : ""}`,
       step: () => this.#files.changeOwner(at, path, uid, gid),
     });
-    if (xattrs !== null) this.#applyXattrs(descriptor ?? { directory, name }, entry, xattrs);
+    const isBare = xattrs?.length === 0 && has?.hasXattrs === false;
+    if (xattrs !== null && !isBare) {
+      this.#applyXattrs(descriptor ?? { directory, name }, entry, xattrs);
+    }
     this.#attempt(entry, {
       code: "times",
-      what: "modification time",
+      what: () => "modification time",
       step: () => this.#files.setTimes(at, path, mtimeNs, mtimeNs),
     });
     if (entry.type === "symlink") return;
     const mode = owned ? entry.mode : entry.mode & ~SET_ID_BITS;
     this.#attempt(entry, {
       code: "mode",
-      what: `mode ${mode.toString(8)}`,
+      what: () => `mode ${mode.toString(8)}`,
       step: () => this.#files.changeMode(at, path, mode),
     });
   }
@@ -72,7 +79,11 @@ export class Attributes {
   /** @returns false when the step failed, which was warned of */
   #attempt(
     entry: Entry,
-    { code, what, step }: { readonly code: WarningCode; what: string; step: () => void },
+    { code, what, step }: {
+      readonly code: WarningCode;
+      readonly what: () => string;
+      readonly step: () => void;
+    },
   ): boolean {
     try {
       step();
@@ -82,7 +93,7 @@ export class Attributes {
       this.#onWarning({
         code,
         path: entry.path,
-        message: `not restored: ${what} (${error.errno})`,
+        message: `not restored: ${what()} (${error.errno})`,
       });
       return false;
     }

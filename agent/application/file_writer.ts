@@ -6,6 +6,7 @@ import type { Files } from "../../transport/runtime/files.ts";
 import type { Entry, Xattr } from "../entry.ts";
 import type { SparseMap } from "../tar/mod.ts";
 import type { Attributes } from "./attributes.ts";
+import type { FreshFiles } from "./fresh_files.ts";
 import type { Placement } from "./placement.ts";
 
 export interface FileWriterOptions {
@@ -16,6 +17,8 @@ export interface FileWriterOptions {
   readonly sparse: SparseMap | null;
   /** Null: the file keeps what it is created with. */
   readonly xattrs: readonly Xattr[] | null;
+  /** Of the directory; absent where it holds few files. */
+  readonly freshFiles?: FreshFiles;
 }
 
 export class FileWriter {
@@ -101,9 +104,10 @@ export class FileWriter {
   }
 
   #complete(attributes: Attributes): void {
-    const { directory, entry, sparse, xattrs } = this.#options;
+    const { directory, entry, sparse, xattrs, freshFiles } = this.#options;
     if (sparse !== null) this.#files.truncate(this.#descriptor, entry.sizeBytes);
-    const object = { directory, name: this.#temporary, descriptor: this.#descriptor };
-    attributes.apply(object, entry, xattrs);
+    const descriptor = this.#descriptor;
+    const has = freshFiles?.likeThis(this.#files, descriptor) ?? null;
+    attributes.apply({ directory, name: this.#temporary, descriptor, has }, entry, xattrs);
   }
 }

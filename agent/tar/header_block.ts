@@ -25,11 +25,12 @@ export const NAME_BYTES = 100;
 
 const CHECKSUM_OFFSET = 148;
 const MAX_INT32 = 0x7fff_ffff;
+const NOTHING = new Uint8Array(0);
 const SPACE = 0x20;
 /** "ustar", NUL, "00". */
 const MAGIC = new TextEncoder().encode("ustar\u000000");
 /** Of the bytes that are the same in every block: the magic, and the checksum's field as spaces. */
-const CONSTANT_SUM = byteSum(MAGIC) + 8 * SPACE;
+const CONSTANT_SUM = byteSum(MAGIC, 0, MAGIC.length) + 8 * SPACE;
 
 /** The fields of a header block. Names are cut to their field; a pax record has the whole. */
 export interface HeaderBlock {
@@ -67,35 +68,37 @@ export function writeHeaderBlock(into: Uint8Array, offset: number, header: Heade
 }
 
 /**
- * Reads a header block; null for one of zeros (end of archive). Names are copies, prefix applied.
+ * Reads the header block at `offset`; null for one of zeros (end of archive). Names are copies,
+ * prefix applied.
  * @throws AgentError `damaged`
  */
-export function readHeaderBlock(block: Uint8Array): HeaderBlock | null {
-  assert(block.length === BLOCK_BYTES, "a header block has 512 bytes");
-  let sum = byteSum(block);
+export function readHeaderBlock(bytes: Uint8Array, offset = 0): HeaderBlock | null {
+  assert(bytes.length >= offset + BLOCK_BYTES, "a header block has 512 bytes");
+  let sum = byteSum(bytes, offset, offset + BLOCK_BYTES);
   if (sum === 0) return null;
-  sum += 8 * SPACE - byteSum(block.subarray(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 8));
-  const wanted = readNumber(block, CHECKSUM_OFFSET, 8, "checksum");
+  const checksumAt = offset + CHECKSUM_OFFSET;
+  sum += 8 * SPACE - byteSum(bytes, checksumAt, checksumAt + 8);
+  const wanted = readNumber(bytes, checksumAt, 8, "checksum");
   if (wanted !== sum) throw damagedHeader(`checksum ${wanted}`, `${sum}`);
   for (let at = 0; at < 5; at++) {
-    if (block[257 + at] !== MAGIC[at]) throw damagedHeader("another magic", "ustar");
+    if (bytes[offset + 257 + at] !== MAGIC[at]) throw damagedHeader("another magic", "ustar");
   }
-  const posix = block[262] === 0;
-  const name = cString(block, 0, NAME_BYTES);
-  const prefix = posix ? cString(block, 345, 155) : new Uint8Array(0);
-  const typeflag = String.fromCharCode(block[156] || 0x30);
+  const posix = bytes[offset + 262] === 0;
+  const name = cString(bytes, offset, NAME_BYTES);
+  const prefix = posix ? cString(bytes, offset + 345, 155) : NOTHING;
+  const typeflag = String.fromCharCode(bytes[offset + 156] || 0x30);
   const device = typeflag === "3" || typeflag === "4";
   return {
     name: prefix.length > 0 ? Uint8Array.from([...prefix, 0x2f, ...name]) : name,
-    mode: readNumber(block, 100, 8, "mode"),
-    uid: readNumber(block, 108, 8, "uid"),
-    gid: readNumber(block, 116, 8, "gid"),
-    size: readNumber(block, 124, 12, "size"),
-    mtimeSeconds: readNumber(block, 136, 12, "mtime"),
+    mode: readNumber(bytes, offset + 100, 8, "mode"),
+    uid: readNumber(bytes, offset + 108, 8, "uid"),
+    gid: readNumber(bytes, offset + 116, 8, "gid"),
+    size: readNumber(bytes, offset + 124, 12, "size"),
+    mtimeSeconds: readNumber(bytes, offset + 136, 12, "mtime"),
     typeflag,
-    linkname: cString(block, 157, NAME_BYTES),
-    major: device ? readNumber(block, 329, 8, "device major") : 0,
-    minor: device ? readNumber(block, 337, 8, "device minor") : 0,
+    linkname: cString(bytes, offset + 157, NAME_BYTES),
+    major: device ? readNumber(bytes, offset + 329, 8, "device major") : 0,
+    minor: device ? readNumber(bytes, offset + 337, 8, "device minor") : 0,
   };
 }
 
@@ -149,10 +152,10 @@ function readBase256(field: Uint8Array, what: string): number {
   return value;
 }
 
-function cString(block: Uint8Array, offset: number, length: number): Uint8Array {
-  const field = block.subarray(offset, offset + length);
-  const end = field.indexOf(0);
-  return field.slice(0, end < 0 ? length : end);
+function cString(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  if (bytes[offset] === 0) return NOTHING;
+  const end = bytes.indexOf(0, offset);
+  return bytes.slice(offset, end < 0 ? offset + length : Math.min(end, offset + length));
 }
 
 /** @returns the sum of the bytes written */
@@ -167,8 +170,8 @@ function writeName(into: Uint8Array, offset: number, name: Uint8Array): number {
   return sum;
 }
 
-function byteSum(bytes: Uint8Array): number {
+function byteSum(bytes: Uint8Array, from: number, to: number): number {
   let sum = 0;
-  for (let at = 0; at < bytes.length; at++) sum += bytes[at] as number;
+  for (let at = from; at < to; at++) sum += bytes[at] as number;
   return sum;
 }

@@ -1,5 +1,7 @@
 // Full paths from member names, strict: a name that could leave the directory it is extracted
 // below is damage, whoever made the archive.
+//
+// Each file of a restore passes here. Short arrays are copied: views of them cost more.
 
 import type { Entry } from "../entry.ts";
 import { MAX_PATH_BYTES } from "./limits.ts";
@@ -19,13 +21,14 @@ export function memberPath(name: Uint8Array, type: Entry["type"]): Uint8Array {
   // PostgreSQL ends the names of links to directories like theirs.
   const mayEndSo = type === "directory" || type === "symlink";
   const slashed = mayEndSo && name[name.length - 1] === SLASH;
-  const bare = name.subarray(fromHere ? 2 : 0, slashed ? name.length - 1 : name.length);
-  if (bare.length === 0) throw damagedName(name, "at least one component");
-  if (bare.length >= MAX_PATH_BYTES) throw damagedName(name, `at most ${MAX_PATH_BYTES} bytes`);
-  const path = new Uint8Array(bare.length + 1);
+  const start = fromHere ? 2 : 0;
+  const end = slashed ? name.length - 1 : name.length;
+  if (end <= start) throw damagedName(name, "at least one component");
+  if (end - start >= MAX_PATH_BYTES) throw damagedName(name, `at most ${MAX_PATH_BYTES} bytes`);
+  const path = new Uint8Array(end - start + 1);
   path[0] = SLASH;
-  path.set(bare, 1);
-  splitPath(path);
+  for (let at = start; at < end; at++) path[at - start + 1] = name[at] as number;
+  checkPath(path);
   return path;
 }
 
@@ -34,22 +37,39 @@ export function memberPath(name: Uint8Array, type: Entry["type"]): Uint8Array {
  * @throws AgentError `damaged` for a path that no walk produces
  */
 export function splitPath(path: Uint8Array): Uint8Array[] {
-  if (path[0] !== SLASH) throw damagedName(path, 'a leading "/"');
-  if (path.includes(0)) throw damagedName(path, "no NUL");
+  checkPath(path);
   const components: Uint8Array[] = [];
-  let start = 1;
-  while (start < path.length) {
-    const slash = path.indexOf(SLASH, start);
-    const end = slash < 0 ? path.length : slash;
-    const component = path.subarray(start, end);
-    const dots = component.every((byte) => byte === DOT);
-    if ((dots && component.length <= 2) || end === path.length - 1) {
-      throw damagedName(path, 'components other than "", "." and ".."');
-    }
-    components.push(component);
+  for (let start = 1; start < path.length;) {
+    const end = componentEnd(path, start);
+    components.push(path.slice(start, end));
     start = end + 1;
   }
   return components;
+}
+
+/** @throws AgentError `damaged` for a path that no walk produces */
+export function checkPath(path: Uint8Array): void {
+  if (path[0] !== SLASH) throw damagedName(path, 'a leading "/"');
+  if (path.includes(0)) throw damagedName(path, "no NUL");
+  for (let start = 1; start < path.length;) {
+    const end = componentEnd(path, start);
+    if (isReserved(path, start, end) || end === path.length - 1) {
+      throw damagedName(path, 'components other than "", "." and ".."');
+    }
+    start = end + 1;
+  }
+}
+
+function componentEnd(path: Uint8Array, start: number): number {
+  const slash = path.indexOf(SLASH, start);
+  return slash < 0 ? path.length : slash;
+}
+
+/** True for "", "." and "..". */
+function isReserved(path: Uint8Array, start: number, end: number): boolean {
+  if (end - start > 2) return false;
+  for (let at = start; at < end; at++) if (path[at] !== DOT) return false;
+  return true;
 }
 
 function damagedName(name: Uint8Array, needed: string): Error {

@@ -2,7 +2,7 @@
 
 export { encodeFiller, encodeMemberHeader, memberName, paddingBytes } from "./member_header.ts";
 export type { MemberExtra } from "./member_header.ts";
-export { memberPath, splitPath } from "./member_path.ts";
+export { checkPath, memberPath, splitPath } from "./member_path.ts";
 export { BLOCK_BYTES, encodeSparseMap, sparseDataBytes } from "./sparse_map.ts";
 export type { SparseExtent, SparseMap } from "./sparse_map.ts";
 export { TarReader } from "./tar_reader.ts";

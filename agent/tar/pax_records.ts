@@ -47,7 +47,8 @@ export function encodePaxRecord(key: string, value: Uint8Array | string): Uint8A
 }
 
 /**
- * Parses the body of a pax header; a later record of the same key wins. Values share its bytes.
+ * Parses the body of a pax header; a later record of the same key wins. Values are copies:
+ * views of so few bytes cost more.
  * @throws AgentError `damaged`
  */
 export function parsePaxRecords(body: Uint8Array): Map<string, Uint8Array> {
@@ -70,8 +71,8 @@ export function parsePaxRecords(body: Uint8Array): Map<string, Uint8Array> {
     const equals = body.indexOf(EQUALS, start + 1);
     if (equals < 0 || equals >= end) throw damagedPax('a record without "="');
     if (equals - start > MAX_PAX_KEY_BYTES) throw damagedPax(`a key of ${equals - start} bytes`);
-    const key = toByteString(body.subarray(start + 1, equals));
-    records.set(key, body.subarray(equals + 1, end - 1));
+    const key = toByteString(body.slice(start + 1, equals));
+    records.set(key, body.slice(equals + 1, end - 1));
     at = end;
   }
   return records;

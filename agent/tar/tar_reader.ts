@@ -52,6 +52,7 @@ interface UnfinishedMap {
 
 export class TarReader {
   readonly #sink: TarSink;
+  /** A block that came in parts. */
   readonly #block = new Uint8Array(BLOCK_BYTES);
   #blockFill = 0;
   #state: State = "header";
@@ -76,18 +77,9 @@ export class TarReader {
   feed(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) {
-      const rest = bytes.subarray(at);
-      if (this.#state === "content" || this.#state === "padding" || this.#state === "pax") {
-        at += this.#consume(rest);
-      } else {
-        const count = Math.min(BLOCK_BYTES - this.#blockFill, rest.length);
-        this.#block.set(rest.subarray(0, count), this.#blockFill);
-        this.#blockFill += count;
-        at += count;
-        if (this.#blockFill < BLOCK_BYTES) return;
-        this.#blockFill = 0;
-        this.#onBlock();
-      }
+      const inBody = this.#state === "content" || this.#state === "padding" ||
+        this.#state === "pax";
+      at += inBody ? this.#consume(bytes, at) : this.#takeBlock(bytes, at);
     }
   }
 
@@ -106,9 +98,25 @@ export class TarReader {
     }
   }
 
-  #onBlock(): void {
-    if (this.#state === "map") return this.#onMapBlock();
-    const header = readHeaderBlock(this.#block);
+  /** Takes what the present block still lacks from `bytes` at `at`; returns how much. */
+  #takeBlock(bytes: Uint8Array, at: number): number {
+    const count = Math.min(BLOCK_BYTES - this.#blockFill, bytes.length - at);
+    if (count === BLOCK_BYTES) {
+      this.#onBlock(bytes, at);
+      return count;
+    }
+    this.#block.set(bytes.subarray(at, at + count), this.#blockFill);
+    this.#blockFill += count;
+    if (this.#blockFill === BLOCK_BYTES) {
+      this.#blockFill = 0;
+      this.#onBlock(this.#block, 0);
+    }
+    return count;
+  }
+
+  #onBlock(bytes: Uint8Array, at: number): void {
+    if (this.#state === "map") return this.#onMapBlock(bytes.subarray(at, at + BLOCK_BYTES));
+    const header = readHeaderBlock(bytes, at);
     if (header === null) {
       this.#state = "ended";
     } else if (this.#state === "ended") {
@@ -131,14 +139,17 @@ export class TarReader {
     this.#padding = paddingBytes(header.size);
   }
 
-  /** Takes what belongs to the present state from `bytes`; returns how much. */
-  #consume(bytes: Uint8Array): number {
-    const part = bytes.subarray(0, Math.min(bytes.length, this.#left));
-    if (this.#state === "content") this.#sink.data(part);
-    if (this.#state === "pax") this.#paxBody.set(part, this.#paxBody.length - this.#left);
-    this.#left -= part.length;
+  /** Takes what belongs to the present state from `bytes` at `at`; returns how much. */
+  #consume(bytes: Uint8Array, at: number): number {
+    const count = Math.min(bytes.length - at, this.#left);
+    if (this.#state !== "padding") {
+      const part = bytes.subarray(at, at + count);
+      if (this.#state === "content") this.#sink.data(part);
+      else this.#paxBody.set(part, this.#paxBody.length - this.#left);
+    }
+    this.#left -= count;
     if (this.#left === 0) this.#onConsumed();
-    return part.length;
+    return count;
   }
 
   #onConsumed(): void {
@@ -208,10 +219,10 @@ export class TarReader {
     if (contentBytes === 0) this.#onConsumed();
   }
 
-  #onMapBlock(): void {
+  #onMapBlock(bytes: Uint8Array): void {
     const sparse = this.#sparse;
     if (sparse === null) throw damagedMap("no member, need one");
-    const block = String.fromCharCode(...this.#block);
+    const block = String.fromCharCode(...bytes);
     sparse.blocks.push(block);
     sparse.lines += block.split("\n").length - 1;
     const count = Number(sparse.blocks[0]?.split("\n", 1)[0]);

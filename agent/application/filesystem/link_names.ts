@@ -2,6 +2,7 @@
 
 import type { Redirect } from "../../record.ts";
 
+const NONE: readonly Uint8Array[] = [];
 const decoder = new TextDecoder("latin1");
 
 /** A path as a map key; latin1 keeps bytes apart. */
@@ -24,13 +25,15 @@ export class LinkNames {
 
   /** The path to write the data of a member to, and whether that is another than its own. */
   writeAs(member: Uint8Array): readonly [path: Uint8Array, redirected: boolean] {
+    if (this.#names.size === 0) return [member, false];
     const first = this.#names.get(keyOf(member))?.[0];
     return first === undefined ? [member, false] : [first, true];
   }
 
   /** Paths to link to the first, when a member is redirected to several. */
   furtherNames(member: Uint8Array): readonly Uint8Array[] {
-    return this.#names.get(keyOf(member))?.slice(1) ?? [];
+    if (this.#names.size === 0) return NONE;
+    return this.#names.get(keyOf(member))?.slice(1) ?? NONE;
   }
 
   /** True when a redirect writes this path. */

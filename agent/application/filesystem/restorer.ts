@@ -21,7 +21,9 @@ import { isMediumFailure } from "../medium_failure.ts";
 import { LinkNames } from "./link_names.ts";
 import { hasErrno, Placement } from "../placement.ts";
 import type { Overwrite } from "../placement.ts";
-import { TargetTree } from "./target_tree.ts";
+import { type EnterOptions, TargetTree } from "./target_tree.ts";
+
+const SLASH = 0x2f;
 
 export interface FilesystemRestorerOptions {
   readonly files: Files;
@@ -101,17 +103,18 @@ export class FilesystemRestorer implements Consumer {
     if (entry.type === "hardlink") return this.#guard(() => this.#restoreLink(entry));
     const [path, redirected] = this.#names.writeAs(entry.path);
     this.#guard(() => {
-      const components = splitPath(path);
       if (entry.type === "directory") {
-        return this.#restoreDirectory(entry, extra.xattrs, components);
+        return this.#restoreDirectory(entry, extra.xattrs, splitPath(path));
       }
-      const name = components.pop();
-      if (name === undefined) throw new AgentError("damaged", "Cannot restore: a file named /");
-      const directory = this.#enter(components, redirected);
+      if (path.length === 1) throw new AgentError("damaged", "Cannot restore: a file named /");
+      const directory = this.#tree.enterParent(path, this.#howToEnter(redirected));
+      const name = path.slice(path.lastIndexOf(SLASH) + 1);
       if (!this.#mayWrite(directory, name)) return;
       if (entry.type === "file") {
         const services = { files: this.#files, placement: this.#placement };
-        this.#writer = new FileWriter(services, { directory, name, entry, ...extra });
+        const { freshFiles } = this.#tree;
+        const options = { directory, name, entry, freshFiles, ...extra };
+        this.#writer = new FileWriter(services, options);
       } else {
         this.#restoreNode({ directory, name }, entry, extra.xattrs);
       }
@@ -149,7 +152,7 @@ export class FilesystemRestorer implements Consumer {
   ): void {
     const isOurs = this.#tree.name(components);
     const keep = this.#options.overwrite === "never" && !isOurs && this.#isThere(components);
-    this.#enter(components, false);
+    this.#enter(components);
     this.#tree.name(components);
     this.#restoredFiles++;
     if (keep) return;
@@ -161,7 +164,7 @@ export class FilesystemRestorer implements Consumer {
   #isThere(components: readonly Uint8Array[]): boolean {
     const name = components.at(-1);
     if (name === undefined) return true;
-    return this.#placement.exists(this.#enter(components.slice(0, -1), false), name);
+    return this.#placement.exists(this.#enter(components.slice(0, -1)), name);
   }
 
   #restoreNode(
@@ -199,7 +202,7 @@ export class FilesystemRestorer implements Consumer {
     const fromName = from.pop();
     const toName = to.pop();
     if (fromName === undefined || toName === undefined) return;
-    const directory = this.#enter(to, false);
+    const directory = this.#enter(to);
     if (!this.#mayWrite(directory, toName)) return;
     const fromDirectory = this.#tree.openPath(from);
     try {
@@ -218,11 +221,14 @@ export class FilesystemRestorer implements Consumer {
     this.#restoredFiles++;
   }
 
-  #enter(components: readonly Uint8Array[], keepTimes: boolean): number {
+  #enter(components: readonly Uint8Array[]): number {
+    return this.#tree.enter(components, this.#howToEnter(false));
+  }
+
+  #howToEnter(redirected: boolean): EnterOptions {
     const { overwrite } = this.#options;
     const replace = overwrite === "always" || overwrite === "changed";
-    const keep = keepTimes || overwrite === "changed";
-    return this.#tree.enter(components, { replace, keepTimes: keep });
+    return { replace, keepTimes: redirected || overwrite === "changed" };
   }
 
   #mayWrite(directory: number, name: Uint8Array): boolean {

@@ -12,6 +12,8 @@ import { AgentError } from "../../../transport/ground/error.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
+import { checkPath, splitPath } from "../../tar/mod.ts";
+import { FreshFiles } from "../fresh_files.ts";
 import { openTarget } from "../open_target.ts";
 import { compareBytes } from "./source_paths.ts";
 
@@ -19,12 +21,14 @@ import { compareBytes } from "./source_paths.ts";
 const FILLING_MODE = 0o700;
 /** Rights of a parent that has no entry of its own in the stream. */
 const PARENT_MODE = 0o755;
+const SLASH = 0x2f;
 
 interface Level {
   readonly name: Uint8Array;
   readonly identity: string;
   descriptor: number | null;
   finish: ((descriptor: number) => void) | null;
+  readonly freshFiles: FreshFiles;
 }
 
 interface Opened {
@@ -47,6 +51,8 @@ export class TargetTree {
   /** Directories that were made and whose own entry did not come yet, by path. */
   readonly #unnamed = new Map<string, readonly Uint8Array[]>();
   readonly #decoder = new TextDecoder("latin1");
+  /** Path of the present directory when `enterParent` went there, with its last slash. */
+  #parent: Uint8Array | null = null;
 
   /** Opens the target, and makes it (and its parents) when it is not there. */
   constructor(files: Files, target: string, maxOpen = MAX_OPEN_DIRECTORIES) {
@@ -67,6 +73,7 @@ export class TargetTree {
    * @throws SystemError ENOTDIR or ELOOP when something else is in the way
    */
   enter(components: readonly Uint8Array[], options: EnterOptions): number {
+    this.#parent = null;
     let shared = 0;
     while (shared < components.length && shared + 1 < this.#levels.length) {
       const level = this.#levels[shared + 1];
@@ -84,6 +91,27 @@ export class TargetTree {
       } else if (options.keepTimes) this.#keepTimes(descriptor);
     }
     return this.#descriptor;
+  }
+
+  /**
+   * Goes to the directory that a path lies in: the last one, mostly.
+   * @returns its descriptor, valid until the next call
+   * @throws SystemError as `enter`; AgentError `damaged` for a path that no walk produces
+   */
+  enterParent(path: Uint8Array, options: EnterOptions): number {
+    checkPath(path);
+    const nameAt = path.lastIndexOf(SLASH) + 1;
+    if (this.#parent !== null && startsWith(path, nameAt, this.#parent)) return this.#descriptor;
+    const descriptor = this.enter(splitPath(path).slice(0, -1), options);
+    this.#parent = path.slice(0, nameAt);
+    return descriptor;
+  }
+
+  /** What files have that are made in the present directory. */
+  get freshFiles(): FreshFiles {
+    const top = this.#levels.at(-1);
+    assert(top !== undefined, "the target is open");
+    return top.freshFiles;
   }
 
   /** The entry of a directory came. @returns true when the restore had made it before that */
@@ -171,7 +199,13 @@ export class TargetTree {
 
   #push(descriptor: number, name: Uint8Array): void {
     const identity = this.#identity(descriptor);
-    this.#levels.push({ name: name.slice(), identity, descriptor, finish: null });
+    this.#levels.push({
+      name: name.slice(),
+      identity,
+      descriptor,
+      finish: null,
+      freshFiles: new FreshFiles(),
+    });
     const outer = this.#levels[this.#levels.length - 1 - this.#maxOpen];
     // The target itself stays open: it is the way back in for hard links.
     if (outer === undefined || outer === this.#levels[0] || outer.descriptor === null) return;
@@ -209,4 +243,11 @@ export class TargetTree {
     const stat = this.#files.statDescriptor(descriptor);
     return `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
   }
+}
+
+/** True when the first `length` bytes of `path` are `start`. */
+function startsWith(path: Uint8Array, length: number, start: Uint8Array): boolean {
+  if (length !== start.length) return false;
+  for (let at = 0; at < length; at++) if (path[at] !== start[at]) return false;
+  return true;
 }

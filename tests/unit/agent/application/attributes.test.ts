@@ -143,17 +143,45 @@ describe("extended attributes", () => {
 
   test("are exactly those of the backup in a target that has a default access control list", () => {
     shell(source, "mkdir dir; printf x > dir/file; ln -s x dir/link; mkfifo dir/fifo");
-    shell(source, "chmod 640 dir/file; chmod 755 dir");
+    shell(source, "printf y > dir/second; chmod 640 dir/file dir/second; chmod 755 dir");
     const before = picture(source);
     const made = produce();
     mkdirSync(join(folder, "out"));
     set(join(folder, "out"), DEFAULT, PROBE_ACL);
     restoreAll(made, restorer());
     expect(attributesOf(join(folder, "out", folder)).length).toBe(2); // No entry of its own.
-    for (const name of ["", "dir", "dir/file", "dir/link", "dir/fifo"]) {
+    for (const name of ["", "dir", "dir/file", "dir/second", "dir/link", "dir/fifo"]) {
       expect([name, attributesOf(out(name))]).toEqual([name, []]);
     }
     expect(picture(out(""))).toBe(before);
+  });
+
+  test("and owners cost no call for files that are made with what they have", () => {
+    shell(source, "mkdir dir; for i in 1 2 3 4 5; do : > dir/$i; done");
+    set(join(source, "dir/4"), "user.name", bytes("4"));
+    if (isRoot) shell(source, "chown 1234 dir/3; chown :5678 dir/2");
+    const calls = { lists: 0, owners: 0 };
+    const counting = withFaults({
+      changeOwner: (at, path, uid, gid) => {
+        if (path === null) calls.owners++;
+        files.changeOwner(at, path, uid, gid);
+      },
+      xattrs: {
+        list: (subject) => {
+          calls.lists++;
+          return files.xattrs.list(subject);
+        },
+        get: (subject, name) => files.xattrs.get(subject, name),
+        set: (subject, name, value) => files.xattrs.set(subject, name, value),
+        remove: (subject, name) => files.xattrs.remove(subject, name),
+      },
+    });
+    const made = produce();
+    restoreAll(made, restorer({ files: counting }));
+    expect(picture(out(""))).toBe(picture(source));
+    expect(attributesOf(out("dir/4"))).toEqual(attributesOf(join(source, "dir/4")));
+    // The two directories, the first file of one of them, and what has something of its own.
+    expect(calls).toEqual({ lists: 2 + 1 + 1, owners: 2 + (isRoot ? 2 : 0) });
   });
 
   test("of a directory that is there are replaced with always, kept with never", () => {

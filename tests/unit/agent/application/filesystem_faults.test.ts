@@ -354,6 +354,8 @@ describe("FilesystemRestorer", () => {
       changeOwner: () => {
         throw new SystemError("EPERM", "fchownat", "a");
       },
+      // What is made belongs to somebody else than what was backed up.
+      statDescriptor: (descriptor) => ({ ...files.statDescriptor(descriptor), uid: 1 }),
     });
     restoreAll(made, restorer({ files: unprivileged, onWarning: log.onWarning }));
     expect(log.log).toEqual([`owner ${source}/a`, `owner ${source}/b`, `owner ${source}`]);

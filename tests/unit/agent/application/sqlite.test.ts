@@ -75,7 +75,7 @@ describe("SQLite", () => {
       cwd: folder,
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const ended = once(writer, "exit");
+    const ended = once(writer, "close"); // Of the shell, and of the writer that it started last.
     try {
       await once(writer.stdout, "data");
       for (let round = 0; round < 5; round++) {

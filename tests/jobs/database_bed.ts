@@ -12,6 +12,8 @@ import type {
   EncryptionPart,
   ServerDatabaseTask,
   StgAccess,
+  WalAction,
+  WalAnswer,
 } from "../../agent/job/mod.ts";
 import { runServerDatabase } from "../../agent/server/mod.ts";
 import { EVERYTHING } from "../../agent/source_selection.ts";
@@ -30,6 +32,11 @@ import { type MemoryBed, openMemoryBed } from "../unit/transport/stp/stp_bed.ts"
 import { type JobOutcome, RunningJob, TIMING } from "./job_bed.ts";
 
 type Outcomes = readonly [server: JobOutcome, client: JobOutcome];
+
+interface Carried {
+  readonly answers: readonly WalAnswer[];
+  readonly outcomes: Outcomes;
+}
 
 export class DatabaseBed implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "agent-database-"));
@@ -63,6 +70,24 @@ export class DatabaseBed implements AsyncDisposable {
   backups(): readonly string[] {
     using vault = Vault.open({ directory: this.path("vault"), ...runtime });
     return vault.backups().map(({ backup }) => backup);
+  }
+
+  /** Carries a log, asks for these things one after the other, then cancels the client's job. */
+  async carry(database: DatabaseEntry, actions: readonly WalAction[]): Promise<Carried> {
+    const ended = this.run(database, { type: "archive-wal" });
+    let isOver = false;
+    const note = () => {
+      isOver = true;
+    };
+    ended.then(note, note);
+    const answers = () => this.#sessions.at(-1)?.walAnswers ?? [];
+    for (const [id, action] of actions.entries()) {
+      while (this.#sessions.length < 2 && !isOver) await runtime.clock.sleep(5);
+      this.#sessions.at(-1)?.session.walRequests.add({ id, action });
+      while (answers().length <= id && !isOver) await runtime.clock.sleep(5);
+    }
+    this.cancel("client");
+    return { answers: answers(), outcomes: await ended };
   }
 
   /** Runs one job on both sides; `newBackup` is the id of the backup that it may make. */

@@ -17,6 +17,7 @@ import {
   type Prove,
   type ServerFilesystemTask,
   type StgAccess,
+  type WalAnswer,
   type WorkerResult,
   WorkerSession,
   type WorkerTask,
@@ -200,6 +201,8 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
 export class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
+  /** What it answered of a log, in the order of the answers. */
+  readonly walAnswers: WalAnswer[] = [];
   readonly #network: string[] = [];
   readonly #steps: FlowStep[] = [];
   readonly #reports: JobEventBody[] = [];
@@ -211,6 +214,7 @@ export class RunningJob<T extends WorkerTask> {
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
       if (message.type === "report") this.#reports.push(message.body);
+      if (message.type === "wal") this.walAnswers.push(message.answer);
       if (message.type === "steps") this.#steps.push(...message.steps);
       if (message.type === "report" && message.body.type === "warning") {
         this.#warnings.push(`${message.body.code} ${message.body.path ?? message.body.message}`);

@@ -11,6 +11,7 @@ import { openStpBed } from "../unit/transport/stp/stp_bed.ts";
 import { BACKUP, restore } from "./data_jobs.ts";
 import { DatabaseBed } from "./database_bed.ts";
 import { JobBed, type JobOutcome, TIMING } from "./job_bed.ts";
+import { GET, PUSH, SEGMENT, unpacked } from "./log_bed.ts";
 
 const LIMIT_MS = 60_000;
 const MIB = 1024 * 1024;
@@ -82,4 +83,31 @@ test("a database job encrypts each of its connections", async () => {
   expect(outcomes.map(({ error }) => error)).toEqual([null, null]);
   expect(outcomes.map(isEncrypted)).toEqual([4, 4]);
   for (const { bytes } of bed.stp.media) expect(Buffer.from(bytes).includes(NEEDLE)).toBe(false);
+}, LIMIT_MS);
+
+test("the standing connection of a log encrypts what it carries", async () => {
+  const segment = SEGMENT.slice();
+  segment.set(CONTENT, segment.length - CONTENT.length);
+  for (const isWanted of [false, true]) {
+    await using bed = await DatabaseBed.open();
+    bed.encrypt = [isWanted, false];
+    bed.channel = "storage-only";
+    const { answers, outcomes } = await bed.carry({
+      name: "pg",
+      kind: "postgresql",
+      data: bed.path("data"),
+      socket: bed.folder,
+      port: 5432,
+      user: "postgres",
+    }, [{ ...PUSH, bytes: segment }, GET]);
+    const [pushed, got] = answers;
+    expect(pushed).toEqual({ type: "stored" });
+    expect(got?.type === "file" && Buffer.compare(unpacked(got.frame), segment)).toBe(0);
+    for (const outcome of outcomes) {
+      expect(isEncrypted(outcome)).toBe(isWanted ? 2 : 0);
+      expect(outcome.channels.storage).toBeGreaterThan(2 * CONTENT.length);
+    }
+    const found = bed.stp.media.map(({ bytes }) => Buffer.from(bytes).includes(NEEDLE));
+    expect(found).toEqual([!isWanted]);
+  }
 }, LIMIT_MS);

@@ -47,12 +47,13 @@ function requestOfMortal(run: Run): boolean {
     return false;
   } catch (error) {
     if (!(error instanceof Killed)) throw error;
-    if (isWrite) takeMix(run, offset, bytes);
-    return true;
   } finally {
     run.kill.storesLeft = Infinity;
+    // The end of a process lets go of its locks, also when it was just about to.
     host.close();
   }
+  if (isWrite) takeMix(run, offset, bytes);
+  return true;
 }
 
 /** A write that never completed leaves, byte by byte, old or new; from now on it stays so. */

@@ -173,9 +173,8 @@ export const DOZE_MS = 0.03;
 export const PATIENT_AFTER_MS = 1;
 
 /**
- * First and longest sleep between polls. A poll costs the waking of the thread, some 0.3 ms of a
- * processor in a virtual machine; the longest is what keeps a message that ends a silence, and its
- * answer, within 50 ms.
+ * First and longest sleep between polls. What a poll costs is the waking of the thread; the longest
+ * sleep keeps a message that ends a silence, and its answer, within 50 ms.
  */
 export const SLEEP_MS_FIRST = 1;
 export const SLEEP_MS_MAX = 44;

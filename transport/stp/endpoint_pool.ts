@@ -31,6 +31,7 @@ export class EndpointPool {
   readonly #leaseGeneration: number;
   readonly #lastUses = new Map<number, OwnControl>();
   readonly #freePorts: number[];
+  readonly #leased: ReadonlySet<number>;
   readonly #leasedPorts: ReadonlySet<number>;
 
   constructor(medium: StgMedium, claim: HostClaim, lease: EndpointLease) {
@@ -43,7 +44,12 @@ export class EndpointPool {
     this.#free = lease.endpoints.filter((endpoint) => !this.#quarantined.has(endpoint));
     this.#leaseGeneration = leaseGeneration(lease);
     this.#freePorts = [...lease.ports];
+    this.#leased = new Set(lease.endpoints);
     this.#leasedPorts = new Set(lease.ports);
+  }
+
+  leases(endpoint: number): boolean {
+    return this.#leased.has(endpoint);
   }
 
   /** True when one can be had without a wait. */

@@ -194,6 +194,9 @@ export const CLAIM_ROUNDS_MAX = 3;
 /** Beats in a row that find a late write of an earlier holder and write over it. */
 export const LATE_WRITES_MAX = 3;
 
+/** Writes of a last word that is read back: a medium loses few of them in a row. */
+export const LAST_WRITES_MAX = 4;
+
 /** Continuous traffic gives up the thread at least this often, in ms. */
 export const TURN_MS_MAX = 2;
 

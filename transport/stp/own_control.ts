@@ -4,6 +4,7 @@
 // one, and `publish` completes only when the state it was called with is on the volume.
 
 import { assert } from "../ground/assert.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import type { Completion, Volume } from "../volume.ts";
 import { viewOf } from "./block_fields.ts";
 import {
@@ -14,7 +15,7 @@ import {
 } from "./control_block.ts";
 import type { CursorVerdict } from "./cursors.ts";
 import { connectionSeed, type FrameEntry, FrameTable, type FrameVerdict } from "./frame_entry.ts";
-import { BLOCK_BYTES, FRAME_TABLE_OFFSET } from "./limits.ts";
+import { BLOCK_BYTES, FRAME_TABLE_OFFSET, LAST_WRITES_MAX } from "./limits.ts";
 import { readBlocks } from "./lost_blocks.ts";
 import { controlBlockOffset, type StgLayout } from "./stg_layout.ts";
 import type { StgMedium } from "./stg_medium.ts";
@@ -101,6 +102,17 @@ export class OwnControl {
     await this.publish();
   }
 
+  /**
+   * The same for a last word that no peer answers: it is read back, and written again while the
+   * medium shows anything else (the write was lost or torn).
+   */
+  async publishShown(fence: WriteFence, clock: Clock): Promise<void> {
+    for (let writes = 0; writes < LAST_WRITES_MAX; writes++) {
+      await this.publishBehind(fence, clock.monotonicMs());
+      if (this.#retired || await this.#isShown()) return;
+    }
+  }
+
   /** Writes the block as it is now. @throws (or rejects) AgentError `volume` */
   publish(): Completion {
     if (this.#retired) return undefined;
@@ -112,6 +124,12 @@ export class OwnControl {
     if (pending === undefined) return undefined;
     this.#writing = this.#finish(pending);
     return this.#writing;
+  }
+
+  async #isShown(): Promise<boolean> {
+    const shown = this.#volume.allocate(BLOCK_BYTES);
+    await readBlocks(this.#volume, this.#offsetBytes, shown);
+    return shown.every((byte, index) => byte === this.#bytes[index]);
   }
 
   #tableOf(): FrameTable {

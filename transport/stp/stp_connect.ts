@@ -69,7 +69,7 @@ export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
     own.block.kind = "aborted";
     own.block.reason = "the connector gave up";
     try {
-      await own.publishBehind(fence, medium.clock.monotonicMs());
+      await own.publishShown(fence, medium.clock);
     } catch {
       // The medium is gone: the first error says so, or why else nobody waits any more.
     }

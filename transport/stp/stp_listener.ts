@@ -106,14 +106,14 @@ export class StpListener implements Listener {
   }
 
   async #close(): Promise<void> {
-    const { own, pool } = this.#options;
+    const { own, pool, fence, medium } = this.#options;
     this.#stopping.abort();
     this.#wake();
     await this.#polling;
     for (const conn of this.#queue.splice(0)) conn.abort("the listener closed");
     own.block.kind = "free";
     try {
-      await this.#publish(own);
+      await own.publishShown(fence, medium.clock);
     } catch {
       // The volume is gone: nobody can connect through it either.
     }

@@ -183,7 +183,10 @@ export class StpMechanism implements Mechanism, StpCalls {
     this.#pool.releasePort(state.addr.port);
   }
 
-  /** A chosen port may be bound here, or by another worker of this host. */
+  /**
+   * A chosen port may be bound here, or by another worker of this host. What the volume shows of
+   * our own endpoints may be out of date.
+   */
   async #claimPort(port: number): Promise<number> {
     if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
       throw new AgentError("usage", `Cannot bind port ${port}: need 0 to ${PORT_MAX}`);
@@ -191,7 +194,10 @@ export class StpMechanism implements Mechanism, StpCalls {
     const { hostId, generation } = this.#claim;
     const blocks = await new ControlArea(this.#medium).read(hostId, generation);
     const taken = this.#boundPorts.has(port) ||
-      blocks.some((block) => block.kind === "listening" && block.localPort === port);
+      blocks.some((block) =>
+        block.kind === "listening" && block.localPort === port &&
+        !this.#pool.leases(block.self.endpoint)
+      );
     if (!taken) return port;
     throw new AgentError(
       "port_in_use",

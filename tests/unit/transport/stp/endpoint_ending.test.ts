@@ -41,7 +41,8 @@ describe("StgMember.release()", () => {
     return controlBlockOffset(bed.identity.layout, 2, endpoint);
   }
 
-  async function release(): Promise<void> {
+  async function killWorker(): Promise<void> {
+    bed.workerPaths[1].cut = true;
     const endpoints = Array.from({ length: bed.identity.layout.endpointsPerHost }, (_, i) => i);
     await bed.hosts[1].member.release({ leaseId: 1, endpoints, ports: [] });
   }
@@ -56,7 +57,7 @@ describe("StgMember.release()", () => {
     const lost = place(b.ids.local.endpoint);
     let losses = 0;
     memory.losesWrite = (offset) => offset === lost && losses++ === 0;
-    await release();
+    await killWorker();
     expect(await failure(a.read(new Uint8Array(1)))).toContain(REASON);
     expect(losses).toBeGreaterThan(0);
   });
@@ -65,7 +66,7 @@ describe("StgMember.release()", () => {
     const [a, b] = await connectPair(bed);
     const at = place(b.ids.local.endpoint);
     const older = memory.bytes.slice(at, at + BLOCK_BYTES);
-    await release();
+    await killWorker();
     memory.bytes.set(older, at);
     expect(await failure(a.read(new Uint8Array(1)))).toContain(REASON);
   });
@@ -79,7 +80,7 @@ describe("StgMember.release()", () => {
       await readCount(a, 1000);
     }
     memory.bytes.set(older, at);
-    await release();
+    await killWorker();
     expect(await failure(a.read(new Uint8Array(1)))).toContain(REASON);
   });
 
@@ -87,10 +88,9 @@ describe("StgMember.release()", () => {
     const [, b] = await connectPair(bed);
     const at = place(b.ids.local.endpoint);
     const older = memory.bytes.slice(at, at + BLOCK_BYTES);
-    await release();
+    await killWorker();
     await bed.hosts[1].member.close();
     memory.bytes.set(older, at);
-    await release();
     await clock.sleep(SHORT.watchMs ?? 0);
     const left = await readOwnBlock(stgMedium(mediumOf(bed)), 2, b.ids.local.endpoint);
     expect(left?.kind).not.toBe("aborted");

@@ -3,12 +3,10 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { crc32 } from "../../../../transport/ground/crc32.ts";
-import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
 import {
-  BLOCK_BYTES,
   FRAME_ENTRIES,
   FRAME_TABLE_OFFSET,
   INLINE_BYTES_MAX,
@@ -275,77 +273,6 @@ describe("a frame", () => {
     expect(await readCount(b, bytes.length)).toEqual(bytes);
     expect(reads).toBe(8);
     expect(blockOf(bed, b).requests).toBe(0);
-  });
-});
-
-describe("a control block that the medium lost", () => {
-  /** Loses the next write at each of `offsets`. */
-  function loseNext(bed: MemoryBed, offsets: readonly number[]): void {
-    const left = new Set(offsets);
-    medium(bed).losesWrite = (at) => left.delete(at);
-  }
-  const offsetOf = (bed: MemoryBed, host: number, endpoint: number) =>
-    controlBlockOffset(bed.identity.layout, host, endpoint);
-
-  test("is written again when it told the end of the connection", async () => {
-    const bed = await memoryBed();
-    const [a, b] = await connectPair(bed);
-    loseNext(bed, [offsetOf(bed, a.ids.local.host, a.ids.local.endpoint)]);
-    const reading = failure(b.read(new Uint8Array(1)));
-    a.abort("the test says so");
-    expect((await reading).message).toContain("the test says so");
-  });
-
-  test("is written again while its owner waits for the answer of a listener", async () => {
-    const bed = await memoryBed();
-    const asks = Array.from({ length: FORMAT.endpointsPerHost }, (_, n) => offsetOf(bed, 1, n));
-    loseNext(bed, asks);
-    const [a, b] = await connectPair(bed);
-    await writeWhole(a, Uint8Array.of(1));
-    expect([...await readCount(b, 1)]).toEqual([1]);
-  });
-
-  test("and shows a little later: a listener that is told of is looked for again", async () => {
-    const bed = await memoryBed();
-    const start = offsetOf(bed, 2, 0);
-    const area = medium(bed).bytes.subarray(start, start + FORMAT.endpointsPerHost * BLOCK_BYTES);
-    const [stale, shown] = [area.slice(), area.slice()];
-    let reads = 0;
-    medium(bed).onRead = (at, length) => {
-      if (at !== start || length !== area.length) return;
-      reads += 1;
-      if (reads === 1) shown.set(area);
-      if (reads <= 4) area.set(reads < 4 ? stale : shown);
-    };
-    const [a, b] = await connectPair(bed);
-    expect(reads).toBeGreaterThan(3);
-    await writeWhole(a, Uint8Array.of(1));
-    expect([...await readCount(b, 1)]).toEqual([1]);
-  });
-
-  test("is written again while its owner listens", async () => {
-    const bed = await memoryBed();
-    const stg = bed.identity.name;
-    loseNext(bed, Array.from({ length: 4 }, (_, endpoint) => offsetOf(bed, 2, endpoint)));
-    const listening = bed.hosts[1].mechanism.STPsocket();
-    opened.push(listening);
-    await listening.bind({ family: "AF_STP", stg, host: 2, port: 0 });
-    await listening.listen({ backlog: 1 });
-    const connect = async (): Promise<StpConn> => {
-      const socket = bed.hosts[0].mechanism.STPsocket();
-      try {
-        await socket.connect(listening.getsockname(), { timeoutMs: 5000 });
-      } catch (error) {
-        if (!(error instanceof AgentError) || error.code !== "refused") throw error;
-        await clock.yield();
-        return await connect();
-      }
-      return socket.conn;
-    };
-    medium(bed).losesWrite = () => false;
-    const conn = await connect();
-    await writeWhole(conn, Uint8Array.of(1));
-    expect([...await readCount((await listening.accept()).conn, 1)]).toEqual([1]);
   });
 });
 

@@ -46,6 +46,8 @@ export interface StpBedOptions {
   readonly random: Random;
   /** The volumes as host 1 and host 2 open them. */
   readonly volumes: readonly [readonly Volume[], readonly Volume[]];
+  /** The same as the worker of each host opens them; default: those of its host. */
+  readonly workerVolumes?: readonly [readonly Volume[], readonly Volume[]] | undefined;
   readonly timing?: Partial<StpTiming> | undefined;
   readonly format?: Partial<FormatOptions> | undefined;
   /** Of a group that is there; default: one is formatted. */
@@ -57,23 +59,21 @@ export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
   const [first, second] = options.volumes;
   const identity = options.identity ??
     await formatStg({ name: "stg0", volumes: first, random, ...options.format });
+  const [firstWorker, secondWorker] = options.workerVolumes ?? options.volumes;
   const join = async (
     hostId: number,
-    volumes: readonly Volume[],
+    [volumes, workerVolumes]: readonly [readonly Volume[], readonly Volume[]],
     clock: Clock,
   ): Promise<StpHost> => {
     const medium = { identity, volumes, clock, random, timing };
     const member = await StgMember.join({ ...medium, hostId, hostName: `host${hostId}` });
     const lease = member.lease(identity.layout.endpointsPerHost);
-    return {
-      member,
-      volumes,
-      mechanism: new StpMechanism({ ...medium, claim: member.claim, lease }),
-    };
+    const worker = { ...medium, volumes: workerVolumes, claim: member.claim, lease };
+    return { member, volumes, mechanism: new StpMechanism(worker) };
   };
   const hosts: readonly [StpHost, StpHost] = [
-    await join(1, first, clock),
-    await join(2, second, options.peerClock ?? clock),
+    await join(1, [first, firstWorker], clock),
+    await join(2, [second, secondWorker], options.peerClock ?? clock),
   ];
   const close = async () => {
     for (const host of hosts) await host.member.close();
@@ -85,6 +85,8 @@ export interface MemoryBed extends StpBed {
   readonly media: readonly MemoryMedium[];
   /** Of host 1 and host 2. */
   readonly paths: readonly [HostPath, HostPath];
+  /** Of their workers only: one whose path is cut writes nothing more, as if it was killed. */
+  readonly workerPaths: readonly [HostPath, HostPath];
 }
 
 /** A bed on volumes in memory. */
@@ -102,10 +104,31 @@ export async function openMemoryBed(
   );
   const asynchronous = options.asynchronous ?? false;
   const paths: readonly [HostPath, HostPath] = [{ cut: false }, { cut: false }];
-  const open = (path: HostPath) =>
-    media.map((medium, index) => medium.open(`v${index}`, { asynchronous, path }));
-  const bed = await openStpBed({ ...options, volumes: [open(paths[0]), open(paths[1])] });
-  return { ...bed, media, paths };
+  const workerPaths: readonly [HostPath, HostPath] = [behind(paths[0]), behind(paths[1])];
+  const open = ([one, two]: readonly [HostPath, HostPath]) => {
+    const through = (path: HostPath) =>
+      media.map((medium, index) => medium.open(`v${index}`, { asynchronous, path }));
+    return [through(one), through(two)] as const;
+  };
+  const bed = await openStpBed({
+    ...options,
+    volumes: open(paths),
+    workerVolumes: open(workerPaths),
+  });
+  return { ...bed, media, paths, workerPaths };
+}
+
+/** A path that is cut when it is told so, or when the one of its host is. */
+function behind(host: HostPath): HostPath {
+  let own = false;
+  return {
+    get cut() {
+      return own || host.cut;
+    },
+    set cut(cut: boolean) {
+      own = cut;
+    },
+  };
 }
 
 /** Host 2 listens, host 1 connects. */

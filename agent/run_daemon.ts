@@ -102,9 +102,9 @@ async function serve(
   config: Config,
   { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
 ): Promise<ServedControl> {
-  const { clock, files } = runtime;
+  const { clock } = runtime;
   const app = createControlApp(daemon, { clock, access: accessOf(runtime, config), audit });
-  return await serveControl(app, config.control, { files, clock });
+  return await serveControl(app, config.control, runtime);
 }
 
 /** The second socket of a client, for the user of a database; null where there is none. */
@@ -115,10 +115,10 @@ async function serveWal(
 ): Promise<ServedControl | null> {
   if (config.role !== "client" || config.walSocket === null) return null;
   const { path, user } = config.walSocket;
-  const { clock, files, process } = runtime;
+  const { clock, process } = runtime;
   const owner = await findUser(process, user);
   const app = createWalApp(daemon, { clock, access: null, audit });
-  return await serveControl(app, { kind: "unix", path }, { files, clock, owner });
+  return await serveControl(app, { kind: "unix", path }, { ...runtime, owner });
 }
 
 /** What a TCP endpoint asks of strangers; a Unix socket's mode is guard enough. */

@@ -1,5 +1,7 @@
 // Limits of the control endpoint and its client, each with its unit and reason.
 
+import { assert } from "../../transport/ground/assert.ts";
+import type { ArrivalLimits } from "../../transport/runtime/mod.ts";
 import { WAL_FILE_BYTES_MAX } from "../job/limits.ts";
 
 /** Bytes of a request body: a job request with thousands of paths fits. */
@@ -44,6 +46,16 @@ export const CLOCK_DIFFERENCE_MS = 5_000;
 export const CONNECTIONS_MAX = 256;
 /** Milliseconds that a connection may take to send the head of its next request. */
 export const REQUEST_WAIT_MS = 5_000;
+/**
+ * Connections from one address, and from all, before newcomers wait: a page, the command line, and
+ * programs that connect for each request. One address cannot have all places.
+ */
+export const CONTROL_ARRIVALS: ArrivalLimits = {
+  perAddress: { burst: 96, perSecond: 24 },
+  total: { burst: 192, perSecond: 96 },
+};
+const { burst, perSecond } = CONTROL_ARRIVALS.perAddress;
+assert(burst + perSecond * REQUEST_WAIT_MS / 1000 < CONNECTIONS_MAX, "a place is left");
 /** Milliseconds that the body of a request may take: 1 MiB over a slow line. */
 export const BODY_WAIT_MS = 15_000;
 

@@ -6,12 +6,17 @@
 import { getRequestListener } from "@hono/node-server";
 import { createServer, request, type Server } from "node:http";
 import { posix } from "node:path";
+import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../transport/runtime/files.ts";
-import type { Clock } from "../../transport/runtime/runtime.ts";
-import type { UserId } from "../../transport/runtime/mod.ts";
+import type { ArrivalLimits, Clock, Door, Runtime, UserId } from "../../transport/runtime/mod.ts";
 import type { ControlAddress } from "../config/mod.ts";
-import { KEEP_ALIVE_MS, MAX_SOCKET_PATH_BYTES, PROBE_TIMEOUT_MS } from "./limits.ts";
+import {
+  CONTROL_ARRIVALS,
+  KEEP_ALIVE_MS,
+  MAX_SOCKET_PATH_BYTES,
+  PROBE_TIMEOUT_MS,
+} from "./limits.ts";
 import { watchConnections } from "./watch_connections.ts";
 
 const SOCKET_MODE = 0o600;
@@ -27,6 +32,9 @@ export interface ServedControl {
 export interface ServeControlParts {
   readonly files: Files;
   readonly clock: Pick<Clock, "sleep">;
+  readonly openDoor: Runtime["openDoor"];
+  /** How many newcomers a TCP endpoint lets in; CONTROL_ARRIVALS when left out. */
+  readonly arrivals?: ArrivalLimits;
   /** Whom a Unix socket belongs to; ourselves when left out. */
   readonly owner?: UserId;
 }
@@ -46,7 +54,7 @@ export interface Fetchable {
 export async function serveControl(
   app: Fetchable,
   address: ControlAddress,
-  { files, clock, owner }: ServeControlParts,
+  { files, clock, owner, openDoor, arrivals = CONTROL_ARRIVALS }: ServeControlParts,
 ): Promise<ServedControl> {
   const listener = getRequestListener((request, { incoming }) =>
     app.fetch(request, {
@@ -66,21 +74,21 @@ export async function serveControl(
   }
   await listen(server, address, { host: address.host, port: address.port });
   const bound = server.address();
-  return served(server, { ...address, port: boundPort(bound) ?? address.port });
+  assert(bound !== null && typeof bound === "object", "what listens on TCP has an address");
+  const door = openDoor(bound, arrivals);
+  server.on("connection", (socket) => door.arrived(socket.remoteAddress ?? ""));
+  return served(server, { ...address, port: bound.port }, door);
 }
 
-function served(server: Server, address: ControlAddress): ServedControl {
+function served(server: Server, address: ControlAddress, door?: Door): ServedControl {
   let closing: Promise<void> | null = null;
   const close = () =>
     closing ??= new Promise<void>((resolve) => {
+      door?.close();
       server.close(() => resolve());
       server.closeAllConnections();
     });
   return { address, close };
-}
-
-function boundPort(bound: ReturnType<Server["address"]>): number | null {
-  return typeof bound === "object" && bound !== null ? bound.port : null;
 }
 
 function listen(

@@ -16,9 +16,9 @@ export async function driveBesideControl(
   host: BenchHost,
   task: PeerTask & { readonly peer: { readonly host: number; readonly port: number } },
 ): Promise<Figures> {
-  const { clock, files } = runtime;
+  const { clock } = runtime;
   const app = createControlApp(silentDaemon(), { clock, access: null });
-  const served = await serveControl(app, { kind: "unix", path: task.control }, { files, clock });
+  const served = await serveControl(app, { kind: "unix", path: task.control }, runtime);
   const thread = runtime.startThread(new URL("./stream_worker.ts", import.meta.url));
   try {
     return await new Promise<Figures>((resolve, reject) => {

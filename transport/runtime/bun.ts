@@ -20,6 +20,7 @@ import { sendLocal } from "./send_local.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
+import { TcpDoor } from "./tcp_door.ts";
 import { onUncaught } from "./uncaught.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
@@ -33,14 +34,15 @@ export function bunRuntime(): Runtime {
   let parent: Thread | undefined;
   let aead: Aead | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
-  const parts = { libc, sockets: new OwnSockets(libc, files) };
+  const parts = { libc, sockets: new OwnSockets(libc, files), clock };
   return {
     name: "bun",
     clock,
     random: new SystemRandom(),
     files,
-    network: new BunNetwork(clock, parts),
-    secureNetwork: (options) => new BunTlsNetwork({ ...parts, clock }, options),
+    network: new BunNetwork(parts),
+    secureNetwork: (options) => new BunTlsNetwork(parts, options),
+    openDoor: (listening, limits) => new TcpDoor(parts, listening, limits),
     connectLocal: (path, options) => connectLocal({ libc, files, own: ownUser() }, path, options),
     sendLocal: (name, bytes) => sendLocal(libc, name, bytes),
     memories: new LibcSharedMemories(libc, files),

@@ -21,9 +21,9 @@ export class BunNetwork implements Network {
   readonly #clock: Clock;
   readonly #parts: TcpDoorParts;
 
-  constructor(clock: Clock, parts: Omit<TcpDoorParts, "clock">) {
-    this.#clock = clock;
-    this.#parts = { ...parts, clock };
+  constructor(parts: TcpDoorParts & { readonly clock: Clock }) {
+    this.#clock = parts.clock;
+    this.#parts = parts;
   }
 
   listen(options: ListenTarget): Promise<Listener> {

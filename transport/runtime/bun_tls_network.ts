@@ -37,7 +37,7 @@ export class BunTlsNetwork implements TlsNetwork {
   #credentials: TlsCredentials;
 
   /** @throws AgentError `usage` when the credentials cannot be used */
-  constructor(parts: Omit<TcpDoorParts, "clock"> & { readonly clock: Clock }, options: TlsOptions) {
+  constructor(parts: TcpDoorParts & { readonly clock: Clock }, options: TlsOptions) {
     const { clock } = parts;
     checkCredentials(options.credentials, clock.wallMs());
     this.#clock = clock;

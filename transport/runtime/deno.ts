@@ -19,6 +19,7 @@ import { sendLocal } from "./send_local.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
 import { NotedFiles } from "./thread_descriptors.ts";
+import { TcpDoor } from "./tcp_door.ts";
 import { onUncaught } from "./uncaught.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 
@@ -32,7 +33,8 @@ export function denoRuntime(): Runtime {
   let parent: Thread | undefined;
   let aead: Aead | undefined;
   const clock = new RuntimeClock(IMMEDIATES_PER_YIELD);
-  const network = new DenoNetwork(clock, { libc, sockets: new OwnSockets(libc, files) });
+  const parts = { libc, sockets: new OwnSockets(libc, files), clock };
+  const network = new DenoNetwork(parts);
   return {
     name: "deno",
     clock,
@@ -40,6 +42,7 @@ export function denoRuntime(): Runtime {
     files,
     network,
     secureNetwork: (options) => new DenoTlsNetwork({ plain: network, clock }, options),
+    openDoor: (listening, limits) => new TcpDoor(parts, listening, limits),
     connectLocal: (path, options) => connectLocal({ libc, files, own: ownUser() }, path, options),
     sendLocal: (name, bytes) => sendLocal(libc, name, bytes),
     memories: new LibcSharedMemories(libc, files),

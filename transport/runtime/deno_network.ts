@@ -16,10 +16,10 @@ export class DenoNetwork implements Network {
   readonly #parts: TcpDoorParts;
   readonly #reset: TcpReset;
 
-  constructor(clock: Clock, { libc, sockets }: Omit<TcpDoorParts, "clock">) {
-    this.#clock = clock;
-    this.#parts = { libc, sockets, clock };
-    this.#reset = new TcpReset(libc, sockets);
+  constructor(parts: TcpDoorParts & { readonly clock: Clock }) {
+    this.#clock = parts.clock;
+    this.#parts = parts;
+    this.#reset = new TcpReset(parts.libc, parts.sockets);
   }
 
   // deno-lint-ignore require-await -- a failure must reject, not throw

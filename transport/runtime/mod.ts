@@ -30,6 +30,7 @@ export type {
   ChildProcess,
   ChildProcessOptions,
   Clock,
+  Door,
   Network,
   PipedProcess,
   PipedProcessOptions,

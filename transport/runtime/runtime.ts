@@ -38,6 +38,14 @@ export interface ListenTarget {
   readonly arrivals?: ArrivalLimits | undefined;
 }
 
+/** Of a listening socket: strangers that come too often are not answered for a while. */
+export interface Door {
+  /** A connection came in from that address. */
+  arrived(address: string): void;
+  /** Before the socket is closed. */
+  close(): void;
+}
+
 /** TCP as the runtime does it best: Deno's own under Deno, node:net under Bun. */
 export interface Network {
   /**
@@ -209,6 +217,8 @@ export interface Runtime {
    * @throws AgentError `usage` when the credentials cannot be used
    */
   secureNetwork(options: TlsOptions): TlsNetwork;
+  /** Puts a door to a TCP socket of this process that listens at `address`: an HTTP server's. */
+  openDoor(listening: { address: string; port: number }, limits: ArrivalLimits): Door;
   /** Connects to a socket of this host, synchronously. @throws SystemError */
   connectLocal(path: string, options: LocalSocketOptions): LocalSocket;
   /**

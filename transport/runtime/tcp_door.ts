@@ -6,7 +6,7 @@
 // told by a filter on the listening socket. Where it takes none the door stays open: what the
 // listener's owner limits is all there is then.
 
-import type { Clock } from "./runtime.ts";
+import type { Clock, Door } from "./runtime.ts";
 import { type ArrivalLimits, ArrivalPolicy, type Refused } from "./arrival_policy.ts";
 import { type Libc, SETSOCKOPT, SOL_SOCKET } from "./libc.ts";
 import { ARRIVAL_LOOK_MS } from "./limits.ts";
@@ -24,7 +24,7 @@ export interface TcpDoorParts {
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
 }
 
-export class TcpDoor {
+export class TcpDoor implements Door {
   readonly #parts: TcpDoorParts;
   readonly #descriptor: number | null;
   readonly #policy: ArrivalPolicy;
@@ -38,7 +38,6 @@ export class TcpDoor {
     this.#policy = new ArrivalPolicy(limits, parts.clock.monotonicMs());
   }
 
-  /** A connection came in from that address. */
   arrived(address: string): void {
     const { clock } = this.#parts;
     if (!this.#policy.arrived(address, clock.monotonicMs())) return;
@@ -46,7 +45,7 @@ export class TcpDoor {
     void this.#watch();
   }
 
-  /** Before the socket is closed: its number may be another's then. */
+  /** After it the descriptor's number may be another's. */
   close(): void {
     this.#closing.abort();
   }

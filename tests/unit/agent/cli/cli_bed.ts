@@ -84,11 +84,11 @@ export class CliBed {
   static async open(): Promise<CliBed> {
     const directory = mkdtempSync(join(tmpdir(), "cli-"));
     const runtime = await currentRuntime();
-    const { files, clock } = runtime;
+    const { clock } = runtime;
     const daemon = new FakeDaemon();
     const app = createControlApp(daemon, { clock, access: null });
     const path = join(directory, "c.sock");
-    const served = await serveControl(app, { kind: "unix", path }, { files, clock });
+    const served = await serveControl(app, { kind: "unix", path }, runtime);
     return new CliBed(directory, daemon, runtime, served);
   }
 

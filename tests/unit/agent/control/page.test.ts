@@ -39,10 +39,11 @@ let origin = "";
 const daemon = new HostileDaemon();
 
 beforeAll(async () => {
-  const { files, clock, random } = await currentRuntime();
+  const runtime = await currentRuntime();
+  const { clock, random } = runtime;
   const hosts: string[] = [];
   const app = createControlApp(daemon, { clock, access: { token: TOKEN, hosts, clock, random } });
-  served = await serveControl(app, { kind: "http", host: "127.0.0.1", port: 0 }, { files, clock });
+  served = await serveControl(app, { kind: "http", host: "127.0.0.1", port: 0 }, runtime);
   const { port } = served.address as { port: number };
   hosts.push(...hostsOf("127.0.0.1", port));
   origin = `http://127.0.0.1:${port}`;

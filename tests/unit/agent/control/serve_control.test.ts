@@ -14,13 +14,19 @@ import {
   serveControl,
   type ServedControl,
 } from "../../../../agent/control/mod.ts";
-import { CONNECTIONS_MAX } from "../../../../agent/control/limits.ts";
+import { CONNECTIONS_MAX, CONTROL_ARRIVALS } from "../../../../agent/control/limits.ts";
 import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
 import { jobViewSchema } from "../../../../agent/control/view_schema.ts";
 import { SseDecoder } from "../../../../agent/control/sse_decoder.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { knockUntilSilent } from "../../transport/knock.ts";
 import { FakeDaemon, progressOf } from "./fake_daemon.ts";
+
+const HTTP = { kind: "http", host: "127.0.0.1", port: 0 } as const;
+/** More than a burst and what comes back of it meanwhile. */
+const CALLS_MAX = 500;
+const PLENTY = { burst: 10_000, perSecond: 10_000 };
 
 let directory = "";
 let path = "";
@@ -38,9 +44,9 @@ afterEach(async () => {
 });
 
 async function serve(daemon: FakeDaemon, at = path): Promise<ControlClient> {
-  const { files, clock } = await currentRuntime();
-  const app = createControlApp(daemon, { clock, access: null });
-  open.push(await serveControl(app, { kind: "unix", path: at }, { files, clock }));
+  const runtime = await currentRuntime();
+  const app = createControlApp(daemon, { clock: runtime.clock, access: null });
+  open.push(await serveControl(app, { kind: "unix", path: at }, runtime));
   return new ControlClient({ address: { kind: "unix", path: at }, token: null });
 }
 
@@ -131,21 +137,32 @@ describe("serveControl on a Unix socket", () => {
 
 describe("serveControl over TCP", () => {
   test("asks for the token", async () => {
-    const { files, clock, random } = await currentRuntime();
+    const runtime = await currentRuntime();
+    const { clock, random } = runtime;
     const hosts: string[] = [];
     const access = { token: "0123456789abcdef", hosts, clock, random };
     const app = createControlApp(new FakeDaemon(), { clock, access });
-    const served = await serveControl(app, { kind: "http", host: "127.0.0.1", port: 0 }, {
-      files,
-      clock,
-    });
+    const served = await serveControl(app, HTTP, runtime);
     open.push(served);
     if (served.address.kind === "http") hosts.push(...hostsOf("127.0.0.1", served.address.port));
     const good = new ControlClient({ address: served.address, token: access.token });
     const bad = new ControlClient({ address: served.address, token: null });
     expect((await good.get("/v1/status", statusViewSchema)).role).toBe("server");
     expect(await codeOf(bad.get("/v1/status", statusViewSchema))).toBe("auth");
-    expect(await codeOf(serveControl(app, served.address, { files, clock }))).toBe("port_in_use");
+    expect(await codeOf(serveControl(app, served.address, runtime))).toBe("port_in_use");
+  });
+
+  test("leaves calls of an address unanswered that comes too often, and no other's", async () => {
+    const runtime = await currentRuntime();
+    const app = createControlApp(new FakeDaemon(), { clock: runtime.clock, access: null });
+    const served = await serveControl(app, HTTP, runtime);
+    open.push(served);
+    const { port } = served.address as { port: number };
+    const answered = await knockUntilSilent("127.0.0.2", port, CALLS_MAX);
+    expect(answered).toBeGreaterThanOrEqual(CONTROL_ARRIVALS.perAddress.burst - 1);
+    expect(answered).toBeLessThan(CALLS_MAX);
+    const client = new ControlClient({ address: served.address, token: null });
+    expect((await client.get("/v1/status", statusViewSchema)).name).toBe("vault01");
   });
 });
 
@@ -173,7 +190,8 @@ test("SseDecoder gives the same events wherever the stream is cut", () => {
 
 describe("watchConnections()", () => {
   test("ends a connection that sends half a request, and no other", async () => {
-    const { files, clock } = await currentRuntime();
+    const runtime = await currentRuntime();
+    const { clock } = runtime;
     const waits = new Set<() => void>();
     const held = {
       ...clock,
@@ -189,8 +207,7 @@ describe("watchConnections()", () => {
     const daemon = new FakeDaemon();
     daemon.script = (self, job) => self.emit(job, progressOf(job, 1));
     const app = createControlApp(daemon, { clock: held, access: null });
-    const http = { kind: "http", host: "127.0.0.1", port: 0 } as const;
-    const served = await serveControl(app, http, { files, clock: held });
+    const served = await serveControl(app, HTTP, { ...runtime, clock: held });
     open.push(served);
     const { port } = served.address as { port: number };
     const ended = await Promise.all(["G", "GET / HT"].map((text) => heldConnection(port, text)));
@@ -208,10 +225,10 @@ describe("watchConnections()", () => {
   });
 
   test("takes no more connections than its limit, and others again after those", async () => {
-    const { files, clock } = await currentRuntime();
-    const app = createControlApp(new FakeDaemon(), { clock, access: null });
-    const http = { kind: "http", host: "127.0.0.1", port: 0 } as const;
-    const served = await serveControl(app, http, { files, clock });
+    const runtime = await currentRuntime();
+    const app = createControlApp(new FakeDaemon(), { clock: runtime.clock, access: null });
+    const arrivals = { perAddress: PLENTY, total: PLENTY };
+    const served = await serveControl(app, HTTP, { ...runtime, arrivals });
     open.push(served);
     const { port } = served.address as { port: number };
     const held = await Promise.all(

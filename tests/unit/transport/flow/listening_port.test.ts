@@ -3,17 +3,15 @@
 
 import { expect, test } from "bun:test";
 import type { Conn } from "../../../../transport/conn.ts";
-import { connect } from "node:net";
 import { ConnectLayer } from "../../../../transport/connect/mod.ts";
 import { ListeningPort } from "../../../../transport/flow/mod.ts";
 import { ARRIVALS, BACKLOG, HALF_OPEN_MAX } from "../../../../transport/flow/limits.ts";
 import { TcpMechanism } from "../../../../transport/tcp/mod.ts";
+import { knock, knockUntilSilent } from "../knock.ts";
 import { FIG5, inet, LOOPBACK, runtime } from "./flow_bed.ts";
 
 /** More than may be half set up. */
 const EXTRA = 16;
-/** Milliseconds: who is let in gets his answer in one, who is not calls again after a second. */
-const SILENCE_MS = 500;
 /** More than a burst and what comes back of it meanwhile. */
 const CALLS_MAX = 500;
 const PLENTY = { burst: 10_000, perSecond: 10_000 };
@@ -74,20 +72,6 @@ test("ListeningPort takes a number of half set-up connections, turns more away, 
   for (const { conn } of [...first, ...more, ...good]) conn.abort("over");
 });
 
-/** A call from an address of this host. @returns whether somebody answered */
-function call(from: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: LOOPBACK, port, localAddress: from });
-    // Aborted at once, before we learn of the connection: an answer, too.
-    socket.on("error", () => resolve(true));
-    socket.once("connect", () => resolve(true));
-    socket.setTimeout(SILENCE_MS, () => {
-      resolve(false);
-      socket.destroy();
-    });
-  });
-}
-
 test("ListeningPort leaves calls of an address unanswered that comes too often, and no other's", async () => {
   const { clock, network } = runtime;
   await using layer = new ConnectLayer({ network: new TcpMechanism(network), storage: null });
@@ -102,9 +86,8 @@ test("ListeningPort leaves calls of an address unanswered that comes too often, 
   await using _port = port;
   const { address } = port;
   const number = address.family === "AF_INET" ? address.port : 0;
-  let answered = 0;
-  while (await call("127.0.0.2", number) && answered < CALLS_MAX) answered++;
+  const answered = await knockUntilSilent("127.0.0.2", number, CALLS_MAX);
   expect(answered).toBeGreaterThanOrEqual(ARRIVALS.perAddress.burst - 1);
   expect(answered).toBeLessThan(CALLS_MAX);
-  expect(await call("127.0.0.3", number)).toBe(true);
+  expect(await knock("127.0.0.3", number)).toBe(true);
 });

@@ -24,14 +24,14 @@ async function impatientNetwork(): Promise<Network> {
       import("../../../../transport/runtime/bun_libc.ts"),
     ]);
     const libc = openBunLibc();
-    return new BunNetwork(clock, { libc, sockets: new OwnSockets(libc, runtime.files) });
+    return new BunNetwork({ clock, libc, sockets: new OwnSockets(libc, runtime.files) });
   }
   const [{ DenoNetwork }, { openDenoLibc }] = await Promise.all([
     import("../../../../transport/runtime/deno_network.ts"),
     import("../../../../transport/runtime/deno_libc.ts"),
   ]);
   const libc = openDenoLibc();
-  return new DenoNetwork(clock, { libc, sockets: new OwnSockets(libc, runtime.files) });
+  return new DenoNetwork({ clock, libc, sockets: new OwnSockets(libc, runtime.files) });
 }
 
 function portOf(listener: { addr: { port: number } }): number {

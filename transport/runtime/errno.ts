@@ -6,6 +6,7 @@ export const EINTR = 4;
 export const ENXIO = 6;
 export const EAGAIN = 11;
 export const EPIPE = 32;
+export const ERANGE = 34;
 export const ENOSYS = 38;
 export const ENODATA = 61;
 export const EOPNOTSUPP = 95;

@@ -6,11 +6,11 @@
 //     short however deep the directory lies, and fifos and devices are not opened.
 //  2. The scratch buffer has the size of the kernel's own limit of names and of values.
 
-import { ENODATA, ENOSYS, EOPNOTSUPP, errnoName } from "./errno.ts";
+import { ENODATA, ENOSYS, EOPNOTSUPP, ERANGE, errnoName } from "./errno.ts";
 import { AT_CWD, SystemError } from "./files.ts";
 import type { Xattrs, XattrSubject } from "./files.ts";
 import type { Libc } from "./libc.ts";
-import { XATTR_BYTES, XATTR_NAME_BYTES } from "./limits.ts";
+import { XATTR_BYTES, XATTR_LIST_BYTES, XATTR_NAME_BYTES } from "./limits.ts";
 import { PathBuffer, pathText } from "./path_bytes.ts";
 
 const encoder = new TextEncoder();
@@ -27,12 +27,10 @@ export class LibcXattrs implements Xattrs {
   }
 
   list(subject: XattrSubject): readonly Uint8Array[] {
-    const into = this.#value;
-    const count = typeof subject === "number"
-      ? this.#libc.flistxattr(subject, into, XATTR_BYTES)
-      : this.#libc.llistxattr(this.#pathOf(subject), into, XATTR_BYTES);
+    let count = this.#list(subject, XATTR_LIST_BYTES);
+    if (count < 0 && this.#libc.errno() === ERANGE) count = this.#list(subject, XATTR_BYTES);
     if (count === 0) return NONE;
-    if (count > 0) return splitNames(into.subarray(0, count));
+    if (count > 0) return splitNames(this.#value.subarray(0, count));
     const errno = this.#libc.errno();
     if (errno === EOPNOTSUPP || errno === ENOSYS) return NONE;
     throw failure(errno, "listxattr", subject);
@@ -67,6 +65,13 @@ export class LibcXattrs implements Xattrs {
     if (result >= 0) return;
     const errno = this.#libc.errno();
     if (errno !== ENODATA) throw failure(errno, "removexattr", subject);
+  }
+
+  /** @returns count of bytes of the names, which begin the scratch buffer; negative on failure */
+  #list(subject: XattrSubject, maxBytes: number): number {
+    return typeof subject === "number"
+      ? this.#libc.flistxattr(subject, this.#value, maxBytes)
+      : this.#libc.llistxattr(this.#pathOf(subject), this.#value, maxBytes);
   }
 
   #pathOf({ directory, name }: Exclude<XattrSubject, number>): Uint8Array {

@@ -7,7 +7,13 @@ import { setTimeout } from "node:timers/promises";
 import { needTool } from "../../demonstration/run_tool.ts";
 import { AgentPeer } from "./agent_peer.ts";
 import type { PeerName, SetName } from "./backup_figures.ts";
-import { FILE_SYSTEM_BLOCK_BYTES, INODES_FREE_MS, LARGE_BYTES, SPACE_FACTOR } from "./limits.ts";
+import {
+  FILE_SYSTEM_BLOCK_BYTES,
+  INODES_FREE_MS,
+  LARGE_BYTES,
+  PROCESSES_BYTES,
+  SPACE_FACTOR,
+} from "./limits.ts";
 import { makeLargeFiles, makeSmallFiles } from "./source_data.ts";
 import { type BackupPeer, borgPeer, resticPeer, tarPeer } from "./stock_peers.ts";
 
@@ -77,9 +83,26 @@ export class BackupBed implements AsyncDisposable {
     return peer;
   }
 
-  /** Writes out what earlier runs left, and reads the data into the cache. */
+  /**
+   * Writes out what earlier runs left, and touches as much memory as the next one may take: that of
+   * a virtual machine may have gone back to its host while it was free, which gives it slowly.
+   */
   async settle(set: SetName): Promise<void> {
     await needTool(["sync"]);
+    const wanted = sizeOf(this.source(set)).bytes + PROCESSES_BYTES;
+    const bytes = Math.floor(Math.min(wanted, Deno.systemMemoryInfo().available / 2));
+    await needTool([
+      "dd",
+      "if=/dev/zero",
+      "of=/dev/null",
+      `bs=${bytes}`,
+      "count=1",
+      "iflag=fullblock",
+    ]);
+  }
+
+  /** Reads the data into the cache. */
+  async readIn(set: SetName): Promise<void> {
     const read = 'find "$1" -type f -print0 | xargs -0 cat > /dev/null';
     await needTool(["sh", "-c", read, "sh", this.source(set)]);
   }

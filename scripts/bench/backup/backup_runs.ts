@@ -1,6 +1,5 @@
 // Everything that one round of the backup benchmark runs, in this order.
 
-import { needTool } from "../../demonstration/run_tool.ts";
 import { type BackupBed, sizeOf } from "./backup_bed.ts";
 import { type BackupFigures, type PeerName, runName, type SetName } from "./backup_figures.ts";
 import { measureCommand } from "./measure_command.ts";
@@ -35,6 +34,7 @@ function peerRuns(bed: BackupBed, name: PeerName, set: SetName): BackupRun[] {
       bed.drop(peer.archive);
       await peer.prepare();
     }
+    await bed.readIn(set);
     await bed.settle(set);
     const cost = await peer.backUp(bed.source(set));
     const { bytes } = sizeOf(bed.source(set));
@@ -43,7 +43,7 @@ function peerRuns(bed: BackupBed, name: PeerName, set: SetName): BackupRun[] {
   };
   const restore = async () => {
     const target = bed.makeTarget();
-    await needTool(["sync"]);
+    await bed.settle(set);
     const cost = await peer.restore(target);
     const [found, wanted] = [sizeOf(target), sizeOf(bed.source(set))];
     if (found.files !== wanted.files || found.bytes !== wanted.bytes) {

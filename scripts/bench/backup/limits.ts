@@ -35,5 +35,8 @@ export const SPACE_FACTOR = 6.5;
  */
 export const INODES_FREE_MS = 61_000;
 
+/** Memory that the processes of any contestant take beside the data, at most. */
+export const PROCESSES_BYTES = 512 * 1024 * 1024;
+
 /** What a process of the agent may take, in MiB. */
 export const RESIDENT_MIB_MAX = 300;

@@ -7,7 +7,7 @@ import type { BackupFigures } from "./backup_figures.ts";
 /** Backs everything up once, and restores one file out of it, a few times. */
 export async function measureOneFile(bed: BackupBed, runs: number): Promise<BackupFigures[]> {
   bed.agent.dropMedia();
-  await bed.settle("all");
+  await bed.readIn("all");
   await bed.agent.backUp(bed.source("all"));
   const storedBytes = sizeOf(bed.agent.archive).bytes;
   const figures: BackupFigures[] = [];

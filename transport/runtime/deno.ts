@@ -18,8 +18,8 @@ import type { Process, Runtime, Thread } from "./runtime.ts";
 import { sendLocal } from "./send_local.ts";
 import { LibcSharedMemories } from "./shared_memory.ts";
 import { writeStandard } from "./standard_output.ts";
-import { NotedFiles } from "./thread_descriptors.ts";
 import { TcpDoor } from "./tcp_door.ts";
+import { NotedFiles } from "./thread_descriptors.ts";
 import { onUncaught } from "./uncaught.ts";
 import { startWebThread, webParentThread } from "./web_thread.ts";
 

@@ -9,7 +9,7 @@ export const DIRECTORY_BUFFER_BYTES = 64 * 1024;
 /** Longest name of an extended attribute in bytes with its closing NUL: the kernel's own limit. */
 export const XATTR_NAME_BYTES = 256;
 
-/** Bytes of the names of nearly every object: the kernel takes memory for as many as it is asked. */
+/** Bytes of the names of nearly every object: the kernel takes memory for what it is asked. */
 export const XATTR_LIST_BYTES = 1024;
 
 /** Bytes of one value, and of all names of one object: the kernel's limits of both. */

@@ -14,21 +14,13 @@ import {
   failure,
   type MemoryBed,
   openMemoryBed,
+  PATIENT,
   readCount,
-  SHORT,
   writeWhole,
 } from "./stp_bed.ts";
 
 const { clock, random } = await currentRuntime();
 const FORMAT = { maxHosts: 2, endpointsPerHost: 4, ringSlots: 4, payloadBytes: 64 * 1024 };
-/** Longer than any test takes on a busy machine: what heals must not end before. */
-const PATIENT = {
-  ...SHORT,
-  healMs: 20_000,
-  lingerMs: 20_000,
-  deadMs: 20_000,
-  quarantineMs: 20_000,
-};
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {

@@ -27,6 +27,15 @@ export const SHORT: Partial<StpTiming> = {
   quarantineMs: 400,
 };
 
+/** Longer than any test takes on a busy machine: what heals must not end before. */
+export const PATIENT = {
+  ...SHORT,
+  healMs: 20_000,
+  lingerMs: 20_000,
+  deadMs: 20_000,
+  quarantineMs: 20_000,
+};
+
 export interface StpHost {
   readonly member: StgMember;
   readonly mechanism: StpMechanism;

@@ -104,7 +104,8 @@ export class OwnControl {
 
   /**
    * The same for a last word that no peer answers: it is read back, and written again while the
-   * medium shows anything else (the write was lost or torn).
+   * medium shows anything else (the write was lost or torn), a few times.
+   * @throws AgentError `reset` when our host may not write, `volume`
    */
   async publishShown(fence: WriteFence, clock: Clock): Promise<void> {
     for (let writes = 0; writes < LAST_WRITES_MAX; writes++) {

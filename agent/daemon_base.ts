@@ -48,10 +48,18 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     this.parts = parts;
     this.stgService = stgService;
     this.layer = new ConnectLayer({ network: parts.network, storage: null });
-    const { startThread, onAssertion } = parts;
+    const { startThread, startWriter, onAssertion } = parts;
     const onTrouble = (message: string) => parts.log("warning", message);
     const limits = config.jobs;
-    this.runner = new JobRunner({ limits, clock, random, startThread, onAssertion, onTrouble });
+    this.runner = new JobRunner({
+      limits,
+      clock,
+      random,
+      startThread,
+      startWriter,
+      onAssertion,
+      onTrouble,
+    });
     stgService.onLost((name, error) => {
       parts.log("error", `stg "${name}" is lost: ${error.message}`);
       this.runner.lose(name, toErrorRecord(error));

@@ -22,6 +22,8 @@ export interface DaemonParts {
   readonly command: readonly string[];
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
+  /** Starts a thread that writes small files for a job. */
+  readonly startWriter: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */
   readonly onAssertion: (message: string) => void;
   /** Tells the operator something that belongs in the log. */

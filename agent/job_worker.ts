@@ -60,6 +60,7 @@ function serveJobs(runtime: Runtime, parent: Thread): void {
     } else if (message.type === "connection") parts?.session.adopt(message.connection);
     else if (message.type === "lost") parts?.lose(message.stg, message.error);
     else if (message.type === "wal") parts?.session.walRequests.add(message.request);
+    else if (message.type === "writer") parts?.session.lendWriter(message.port);
     else parts?.session.cancel();
   });
 }

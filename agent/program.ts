@@ -9,6 +9,7 @@ import { outputOf } from "./program_output.ts";
 /** @returns the exit code of the contract; whatever it throws is a bug of ours */
 export async function runProgram(runtime: Runtime, entryUrl: string): Promise<number> {
   const workerUrl = new URL("./agent/job_worker.ts", entryUrl);
+  const writerUrl = new URL("./agent/writer_worker.ts", entryUrl);
   const command = runtime.process.command(entryUrl);
   return await runCli(runtime.process.args, {
     runtime,
@@ -21,9 +22,11 @@ export async function runProgram(runtime: Runtime, entryUrl: string): Promise<nu
     },
     runDaemon: async (options) => {
       const { runDaemon } = await import("./run_daemon.ts");
-      return await runDaemon(runtime, { ...options, workerUrl, command }).catch((error) => {
-        throw operatingError(error, `run agent --role ${options.role}`);
-      });
+      return await runDaemon(runtime, { ...options, workerUrl, writerUrl, command }).catch(
+        (error) => {
+          throw operatingError(error, `run agent --role ${options.role}`);
+        },
+      );
     },
   });
 }

@@ -31,8 +31,9 @@ import { downLine } from "./stg/mod.ts";
 export interface RunDaemonOptions {
   readonly role: "server" | "client";
   readonly configFile: string;
-  /** Module URL of the worker, made by the program's entry. */
+  /** Module URLs of the threads, made by the program's entry. */
   readonly workerUrl: URL;
+  readonly writerUrl: URL;
   /** What starts this program; its arguments follow. */
   readonly command: readonly string[];
 }
@@ -63,6 +64,7 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
       thread.post({ type: "network", network: network.part } satisfies ToWorker);
       return thread;
     },
+    startWriter: () => runtime.startThread(options.writerUrl),
     onAssertion: (message) => {
       log("error", message);
       runtime.process.exit(EXIT_INTERNAL);

@@ -68,6 +68,27 @@ export const MAX_DEPTH = 32_768;
 /** Names that a restore tries for a temporary file before it gives up. */
 export const MAX_TEMPORARY_TRIES = 10_000;
 
+/**
+ * Files that a restore writes itself before it asks for a second thread, which takes some 50 ms of a
+ * processor to start, and 20 MiB.
+ */
+export const SECOND_WRITER_AFTER_FILES = 500;
+
+/** Larger files are written by the job's thread, in bytes: of those a processor is not the limit. */
+export const SMALL_FILE_BYTES_MAX = 128 * 1024;
+
+/** Batches that the second thread has at once: one in work, one that waits for it. */
+export const SMALL_FILE_SLOTS = 2;
+
+/** Content of a batch, in bytes: the files of a frame of ours. */
+export const SMALL_FILE_SLOT_BYTES = DEFAULT_FRAME_BYTES;
+
+/** Directories that a restore has left, and whose files are still being written, all open. */
+export const LEFT_DIRECTORIES_MAX = 64;
+
+/** Between two looks whether the second thread has done its work, in ms: that of a few files. */
+export const SECOND_WRITER_DOZE_MS = 0.1;
+
 /** Milliseconds that a snapshot waits for a writer that holds the database. */
 export const SQLITE_BUSY_MS = 10_000;
 

@@ -8,12 +8,21 @@ import { MAX_TEMPORARY_TRIES } from "./limits.ts";
 
 export type Overwrite = "refuse" | "never" | "always" | "changed";
 
+export interface PlacementOptions {
+  /** Keeps the temporary names of two threads apart. */
+  readonly prefix?: string;
+  /** Called before a directory is removed that is in the way, if it is empty. */
+  readonly beforeRemoval?: () => void;
+}
+
 export class Placement {
   readonly #files: Files;
+  readonly #options: PlacementOptions;
   #next = 0;
 
-  constructor(files: Files) {
+  constructor(files: Files, options: PlacementOptions = {}) {
     this.#files = files;
+    this.#options = options;
   }
 
   /**
@@ -22,8 +31,9 @@ export class Placement {
    * @param make must fail with EEXIST when the name is taken
    */
   make<Made>(make: (temporary: string) => Made): { readonly name: string; readonly made: Made } {
+    const { prefix = "" } = this.#options;
     for (let tries = 0; tries < MAX_TEMPORARY_TRIES; tries++) {
-      const name = `.agent-restore-${this.#next++}`;
+      const name = `.agent-restore-${prefix}${this.#next++}`;
       try {
         return { name, made: make(name) };
       } catch (error) {
@@ -42,6 +52,7 @@ export class Placement {
     } catch (error) {
       // An empty directory in the way can go; a filled one stays, and the caller warns.
       if (!hasErrno(error, "EISDIR", "EEXIST", "ENOTEMPTY")) throw error;
+      this.#options.beforeRemoval?.();
       this.#files.unlink(directory, name, { directory: true });
       this.#files.rename(directory, temporary, directory, name);
     }

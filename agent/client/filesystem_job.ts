@@ -245,12 +245,14 @@ async function restore(
   { task, request, warnings }: RestoreHow,
 ): Promise<WorkerResult> {
   const { target, overwrite, redirects, totalFiles, totalBytes } = request;
+  const { files, clock, process } = session.runtime;
   const consumer = new FilesystemRestorer({
-    files: session.runtime.files,
+    files,
     target,
     overwrite,
     redirects: decodeRedirects(redirects),
     onWarning: warnings.take,
+    second: process.processors > 1 ? { clock, ask: () => session.writer() } : undefined,
   });
   return await receiveRestore(session, consumer, {
     link,

@@ -29,6 +29,7 @@ export interface JobRunnerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly startThread: () => Thread;
+  readonly startWriter: () => Thread;
   readonly onAssertion: (message: string) => void;
   /** Told what went wrong with a job, or after its end, for the log. */
   readonly onTrouble: (message: string) => void;
@@ -59,6 +60,7 @@ export class JobRunner {
   readonly #threads = new Map<string, JobThread>();
   readonly #queue: JobQueue;
   readonly #spare: SpareThread;
+  readonly #writers: SpareThread;
   /** Jobs until their leases are given back, too. */
   readonly #ending = new Set<Promise<void>>();
   #stopping = false;
@@ -67,6 +69,7 @@ export class JobRunner {
     this.#parts = parts;
     this.#queue = new JobQueue(parts.limits);
     this.#spare = new SpareThread(parts);
+    this.#writers = new SpareThread({ ...parts, startThread: parts.startWriter });
   }
 
   /** From now on; what runs goes on, and what waits stays. */
@@ -120,7 +123,8 @@ export class JobRunner {
     const id = job.start.id;
     let thread: JobThread;
     try {
-      thread = new JobThread(job, task, { ...this.#parts, threads: this.#spare });
+      const [threads, writers] = [this.#spare, this.#writers];
+      thread = new JobThread(job, task, { ...this.#parts, threads, writers });
     } catch (error) {
       job.end(neverRan(error), this.#parts.clock.monotonicMs());
       this.#giveBack(id, onEnded());
@@ -160,7 +164,7 @@ export class JobRunner {
     const threads = [...this.#threads.values()];
     for (const thread of threads) thread.cancel();
     await Promise.all(this.#ending);
-    await this.#spare.close();
+    await Promise.all([this.#spare.close(), this.#writers.close()]);
   }
 
   /** A lease that cannot be given back is lost, its volume with it: that ends no daemon. */

@@ -19,11 +19,20 @@ import type { Job } from "./job.ts";
 import { CANCEL_GRACE_MS } from "./limits.ts";
 import type { SpareThread } from "./spare_thread.ts";
 import type { WalAnswer, WalRequest } from "./wal_request.ts";
-import type { FromWorker, RelayedConnection, ToWorker, WorkerTask } from "./worker_protocol.ts";
+import type {
+  FromWorker,
+  FromWriter,
+  RelayedConnection,
+  ToWorker,
+  ToWriter,
+  WorkerTask,
+} from "./worker_protocol.ts";
 
 export interface JobThreadParts {
   readonly clock: Clock;
   readonly threads: Pick<SpareThread, "take" | "giveBack">;
+  /** Threads that write small files for a job (writer_worker.ts). */
+  readonly writers: Pick<SpareThread, "take" | "giveBack">;
   /** Ends the process: one of our own invariants broke. */
   readonly onAssertion: (message: string) => void;
   /** Told what happened to a job that its operator should know, for the log. */
@@ -44,6 +53,7 @@ export class JobThread {
   /** Fires when the thread is gone: what was relayed to it ends. */
   readonly #gone = new AbortController();
   #resolveEnded: () => void = () => {};
+  #writer: Thread | null = null;
   #cancelled = false;
   #committing = false;
   /** Nothing goes to the thread any more: it may have another job. */
@@ -119,12 +129,28 @@ export class JobThread {
     else if (message.type === "report") job.report(message.body);
     else if (message.type === "drill") job.drill = message.drill;
     else if (message.type === "validation") job.validation = message.validation;
+    else if (message.type === "writer") this.#lendWriter();
     else if (message.type === "wal") this.onWalAnswer(message.id, message.answer);
     else if (message.type === "fallback") this.#fallBack(message.fallback);
     else if (message.type === "network") this.#warnOfNetwork(message.message);
     else if (message.type === "committing") this.#committing = true;
     else if (message.type === "assertion") this.#parts.onAssertion(message.message);
     else this.#end(message);
+  }
+
+  /** Starts a thread that writes for the job, and connects the two. */
+  #lendWriter(): void {
+    if (this.#left || this.#writer !== null) return;
+    this.#writer = this.#parts.writers.take();
+    this.#writer.onMessage((message) => {
+      const said = message as FromWriter;
+      if (said.type === "assertion") this.#parts.onAssertion(said.message);
+      else this.#fail(said.error);
+    });
+    this.#writer.onError((error) => this.#fail({ code: "internal", message: error.message }));
+    const { port1, port2 } = new MessageChannel();
+    this.#writer.post({ type: "serve", port: port1 } satisfies ToWriter, [port1]);
+    this.#send({ type: "writer", port: port2 }, [port2]);
   }
 
   #fallBack(fallback: Fallback): void {
@@ -175,9 +201,17 @@ export class JobThread {
     this.#grace.abort();
     this.#gone.abort();
     try {
-      await (isInOrder ? this.#parts.threads.giveBack(this.#thread) : this.#thread.terminate());
+      const { threads, writers } = this.#parts;
+      // First, for it writes into directories that the job's thread holds open.
+      if (this.#writer !== null) await leave(this.#writer, isInOrder ? writers : null);
+      await leave(this.#thread, isInOrder ? threads : null);
     } finally {
       this.#resolveEnded();
     }
   }
+}
+
+/** Gives a thread back, or ends it. */
+async function leave(thread: Thread, to: JobThreadParts["threads"] | null): Promise<void> {
+  await (to === null ? thread.terminate() : to.giveBack(thread));
 }

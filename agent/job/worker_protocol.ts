@@ -254,7 +254,21 @@ export type ToWorker =
   | { readonly type: "lost"; readonly stg: string; readonly error: ErrorRecord }
   /** To the worker that carries a log. */
   | { readonly type: "wal"; readonly request: WalRequest }
+  /** The thread that the job asked for. */
+  | { readonly type: "writer"; readonly port: MessagePort }
   | { readonly type: "cancel" };
+
+/** To a thread that writes small files: serve the job behind this port, until the next comes. */
+export interface ToWriter {
+  readonly type: "serve";
+  readonly port: MessagePort;
+}
+
+/** What it says beside the port: it cannot go on. */
+export type FromWriter = Extract<FromWorker, { type: "assertion" }> | {
+  readonly type: "error";
+  readonly error: ErrorRecord;
+};
 
 /** What a validation found, for the main thread. */
 export interface Validation {
@@ -297,6 +311,8 @@ export type FromWorker =
   /** What a drill came to, before its end. */
   | { readonly type: "drill"; readonly drill: Drill }
   | { readonly type: "validation"; readonly validation: Validation }
+  /** Asks for a thread that writes small files. */
+  | { readonly type: "writer" }
   /** The answer to the request of this number. */
   | { readonly type: "wal"; readonly id: number; readonly answer: WalAnswer }
   | {

@@ -65,6 +65,7 @@ export class WorkerSession implements AsyncDisposable {
   readonly #waiting = new Map<Role, (adopted: Adopted) => void>();
   readonly #storageLost = new AbortController();
   #fallback: Fallback | null = null;
+  #takeWriter: (port: MessagePort) => void = () => {};
 
   constructor(options: WorkerSessionOptions) {
     const { runtime, task } = options;
@@ -249,6 +250,17 @@ export class WorkerSession implements AsyncDisposable {
     if (arrived !== undefined) return Promise.resolve(arrived);
     const waiting = new Promise<Adopted>((resolve) => this.#waiting.set(role, resolve));
     return orCancelled(waiting, signal);
+  }
+
+  /** Asks for a thread that writes small files; its port comes once it has started. */
+  writer(): Promise<MessagePort> {
+    this.#post({ type: "writer" });
+    return new Promise((resolve) => this.#takeWriter = resolve);
+  }
+
+  /** Takes the port of the thread that `writer` asked for. */
+  lendWriter(port: MessagePort): void {
+    this.#takeWriter(port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

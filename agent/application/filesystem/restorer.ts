@@ -6,7 +6,6 @@
 // except when the medium is full or broken. Files are not synced one by one.
 
 import { AgentError } from "../../../transport/ground/error.ts";
-import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
 import type { Entry, Xattr } from "../../entry.ts";
 import type { Redirect, TarPieces } from "../../record.ts";
@@ -16,14 +15,16 @@ import type { ApplicationWarning, Consumer, Totals } from "../application.ts";
 import { RecordReader } from "../record_reader.ts";
 import { Attributes } from "../attributes.ts";
 import { notEmpty } from "../open_target.ts";
-import { FileWriter } from "../file_writer.ts";
-import { isMediumFailure } from "../medium_failure.ts";
+import { FileWriter, type FileWriterOptions } from "../file_writer.ts";
+import { warningOfFailure } from "../restore_failure.ts";
 import { LinkNames } from "./link_names.ts";
-import { hasErrno, Placement } from "../placement.ts";
+import { Placement } from "../placement.ts";
 import type { Overwrite } from "../placement.ts";
+import { SecondWriter, type SecondWriterOptions } from "./second_writer.ts";
 import { type EnterOptions, TargetTree } from "./target_tree.ts";
 
 const SLASH = 0x2f;
+const decoder = new TextDecoder("latin1");
 
 export interface FilesystemRestorerOptions {
   readonly files: Files;
@@ -36,9 +37,14 @@ export interface FilesystemRestorerOptions {
   readonly overwrite: Overwrite;
   readonly redirects: readonly Redirect[];
   readonly onWarning: (warning: ApplicationWarning) => void;
+  /** How to get a thread that writes small files, too; none when left out. */
+  readonly second?: SecondWriterOptions | undefined;
   /** For tests: directory descriptors held at once. */
   readonly maxOpenDirectories?: number | undefined;
 }
+
+/** A file that is about to be written. */
+type NewSmallFile = Omit<FileWriterOptions, "freshFiles">;
 
 export class FilesystemRestorer implements Consumer {
   readonly #files: Files;
@@ -48,8 +54,11 @@ export class FilesystemRestorer implements Consumer {
   readonly #attributes: Attributes;
   readonly #names: LinkNames;
   readonly #reader: RecordReader;
+  readonly #second: SecondWriter | null;
   #writer: FileWriter | null = null;
   #entry: Entry | null = null;
+  /** A small file whose content is to come, for the second writer. */
+  #small: NewSmallFile | null = null;
   #restoredFiles = 0;
   #restoredBytes = 0;
   #done = false;
@@ -59,12 +68,21 @@ export class FilesystemRestorer implements Consumer {
     this.#files = options.files;
     this.#options = options;
     this.#names = new LinkNames(options.redirects);
-    this.#placement = new Placement(options.files);
+    this.#placement = new Placement(options.files, {
+      // Files that are to come do not show in it yet.
+      beforeRemoval: () => this.#second?.wait(),
+    });
     this.#attributes = new Attributes(options.files, options.onWarning);
-    this.#tree = new TargetTree(options.files, options.target, options.maxOpenDirectories);
+    const { second, target, onWarning } = options;
+    this.#second = second === undefined ? null : new SecondWriter({ ...second, target, onWarning });
+    const underWay = this.#second ?? undefined;
+    this.#tree = new TargetTree(options.files, target, {
+      maxOpen: options.maxOpenDirectories,
+      underWay,
+    });
     this.#reader = new RecordReader({
       member: (entry, extra) => this.#onMember(entry, extra),
-      data: (bytes) => this.#guard(() => this.#writer?.write(bytes)),
+      data: (bytes) => this.#guard(() => this.#onData(bytes)),
       end: () => this.#onEnd(),
       lost: () => this.#onLost(),
     });
@@ -74,16 +92,27 @@ export class FilesystemRestorer implements Consumer {
   }
 
   feed(frame: TarPieces): void {
+    this.#second?.throwIfFailed();
+    this.#guard(() => this.#tree.finishLeft());
     this.#reader.feed(frame);
+    this.#second?.flush();
+  }
+
+  /** Of the second writer, after `finish`: what it had to warn of. */
+  async settle(): Promise<void> {
+    if (this.#done) await this.#second?.settle();
   }
 
   written(): Totals {
-    const bytes = this.#restoredBytes + (this.#writer?.contentBytes ?? 0);
-    return { files: this.#restoredFiles, bytes };
+    const files = this.#restoredFiles + (this.#second?.files ?? 0);
+    const bytes = this.#restoredBytes + (this.#second?.contentBytes ?? 0) +
+      (this.#writer?.contentBytes ?? 0);
+    return { files, bytes };
   }
 
   finish(): Totals {
     this.#reader.finish();
+    this.#second?.wait();
     // A directory that cannot be completed keeps none of the others from it.
     while (this.#tree.isOpen) this.#guard(() => this.#tree.finish());
     this.#done = true;
@@ -95,6 +124,8 @@ export class FilesystemRestorer implements Consumer {
     this.#done = true;
     this.#writer?.discard();
     this.#writer = null;
+    this.#second?.wait();
+    this.#second?.close();
     this.#tree.abort();
   }
 
@@ -109,16 +140,48 @@ export class FilesystemRestorer implements Consumer {
       if (path.length === 1) throw new AgentError("damaged", "Cannot restore: a file named /");
       const directory = this.#tree.enterParent(path, this.#howToEnter(redirected));
       const name = path.slice(path.lastIndexOf(SLASH) + 1);
+      this.#waitFor(path);
       if (!this.#mayWrite(directory, name)) return;
       if (entry.type === "file") {
-        const services = { files: this.#files, placement: this.#placement };
-        const { freshFiles } = this.#tree;
-        const options = { directory, name, entry, freshFiles, ...extra };
-        this.#writer = new FileWriter(services, options);
+        this.#small = { directory, name, entry, ...extra };
+        if (redirected || !this.#mayGoAside(this.#small)) this.#openWriter(this.#small);
+        else if (entry.sizeBytes === 0) this.#onData(new Uint8Array(0));
       } else {
         this.#restoreNode({ directory, name }, entry, extra.xattrs);
       }
     });
+  }
+
+  #onData(bytes: Uint8Array): void {
+    const small = this.#small;
+    if (small !== null) {
+      const batch = bytes.length === small.entry.sizeBytes
+        ? this.#second?.add({ ...small, isBare: small.xattrs !== null }, bytes) ?? null
+        : null;
+      if (batch !== null) {
+        this.#small = null;
+        return this.#tree.setUnderWay(batch);
+      }
+      this.#openWriter(small);
+    }
+    this.#writer?.write(bytes);
+  }
+
+  #openWriter(file: NewSmallFile): void {
+    this.#small = null;
+    const services = { files: this.#files, placement: this.#placement };
+    this.#writer = new FileWriter(services, { ...file, freshFiles: this.#tree.freshFiles });
+  }
+
+  /** May the second writer have the file, if all of its content comes at once? */
+  #mayGoAside({ entry, sparse, xattrs }: NewSmallFile): boolean {
+    return this.#second !== null && sparse === null && this.#tree.isMade &&
+      this.#names.furtherNames(entry.path).length === 0 && this.#second.wants(entry, xattrs);
+  }
+
+  /** Whatever is done at a path is done after what the second writer does there. */
+  #waitFor(path: Uint8Array): void {
+    if (this.#second?.has(decoder.decode(path)) === true) this.#second.wait();
   }
 
   #onEnd(): void {
@@ -140,6 +203,7 @@ export class FilesystemRestorer implements Consumer {
 
   /** The server names it. */
   #onLost(): void {
+    this.#small = null;
     this.#writer?.discard();
     this.#writer = null;
     this.#entry = null;
@@ -202,6 +266,8 @@ export class FilesystemRestorer implements Consumer {
     const fromName = from.pop();
     const toName = to.pop();
     if (fromName === undefined || toName === undefined) return;
+    this.#waitFor(first);
+    this.#waitFor(path);
     const directory = this.#enter(to);
     if (!this.#mayWrite(directory, toName)) return;
     const fromDirectory = this.#tree.openPath(from);
@@ -242,26 +308,8 @@ export class FilesystemRestorer implements Consumer {
     } catch (error) {
       this.#writer?.discard();
       this.#writer = null;
-      if (!(error instanceof SystemError)) throw error;
-      const what = `${error.syscall}: ${error.errno}`;
-      if (hasErrno(error, "ENOSPC", "EDQUOT")) {
-        throw noSpace(this.#options.target, error);
-      }
-      if (isMediumFailure(error)) {
-        const message = `Cannot restore to "${this.#options.target}": found ${what}, ` +
-          "need a medium that takes writes";
-        throw new AgentError("failed", message, { cause: error });
-      }
-      const code = hasErrno(error, "ENOTDIR", "ELOOP", "ENOTEMPTY", "EISDIR", "EEXIST")
-        ? "occupied"
-        : "unwritten";
-      const path = this.#entry?.path ?? new Uint8Array([0x2f]);
-      this.#options.onWarning({ code, path, message: what });
+      const path = this.#entry?.path ?? new Uint8Array([SLASH]);
+      this.#options.onWarning(warningOfFailure(error, { target: this.#options.target, path }));
     }
   }
-}
-
-function noSpace(target: string, cause: SystemError): AgentError {
-  const message = `Cannot restore to "${target}": found ${cause.errno}, need more space`;
-  return new AgentError("no_space", message, { cause, hint: "Free space or give another target." });
 }

@@ -11,7 +11,7 @@ import { assert } from "../../../transport/ground/assert.ts";
 import { AgentError } from "../../../transport/ground/error.ts";
 import { SystemError } from "../../../transport/runtime/files.ts";
 import type { Files } from "../../../transport/runtime/files.ts";
-import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
+import { LEFT_DIRECTORIES_MAX, MAX_OPEN_DIRECTORIES } from "../limits.ts";
 import { checkPath, splitPath } from "../../tar/mod.ts";
 import { FreshFiles } from "../fresh_files.ts";
 import { openTarget } from "../open_target.ts";
@@ -25,11 +25,35 @@ const SLASH = 0x2f;
 
 interface Level {
   readonly name: Uint8Array;
+  /** True when the restore made it. */
+  readonly made: boolean;
+  /** The last batch with files for it. */
+  batch: number;
   readonly identity: string;
   descriptor: number | null;
   finish: ((descriptor: number) => void) | null;
   readonly freshFiles: FreshFiles;
 }
+
+/** A directory that the restore has left, and that waits for files under way. */
+type Left = Pick<Level, "batch" | "finish"> & { readonly descriptor: number };
+
+/** Files that another thread is writing into directories of the target, in numbered batches. */
+export interface FilesUnderWay {
+  /** True when the files of that batch are written. */
+  isDone(batch: number): boolean;
+  /** True when the file of that path, as latin1, may not be there yet. */
+  has(path: string): boolean;
+  /** Blocks until all are written. */
+  wait(): void;
+}
+
+const NONE_UNDER_WAY: FilesUnderWay = {
+  isDone: () => true,
+  has: () => false,
+  wait: () => {},
+};
+const NO_BATCH = -1;
 
 interface Opened {
   readonly descriptor: number;
@@ -47,7 +71,9 @@ export interface EnterOptions {
 export class TargetTree {
   readonly #files: Files;
   readonly #levels: Level[] = [];
+  readonly #left: Left[] = [];
   readonly #maxOpen: number;
+  readonly #underWay: FilesUnderWay;
   /** Directories that were made and whose own entry did not come yet, by path. */
   readonly #unnamed = new Map<string, readonly Uint8Array[]>();
   readonly #decoder = new TextDecoder("latin1");
@@ -55,11 +81,20 @@ export class TargetTree {
   #parent: Uint8Array | null = null;
 
   /** Opens the target, and makes it (and its parents) when it is not there. */
-  constructor(files: Files, target: string, maxOpen = MAX_OPEN_DIRECTORIES) {
+  constructor(
+    files: Files,
+    target: string,
+    options: {
+      readonly maxOpen?: number | undefined;
+      readonly underWay?: FilesUnderWay | undefined;
+    } = {},
+  ) {
+    const { maxOpen = MAX_OPEN_DIRECTORIES, underWay = NONE_UNDER_WAY } = options;
     assert(maxOpen >= 2, "a level and the one below it are open together");
     this.#files = files;
     this.#maxOpen = maxOpen;
-    this.#push(openTarget(files, target), new Uint8Array(0));
+    this.#underWay = underWay;
+    this.#push({ descriptor: openTarget(files, target), made: false }, new Uint8Array(0));
   }
 
   /** True when the target has nothing inside. */
@@ -83,12 +118,17 @@ export class TargetTree {
     while (this.#levels.length > shared + 1) this.#leave();
     for (let depth = shared; depth < components.length; depth++) {
       const component = components[depth] as Uint8Array;
-      const { descriptor, made } = this.#openOrMake(this.#descriptor, component, options);
-      this.#push(descriptor, component);
-      if (made) {
-        const path = components.slice(0, depth + 1).map((one) => one.slice());
-        this.#unnamed.set(this.#keyOf(path), path);
-      } else if (options.keepTimes) this.#keepTimes(descriptor);
+      const path = components.slice(0, depth + 1);
+      this.#waitFor(path);
+      const opened = this.#openOrMake(this.#descriptor, component, options);
+      this.#push(opened, component);
+      if (opened.made) {
+        this.#unnamed.set(this.#keyOf(path), path.map((one) => one.slice()));
+        continue;
+      }
+      // It may be one that was left and still has to get its times.
+      this.#finishAllLeft();
+      if (options.keepTimes) this.#keepTimes(opened.descriptor);
     }
     return this.#descriptor;
   }
@@ -114,6 +154,28 @@ export class TargetTree {
     return top.freshFiles;
   }
 
+  /** True when the restore made the present directory. */
+  get isMade(): boolean {
+    return this.#levels.at(-1)?.made === true;
+  }
+
+  /** Files of that batch are for the present directory. */
+  setUnderWay(batch: number): void {
+    const top = this.#levels.at(-1);
+    assert(top !== undefined, "the target is open");
+    top.batch = batch;
+  }
+
+  /** Completes the directories that were left and have all of their files now. */
+  finishLeft(): void {
+    for (;;) {
+      const [first] = this.#left;
+      if (first === undefined || !this.#underWay.isDone(first.batch)) return;
+      this.#left.shift();
+      this.#complete(first);
+    }
+  }
+
   /** The entry of a directory came. @returns true when the restore had made it before that */
   name(components: readonly Uint8Array[]): boolean {
     return this.#unnamed.delete(this.#keyOf(components));
@@ -129,7 +191,8 @@ export class TargetTree {
     const root = this.#levels[0]?.descriptor ?? null;
     assert(root !== null, "the target is open");
     let descriptor = this.#files.open(root, ".", flags);
-    for (const component of components) {
+    for (const [depth, component] of components.entries()) {
+      this.#waitFor(components.slice(0, depth + 1));
       const outer = descriptor;
       try {
         descriptor = this.#files.open(outer, component, flags);
@@ -153,6 +216,7 @@ export class TargetTree {
 
   /** Completes and closes all directories; after a failure call it again for those left. */
   finish(): void {
+    this.#finishAllLeft();
     while (this.#levels.length > 1) this.#leave();
     for (const [key, path] of this.#unnamed) {
       this.#unnamed.delete(key); // Also when it fails: the next call is for the others.
@@ -171,7 +235,14 @@ export class TargetTree {
     for (const level of this.#levels) {
       if (level.descriptor !== null) this.#files.close(level.descriptor);
     }
+    for (const { descriptor } of this.#left) this.#files.close(descriptor);
     this.#levels.length = 0;
+    this.#left.length = 0;
+  }
+
+  /** A file that is to come at a path of a directory comes first. */
+  #waitFor(path: readonly Uint8Array[]): void {
+    if (this.#underWay.has(`/${this.#keyOf(path)}`)) this.#underWay.wait();
   }
 
   #openOrMake(parent: number, name: Uint8Array, options: EnterOptions): Opened {
@@ -197,10 +268,12 @@ export class TargetTree {
     return components.map((one) => this.#decoder.decode(one)).join("/");
   }
 
-  #push(descriptor: number, name: Uint8Array): void {
+  #push({ descriptor, made }: Opened, name: Uint8Array): void {
     const identity = this.#identity(descriptor);
     this.#levels.push({
       name: name.slice(),
+      made,
+      batch: NO_BATCH,
       identity,
       descriptor,
       finish: null,
@@ -209,6 +282,7 @@ export class TargetTree {
     const outer = this.#levels[this.#levels.length - 1 - this.#maxOpen];
     // The target itself stays open: it is the way back in for hard links.
     if (outer === undefined || outer === this.#levels[0] || outer.descriptor === null) return;
+    if (!this.#underWay.isDone(outer.batch)) this.#underWay.wait();
     this.#files.close(outer.descriptor);
     outer.descriptor = null;
   }
@@ -233,10 +307,28 @@ export class TargetTree {
           });
         }
       }
-      level.finish?.(level.descriptor);
-    } finally {
+    } catch (error) {
       this.#files.close(level.descriptor);
+      throw error;
     }
+    const { descriptor, batch, finish } = level;
+    if (this.#underWay.isDone(batch)) return this.#complete({ descriptor, batch, finish });
+    if (this.#left.length === LEFT_DIRECTORIES_MAX) this.#finishAllLeft();
+    this.#left.push({ descriptor, batch, finish });
+  }
+
+  #complete({ descriptor, finish }: Left): void {
+    try {
+      finish?.(descriptor);
+    } finally {
+      this.#files.close(descriptor);
+    }
+  }
+
+  #finishAllLeft(): void {
+    if (this.#left.length === 0) return;
+    this.#underWay.wait();
+    this.finishLeft();
   }
 
   #identity(descriptor: number): string {

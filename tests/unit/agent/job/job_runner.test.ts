@@ -4,6 +4,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import {
   type FromWorker,
+  type FromWriter,
   type Job,
   JobRunner,
   sourceOfRequest,
@@ -38,7 +39,7 @@ class FakeThread implements Thread {
   readonly sent: string[] = [];
   terminated = false;
   leaves = false;
-  say: (message: FromWorker) => void = () => {};
+  say: (message: FromWorker | FromWriter) => void = () => {};
   crash: (error: Error) => void = () => {};
 
   post(message: unknown): void {
@@ -57,9 +58,14 @@ class FakeThread implements Thread {
     return this.leaves;
   }
 
-  terminate(): void {
+  terminate(): void | Promise<void> {
     this.terminated = true;
   }
+}
+
+/** Lets promises that are settled be heard. */
+async function turns(count = 5): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
 }
 
 let clock: HandClock;
@@ -67,6 +73,7 @@ let thread: FakeThread;
 let runner: JobRunner;
 let troubles: string[];
 let returned: number;
+let writer: FakeThread;
 let start: () => Thread;
 
 const create = () =>
@@ -76,6 +83,7 @@ const giveBack = () => Promise.resolve(void returned++);
 beforeEach(() => {
   clock = new HandClock();
   thread = new FakeThread();
+  writer = new FakeThread();
   troubles = [];
   returned = 0;
   start = () => thread;
@@ -84,6 +92,7 @@ beforeEach(() => {
     clock,
     random,
     startThread: () => start(),
+    startWriter: () => writer,
     onAssertion: (message) => troubles.push(`assertion: ${message}`),
     onTrouble: (message) => troubles.push(message),
   });
@@ -96,6 +105,56 @@ describe("JobRunner", () => {
     thread.say(END);
     await runner.stop();
     expect([job.view().state, thread.terminated, returned]).toEqual(["ok", true, 1]);
+  });
+
+  test("a job's writer serves it, outlives it in order, and ends with stop()", async () => {
+    runner.run(create(), TASK, giveBack);
+    thread.say({ type: "writer" });
+    thread.say({ type: "writer" });
+    expect([writer.sent, thread.sent]).toEqual([["serve"], ["task", "writer"]]);
+    thread.say({ ...END, closed: true });
+    await turns();
+    expect([returned, writer.terminated]).toEqual([1, false]);
+    runner.run(create(), TASK, giveBack);
+    thread.say({ type: "writer" });
+    expect(writer.sent).toEqual(["serve", "serve"]);
+    thread.say({ ...END, closed: true });
+    await runner.stop();
+    expect(writer.terminated).toBe(true);
+  });
+
+  test("a writer that fails fails its job, and is gone before the job's thread ends", async () => {
+    const order: string[] = [];
+    const ending = (name: string, ended: Promise<void>) => async () => {
+      await ended;
+      order.push(name);
+    };
+    for (const fail of ["crash", "say"] as const) {
+      const job = create();
+      [thread, writer] = [new FakeThread(), new FakeThread()];
+      thread.terminate = ending("thread", Promise.resolve());
+      writer.terminate = ending("writer", turns());
+      runner.run(job, TASK, giveBack);
+      thread.say({ type: "writer" });
+      if (fail === "crash") writer.crash(new Error("it is gone"));
+      else writer.say({ type: "error", error: { code: "internal", message: "it is gone" } });
+      await turns(9);
+      expect([job.view().state, job.view().error?.message]).toEqual(["failed", "it is gone"]);
+    }
+    expect(order).toEqual(["writer", "thread", "writer", "thread"]);
+  });
+
+  test("a writer's broken assertion is told, and a job that has ended gets none", async () => {
+    runner.run(create(), TASK, giveBack);
+    thread.say({ type: "writer" });
+    writer.say({ type: "assertion", message: "no slot" });
+    expect(troubles).toEqual(["assertion: no slot"]);
+    writer = new FakeThread();
+    runner.run(create(), TASK, giveBack);
+    thread.say(END);
+    thread.say({ type: "writer" });
+    await turns();
+    expect(writer.sent).toEqual([]);
   });
 
   test("setLimits() lets jobs begin that waited", async () => {

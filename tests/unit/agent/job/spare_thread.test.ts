@@ -76,7 +76,13 @@ function run(id: string): JobThread {
   const job = new Job({ id, kind, client: null, request: null, createdMs: 0, startedMs: 0 });
   const onTrouble = () => {};
   const onAssertion = (message: string) => assertions.push(message);
-  return new JobThread(job, TASK, { clock, threads: spare, onAssertion, onTrouble });
+  return new JobThread(job, TASK, {
+    clock,
+    threads: spare,
+    writers: spare,
+    onAssertion,
+    onTrouble,
+  });
 }
 
 /** Runs a job to this end. @returns its thread */

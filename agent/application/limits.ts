@@ -69,12 +69,12 @@ export const MAX_DEPTH = 32_768;
 export const MAX_TEMPORARY_TRIES = 10_000;
 
 /**
- * Files that a restore writes itself before it asks for a second thread, which takes some 50 ms of a
- * processor to start, and 20 MiB.
+ * Small files that a restore writes itself before it asks for a second thread, which takes a tenth
+ * of a second to start, and 20 MiB.
  */
 export const SECOND_WRITER_AFTER_FILES = 500;
 
-/** Larger files are written by the job's thread, in bytes: of those a processor is not the limit. */
+/** Larger files, in bytes, are written by the job's thread: no processor is their limit. */
 export const SMALL_FILE_BYTES_MAX = 128 * 1024;
 
 /** Batches that the second thread has at once: one in work, one that waits for it. */

@@ -55,6 +55,9 @@ const FIONREAD = 0x541b;
 const SYS_FCNTL: Readonly<Record<Architecture, number>> = { x86_64: 72, aarch64: 25 };
 const F_SETPIPE_SZ = 1031;
 
+/** The id that no user and no group has. */
+const NO_ID = 0xffff_ffff;
+
 /** The open flags whose bits differ between the architectures. */
 const O_BY_ARCHITECTURE: Readonly<
   Record<Architecture, { directory: number; noFollow: number; direct: number }>
@@ -266,6 +269,10 @@ export class LibcFiles implements Files {
   }
 
   changeOwner(directory: number, path: PathBytes | null, uid: number, gid: number): void {
+    // Beyond 32 bits Deno throws and Bun cuts; all of them set mean: leave it.
+    if (uid >= NO_ID || gid >= NO_ID) {
+      throw new SystemError("EINVAL", "fchown", `owner ${uid}:${gid}`);
+    }
     if (path === null) {
       return this.#check(this.#libc.fchown(directory, uid, gid), "fchown", directory);
     }

@@ -146,13 +146,38 @@ describe("FilesystemRestorer with a second writer", () => {
       member("/d/file", "symlink", { target: "/d/elsewhere" }),
       member("/d/linked", "file", { content: "two" }),
       member("/d/link", "hardlink", { target: "/d/linked" }),
+      member("/d/replaced", "file", { content: "never seen" }),
+      member("/d/replaced", "hardlink", { target: "/first/file" }),
       member("/d/changes", "file", { content: "three" }),
       member("/d/changes/below", "file", { content: "four" }),
     ]);
     await finish(consumer);
-    expect(writer.batches).toBe(4);
-    expect(inOut("readlink d/file; stat -c %h d/linked; cat d/link d/changes/below"))
-      .toBe("/d/elsewhere\n2\ntwofour");
+    expect(writer.batches).toBe(5);
+    expect(inOut("readlink d/file; stat -c %h d/linked; cat d/link d/replaced d/changes/below"))
+      .toBe("/d/elsewhere\n2\ntwoxfour");
+  });
+
+  test("a link to below a file that is written late is told as without the thread", async () => {
+    const log = warningLog();
+    const consumer = restorer({ ...log });
+    await feedAll(consumer, [
+      first,
+      member("/d/file", "file", { content: "one" }),
+      member("/d/link", "hardlink", { target: "/d/file/below" }),
+    ]);
+    await finish(consumer);
+    expect(log.log).toEqual(["occupied /d/link"]);
+  });
+
+  test("a directory is not closed for deeper ones before its files are written", async () => {
+    const consumer = restorer({ maxOpenDirectories: 2 });
+    await feedAll(consumer, [
+      first,
+      member("/d/file", "file", { content: "one" }),
+      member("/d/1/2/3/file", "file", { content: "two" }),
+    ]);
+    await finish(consumer);
+    expect(inOut("cat d/file d/1/2/3/file")).toBe("onetwo");
   });
 
   test("a directory gets its times and mode after its files, and may be entered again", async () => {
@@ -199,18 +224,19 @@ describe("FilesystemRestorer with a second writer", () => {
     let room = 3;
     writer = new LateWriter(withFaults({
       writeAll: (descriptor, bytes) => {
-        if (room-- <= 0) throw new SystemError("ENOSPC", "write", "file");
+        if (room-- === 0) throw new SystemError("ENOSPC", "write", "file");
         files.writeAll(descriptor, bytes);
       },
     }));
     const names = [..."abcdef"];
     const members = names.map((name) => member(`/d/${name}`, "file", { content: name }));
     const consumer = restorer();
-    await feedAll(consumer, [first, Buffer.concat(members), first]);
+    await feedAll(consumer, [first, Buffer.concat(members), member("/d/g", "file")]);
     writer.work(1);
     await turns();
     expect(() => consumer.feed(frame(3, first))).toThrow("found ENOSPC, need more space");
     consumer.abort();
+    expect([writer.batches, writer.closed]).toEqual([2, true]);
     expect(inOut("ls -A d")).toBe("a\nb\nc");
   });
 
@@ -240,20 +266,32 @@ describe("FilesystemRestorer with a second writer", () => {
   });
 
   test("writes itself what the thread cannot take, or has no room for", async () => {
-    const consumer = restorer();
+    mkdirSync(join(folder, "out", "old"), { recursive: true });
+    const consumer = restorer({ overwrite: "always" });
     const attributes = [{ name: Buffer.from("user.x"), value: Buffer.from("y") }];
     await feedAll(consumer, [
       first,
+      member("/old/file", "file", { content: "1" }),
       member("/d/attributes", "file", { content: "1" }, attributes),
       member("/d/owner", "file", { content: "1", uid: 2 ** 32 + 1 }),
       member("/d/time", "file", { content: "1", mtimeNs: 2n ** 63n }),
     ]);
     expect(writer.posted).toEqual(["begin"]);
     const two = ["/d/a", "/d/b", "/d/c"].map((path) => member(path, "file", { content: "2" }));
-    two.forEach((tar, at) => consumer.feed(frame(4 + at, tar)));
+    two.forEach((tar, at) => consumer.feed(frame(5 + at, tar)));
     expect(writer.posted).toEqual(["begin", "batch", "batch"]);
     await finish(consumer);
     expect(inOut("ls d")).toBe("a\nattributes\nb\nc\nowner\ntime");
+  });
+
+  test("writes itself what does not fit a batch", async () => {
+    const consumer = restorer();
+    const content = "a".repeat(SMALL_FILE_BYTES_MAX);
+    const names = [..."abcdefghij"];
+    const members = names.map((name) => member(`/d/${name}`, "file", { content }));
+    await feedAll(consumer, [first, Buffer.concat(members)]);
+    expect(await finish(consumer)).toEqual({ files: 11, bytes: 1 + 10 * content.length });
+    expect(inOut("sort -u d/* | wc -c")).toBe(`${content.length + 1}`);
   });
 
   test("does without a thread that comes too late, and closes its port", async () => {

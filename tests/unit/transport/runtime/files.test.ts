@@ -152,6 +152,10 @@ describe("Files metadata", () => {
       const uid = process.getuid?.() === 0 ? 1234 : link.uid;
       files.changeOwner(descriptor, null, uid, link.gid);
       const stat = files.statDescriptor(descriptor);
+      for (const none of [2 ** 32 - 1, 2 ** 32]) {
+        expect(errnoOf(() => files.changeOwner(descriptor, null, none, link.gid))).toBe("EINVAL");
+        expect(errnoOf(() => files.changeOwner(descriptor, null, uid, none))).toBe("EINVAL");
+      }
       expect([stat.atimeNs, stat.mtimeNs, stat.mode, stat.uid]).toEqual([5n, -7n, 0o640, uid]);
       expect(files.stat(directory, "f").mtimeNs).toBe(link.mtimeNs);
     } finally {

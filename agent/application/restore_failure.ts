@@ -8,7 +8,7 @@ import { isMediumFailure } from "./medium_failure.ts";
 import { hasErrno } from "./placement.ts";
 
 /**
- * @param restored the directory restored to, and the full source path of the object
+ * @param target the directory restored to; `path`: the full source path of the object
  * @throws AgentError `no_space` | `failed` for the medium, and whatever is no failed system call
  */
 export function warningOfFailure(

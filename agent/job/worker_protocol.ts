@@ -1,7 +1,7 @@
 // What crosses between a daemon's main thread and the worker of one job: plain data and ports.
 //
 // The main thread keeps control, HTTP and policy; the worker owns the volumes, STP endpoints and
-// file I/O of its job, so bulk data never crosses threads. Connections that the main thread
+// file I/O of its job, so bulk data does not cross here. Connections that the main thread
 // accepted are relayed to the worker over a MessagePort.
 
 import type { Confinement } from "../confinement.ts";

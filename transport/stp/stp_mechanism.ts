@@ -59,7 +59,7 @@ export class StpMechanism implements Mechanism, StpCalls {
 
   /**
    * Port 0 takes a dynamic port.
-   * @throws AgentError `usage` (another group or host), `port_in_use`, `busy`, `volume`
+   * @throws AgentError `usage` (another group or host), `port_in_use`, `busy`, `volume`, `closed`
    */
   async STPbind(socket: StpSocket, address: Address): Promise<void> {
     assert(socket.state.kind === "new", "bind comes first");
@@ -72,8 +72,11 @@ export class StpMechanism implements Mechanism, StpCalls {
           `need host ${hostId} of group "${name}"`,
       );
     }
-    const port = address.port === 0 ? this.#pool.takePort() : await this.#claimPort(address.port);
-    this.#boundPorts.add(port);
+    const port = address.port === 0 ? this.#takePort() : await this.#claimPort(address.port);
+    if (closedMeanwhile(socket)) {
+      this.#releasePort(port);
+      throw closedError("bind");
+    }
     socket.state = { kind: "bound", addr: { ...address, port } };
   }
 
@@ -179,8 +182,20 @@ export class StpMechanism implements Mechanism, StpCalls {
     if (state.kind === "listening") await state.listener.close();
     if (state.kind === "connected") await state.conn.close();
     if (state.kind === "new" || state.kind === "closed" || !socket.ownsPort) return;
-    this.#boundPorts.delete(state.addr.port);
-    this.#pool.releasePort(state.addr.port);
+    this.#releasePort(state.addr.port);
+  }
+
+  #releasePort(port: number): void {
+    this.#boundPorts.delete(port);
+    this.#pool.releasePort(port);
+  }
+
+  /** The next dynamic port that nobody here has chosen; that one comes back when it is closed. */
+  #takePort(): number {
+    let port = this.#pool.takePort();
+    while (this.#boundPorts.has(port)) port = this.#pool.takePort();
+    this.#boundPorts.add(port);
+    return port;
   }
 
   /**
@@ -191,15 +206,27 @@ export class StpMechanism implements Mechanism, StpCalls {
     if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
       throw new AgentError("usage", `Cannot bind port ${port}: need 0 to ${PORT_MAX}`);
     }
-    const { hostId, generation } = this.#claim;
-    const blocks = await new ControlArea(this.#medium).read(hostId, generation);
-    const taken = this.#boundPorts.has(port) ||
-      blocks.some((block) =>
+    if (this.#boundPorts.has(port)) throw this.#inUse(port);
+    // Taken before the look at the volume: another bind may come meanwhile.
+    this.#boundPorts.add(port);
+    try {
+      const { hostId, generation } = this.#claim;
+      const blocks = await new ControlArea(this.#medium).read(hostId, generation);
+      const taken = blocks.some((block) =>
         block.kind === "listening" && block.localPort === port &&
         !this.#pool.leases(block.self.endpoint)
       );
-    if (!taken) return port;
-    throw new AgentError(
+      if (taken) throw this.#inUse(port);
+      return port;
+    } catch (error) {
+      this.#boundPorts.delete(port);
+      throw error;
+    }
+  }
+
+  #inUse(port: number): AgentError {
+    const { hostId } = this.#claim;
+    return new AgentError(
       "port_in_use",
       `Cannot bind port ${port} of host ${hostId} in group "${this.#medium.identity.name}": ` +
         `another socket has it, need a free one`,

@@ -313,8 +313,8 @@ export class TargetTree {
     }
     const { descriptor, batch, finish } = level;
     if (this.#underWay.isDone(batch)) return this.#complete({ descriptor, batch, finish });
-    if (this.#left.length === LEFT_DIRECTORIES_MAX) this.#finishAllLeft();
     this.#left.push({ descriptor, batch, finish });
+    if (this.#left.length > LEFT_DIRECTORIES_MAX) this.#finishAllLeft();
   }
 
   #complete({ descriptor, finish }: Left): void {

@@ -1,13 +1,14 @@
 // A restore of so many small files that the client's daemon starts a second thread to write them.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Bed } from "./bed.ts";
+import { until } from "./deadline.ts";
 import { differences } from "./odd_tree.ts";
 
 const TIMEOUT_MS = 120_000;
 const DIRECTORIES = 60;
-const FILES_EACH = 100;
+const FILES_EACH = 150;
 
 /** Names of threads that run our modules: under Bun, and under Deno. */
 const WORKER_NAME = /^(Worker|worker-\d+)$/;
@@ -43,9 +44,26 @@ describe("many small files", () => {
       const target = bed.path(name);
       const latest = ["latest", "--client", "web01", "--target", target];
       const summary = await bed.job("server", "restore", ...latest);
-      expect(summary).toMatchObject({ status: "ok", files: 1 + 10 + DIRECTORIES * 101 });
+      expect(summary).toMatchObject({
+        status: "ok",
+        files: 1 + 10 + DIRECTORIES * (1 + FILES_EACH),
+      });
       expect(await differences(tree, `${target}${tree}`)).toEqual([]);
       expect(workersOf(pid).length).toBe(2);
     }
+  }, TIMEOUT_MS);
+
+  test("leave nothing half-written when the restore is cancelled", async () => {
+    const target = bed.path("cancelled");
+    const ended = bed.json("server", "restore", "latest", "--client", "web01", "--target", target);
+    const part = `${target}${bed.path("tree")}/d3`;
+    await until(TIMEOUT_MS, "a part of the tree", () => existsSync(part) || null);
+    const [job] = (await bed.jobs("server")).filter(({ state }) => state === "running");
+    await bed.call(["cancel", job?.job ?? ""], "server");
+    expect((await ended).code).not.toBe(0);
+    await bed.endedJobs("client");
+    expect(readdirSync(target, { recursive: true }).join("\n")).not.toContain(".agent-restore-");
+    const { pid } = bed.daemon("client");
+    await until(TIMEOUT_MS, "the end of both threads", () => workersOf(pid).length === 0 || null);
   }, TIMEOUT_MS);
 });

@@ -200,10 +200,13 @@ export class JobThread {
     this.#left = true;
     this.#grace.abort();
     this.#gone.abort();
+    const { threads, writers, onTrouble } = this.#parts;
     try {
-      const { threads, writers } = this.#parts;
       // First, for it writes into directories that the job's thread holds open.
-      if (this.#writer !== null) await leave(this.#writer, isInOrder ? writers : null);
+      if (this.#writer !== null) {
+        await leave(this.#writer, isInOrder ? writers : null)
+          .catch((error) => onTrouble(`job "${this.job.start.id}" leaves a thread: ${error}`));
+      }
       await leave(this.#thread, isInOrder ? threads : null);
     } finally {
       this.#resolveEnded();

@@ -144,6 +144,16 @@ describe("JobRunner", () => {
     expect(order).toEqual(["writer", "thread", "writer", "thread"]);
   });
 
+  test("a writer that cannot be ended keeps no job's thread", async () => {
+    writer.terminate = () => Promise.reject(new Error("a descriptor does not close"));
+    const before = runner.run(create(), TASK, giveBack);
+    thread.say({ type: "writer" });
+    thread.say(END);
+    await before.ended;
+    expect([thread.terminated, returned]).toEqual([true, 1]);
+    expect(troubles.join()).toContain("a descriptor does not close");
+  });
+
   test("a writer's broken assertion is told, and a job that has ended gets none", async () => {
     runner.run(create(), TASK, giveBack);
     thread.say({ type: "writer" });

@@ -28,7 +28,7 @@ import { failUsage, note, say, scriptOptions, wholeNumber } from "./bench/script
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 const USAGE = "Usage: scripts/bench-backup [--files N] [--big N] [--runs N] [--only PEER,…] " +
-  "[--parent DIR] [--source] [--million | --one] [--json FILE] [--plot DIR]";
+  "[--parent DIR] [--source] [--cold] [--million | --one] [--json FILE] [--plot DIR]";
 
 const values = scriptOptions(USAGE, Deno.args, {
   files: { type: "string" },
@@ -37,6 +37,7 @@ const values = scriptOptions(USAGE, Deno.args, {
   only: { type: "string", default: PEERS.join(",") },
   parent: { type: "string", default: tmpdir() },
   source: { type: "boolean", default: false },
+  cold: { type: "boolean", default: false },
   million: { type: "boolean", default: false },
   one: { type: "boolean", default: false },
   json: { type: "string" },
@@ -103,6 +104,7 @@ async function main(): Promise<number> {
     parent: values.parent,
     files,
     big,
+    isCold: values.cold,
     smallBytes: values.million ? MILLION_FILE_BYTES : SMALL_BYTES,
   });
   note("making the data");

@@ -50,6 +50,12 @@ export const MAX_PARENT_CHUNK_BYTES = PARENT_CHUNK_BYTES + 256 * 1024;
  */
 export const MAX_OPEN_DIRECTORIES = 64;
 
+/** Files that a full backup holds open before the walk is at them. */
+export const READ_AHEAD_FILES = 32;
+
+/** The beginning of a file that is asked for ahead, in bytes: a larger one is read in sequence. */
+export const READ_AHEAD_FILE_BYTES = 128 * 1024;
+
 /**
  * Files with several names whose further names are still to come, held for hard links (about
  * 200 bytes each). Beyond it a further name is stored with its own data.

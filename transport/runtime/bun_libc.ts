@@ -20,6 +20,7 @@ const SYMBOLS = {
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   sync_file_range: { args: ["i32", "i64", "i64", "u32"], returns: "i32" },
+  posix_fadvise: { args: ["i32", "i64", "i64", "i32"], returns: "i32" },
   statx: { args: ["i32", "ptr", "i32", "u32", "ptr"], returns: "i32" },
   getdents64: { args: ["i32", "ptr", "u64"], returns: "i32" },
   readlinkat: { args: ["i32", "ptr", "ptr", "u64"], returns: "i32" },
@@ -87,6 +88,8 @@ export function openBunLibc(): Libc {
     fsync: (descriptor) => c.fsync(descriptor),
     sync_file_range: (descriptor, offset, count, flags) =>
       c.sync_file_range(descriptor, offset, count, flags),
+    posix_fadvise: (descriptor, offset, count, advice) =>
+      c.posix_fadvise(descriptor, offset, count, advice),
     statx: (dir, path, flags, mask, into) => c.statx(dir, ptr(path), flags, mask, ptr(into)),
     getdents64: (descriptor, into, count) => c.getdents64(descriptor, ptr(into), count),
     readlinkat: (dir, path, into, count) => c.readlinkat(dir, ptr(path), ptr(into), count),

@@ -16,6 +16,7 @@ const SYMBOLS = {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
   sync_file_range: { parameters: ["i32", "i64", "i64", "u32"], result: "i32" },
+  posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
@@ -93,6 +94,8 @@ function fileCalls(c: Symbols) {
     fsync: (descriptor: number) => c.fsync(descriptor),
     sync_file_range: (descriptor: number, offset: number, count: number, flags: number) =>
       c.sync_file_range(descriptor, BigInt(offset), BigInt(count), flags),
+    posix_fadvise: (descriptor: number, offset: number, count: number, advice: number) =>
+      c.posix_fadvise(descriptor, BigInt(offset), BigInt(count), advice),
     getdents64: (descriptor: number, into: Uint8Array, count: number) =>
       c.getdents64(descriptor, into, BigInt(count)),
     lseek: (descriptor: number, offset: number, whence: number) =>

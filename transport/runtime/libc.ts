@@ -22,6 +22,7 @@ export interface Libc {
   ftruncate(descriptor: number, size: number): number;
   fsync(descriptor: number): number;
   sync_file_range(descriptor: number, offset: number, count: number, flags: number): number;
+  posix_fadvise(descriptor: number, offset: number, count: number, advice: number): number;
   statx(dir: number, path: Uint8Array, flags: number, mask: number, into: Uint8Array): number;
   getdents64(descriptor: number, into: Uint8Array, count: number): number;
   readlinkat(directory: number, path: Uint8Array, into: Uint8Array, count: number): number;

@@ -33,6 +33,7 @@ const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const SYNC_FILE_RANGE_WRITE = 2;
+const POSIX_FADV_WILLNEED = 3;
 const SEEK_SET = 0;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
@@ -179,6 +180,10 @@ export class LibcFiles implements Files {
 
   startSync(descriptor: number, offsetBytes: number, sizeBytes: number): void {
     this.#libc.sync_file_range(descriptor, offsetBytes, sizeBytes, SYNC_FILE_RANGE_WRITE);
+  }
+
+  startRead(descriptor: number, offsetBytes: number, sizeBytes: number): void {
+    this.#libc.posix_fadvise(descriptor, offsetBytes, sizeBytes, POSIX_FADV_WILLNEED);
   }
 
   stat(directory: number, path: PathBytes, options: { follow?: boolean } = {}): FileStat {

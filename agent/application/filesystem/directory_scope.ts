@@ -18,6 +18,7 @@ import { MAX_IGNORE_FILE_BYTES } from "../limits.ts";
 import { ExcludeRules, ruleLines } from "./exclude_rules.ts";
 import { type Characters, charactersOf } from "./name_pattern.ts";
 import type { NameList } from "./name_list.ts";
+import { openSource } from "./open_source.ts";
 import { compareBytes, joinPath } from "./source_paths.ts";
 
 const SLASH = 0x2f;
@@ -187,10 +188,9 @@ export class DirectoryScope {
     const stat = this.#look(directory, name);
     if (stat?.type !== "file") return null;
     const { files } = this.#walked;
-    const flags = { access: "read", noFollow: true, noAtime: true } as const;
     let descriptor = -1;
     try {
-      descriptor = files.open(directory.descriptor, name, flags);
+      descriptor = openSource(files, directory.descriptor, name);
       const into = new Uint8Array(Math.min(maxBytes, stat.sizeBytes));
       let fill = 0;
       let count = -1;

@@ -10,6 +10,7 @@ import type { Files, FileStat, PathBytes } from "../../../transport/runtime/file
 import { MAX_OPEN_DIRECTORIES } from "../limits.ts";
 import type { DirectoryScope } from "./directory_scope.ts";
 import { NameList } from "./name_list.ts";
+import type { WalkPlace } from "./read_ahead.ts";
 
 /** A directory and how it is reached. */
 interface Reached {
@@ -57,6 +58,12 @@ export class DirectoryStack {
     const descriptor = this.#top.descriptor;
     assert(descriptor !== null, "the innermost directory is open");
     return descriptor;
+  }
+
+  /** Where `nextName` has come to in the innermost directory. */
+  get place(): WalkPlace {
+    const { names, next } = this.#top;
+    return { directory: this.descriptor, names, position: next - 1 };
   }
 
   /** The next name of the innermost directory, null after the last. */

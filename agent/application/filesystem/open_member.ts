@@ -13,6 +13,7 @@ import { toEntry } from "../entry_of.ts";
 import type { FrameAssembler } from "../frame_assembler.ts";
 import { addNote, findSparseMap, planMember, streamRest } from "../member_stream.ts";
 import type { MemberPlan } from "../member_stream.ts";
+import { openSource } from "./open_source.ts";
 import { readXattrs } from "./read_xattrs.ts";
 
 /** A member and how much of its tar stream is there. */
@@ -74,8 +75,7 @@ function openSame(files: Files, { row, tarOffset }: OpenMember): Opened | null {
   let descriptor = -1;
   let plan: MemberPlan | null = null;
   try {
-    const flags = { access: "read", noFollow: true, noAtime: true } as const;
-    descriptor = files.open(AT_CWD, row.entry.path, flags);
+    descriptor = openSource(files, AT_CWD, row.entry.path);
     plan = planSame(files, descriptor, row);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;

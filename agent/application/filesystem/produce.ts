@@ -28,9 +28,10 @@ import { type OpenMember, sendRest } from "./open_member.ts";
 import { ParentComparison } from "./parent_comparison.ts";
 import type { ParentRow } from "./parent_rows.ts";
 import { type ParentFeed, ParentTree } from "./parent_tree.ts";
-import { readXattrs, warnMissed } from "./read_xattrs.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import { type ReadXattrs, readXattrs, warnMissed } from "./read_xattrs.ts";
 import { compareBytes, normalizeSourcePaths } from "./source_paths.ts";
-import { storeFile } from "./store_file.ts";
+import { type Stored, type StoredFile, storeFile } from "./store_file.ts";
 import { type Visit, walk, warnOf } from "./walk.ts";
 
 export interface ProduceFilesystemOptions extends SourceSelection {
@@ -59,13 +60,16 @@ export interface ProduceFilesystemOptions extends SourceSelection {
  * `damaged` for rows of the parent that cannot be
  */
 export function* produceFilesystem(options: ProduceFilesystemOptions): Producer {
-  const store = new Store(options);
+  // Of an incremental backup most files are not read.
+  const ahead = options.parent === undefined ? new ReadAhead(options.files) : undefined;
+  const store = new Store(options, ahead);
   const visits = walk({
     files: options.files,
     paths: normalizeSourcePaths(options.paths),
     selection: options,
     onWarning: options.onWarning,
     passes: options.parent === undefined ? undefined : store.passes,
+    ahead,
     maxOpenDirectories: options.maxOpenDirectories,
   });
   if (options.openMember !== undefined) yield* store.goOn(options.openMember);
@@ -105,6 +109,7 @@ interface Open {
 class Store {
   readonly frames: FrameAssembler;
   readonly #options: ProduceFilesystemOptions;
+  readonly #ahead: ReadAhead | undefined;
   readonly #links = new HardLinks();
   readonly #comparison: ParentComparison | null;
   readonly #open: Open[] = [];
@@ -113,9 +118,10 @@ class Store {
   /** The open member, when its file turned out to be another. */
   #void: Uint8Array | null = null;
 
-  constructor(options: ProduceFilesystemOptions) {
+  constructor(options: ProduceFilesystemOptions, ahead: ReadAhead | undefined) {
     this.frames = new FrameAssembler(options);
     this.#options = options;
+    this.#ahead = ahead;
     const { parent } = options;
     this.#comparison = parent === undefined ? null : new ParentComparison(new ParentTree(parent));
   }
@@ -136,7 +142,7 @@ class Store {
     if (isStored && around !== undefined) around.hasStored = true;
     if (visit.stat.type !== "directory") return;
     // Its descriptor may be gone when it turns out that it is to be stored again.
-    const again = isStored || this.#comparison === null ? null : this.#attributesOf(visit);
+    const again = isStored || this.#comparison === null ? null : this.#attributesOf(visit).xattrs;
     this.#open.push({ path: visit.path, stat: visit.stat, again, isKept, hasStored: false });
   }
 
@@ -170,13 +176,15 @@ class Store {
     const stored = first === null
       ? yield* this.#storeVisit(visit, isRecent)
       : yield* this.#storeLink(visit, first);
-    if (stored === null) {
-      // Otherwise the zeros of the open member would count as its content.
-      if (isVoid) yield* addNote(this.frames, { kind: "deleted", path: visit.path });
+    if (stored === null || stored === "void") {
+      // Otherwise zeros, or what the parent has, would count as its content.
+      if (stored === "void" || isVoid || (before !== null && before.row !== null)) {
+        yield* addNote(this.frames, { kind: "deleted", path: visit.path });
+      }
       return "passed";
     }
-    if (first === null) this.#links.add(visit.stat, { path: visit.path, isStored: true });
-    if (stored === "unsettled" || isRecent) {
+    if (first === null) this.#links.add(stored.stat, { path: visit.path, isStored: true });
+    if (!stored.isSettled || isRecent) {
       yield* addNote(this.frames, { kind: "unsettled", path: visit.path });
     }
     return "stored";
@@ -219,11 +227,15 @@ class Store {
     }
   }
 
-  *#storeVisit(visit: Visit, isRecent: boolean): Steps<"settled" | "unsettled" | null> {
+  *#storeVisit(visit: Visit, isRecent: boolean): Steps<StoredFile> {
     const { stat, path, directory, name } = visit;
     const { files, onWarning } = this.#options;
     if (stat.type === "file" && stat.sizeBytes > 0) {
-      return yield* storeFile(this.frames, { ...this.#options, isRecent }, visit);
+      return yield* storeFile(
+        this.frames,
+        { files, onWarning, isRecent, ahead: this.#ahead },
+        visit,
+      );
     }
     let target: Uint8Array | null = null;
     try {
@@ -234,17 +246,18 @@ class Store {
     }
     const names = this.#comparison === null ? null : visit.names;
     const dumpdir = names === null ? undefined : encodeDumpdir(names);
-    yield* this.#storePlain(toEntry(path, stat, target), this.#attributesOf(visit), dumpdir);
-    return "settled";
+    const { xattrs, missed } = this.#attributesOf(visit);
+    yield* this.#storePlain(toEntry(path, stat, target), xattrs, dumpdir);
+    return { stat, isSettled: missed === null };
   }
 
-  #attributesOf(visit: Visit): readonly Xattr[] {
-    const { xattrs, missed } = readXattrs(this.#options.files, visit);
-    warnMissed(this.#options.onWarning, visit.path, missed);
-    return xattrs;
+  #attributesOf(visit: Visit): ReadXattrs {
+    const read = readXattrs(this.#options.files, visit);
+    warnMissed(this.#options.onWarning, visit.path, read.missed);
+    return read;
   }
 
-  *#storeLink(visit: Visit, first: FirstName): Steps<"settled"> {
+  *#storeLink(visit: Visit, first: FirstName): Steps<Stored> {
     const entry = toEntry(visit.path, visit.stat, null);
     yield* this.#storePlain({
       ...entry,
@@ -253,7 +266,7 @@ class Store {
       target: first.path,
       rdev: null,
     }, []);
-    return "settled";
+    return { stat: visit.stat, isSettled: true };
   }
 
   /** Stores an entry without content. */

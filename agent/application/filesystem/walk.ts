@@ -15,6 +15,7 @@ import { BREATHE_ENTRIES } from "../limits.ts";
 import { compileRules, DirectoryScope } from "./directory_scope.ts";
 import { DirectoryStack } from "./directory_stack.ts";
 import type { NameList } from "./name_list.ts";
+import type { ReadAhead } from "./read_ahead.ts";
 import { joinPath } from "./source_paths.ts";
 
 /** One object of the source. `directory` and `name` reach it until the next step of the walk. */
@@ -43,6 +44,8 @@ export interface WalkOptions {
    * asked for most objects of an incremental backup, before a path or a visit is made of them.
    */
   readonly passes?: ((depth: number, name: Uint8Array, stat: FileStat) => boolean) | undefined;
+  /** Opens the files that are to be visited, when most of them will be read. */
+  readonly ahead?: ReadAhead | undefined;
   /** For tests: descriptors held at once. */
   readonly maxOpenDirectories?: number | undefined;
 }
@@ -82,6 +85,7 @@ export function* walk(options: WalkOptions): Generator<Visit | null, void, void>
           if (lost !== null) warn(onWarning, "unreadable", lost, "it was moved while it was read");
           continue;
         }
+        options.ahead?.moveTo(stack.place);
         const { depth, descriptor: directory, scope } = stack;
         const stat = look(options, { directory, name }, () => joinPath(stack.path, name));
         if (stat === null) continue;
@@ -97,6 +101,7 @@ export function* walk(options: WalkOptions): Generator<Visit | null, void, void>
       }
     }
   } finally {
+    options.ahead?.close();
     stack.close();
   }
 }

@@ -24,6 +24,8 @@ export interface BedOptions {
   readonly files: number;
   readonly big: number;
   readonly smallBytes: number;
+  /** Backups find nothing of the data in the kernel's caches. */
+  readonly isCold: boolean;
 }
 
 export class BackupBed implements AsyncDisposable {
@@ -66,6 +68,10 @@ export class BackupBed implements AsyncDisposable {
     return sets;
   }
 
+  get isCold(): boolean {
+    return this.#options.isCold;
+  }
+
   source(set: SetName): string {
     return join(this.folder, "data", ...(set === "all" ? [] : [set]));
   }
@@ -105,6 +111,11 @@ export class BackupBed implements AsyncDisposable {
   async readIn(set: SetName): Promise<void> {
     const read = 'find "$1" -type f -print0 | xargs -0 cat > /dev/null';
     await needTool(["sh", "-c", read, "sh", this.source(set)]);
+  }
+
+  /** Empties the kernel's caches. @throws Error for others than root */
+  async dropCaches(): Promise<void> {
+    await needTool(["sh", "-c", "sync && echo 3 > /proc/sys/vm/drop_caches"]);
   }
 
   /** A new folder to restore into; `clearTargets` removes it. */

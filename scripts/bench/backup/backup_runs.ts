@@ -36,6 +36,7 @@ function peerRuns(bed: BackupBed, name: PeerName, set: SetName): BackupRun[] {
     }
     await bed.readIn(set);
     await bed.settle(set);
+    if (bed.isCold) await bed.dropCaches();
     const cost = await peer.backUp(bed.source(set));
     const { bytes } = sizeOf(bed.source(set));
     const storedBytes = sizeOf(peer.archive).bytes;

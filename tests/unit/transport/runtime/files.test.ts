@@ -1,7 +1,7 @@
 // Files by libc: names of any bytes, times, links, holes, locks, errors.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -196,6 +196,23 @@ describe("Files errors", () => {
     expect(errnoOf(() => files.readLink(directory, "f"))).toBe("EINVAL");
     expect(errnoOf(() => files.close(99_999))).toBe("EBADF");
     expect(errnoOf(() => files.read(99_999, new Uint8Array(1)))).toBe("EBADF");
+  });
+});
+
+describe("Files startRead()", () => {
+  test("has the kernel read a range that is not in its cache", () => {
+    put("file", new Uint8Array(1 << 20));
+    const path = join(folder, "file");
+    // Written, then given up by the cache: where the file system has one of its own, not at all.
+    execFileSync("dd", [`of=${path}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"], {
+      stdio: "ignore",
+    });
+    const cached = () => Number(execFileSync("fincore", ["--bytes", "-rno", "RES", path]));
+    const before = cached();
+    const descriptor = files.open(AT_CWD, path, { access: "read" });
+    files.startRead(descriptor, 0, 64 * 1024);
+    files.close(descriptor);
+    expect(cached()).toBeGreaterThanOrEqual(Math.max(before, 64 * 1024));
   });
 });
 

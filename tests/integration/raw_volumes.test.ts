@@ -29,13 +29,22 @@ describeOnLoop("backup through raw block devices", () => {
     }
     bed = Bed.empty();
     bed.ports = { server: await freePorts(2), client: await freePorts(2) };
-    const server = serverYaml(bed.ports).replace(`\n  - ${stgLine(1)}`, ` [ ${groups(1)} ]`);
-    bed.write("server.yaml", server);
+    const otherPort = await freePorts(2);
+    const server = serverYaml(bed.ports, {
+      moreClients:
+        `  web02: { address: 127.0.0.1, port: ${otherPort}, stg: stg1, connections: 2 }\n`,
+    });
+    bed.write("server.yaml", server.replace(`\n  - ${stgLine(1)}`, ` [ ${groups(1)} ]`));
+    // The second client shares the second group only.
+    const other = clientYaml({ server: bed.ports.server, client: otherPort })
+      .replaceAll("web01", "web02").replace("client.sock", "client2.sock")
+      .replace(stgLine(2), groups(3).slice(groups(3).lastIndexOf("{")));
+    bed.write("client2.yaml", other);
     bed.write("client.yaml", clientYaml(bed.ports).replace(stgLine(2), groups(2)));
     for (const name of ["stg0", "stg1"]) {
       await bed.expectOk("stg", "format", name, "--config", bed.path("server.yaml"));
     }
-    await Promise.all([bed.start("server"), bed.start("client")]);
+    await Promise.all([bed.start("server"), bed.start("client"), bed.start("client2")]);
   }, TIMEOUT_MS);
 
   afterAll(async () => {
@@ -65,6 +74,26 @@ describeOnLoop("backup through raw block devices", () => {
     const back = await bed.job("server", "restore", saved.backup ?? "", "--target", target);
     expect(back).toMatchObject({ status: "ok", fallback: null });
     expect(await differences(tree, `${target}${tree}`)).toEqual([]);
+  }, TIMEOUT_MS);
+
+  test("jobs go through both groups at once, each through that of its client", async () => {
+    const tree = bed.path("random");
+    mkdirSync(tree);
+    for (const name of ["a", "b"]) {
+      writeFileSync(`${tree}/${name}`, crypto.getRandomValues(new Uint8Array(65_536)));
+    }
+    const names = ["web01", "web02"];
+    const moved = (name: string) =>
+      bed.job("server", "backup", "filesystem", "--client", name, tree);
+    const saved = await Promise.all(names.map(moved));
+    for (const [at, { backup, status, fallback, channels }] of saved.entries()) {
+      expect([status, fallback]).toEqual(["ok", null]);
+      expect(channels.storage.bytes).toBeGreaterThan(2 * 65_536);
+      const target = bed.path(`restored from ${names[at]}`);
+      const back = await bed.job("server", "restore", backup ?? "", "--target", target);
+      expect(back).toMatchObject({ status: "ok", fallback: null });
+      expect(await differences(tree, `${target}${tree}`)).toEqual([]);
+    }
   }, TIMEOUT_MS);
 
   test("jobs leave no queue of the kernel behind in their daemons", async () => {

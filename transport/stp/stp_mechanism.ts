@@ -15,6 +15,7 @@ import type { EndpointLease } from "./endpoint_lease.ts";
 import { EndpointPool } from "./endpoint_pool.ts";
 import { FrameBudget } from "./frame_budget.ts";
 import { BUDGET_BYTES, BUDGET_BYTES_DISTANT, PORT_MAX } from "./limits.ts";
+import { windowFrames } from "./stg_layout.ts";
 import { type HostClaim, type StgMedium, stgMedium, type StgMediumOptions } from "./stg_medium.ts";
 import { connectStp } from "./stp_connect.ts";
 import { StpListener } from "./stp_listener.ts";
@@ -43,10 +44,11 @@ export class StpMechanism implements Mechanism, StpCalls {
     this.#pool = new EndpointPool(this.#medium, options.claim, options.lease);
     this.#turns = new ThreadTurns(options.clock);
     this.#fence = new WriteFence(this.#medium, options.claim);
-    const { payloadBytes } = this.#medium.identity.layout;
+    const { layout } = this.#medium.identity;
     const near = options.volumes.every((volume) => volume.retains);
-    const budgetBytes = near ? BUDGET_BYTES : BUDGET_BYTES_DISTANT;
-    this.#budget = new FrameBudget(Math.floor(budgetBytes / payloadBytes));
+    const frames = Math.floor((near ? BUDGET_BYTES : BUDGET_BYTES_DISTANT) / layout.payloadBytes);
+    // Whoever laid out longer rings, or more volumes, wants them used.
+    this.#budget = new FrameBudget(Math.max(frames, windowFrames(layout)));
   }
 
   socket(): StpSocket {

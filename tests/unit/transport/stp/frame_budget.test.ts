@@ -50,6 +50,18 @@ describe("FrameBudget", () => {
 });
 
 describe("connections of one worker", () => {
+  test("have more in flight in a group that was laid out with longer rings", async () => {
+    const format = { maxHosts: 2, endpointsPerHost: 2, ringSlots: 24, payloadBytes: LARGE };
+    const options = { clock, random, timing: SHORT, format, volumeBytes: 40 * 1024 * 1024 };
+    const bed = await openMemoryBed({ ...options, volumeCount: 1 });
+    opened.push(bed);
+    const [from] = await connectPair(bed);
+    // Nobody reads.
+    const signal = AbortSignal.timeout(10_000);
+    let accepted = 0;
+    while (accepted < 24 * LARGE) accepted += await from.write(new Uint8Array(LARGE), { signal });
+  });
+
   for (const asynchronous of [false, true]) {
     test(`each get through, on ${asynchronous ? "" : "a"}synchronous volumes`, async () => {
       const format = { maxHosts: 2, endpointsPerHost: 10, ringSlots: 8, payloadBytes: 64 * 1024 };

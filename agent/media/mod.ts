@@ -18,6 +18,7 @@ export {
   hasKind,
   SKIPPABLE_HEADER_BYTES,
 } from "./skippable_frame.ts";
+export { isUnreadable } from "./unreadable.ts";
 export { MediaReader } from "./media_reader.ts";
 export type { FramePlace } from "./media_reader.ts";
 export { MediaWriter } from "./media_writer.ts";

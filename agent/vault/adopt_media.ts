@@ -3,6 +3,7 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Catalog } from "../catalog/mod.ts";
+import { isUnreadable } from "../media/mod.ts";
 import type { MediaStore } from "./media_store.ts";
 
 /** What became of one media file. */
@@ -22,7 +23,7 @@ export function* adoptMedia(
 ): Generator<Adoption> {
   const found: { backup: string; number: number }[] = [];
   for (const backup of backups) {
-    const error = attempt(() => {
+    const error = attempt(store, backup, () => {
       using media = store.open(backup);
       if (media.label.backup !== backup) throw misnamed(backup, media.label.backup);
       found.push({ backup, number: media.trailer.number });
@@ -30,7 +31,7 @@ export function* adoptMedia(
     if (error !== null) yield { backup, error };
   }
   for (const { backup } of found.sort((a, b) => a.number - b.number)) {
-    const error = attempt(() => {
+    const error = attempt(store, backup, () => {
       using media = store.open(backup);
       catalog.import(media);
     });
@@ -39,15 +40,14 @@ export function* adoptMedia(
 }
 
 /** What is wrong with the file; anything else is thrown on. */
-function attempt(body: () => void): AgentError | null {
+function attempt(store: MediaStore, backup: string, body: () => void): AgentError | null {
   try {
     body();
     return null;
   } catch (error) {
-    if (error instanceof AgentError && (error.code === "damaged" || error.code === "busy")) {
-      return error;
-    }
-    throw error;
+    if (error instanceof AgentError && error.code === "busy") return error;
+    if (!isUnreadable(error)) throw error;
+    return error instanceof AgentError ? error : store.unreadable(backup, error);
   }
 }
 

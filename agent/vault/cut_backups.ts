@@ -1,9 +1,8 @@
 // The cut backups of a vault: files `media/<backup>.partial` that nobody writes. A file that is
 // being written is locked by its writer and is none of them; the lock dies with its process.
 
-import { AgentError } from "../../transport/ground/error.ts";
 import { SystemError } from "../../transport/runtime/files.ts";
-import { CutMedia } from "../media/mod.ts";
+import { CutMedia, isUnreadable } from "../media/mod.ts";
 import type { CutBackup } from "./cut_policy.ts";
 import { MediaStore } from "./media_store.ts";
 import type { VaultPlace } from "./vault_error.ts";
@@ -27,13 +26,13 @@ export class CutBackups {
 
   /**
    * Opens one, which is the caller's alone until it closes it.
-   * @returns null when it is gone, being written, or not what a media file begins with
+   * @returns null when it is gone, being written, unreadable, or not what a media file begins with
    */
   open(backup: string): CutMedia | null {
     try {
       return CutMedia.open(this.#place.files, this.#store.partialPath(backup));
     } catch (error) {
-      if (error instanceof AgentError && error.code === "damaged") return null;
+      if (isUnreadable(error)) return null;
       if (error instanceof SystemError && error.errno === "ENOENT") return null;
       throw error;
     }

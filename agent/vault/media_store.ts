@@ -10,7 +10,7 @@ import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { MediaReader } from "../media/mod.ts";
 import { BackupMarks, isThere } from "./backup_marks.ts";
-import { vaultError } from "./vault_error.ts";
+import { systemError, vaultError } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
 const SUFFIX = ".tar.zst";
@@ -92,6 +92,11 @@ export class MediaStore {
       }
       throw vaultError(error, `open media "${this.path(backup)}"`, this.#place);
     }
+  }
+
+  /** The error of a finished file that could be opened and not read. */
+  unreadable(backup: string, cause: SystemError): AgentError {
+    return systemError(cause, `read media "${this.path(backup)}"`, this.#place);
   }
 
   /** Is the finished file of a backup there? @throws SystemError */

@@ -12,9 +12,9 @@
 //  - a partial media file was never finished: it stays for the next backup of its source to go on
 //    with (cut_policy.ts), or is removed when it is of no use;
 //  - a media file that the catalog does not know was finished and durable when its publication was
-//    cut off: it is adopted, that is, published now. When it does not read as a finished file it
-//    is none of ours or damaged: it is left alone and reported, for a backup is never deleted
-//    because it cannot be read. Without a catalog this makes the same one again, from the media;
+//    cut off: it is adopted, that is, published now. When it does not read as a finished file, or
+//    cannot be read at all, it is left alone and reported, for a backup is never deleted because
+//    it cannot be read. Without a catalog this makes the same one again, from the media;
 //  - the catalog itself rolls back what was not committed;
 //  - marks of expired and pinned backups that the catalog does not have are brought into it, and of
 //    expired backups whose media file is gone the rows are removed (vault_expirer.ts).

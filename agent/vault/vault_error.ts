@@ -21,7 +21,11 @@ export function vaultError(thrown: unknown, doing: string, place: VaultPlace): u
     // SQLite calls it an I/O error when its log's index cannot grow (measured on a full tmpfs).
     return new AgentError("no_space", thrown.message, { hint: SPACE, cause: thrown });
   }
-  if (!(thrown instanceof SystemError)) return thrown;
+  return thrown instanceof SystemError ? systemError(thrown, doing, place) : thrown;
+}
+
+/** The operating error of a failed system call. */
+export function systemError(thrown: SystemError, doing: string, place: VaultPlace): AgentError {
   const full = thrown.errno === "ENOSPC" || thrown.errno === "EDQUOT";
   const denied = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOENT"].includes(thrown.errno);
   const wanted = full ? "free space" : "readable, writable files";

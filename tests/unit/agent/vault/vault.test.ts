@@ -9,10 +9,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, expect, test } from "bun:test";
+import { MediaReader } from "../../../../agent/media/mod.ts";
 import { rebuildCatalog, VaultWriter } from "../../../../agent/vault/mod.ts";
 import { backupId } from "../../../../agent/vault/backup_id.ts";
 import { files, makeArchive, makeLabel, withFolder } from "../media/media_fixture.ts";
-import { codeOf, openVault, publish } from "./vault_fixture.ts";
+import { codeOf, openVault, publish, unreadableFiles } from "./vault_fixture.ts";
 
 describe("Vault", () => {
   test("backup() and list() show what was published", async () => {
@@ -130,6 +131,72 @@ describe("Vault", () => {
       ]);
       vault.close();
       expect(readListing(folder)).toBe(before);
+    });
+  });
+
+  describe("with one medium that cannot be read", () => {
+    const BAD = "20261122T171500Z-web01-x7k2";
+
+    /** Publishes two backups and loses the catalog; the first one's medium is the bad one. */
+    function loseCatalog(folder: string): { readonly path: string; readonly index: number } {
+      openVault(folder).close();
+      publish(folder);
+      publish(folder, { label: { backup: "b2", client: "db01" } });
+      for (const suffix of ["", "-wal", "-shm"]) {
+        rmSync(`${folder}/catalog.sqlite${suffix}`, { force: true });
+      }
+      const path = `${folder}/media/${BAD}.tar.zst`;
+      using media = new MediaReader(files, path);
+      const last = media.frames.at(-1);
+      return { path, index: (last?.mediaOffset ?? 0) + (last?.compressedBytes ?? 0) };
+    }
+
+    const cases = [
+      ["that may not be opened", () => ({ errno: "EACCES" })],
+      ["with a bad sector in its label", () => ({ errno: "EIO", from: 0, to: 1 })],
+      ["with a bad sector in an index", (at: number) => ({ errno: "EIO", from: at, to: at + 9 })],
+    ] as const;
+    for (const [what, damage] of cases) {
+      test(`open() and rebuildCatalog() leave one ${what} alone and report it`, async () => {
+        await withFolder((folder) => {
+          const { path, index } = loseCatalog(folder);
+          const through = unreadableFiles({ path, ...damage(index) });
+          {
+            using vault = openVault(folder, through);
+            expect(vault.recovery.adopted).toEqual(["b2"]);
+            const [found, ...others] = vault.recovery.unreadable;
+            expect([found?.backup, found?.error.code, others]).toEqual([BAD, "failed", []]);
+            expect(found?.error.message).toMatch(path);
+          }
+          const steps = [...rebuildCatalog({ directory: folder, files: through })];
+          const told = steps.map(({ adoption }) => [adoption.backup, adoption.error?.code ?? null]);
+          expect(told.sort()).toEqual([[BAD, "failed"], ["b2", null]]);
+          using vault = openVault(folder);
+          expect(vault.recovery.adopted).toEqual([BAD]);
+        });
+      });
+    }
+
+    test("rebuildCatalog() fails when no file at all can be opened, and leaves the old one", async () => {
+      await withFolder((folder) => {
+        const { path } = loseCatalog(folder);
+        openVault(folder).close();
+        const through = unreadableFiles({ path, errno: "EMFILE" });
+        expect(codeOf(() => [...rebuildCatalog({ directory: folder, files: through })]))
+          .toBe("failed");
+        using vault = openVault(folder);
+        expect(vault.backups().length).toBe(2);
+      });
+    });
+
+    test("open() gives up a cut backup whose label cannot be read", async () => {
+      await withFolder((folder) => {
+        openVault(folder).close();
+        const path = `${folder}/media/cut.partial`;
+        writeFileSync(path, "x".repeat(1000));
+        using vault = openVault(folder, unreadableFiles({ path, errno: "EIO", from: 0 }));
+        expect(vault.recovery.removedPartial).toEqual(["cut"]);
+      });
     });
   });
 

@@ -123,3 +123,38 @@ export function failingFiles(
     },
   }) as FailingFiles;
 }
+
+/** What of a file cannot be read: its bytes from one offset to another, or without them all. */
+export interface Unreadable {
+  readonly path: string;
+  readonly errno: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** Files of which one is unreadable: opening it fails, or reading what lies in bad sectors. */
+export function unreadableFiles({ path, errno, from, to = Infinity }: Unreadable): Files {
+  const opened = new Set<number>();
+  const bad: Pick<Files, "open" | "readAt"> = {
+    open(directory, name, flags) {
+      const isBad = name === path;
+      if (isBad && from === undefined) throw new SystemError(errno, "open", path);
+      const descriptor = files.open(directory, name, flags);
+      if (isBad) opened.add(descriptor);
+      else opened.delete(descriptor);
+      return descriptor;
+    },
+    readAt(descriptor, offset, into) {
+      const isMet = from !== undefined && offset < to && offset + into.length > from;
+      if (isMet && opened.has(descriptor)) throw new SystemError(errno, "pread", path);
+      return files.readAt(descriptor, offset, into);
+    },
+  };
+  return new Proxy(files, {
+    get(target, key: keyof Files) {
+      if (key === "open" || key === "readAt") return bad[key];
+      const call = target[key];
+      return typeof call === "function" ? call.bind(target) : call;
+    },
+  });
+}

@@ -7,7 +7,6 @@
 import { assert } from "../../transport/ground/assert.ts";
 import { takeBytes } from "../../transport/ground/byte_pool.ts";
 import { crc32 } from "../../transport/ground/crc32.ts";
-import { AgentError } from "../../transport/ground/error.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { AT_CWD } from "../../transport/runtime/files.ts";
 import type { IndexPage, IndexRow } from "../entry.ts";
@@ -29,6 +28,7 @@ import type { SeekEntry } from "./seek_table.ts";
 import { damagedFrame, SKIPPABLE_HEADER_BYTES } from "./skippable_frame.ts";
 import { decodeTrailer } from "./trailer.ts";
 import type { MediaTrailer } from "./trailer.ts";
+import { isUnreadable } from "./unreadable.ts";
 import { readZstdHeader, ZSTD_HEADER_MAX_BYTES } from "./zstd_frame.ts";
 
 /** Where a data frame stands in the file and in the tar stream. */
@@ -106,8 +106,8 @@ export class MediaReader {
   }
 
   /**
-   * Reads one whole data frame and compares it with the checksum in its index; where the index is
-   * damaged, whoever decompresses the frame finds what is wrong with it.
+   * Reads one whole data frame and compares it with the checksum in its index; where the index
+   * cannot be read, whoever decompresses the frame finds what is wrong with it.
    * @throws AgentError `damaged`
    * @throws SystemError
    */
@@ -164,7 +164,7 @@ export class MediaReader {
     return index;
   }
 
-  /** CRC-32 of each frame in order; null where the index that holds it is damaged. */
+  /** CRC-32 of each frame in order; null where the index that holds it cannot be read. */
   *frameChecksums(): Generator<number | null> {
     for (let group = 0; group < this.groupCount; group++) yield* this.#groupChecksums(group);
   }
@@ -219,7 +219,7 @@ export class MediaReader {
     try {
       return this.readGroup(group).frames.map((frame) => frame.checksum);
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
+      if (!isUnreadable(error)) throw error;
       const first = this.#indexes[group - 1]?.framesBefore ?? 0;
       const count = (this.#indexes[group]?.framesBefore ?? 0) - first;
       return Array.from({ length: count }, () => null);

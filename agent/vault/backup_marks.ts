@@ -15,6 +15,7 @@
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import type { Drill } from "../control/drill_view.ts";
+import { isUnreadable } from "../media/mod.ts";
 import { type BackupRange, decodeBackupRange, encodeBackupRange } from "../wal/backup_range.ts";
 import { MAX_BACKUP_RANGE_BYTES } from "../wal/limits.ts";
 import { decodeDrillMark, encodeDrillMark } from "./drill_mark.ts";
@@ -89,9 +90,12 @@ export class BackupMarks {
     return null;
   }
 
-  /** Keeps a media file from being removed, also that of an expired backup. */
+  /**
+   * Keeps a media file from being removed, also that of an expired backup. One that cannot be
+   * opened is not held; an expiry cannot remove it either, for it must open it first.
+   */
   holdMedia(backup: string): Disposable {
-    const descriptor = this.#openMedia(backup, "read");
+    const descriptor = this.#openReadable(backup);
     const close = () => {
       if (descriptor !== null) this.#files.close(descriptor);
     };
@@ -135,6 +139,15 @@ export class BackupMarks {
       return this.#files.open(AT_CWD, `${this.#directory}/${backup}.tar.zst`, { access });
     } catch (error) {
       if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  #openReadable(backup: string): number | null {
+    try {
+      return this.#openMedia(backup, "read");
+    } catch (error) {
+      if (isUnreadable(error)) return null;
       throw error;
     }
   }

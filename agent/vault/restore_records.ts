@@ -7,8 +7,7 @@
 
 import { assert } from "../../transport/ground/assert.ts";
 import { AgentError } from "../../transport/ground/error.ts";
-import { SystemError } from "../../transport/runtime/files.ts";
-import type { FramePlace, MediaReader } from "../media/mod.ts";
+import { type FramePlace, isUnreadable, type MediaReader } from "../media/mod.ts";
 import type { Piece, RestoreRecord } from "../record.ts";
 import type { MemberChoice } from "./member_choice.ts";
 import type { Extent, RestorePlan } from "./restore_plan.ts";
@@ -178,10 +177,7 @@ function readSound(reader: MediaReader | undefined, sequence: number): Uint8Arra
   try {
     return reader.readProvedFrame(sequence);
   } catch (error) {
-    const isDamage = error instanceof AgentError
-      ? error.code === "damaged"
-      : error instanceof SystemError && error.errno === "EIO";
-    if (!isDamage) throw error;
+    if (!isUnreadable(error)) throw error;
     return null;
   }
 }

@@ -3,11 +3,10 @@
 //
 // The notes are read when the first such row is met: most media have none.
 
-import { AgentError } from "../../transport/ground/error.ts";
 import { ancestorsOf } from "../catalog/mod.ts";
 import type { Catalog, CatalogBackup } from "../catalog/mod.ts";
 import type { IndexRow } from "../entry.ts";
-import type { MediaReader } from "../media/mod.ts";
+import { isUnreadable, type MediaReader } from "../media/mod.ts";
 
 export class TakenBack {
   readonly #media: MediaReader;
@@ -56,7 +55,7 @@ export class TakenBack {
           }
         }
       } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
+        if (!isUnreadable(error)) throw error;
         sequence = this.#media.framesBefore(group + 1);
       }
     }

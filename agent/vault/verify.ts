@@ -10,7 +10,7 @@
 import { crc32 } from "../../transport/ground/crc32.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
-import { decompressFrame, isSealed } from "../media/mod.ts";
+import { decompressFrame, isSealed, isUnreadable } from "../media/mod.ts";
 import type { FramePlace, MediaReader } from "../media/mod.ts";
 import { MAX_FINDING_PATHS, MAX_FINDINGS, VERIFY_STEP } from "./limits.ts";
 import type { MediaStore } from "./media_store.ts";
@@ -89,7 +89,7 @@ function isEncrypted({ store }: VerifyParts, { backup }: CatalogBackup): boolean
     using media = store.open(backup);
     return media.label.encryption !== null;
   } catch (error) {
-    if (error instanceof AgentError) return false;
+    if (isUnreadable(error)) return false;
     throw error;
   }
 }
@@ -121,7 +121,8 @@ function* examine(
   try {
     media = parts.store.open(backup.backup);
   } catch (error) {
-    yield find(describe(error), parts.catalog.rowsOfMedia(backup));
+    if (!isUnreadable(error)) throw error;
+    yield find(error.message, parts.catalog.rowsOfMedia(backup));
     return;
   }
   try {
@@ -133,8 +134,8 @@ function* examine(
     }
     yield* examineFrames(media, { ...parts, backup, ...options });
   } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    yield find(describe(error), []);
+    if (!isUnreadable(error)) throw error;
+    yield find(error.message, []);
   } finally {
     media.close();
   }
@@ -173,8 +174,8 @@ function* examineFrames(media: MediaReader, job: FrameJob): Generator<VerifyEven
         yield finding(job.backup, what, overlapping(job, at, at + 1));
       }
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      const what = `frame ${sequence} at ${place.mediaOffset}: ${describe(error)}`;
+      if (!isUnreadable(error)) throw error;
+      const what = `frame ${sequence} at ${place.mediaOffset}: ${error.message}`;
       const end = place.tarOffset + place.tarBytes;
       yield finding(job.backup, what, overlapping(job, place.tarOffset, end));
     }
@@ -208,6 +209,7 @@ class Contents {
    * @param wanted false only goes on to the next frame
    * @returns tar offsets at which a header should stand and does not
    * @throws AgentError `damaged` when the frame as a whole is
+   * @throws SystemError
    */
   read(sequence: number, place: FramePlace, wanted: boolean): number[] {
     const offsets: number[] = [];
@@ -238,7 +240,7 @@ function* memberOffsets(media: MediaReader): Generator<number> {
     try {
       for (const row of media.groupRows(group)) yield row.tarOffset;
     } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
+      if (!isUnreadable(error)) throw error;
     }
   }
 }
@@ -262,8 +264,4 @@ function finding(backup: CatalogBackup, what: string, rows: Iterable<CatalogRow>
     pathCount++;
   }
   return { type: "finding", finding: { backup: backup.backup, what, paths, pathCount } };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,10 +1,9 @@
 // Do the catalog's rows agree with the rows that the media file carries? Both are read in tar
 // order, side by side, so that nothing is held in memory.
 
-import { AgentError } from "../../transport/ground/error.ts";
 import type { Catalog, CatalogBackup, CatalogRow } from "../catalog/mod.ts";
 import type { IndexRow } from "../entry.ts";
-import type { MediaReader } from "../media/mod.ts";
+import { isUnreadable, type MediaReader } from "../media/mod.ts";
 import { TakenBack } from "./taken_back.ts";
 
 export interface RowDifference {
@@ -28,7 +27,7 @@ export function* compareRows(
   try {
     for (let group = 0; group < media.groupCount; group++) {
       const rows = readRows(media, group);
-      if (rows instanceof AgentError) {
+      if (rows instanceof Error) {
         yield { what: rows.message, row: null };
         next = skipGroup(media, group, { known, next });
         continue;
@@ -57,11 +56,11 @@ export function* compareRows(
   }
 }
 
-function readRows(media: MediaReader, group: number): IndexRow[] | AgentError {
+function readRows(media: MediaReader, group: number): IndexRow[] | Error {
   try {
     return [...media.groupRows(group)];
   } catch (error) {
-    if (error instanceof AgentError) return error;
+    if (isUnreadable(error)) return error;
     throw error;
   }
 }

@@ -6,6 +6,9 @@ import { describe, expect, test } from "bun:test";
 import { VaultReader, verifyError } from "../../../../agent/vault/mod.ts";
 import type { VerifyReport } from "../../../../agent/vault/mod.ts";
 import { MediaReader } from "../../../../agent/media/mod.ts";
+import { MediaStore } from "../../../../agent/vault/media_store.ts";
+import { verifyBackup } from "../../../../agent/vault/verify.ts";
+import { Catalog } from "../../../../agent/catalog/mod.ts";
 import { isTarHeader } from "../../../../agent/vault/tar_block.ts";
 import {
   files,
@@ -16,10 +19,10 @@ import {
   withFolder,
 } from "../media/media_fixture.ts";
 import type { Member } from "../media/media_fixture.ts";
-import { openVault, publish } from "./vault_fixture.ts";
+import { codeOf, openVault, publish, unreadableFiles } from "./vault_fixture.ts";
 
-function verify(folder: string, data: boolean): VerifyReport {
-  using reader = VaultReader.open({ directory: folder, files });
+function verify(folder: string, data: boolean, through = files): VerifyReport {
+  using reader = VaultReader.open({ directory: folder, files: through });
   const run = reader.verify("latest", { data, subset: null });
   for (;;) {
     const step = run.next();
@@ -131,6 +134,69 @@ describe("verify()", () => {
       });
     });
   }
+});
+
+describe("verify() of media with unreadable sectors", () => {
+  /** Where frames and an index of a medium stand. */
+  function places(media: string) {
+    using reader = new MediaReader(files, media);
+    const last = reader.frames.at(-1);
+    const index = (last?.mediaOffset ?? 0) + (last?.compressedBytes ?? 0);
+    return { frames: reader.frames, index };
+  }
+
+  test("names what lies in each such frame, and looks at all others", async () => {
+    await withBackup((folder, media) => {
+      const { frames } = places(media);
+      for (const data of [true, false]) {
+        const from = frames[0]?.mediaOffset ?? 0;
+        const report = verify(
+          folder,
+          data,
+          unreadableFiles({ path: media, errno: "EIO", from, to: from + 1 }),
+        );
+        expect(report.findings.map(({ paths }) => paths)).toEqual([
+          ["/srv", "/srv/a.txt", "/srv/big.bin"],
+        ]);
+        expect(report.findings[0]?.what).toMatch("EIO");
+        expect(verifyError([report])?.code).toBe("damaged");
+      }
+    });
+  });
+
+  test("finds an index that cannot be read once, and still proves the frames", async () => {
+    await withBackup((folder, media) => {
+      const { frames, index } = places(media);
+      const bytes = Uint8Array.from(readFileSync(media));
+      const at = (frames[0]?.mediaOffset ?? 0) + 40;
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      writeFileSync(media, bytes);
+      const through = unreadableFiles({ path: media, errno: "EIO", from: index, to: index + 1 });
+      const { findings } = verify(folder, true, through);
+      expect(findings.map(({ paths }) => paths)).toEqual([
+        [],
+        ["/srv", "/srv/a.txt", "/srv/big.bin"],
+      ]);
+    });
+  });
+
+  test("finds a medium that may not be opened, with all its paths", async () => {
+    await withBackup((folder, media) => {
+      const { findings } = verify(folder, true, unreadableFiles({ path: media, errno: "EACCES" }));
+      expect(findings.map(({ pathCount }) => pathCount)).toEqual([sampleMembers().length]);
+    });
+  });
+
+  test("fails when no file can be opened any more: that is no damage", async () => {
+    await withBackup((folder, media) => {
+      using catalog = Catalog.open(`${folder}/catalog.sqlite`);
+      const through = unreadableFiles({ path: media, errno: "EMFILE" });
+      const parts = { catalog, store: new MediaStore({ directory: folder, files: through }) };
+      const options = { data: true, subset: null };
+      expect(codeOf(() => verifyBackup(parts, catalog.backup("latest"), options).next()))
+        .toBe("failed");
+    });
+  });
 });
 
 describe("isTarHeader()", () => {

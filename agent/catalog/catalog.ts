@@ -63,6 +63,7 @@ const LAST_BACKUPS = `SELECT s.client, s.kind, s.database, MAX(b.started_ms) AS 
 const EVERYTHING = { first: new Uint8Array(0), end: Uint8Array.of(1) } as const;
 const EVERYWHERE = [EVERYTHING.first, EVERYTHING.end] as const;
 const ROWS = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN directories d ON d.id = e.directory`;
+const BY_PLACE = "ORDER BY media, tar_offset";
 /** Directories outside, their entries inside: both indexes are in the order of the walk. */
 const ROWS_BELOW = `SELECT ${ENTRY_COLUMNS} FROM directories d
   CROSS JOIN entries e ON e.directory = d.id WHERE d.source = ? AND`;
@@ -255,18 +256,17 @@ export class Catalog {
 
   /** The rows of a path and of everything below it, in no particular order. */
   rowsWithin(backup: CatalogBackup, path: Uint8Array): Generator<CatalogRow> {
-    return this.#within(backup, path, "");
+    return this.#within(backup, path);
   }
 
   /** The same, by media file and place in it. */
   rowsInTarOrder(backup: CatalogBackup, path: Uint8Array): Generator<CatalogRow> {
-    return this.#within(backup, path, "ORDER BY media, tar_offset");
+    return this.#within(backup, path, { order: BY_PLACE });
   }
 
-  /** The hard links that a backup sees, by place. */
-  hardLinks(backup: Seen): Generator<CatalogRow> {
-    const where = `WHERE ${SEEN} AND e.type = ${HARDLINK_CODE} ORDER BY e.media, e.tar_offset`;
-    return this.#iterate(where, seenBy(backup));
+  /** The hard links among these, by media file and place in it. */
+  hardLinks(backup: Seen, path: Uint8Array): Generator<CatalogRow> {
+    return this.#within(backup, path, { order: BY_PLACE, type: HARDLINK_CODE });
   }
 
   /** The rows whose members the media file of `backup` holds, by place. */
@@ -312,15 +312,20 @@ export class Catalog {
     return this.#select(`${ROWS_BELOW} d.key >= ? AND d.key < ? AND ${seen} ${order}`, parameters);
   }
 
-  #within(backup: CatalogBackup, path: Uint8Array, order: string): Generator<CatalogRow> {
+  #within(
+    backup: Seen,
+    path: Uint8Array,
+    { order = "", type }: { readonly order?: string; readonly type?: number } = {},
+  ): Generator<CatalogRow> {
     const seen = seenBy(backup);
-    if (path.length <= 1) return this.#iterate(`WHERE ${SEEN} ${order}`, seen);
+    const wanted = type === undefined ? SEEN : `${SEEN} AND e.type = ${type}`;
+    if (path.length <= 1) return this.#iterate(`WHERE ${wanted} ${order}`, seen);
     const { parent, name } = splitPath(path);
     const { first, end } = walkRange(path);
     const { source } = backup;
     return this.#select(
-      `${ROWS_BELOW} d.key = ? AND e.name = ? AND ${SEEN} UNION ALL
-        ${ROWS_BELOW} d.key >= ? AND d.key < ? AND ${SEEN} ${order}`,
+      `${ROWS_BELOW} d.key = ? AND e.name = ? AND ${wanted} UNION ALL
+        ${ROWS_BELOW} d.key >= ? AND d.key < ? AND ${wanted} ${order}`,
       [source, walkKey(parent), name, ...seen, source, first, end, ...seen],
     );
   }

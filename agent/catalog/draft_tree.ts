@@ -23,6 +23,9 @@ import { catalogError } from "./sqlite_error.ts";
 const PARENT = 1;
 const CUT = 2;
 
+/** Everything lies at or below it. */
+const ROOT = new TextEncoder().encode("/");
+
 /** SQLite's name for a database in a temporary file. */
 const TEMPORARY = "";
 
@@ -92,7 +95,7 @@ export class DraftTree implements Disposable {
   }
 
   *#staleLinks(): Generator<Uint8Array> {
-    for (const link of this.catalog.hardLinks(this.seen)) {
+    for (const link of this.catalog.hardLinks(this.seen, ROOT)) {
       const { entry: { path, target } } = link;
       const first = target === null ? null : this.catalog.row(this.seen, target);
       if (first === null || !this.isKept(first)) continue;

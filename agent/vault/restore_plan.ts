@@ -22,7 +22,7 @@ export interface RowSource {
   totals(): Totals;
   rows(base: Uint8Array): Iterable<CatalogRow>;
   /** Hard links only, by media file and place. */
-  hardLinks(): Iterable<CatalogRow>;
+  hardLinks(base: Uint8Array): Iterable<CatalogRow>;
   /** By media file and place. */
   rowsInTarOrder(base: Uint8Array): Iterable<CatalogRow>;
 }
@@ -63,10 +63,10 @@ export interface PlannedMember extends Extent {
  */
 export function planRestore(source: RowSource, include: readonly string[]): RestorePlan {
   const selection = new Selection(include);
+  const named = globBase(include);
   const redirects = selection.everything
     ? new Redirects()
-    : planRedirects(source.hardLinks(), selection);
-  const named = globBase(include);
+    : planRedirects(source.hardLinks(named), selection);
   const base = redirects.list().every(({ member }) => isWithin(member, named))
     ? named
     : globBase([]);

@@ -80,7 +80,7 @@ export class VaultReader {
     const source = {
       totals: () => catalog.totals(backup),
       rows: (base: Uint8Array) => catalog.rowsWithin(backup, base),
-      hardLinks: () => catalog.hardLinks(backup),
+      hardLinks: (base: Uint8Array) => catalog.hardLinks(backup, base),
       rowsInTarOrder: (base: Uint8Array) => catalog.rowsInTarOrder(backup, base),
     };
     return planRestore(source, include);

@@ -1,11 +1,14 @@
 // Restores: which members a plan takes, and that the records sent are exactly those.
 
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { Catalog } from "../../../../agent/catalog/mod.ts";
 import { decompressFrame, type FramePlace } from "../../../../agent/media/mod.ts";
 import type { RestoreRecord } from "../../../../agent/record.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
 import type { RestorePlan } from "../../../../agent/vault/mod.ts";
+import { planRestore } from "../../../../agent/vault/restore_plan.ts";
 import { cutIntoFrames, type FrameSource } from "../../../../agent/vault/restore_records.ts";
 import { Selection } from "../../../../agent/vault/selection.ts";
 import {
@@ -125,6 +128,36 @@ describe("planRestore() and restoreRecords()", () => {
       const both = reader.planRestore("latest", ["/srv/link", "/srv/docs/first"]);
       expect(text(both)).toEqual([]);
       expect(both.files).toBe(2);
+    });
+  });
+
+  test("look at the rows of what is named alone, also for its hard links", async () => {
+    await withFolder((folder) => {
+      using _vault = openVault(folder);
+      publish(folder);
+      const plans: string[] = [];
+      class Watched extends DatabaseSync {
+        override prepare(sql: string) {
+          if (/\bentries\b/.test(sql)) plans.push(...planOf(sql));
+          return super.prepare(sql);
+        }
+      }
+      using plain = new DatabaseSync(`${folder}/catalog.sqlite`);
+      const planOf = (sql: string) =>
+        plain.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail))
+          .filter((detail) => /^(SCAN|SEARCH) e\b/.test(detail));
+      using catalog = Catalog.over(new Watched(`${folder}/catalog.sqlite`));
+      const backup = catalog.backup("latest");
+      const plan = planRestore({
+        totals: () => catalog.totals(backup),
+        rows: (base) => catalog.rowsWithin(backup, base),
+        hardLinks: (base) => catalog.hardLinks(backup, base),
+        rowsInTarOrder: (base) => catalog.rowsInTarOrder(backup, base),
+      }, ["/srv/a.txt"]);
+      expect([...plan.members()].length).toBe(1);
+      expect(plans.length).toBeGreaterThan(0);
+      const wide = plans.filter((detail) => !detail.includes("generation=? AND directory=?"));
+      expect(wide).toEqual([]);
     });
   });
 

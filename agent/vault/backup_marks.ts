@@ -23,6 +23,14 @@ import { MAX_DRILL_MARK_BYTES } from "./limits.ts";
 
 export type Mark = "expired" | "pinned" | "drilled" | "wal";
 
+/** Of a mark that is being written: it gets its name when it is durable. */
+const FRESH = ".new";
+
+/** Is this the name of a mark that is being written, or was when its process died? */
+export function isFreshMark(name: string): boolean {
+  return name.endsWith(`.drilled${FRESH}`) || name.endsWith(`.wal${FRESH}`);
+}
+
 export type Claim = "expired" | "in use" | "pinned";
 
 export class BackupMarks {
@@ -154,15 +162,29 @@ export class BackupMarks {
 
   /** In place of an older one, whole or not at all. */
   #write(path: string, bytes: Uint8Array): void {
+    const fresh = `${path}${FRESH}`;
     const flags = { access: "write", create: true, truncate: true, mode: 0o600 } as const;
-    const descriptor = this.#files.open(AT_CWD, `${path}.new`, flags);
+    const descriptor = this.#files.open(AT_CWD, fresh, flags);
     try {
-      this.#files.writeAll(descriptor, bytes);
-      this.#files.sync(descriptor);
-    } finally {
-      this.#files.close(descriptor);
+      try {
+        this.#files.writeAll(descriptor, bytes);
+        this.#files.sync(descriptor);
+      } finally {
+        this.#files.close(descriptor);
+      }
+      this.#files.rename(AT_CWD, fresh, AT_CWD, path);
+    } catch (error) {
+      this.#removeFresh(fresh);
+      throw error;
     }
-    this.#files.rename(AT_CWD, `${path}.new`, AT_CWD, path);
+  }
+
+  #removeFresh(path: string): void {
+    try {
+      this.#files.unlink(AT_CWD, path);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error; // The next start removes it.
+    }
   }
 
   /** The first bytes of a mark; null without one. */

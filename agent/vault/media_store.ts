@@ -9,7 +9,7 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import { MediaReader } from "../media/mod.ts";
-import { BackupMarks, isThere } from "./backup_marks.ts";
+import { BackupMarks, isFreshMark, isThere } from "./backup_marks.ts";
 import { systemError, vaultError } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
@@ -56,22 +56,23 @@ export class MediaStore {
 
   /** What there is. @throws SystemError */
   list(): MediaListing {
-    const descriptor = this.#openDirectory();
-    try {
-      const names = this.#files.list(descriptor)
-        .map((entry) => new TextDecoder().decode(entry.name)).sort();
-      const stems = (suffix: string) =>
-        names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length));
-      return {
-        complete: stems(SUFFIX),
-        partial: stems(PARTIAL),
-        expired: stems(".expired"),
-        pinned: stems(".pinned"),
-        drilled: stems(".drilled"),
-        ranged: stems(".wal"),
-      };
-    } finally {
-      this.#files.close(descriptor);
+    const names = this.#names();
+    const stems = (suffix: string) =>
+      names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length));
+    return {
+      complete: stems(SUFFIX),
+      partial: stems(PARTIAL),
+      expired: stems(".expired"),
+      pinned: stems(".pinned"),
+      drilled: stems(".drilled"),
+      ranged: stems(".wal"),
+    };
+  }
+
+  /** Removes marks that a dead process was writing; nobody else may write. @throws SystemError */
+  removeFreshMarks(): void {
+    for (const name of this.#names().filter(isFreshMark)) {
+      this.#files.unlink(AT_CWD, `${this.#directory}/${name}`);
     }
   }
 
@@ -154,6 +155,15 @@ export class MediaStore {
     const descriptor = this.#openDirectory();
     try {
       this.#files.sync(descriptor);
+    } finally {
+      this.#files.close(descriptor);
+    }
+  }
+
+  #names(): string[] {
+    const descriptor = this.#openDirectory();
+    try {
+      return this.#files.list(descriptor).map(({ name }) => new TextDecoder().decode(name)).sort();
     } finally {
       this.#files.close(descriptor);
     }

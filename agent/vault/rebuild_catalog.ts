@@ -1,7 +1,8 @@
 // Makes the catalog again from the media files alone, beside the old one, and puts it in its place.
 //
 // The old write-ahead log goes before the new file comes: SQLite would read it into that. A crash
-// in between leaves a catalog that is rebuilt again, or adopts the media that it does not know.
+// in between leaves a catalog that is rebuilt again, or adopts the media that it does not know. One
+// that ends before takes the new file away; after a kill the next start of the vault does.
 
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
@@ -26,9 +27,9 @@ export interface RebuildStep {
 export function* rebuildCatalog(place: VaultPlace): Generator<RebuildStep> {
   const { files, directory } = place;
   const path = `${directory}/catalog.sqlite`;
-  const fresh = `${path}.new`;
+  const fresh = freshPath(place);
   try {
-    removeDatabase(files, fresh);
+    removeFreshCatalog(place);
     const store = new MediaStore(place);
     const { complete } = store.list();
     {
@@ -50,7 +51,26 @@ export function* rebuildCatalog(place: VaultPlace): Generator<RebuildStep> {
     }
   } catch (error) {
     throw vaultError(error, `rebuild the catalog of vault "${directory}"`, place);
+  } finally {
+    giveUpFresh(place);
   }
+}
+
+function giveUpFresh(place: VaultPlace): void {
+  try {
+    removeFreshCatalog(place);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error; // The next start removes it.
+  }
+}
+
+/** Removes what a rebuild left that did not come to its end. @throws SystemError */
+export function removeFreshCatalog(place: VaultPlace): void {
+  removeDatabase(place.files, freshPath(place));
+}
+
+function freshPath({ directory }: VaultPlace): string {
+  return `${directory}/catalog.sqlite.new`;
 }
 
 function removeDatabase(files: Files, path: string, parts = ["", "-wal", "-shm"]): void {

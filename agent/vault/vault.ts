@@ -17,7 +17,8 @@
 //    it cannot be read. Without a catalog this makes the same one again, from the media;
 //  - the catalog itself rolls back what was not committed;
 //  - marks of expired and pinned backups that the catalog does not have are brought into it, and of
-//    expired backups whose media file is gone the rows are removed (vault_expirer.ts).
+//    expired backups whose media file is gone the rows are removed (vault_expirer.ts);
+//  - what a rebuild of the catalog or a mark was written to before it got its name is removed.
 // A catalog that is damaged leaves the vault open but useless until it was made again from the
 // media: every call throws why (`requireSound`), as while it is being made.
 //
@@ -38,6 +39,7 @@ import { type CutBackup, isUsable, uselessCuts } from "./cut_policy.ts";
 import { diffBackups } from "./diff_backups.ts";
 import { findEntries } from "./find_entries.ts";
 import { makeDirectory, MediaStore } from "./media_store.ts";
+import { removeFreshCatalog } from "./rebuild_catalog.ts";
 import { Reserve } from "./reserve.ts";
 import { Scratch, scratchOf } from "./scratch.ts";
 import { hasExpired, isFull, withVaultErrors } from "./vault_error.ts";
@@ -82,6 +84,8 @@ export class Vault {
     this.#lock = lock;
     this.#store = new MediaStore(options);
     this.#store.create();
+    this.#store.removeFreshMarks();
+    removeFreshCatalog(options);
     this.#cuts = new CutBackups(options, this.#store);
     this.recovery = this.#open((catalog) => this.#recover(catalog)) ?? NOTHING;
     new Reserve(options).restore(options.random);

@@ -10,6 +10,7 @@ import type { ApplicationWarning, Difference } from "../application/mod.ts";
 import type { Drill } from "../control/drill_view.ts";
 import type { Entry } from "../entry.ts";
 import type { WorkerSession } from "../job/mod.ts";
+import { LOST } from "./send_restore.ts";
 import { DRILL_DIFFERENCES_TOLD, DRILL_LOST_MAX, DRILL_UNPROVED_MAX } from "./limits.ts";
 
 /** Why a restore may not do something; anything else is a difference. */
@@ -100,12 +101,12 @@ export class DrillReport {
     if (left.length > 0) this.#tell(entry.path, `differs after the restore: ${left.join(", ")}`);
   };
 
-  /** A member lies in a damaged frame; the drill reads each twice. @throws AgentError `damaged` */
-  readonly onLost = (bytes: Uint8Array): void => {
+  /** A member cannot be read; the drill reads each twice. @throws AgentError `damaged` */
+  readonly onLost = (bytes: Uint8Array, medium: Error | null): void => {
     const key = this.#decoder.decode(bytes);
     if (this.#lost.has(key)) return;
     this.#lost.add(key);
-    this.#tell(bytes, "a part of it lies in a damaged frame of the media");
+    this.#tell(bytes, medium?.message ?? LOST);
     // More than that is a medium of which little is left.
     if (this.#lost.size >= DRILL_LOST_MAX) throw this.#error();
   };

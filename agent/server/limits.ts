@@ -19,6 +19,9 @@ export const SURVEY_CHUNK_BYTES = 256 * 1024;
 /** An entry of a survey without its names, in bytes: more than its varints ever take. */
 export const SURVEY_ROW_BYTES = 100;
 
+/** Lost entries that a restore tells of by name; all are counted. */
+export const RESTORE_LOST_TOLD = 10_000;
+
 /** Differences of a drill that are told by name; all are counted. */
 export const DRILL_DIFFERENCES_TOLD = 1000;
 

@@ -10,9 +10,13 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import type { Redirect } from "../record.ts";
+import { RESTORE_LOST_TOLD } from "./limits.ts";
 import { reportClient } from "./report_client.ts";
 import type { RestorePlan, VaultReader } from "../vault/mod.ts";
 import type { Surveyed } from "./survey_target.ts";
+
+/** Why a member of a medium that can be opened is lost. */
+export const LOST = "a part of it lies in a damaged frame of the media";
 
 export interface PlannedRestore {
   readonly plan: RestorePlan;
@@ -34,8 +38,8 @@ export function encodeRedirects(
 }
 
 /**
- * Sends the records of a plan and waits for the client's result. Members in damaged frames are
- * named, the others restored.
+ * Sends the records of a plan and waits for the client's result. Members in damaged frames,
+ * or in media that cannot be opened, are named, the others restored.
  * @throws AgentError what the client reports, and `reset` | `damaged` | `cancelled`
  */
 export async function sendRestore(
@@ -46,12 +50,14 @@ export async function sendRestore(
   const result = awaitResult(session, link, planned);
   const choice = planned.surveyed?.survey.choice ?? null;
   let lost = 0;
-  const onLost = (path: Uint8Array) => {
+  let unopened: Error | null = null;
+  const onLost = (path: Uint8Array, medium: Error | null) => {
     lost += 1;
+    unopened ??= medium;
     const text = new TextDecoder().decode(path);
-    if (planned.isWhole) throw damagedMember(text);
-    const message = "a part of it lies in a damaged frame of the media";
-    session.warn({ code: "damaged", message, path: text });
+    if (planned.isWhole) throw medium ?? damagedMember(text);
+    const message = medium?.message ?? LOST;
+    if (lost <= RESTORE_LOST_TOLD) session.warn({ code: "damaged", message, path: text });
   };
   return await sendForResult({ clock: session.runtime.clock, result }, async (failed) => {
     let records = 0;
@@ -63,13 +69,21 @@ export async function sendRestore(
       session.throwIfCancelled();
       await session.runtime.clock.yield();
     }
+    if (lost > RESTORE_LOST_TOLD) {
+      const message = `${
+        lost - RESTORE_LOST_TOLD
+      } more are lost; \`agent verify\` says in which media`;
+      session.warn({ code: "damaged", message, path: null });
+    }
+    // Nothing at all could be read: that is no restore.
+    if (records === 0 && unopened !== null) throw unopened;
     await link.send({ type: "end", records, ...(lost > 0 ? { lost } : {}) });
   });
 }
 
 /** Of what is restored whole or not at all. */
 export function damagedMember(path: string): AgentError {
-  const message = `Cannot restore "${path}": a part of it lies in a damaged frame of the media`;
+  const message = `Cannot restore "${path}": ${LOST}`;
   return new AgentError("damaged", message, {
     hint: "Restore another backup; `agent verify --data` names what is damaged.",
   });

@@ -75,8 +75,8 @@ interface OutgoingStream {
 
 function plannedStreams({ backup, streams, reader }: SendStreamsOptions): OutgoingStream[] {
   const decoder = new TextDecoder();
-  const onLost = (path: Uint8Array) => {
-    throw damagedMember(decoder.decode(path));
+  const onLost = (path: Uint8Array, medium: Error | null) => {
+    throw medium ?? damagedMember(decoder.decode(path));
   };
   return Array.from({ length: streams }, (_, index) => {
     const path = streamPath(backup.database ?? "", { index, count: streams });

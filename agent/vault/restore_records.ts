@@ -1,6 +1,6 @@
 // Carries out a restore plan: whole zstd frames with the pieces wanted of each. All pieces put end
 // to end are the members of the plan, in order; a damaged frame loses the members that lie in it
-// and no others.
+// and no others, a medium that cannot be opened those that lie in it.
 //
 // Memory: two frames and their pieces. Neighbouring members become one piece, so that a frame has
 // at most as many pieces as it has gaps.
@@ -23,11 +23,11 @@ export interface FramePieces {
 
 /** The media files as a cut sees them. */
 export interface FrameSource {
-  /** The frames of a media file, in tar order. */
-  places(media: number): readonly FramePlace[];
+  /** The frames of a media file, in tar order; null when it cannot be opened. */
+  places(media: number): readonly FramePlace[] | null;
   /** A frame's bytes; null when they are damaged. */
   read(media: number, sequence: number): Uint8Array | null;
-  /** A member of which a part is damaged: it is left out. */
+  /** A member of which a part cannot be read: it is left out. */
   lose(extent: Extent): void;
 }
 
@@ -43,7 +43,7 @@ export function* cutIntoFrames(
 ): Generator<FramePieces | "lost"> {
   let current: FramePieces & { readonly pieces: Piece[] } | null = null;
   let damaged: { readonly media: number; readonly sequence: number } | null = null;
-  let frames: readonly FramePlace[] = [];
+  let frames: readonly FramePlace[] | null = [];
   let media = -1;
   let end = 0;
   let at = 0;
@@ -56,6 +56,10 @@ export function* cutIntoFrames(
     }
     if (extent.tarOffset < end) throw misplaced(extent, `after ${end}`);
     end = extent.tarOffset + extent.tarBytes;
+    if (frames === null) {
+      source.lose(extent);
+      continue;
+    }
     at = findFrame(frames, extent.tarOffset, at);
     for (let offset = extent.tarOffset; offset < end;) {
       const place = frames[at];
@@ -126,11 +130,16 @@ function* chosenMembers(plan: RestorePlan, choice: MemberChoice | null): Generat
   }
 }
 
+/**
+ * Told of each member that is left out.
+ * @param medium why its media file cannot be opened, null when a frame of it is damaged
+ */
+export type OnLost = (path: Uint8Array, medium: Error | null) => void;
+
 export interface RestoreSources {
   /** Opens the media file of a backup by its number. @throws AgentError `damaged` | `failed` */
   readonly openMedia: (media: number) => MediaReader;
-  /** Told of each member that lies in a damaged frame. */
-  readonly onLost: (path: Uint8Array) => void;
+  readonly onLost: OnLost;
 }
 
 /**
@@ -146,14 +155,22 @@ export function* readRestoreRecords(
 ): Generator<RestoreRecord> {
   // The cut runs one frame ahead: two files are open where a plan goes from one to the next.
   const open = new Map<number, MediaReader>();
+  let unopened: Error | null = null;
   const source: FrameSource = {
     places(media) {
-      const reader = openMedia(media);
-      open.set(media, reader);
-      return reader.frames;
+      unopened = null;
+      try {
+        const reader = openMedia(media);
+        open.set(media, reader);
+        return reader.frames;
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        unopened = error;
+        return null;
+      }
     },
     read: (media, sequence) => readSound(open.get(media), sequence),
-    lose: ({ path }) => onLost(path),
+    lose: ({ path }) => onLost(path, unopened),
   };
   try {
     let sequence = 0;

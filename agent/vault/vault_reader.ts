@@ -13,10 +13,10 @@ import { MediaStore } from "./media_store.ts";
 import type { MemberChoice } from "./member_choice.ts";
 import { planRestore } from "./restore_plan.ts";
 import type { RestorePlan } from "./restore_plan.ts";
-import { readRestoreRecords } from "./restore_records.ts";
+import { type OnLost, readRestoreRecords } from "./restore_records.ts";
 import { hasExpired, withVaultErrors } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
-import { verifyBackup } from "./verify.ts";
+import { isEncrypted, verifyBackup } from "./verify.ts";
 import type { VerifyEvent, VerifyOptions, VerifyReport } from "./verify.ts";
 
 /** A row and where a walk finds it. */
@@ -130,12 +130,12 @@ export class VaultReader {
   /**
    * The records of a plan, or of those of its members that are chosen; one frame in memory at a
    * time.
-   * @param onLost told of each member that lies in a damaged frame; the others are sent
-   * @throws AgentError `damaged` when a media file cannot be read at all
+   * @param onLost told of each member that cannot be read; the others are sent
+   * @throws AgentError `damaged` when a media file is another one than the catalog knows
    */
   restoreRecords(
     plan: RestorePlan,
-    onLost: (path: Uint8Array) => void,
+    onLost: OnLost,
     choice: MemberChoice | null = null,
   ): Generator<RestoreRecord> {
     const openMedia = (media: number) => this.#openMedia(media);
@@ -149,12 +149,9 @@ export class VaultReader {
       .map((one) => one.backup);
   }
 
-  /** Is any of the media of a backup encrypted? @throws AgentError `not_found` | `damaged` */
+  /** Is any of the media of a backup encrypted that can be read? @throws AgentError `not_found` */
   isEncrypted(reference: string): boolean {
-    return this.mediaOf(reference).some((backup) => {
-      using media = this.#store.open(backup);
-      return media.label.encryption !== null;
-    });
+    return this.mediaOf(reference).some((backup) => isEncrypted(this.#store, backup));
   }
 
   /** Ids of all backups with a media file: also of expired ones, while others need theirs. */
@@ -212,7 +209,13 @@ export class VaultReader {
         { hint: REBUILD_HINT },
       );
     }
-    return this.#store.open(backup.backup);
+    try {
+      return this.#store.open(backup.backup);
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      const message = `Cannot use the media of backup "${backup.backup}": ${error.message}`;
+      throw new AgentError(error.code, message, { hint: error.hint, cause: error.cause });
+    }
   }
 }
 

@@ -79,12 +79,12 @@ export function* verifyBackup(
     }
     yield event;
   }
-  const undecrypted = options.data && isEncrypted(parts, backup);
+  const undecrypted = options.data && isEncrypted(parts.store, backup.backup);
   return { backup: backup.backup, findings, findingCount, undecrypted };
 }
 
-/** Of a file that cannot be opened it is not known, and that is a finding already. */
-function isEncrypted({ store }: VerifyParts, { backup }: CatalogBackup): boolean {
+/** Of a file that cannot be opened it is not known; whoever reads more of it says that. */
+export function isEncrypted(store: MediaStore, backup: string): boolean {
   try {
     using media = store.open(backup);
     return media.label.encryption !== null;

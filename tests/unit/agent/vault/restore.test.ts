@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Catalog } from "../../../../agent/catalog/mod.ts";
-import { decompressFrame, type FramePlace } from "../../../../agent/media/mod.ts";
+import { decompressFrame, type FramePlace, MediaReader } from "../../../../agent/media/mod.ts";
 import type { RestoreRecord } from "../../../../agent/record.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
 import type { RestorePlan } from "../../../../agent/vault/mod.ts";
@@ -19,7 +19,7 @@ import {
   sampleMembers,
   withFolder,
 } from "../media/media_fixture.ts";
-import { codeOf, openVault, publish } from "./vault_fixture.ts";
+import { codeOf, openVault, publish, unreadableFiles } from "./vault_fixture.ts";
 
 const BLOCK = 512;
 
@@ -168,6 +168,27 @@ describe("planRestore() and restoreRecords()", () => {
         .toBe("failed");
       expect(codeOf(() => reader.planRestore("latest", ["*.txt"]))).toBe("failed");
       expect(codeOf(() => reader.planRestore("other", []))).toBe("not_found");
+    });
+  });
+
+  test("lose nothing when an index cannot be read, and of a bad frame what lies in it", async () => {
+    await withFolder((folder) => {
+      using vault = openVault(folder);
+      publish(folder, { frameBytes: 1536 });
+      const path = `${folder}/${vault.backup("latest").media}`;
+      using media = new MediaReader(files, path);
+      const [first, last] = [media.frames[0], media.frames.at(-1)];
+      const index = (last?.mediaOffset ?? 0) + (last?.compressedBytes ?? 0);
+      const lostWith = (from: number) => {
+        const through = unreadableFiles({ path, errno: "EIO", from, to: from + 1 });
+        using reader = VaultReader.open({ directory: folder, files: through });
+        const lost: string[] = [];
+        const onLost = (name: Uint8Array) => void lost.push(new TextDecoder().decode(name));
+        for (const _ of reader.restoreRecords(reader.planRestore("latest", []), onLost));
+        return lost;
+      };
+      expect(lostWith(index)).toEqual([]);
+      expect(lostWith(first?.mediaOffset ?? 0)).toEqual(["/srv", "/srv/a.txt"]);
     });
   });
 

@@ -224,7 +224,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     throw this.#serverOnly("pin a backup");
   }
 
-  list(_reference: string, _path: string | null): readonly ListedEntry[] {
+  list(_reference: string, _path: string | Uint8Array | null): readonly ListedEntry[] {
     throw this.#serverOnly();
   }
 

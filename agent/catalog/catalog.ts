@@ -122,7 +122,7 @@ export class Catalog {
    * Immediate children of `path`, the object itself, or without a path the roots of the backup.
    * @throws AgentError `not_found`
    */
-  list(reference: string, path: string | null): ListedEntry[] {
+  list(reference: string, path: string | Uint8Array | null): ListedEntry[] {
     const backup = this.backup(reference);
     return this.#run(
       "read",

@@ -22,13 +22,22 @@ export const SEEN = `e.generation = ? AND e.first <= ? AND (e."end" IS NULL OR e
 const FROM = `FROM entries e JOIN directories d ON d.id = e.directory WHERE ${SEEN}`;
 const NS_PER_SECOND = 1_000_000_000n;
 const UTF8 = new TextEncoder();
+const ROOTS = "Run `agent ls BACKUP` to see the paths that were backed up.";
+/** A command line gives a name that is no UTF-8 as text, which does not say its bytes. */
+const NO_UTF8 = "Run `agent find` with a `*` in place of what is no UTF-8.";
 
 /**
  * Lists the children of a directory by name, or the object itself when it is no directory.
+ * @param path its bytes are taken as they are
  * @throws AgentError `not_found`
  */
-export function listPath(database: DatabaseSync, backup: Seen, path: string): ListedEntry[] {
-  const bytes = UTF8.encode(normalize(path));
+export function listPath(
+  database: DatabaseSync,
+  backup: Seen,
+  path: string | Uint8Array,
+): ListedEntry[] {
+  const isText = typeof path === "string";
+  const bytes = isText ? UTF8.encode(normalize(path)) : path;
   const children = select(database, backup, {
     where: "d.source = ? AND d.key = ? ORDER BY e.name",
     parameters: [backup.source, walkKey(bytes)],
@@ -36,10 +45,11 @@ export function listPath(database: DatabaseSync, backup: Seen, path: string): Li
   if (children.length > 0) return children;
   const itself = listItself(database, backup, bytes);
   if (itself === null) {
+    const text = isText ? path : new TextDecoder().decode(path);
     throw new AgentError(
       "not_found",
-      `Cannot list "${path}": nothing of that name in the backup, need a path that it holds`,
-      { hint: "Run `agent ls BACKUP` to see the paths that were backed up." },
+      `Cannot list "${text}": nothing of that name in the backup, need a path that it holds`,
+      { hint: isText && text.includes("\ufffd") ? NO_UTF8 : ROOTS },
     );
   }
   return itself.type === "directory" ? [] : [itself];

@@ -181,11 +181,15 @@ function addReadings(app: Hono, daemon: Daemon): void {
   );
   app.get(
     "/v1/backups/:id/entries",
-    answers("Immediate children of `path`", z.array(views.listedEntrySchema)),
+    answers(
+      "Immediate children of `path`, or of the bytes `pathBase64`",
+      z.array(views.listedEntrySchema),
+    ),
     validator("query", pathQuerySchema, refuseInvalid),
     (context) => {
-      const path = context.req.valid("query").path ?? null;
-      return context.json(daemon.list(context.req.param("id"), path));
+      const { path = null, pathBase64 } = context.req.valid("query");
+      const named = pathBase64 === undefined ? path : Uint8Array.fromBase64(pathBase64);
+      return context.json(daemon.list(context.req.param("id"), named));
     },
   );
 }

@@ -370,8 +370,8 @@ export interface Daemon extends WalKeeper {
   backup(reference: string): BackupDetail;
   /** Keeps a backup for ever, or lets retention decide again. Server only. */
   pin(reference: string, pinned: boolean): BackupDetail;
-  /** Immediate children of `path`, or the object itself; without a path the roots. */
-  list(reference: string, path: string | null): readonly ListedEntry[];
+  /** Immediate children of `path` (text or bytes), or the object itself; without one the roots. */
+  list(reference: string, path: string | Uint8Array | null): readonly ListedEntry[];
   /** What a glob matches in any backup. */
   find(glob: string): Promise<readonly FoundEntry[]>;
   /** What changed from one backup to another. */

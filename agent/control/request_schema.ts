@@ -107,4 +107,10 @@ export const walOwnSchema = section({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-export const pathQuerySchema = z.object({ path: text.optional() });
+/** A path as text, or as `pathBase64` of an entry says its bytes. */
+export const pathQuerySchema = z.object({
+  path: text.optional(),
+  pathBase64: z.base64().min(1).max(MAX_TEXT_CHARACTERS).optional(),
+}).refine(({ path, pathBase64 }) => path === undefined || pathBase64 === undefined, {
+  message: "need `path` or `pathBase64`, not both",
+});

@@ -169,7 +169,7 @@ export class ServerDaemon extends DaemonBase {
     return this.backup(backup);
   }
 
-  override list(reference: string, path: string | null): readonly ListedEntry[] {
+  override list(reference: string, path: string | Uint8Array | null): readonly ListedEntry[] {
     return this.#vault.list(reference, path);
   }
 

@@ -169,7 +169,7 @@ export class Vault {
    * Immediate children of `path`, the object itself, or without a path the roots of the backup.
    * @throws AgentError `not_found`
    */
-  list(reference: string, path: string | null): ListedEntry[] {
+  list(reference: string, path: string | Uint8Array | null): ListedEntry[] {
     return this.#use((catalog) => catalog.list(reference, path));
   }
 

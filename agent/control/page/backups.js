@@ -6,8 +6,8 @@ const WEEKS = 26;
 const DAY_MS = 86_400_000;
 const ROWS_MAX = 200;
 
-export async function backupsView([backup, path]) {
-  if (backup !== undefined) return { element: await browse(backup, path) };
+export async function backupsView([backup, path, pathBase64]) {
+  if (backup !== undefined) return { element: await browse(backup, path, pathBase64) };
   const { role } = await ask("/v1/status");
   if (role !== "server") return { element: h("p", null, "A client keeps no backups.") };
   const backups = await ask("/v1/backups");
@@ -76,25 +76,27 @@ function listOf(title, backups) {
   return table(title, heads, rows);
 }
 
-function go(backup, path) {
-  const parts = path === undefined ? [backup] : [backup, path];
+/** @param bytes of a path that is no UTF-8, or below one, in base64 */
+function go(backup, path, bytes) {
+  const parts = [backup, path, bytes].filter((part) => typeof part === "string");
   location.hash = `Backups/${parts.map(encodeURIComponent).join("/")}`;
 }
 
-async function browse(id, path) {
+async function browse(id, path, bytes) {
   const route = `/v1/backups/${encodeURIComponent(id)}`;
-  const query = path === undefined ? "" : `?path=${encodeURIComponent(path)}`;
+  const [key, value] = bytes === undefined ? ["path", path] : ["pathBase64", bytes];
+  const query = path === undefined ? "" : `?${key}=${encodeURIComponent(value)}`;
   const [detail, entries] = await Promise.all([ask(route), ask(`${route}/entries${query}`)]);
   const rows = entries.map((entry) => [
     entry.type === "directory" && entry.path !== path
-      ? button(entry.path, () => go(id, entry.path))
+      ? button(entry.path, () => go(id, entry.path, entry.pathBase64))
       : h("span", { class: "name" }, entry.path),
     entry.type,
     entry.mode,
     size(entry.bytes),
     entry.mtime.slice(0, 19),
   ]);
-  const up = path === undefined ? "" : button("Up", () => go(id, parentOf(path)));
+  const up = path === undefined ? "" : button("Up", () => goUp(id, path, bytes));
   return h(
     "div",
     null,
@@ -107,9 +109,11 @@ async function browse(id, path) {
   );
 }
 
-function parentOf(path) {
-  const parent = path.slice(0, path.lastIndexOf("/"));
-  return parent === "" ? undefined : parent;
+function goUp(id, path, bytes) {
+  const above = (text) => text.slice(0, text.lastIndexOf("/"));
+  const parent = above(path);
+  if (parent === "") go(id);
+  else go(id, parent, bytes === undefined ? undefined : btoa(above(atob(bytes))));
 }
 
 /** Starts a restore of the whole backup, or of what lies below `path`. */

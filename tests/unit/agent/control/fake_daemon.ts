@@ -313,8 +313,9 @@ export class FakeDaemon implements Daemon {
     return { ...this.backup(reference), pinned };
   }
 
-  list(_reference: string, path: string | null): readonly ListedEntry[] {
-    return [{ ...ENTRY, path: path ?? ENTRY.path }];
+  list(_reference: string, path: string | Uint8Array | null): readonly ListedEntry[] {
+    if (!(path instanceof Uint8Array)) return [{ ...ENTRY, path: path ?? ENTRY.path }];
+    return [{ ...ENTRY, path: new TextDecoder().decode(path), pathBase64: path.toBase64() }];
   }
 
   find(glob: string): Promise<readonly FoundEntry[]> {

@@ -23,8 +23,19 @@ const HOSTILE = [
   `/srv/javascript:globalThis.hacked=1`,
 ];
 
+/** A name that is no UTF-8, below another one. */
+const ODD = "/srv/caf\xe9/\xff";
+
 class HostileDaemon extends FakeDaemon {
-  override list(_reference: string, path: string | null): readonly ListedEntry[] {
+  override list(_reference: string, path: string | Uint8Array | null): readonly ListedEntry[] {
+    if (path instanceof Uint8Array) {
+      const bytes = new TextDecoder("latin1").decode(path);
+      return [{ ...ENTRY, path: `children of ${bytes}` }];
+    }
+    if (path === "/odd") {
+      const text = "/srv/caf\ufffd/\ufffd";
+      return [{ ...ENTRY, type: "directory", path: text, pathBase64: btoa(ODD) }];
+    }
     return HOSTILE.map((name) => ({
       ...ENTRY,
       type: path === null ? "directory" : "file",
@@ -161,6 +172,21 @@ describe("the page in Chromium", () => {
       `document.querySelectorAll("img, main script, [onload], [onerror], b, i").length`;
     expect(await browser.value(strange)).toBe(0);
     expect(await browser.value("globalThis.hacked ?? null")).toBe(null);
+  }, 60_000);
+
+  test("goes into directories whose names are no UTF-8, and up again", async () => {
+    await go(`Backups/${BACKUP.backup}/%2Fodd`);
+    const told = (text: string) =>
+      browser.until(`document.body.innerText.includes("children of ${text}")`);
+    await browser.until(`document.querySelectorAll("td button").length === 1`);
+    await browser.value(`document.querySelector("td button").focus()`);
+    await browser.press("Enter");
+    await told("/srv/caf\u00e9/\u00ff");
+    await browser.value(
+      `[...document.querySelectorAll("button")].find((one) => one.innerText === "Up").click()`,
+    );
+    await browser.until(`!document.body.innerText.includes("\u00ff")`);
+    await told("/srv/caf\u00e9");
   }, 60_000);
 
   test("starts a restore of what is looked at", async () => {

@@ -62,6 +62,28 @@ describe("Vault", () => {
     });
   });
 
+  test("list() takes the bytes of a name that is no UTF-8", async () => {
+    await withFolder((folder) => {
+      using vault = openVault(folder);
+      const caf = Uint8Array.from([...new TextEncoder().encode("/srv/caf"), 0xe9]);
+      const archive = makeArchive([
+        { path: "/srv", type: "directory" },
+        { path: caf, type: "directory" },
+        { path: Uint8Array.from([...caf, 0x2f, 0xff]), content: "x" },
+      ]);
+      publish(folder, { archive });
+      const [directory] = vault.list("latest", "/srv");
+      const bytes = Uint8Array.fromBase64(directory?.pathBase64 ?? "");
+      expect(bytes).toEqual(caf);
+      const [inside] = vault.list("latest", bytes);
+      expect(inside).toMatchObject({ path: "/srv/caf\ufffd/\ufffd", type: "file", bytes: 1 });
+      const itself = Uint8Array.fromBase64(inside?.pathBase64 ?? "");
+      expect(vault.list("latest", itself)).toMatchObject([{ path: "/srv/caf\ufffd/\ufffd" }]);
+      expect(codeOf(() => vault.list("latest", "/srv/caf\ufffd"))).toBe("not_found");
+      expect(codeOf(() => vault.list("latest", caf.subarray(0, -1)))).toBe("not_found");
+    });
+  });
+
   test("open() fails as busy while another holds the lock, and works after it", async () => {
     await withFolder((folder) => {
       const first = openVault(folder);

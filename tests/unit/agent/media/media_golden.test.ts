@@ -6,7 +6,9 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -31,6 +33,8 @@ const INCREMENTAL = goldenPath("format_2_incremental");
 const SELECTION = goldenPath("format_2_selection");
 /** Its key lies beside it, in format_3_identity.txt: it protects nothing. */
 const ENCRYPTED = goldenPath("format_3_encrypted");
+/** Its first four frames are those of a backup that was cut, the rest of the one that went on. */
+const CONTINUED = goldenPath("format_4_continued");
 const IDENTITY = ENCRYPTED.replace("encrypted.tar.zst", "identity.txt");
 
 function goldenPath(name: string): string {
@@ -151,31 +155,8 @@ describe("the golden media files of format 2", () => {
   });
 
   test("restore through a vault that knows nothing but them", async () => {
-    await withFolder((folder) => {
-      mkdirSync(`${folder}/media`);
-      copyFileSync(FULL, `${folder}/media/b0001.tar.zst`);
-      copyFileSync(INCREMENTAL, `${folder}/media/b0002.tar.zst`);
-      using vault = openVault(folder);
-      expect(vault.recovery.adopted).toEqual(["b0001", "b0002"]);
-      using reader = VaultReader.open({ directory: folder, files });
-      const plan = reader.planRestore("b0002", []);
-      const target = `${folder}/restored`;
-      const onWarning = ({ message }: { readonly message: string }) => {
-        throw new Error(message);
-      };
-      const { redirects } = plan;
-      const consumer = new FilesystemRestorer({
-        files,
-        target,
-        overwrite: "refuse",
-        redirects,
-        onWarning,
-      });
-      for (const record of reader.restoreRecords(plan, () => {})) {
-        consumer.feed(decompressed(record));
-      }
-      consumer.finish();
-      expectGoldenTree(`${target}/srv/golden`);
+    await withFolder(async (folder) => {
+      expectGoldenTree(`${await restored(folder, [FULL, INCREMENTAL])}/srv/golden`);
     });
   });
 
@@ -191,6 +172,101 @@ describe("the golden media files of format 2", () => {
     });
   });
 });
+
+describe("the golden media file of format 4", () => {
+  test("reads as the backup that went on from one that was cut", () => {
+    using media = new MediaReader(files, CONTINUED);
+    expect(media.label).toMatchObject({ backup: "b0002", level: "full", needs: [] });
+    expect(media.label.continued).toBe(true);
+    const text = new TextDecoder();
+    const groups = Array.from({ length: media.groupCount }, (_, group) => group);
+    const pages = groups.flatMap((group) => [...media.groupPages(group)]);
+    const rows = pages.flatMap((page) => page.rows.map(({ entry }) => text.decode(entry.path)));
+    expect(rows.filter((path) => path.endsWith("/d/changes")).length).toBe(2);
+    expect(rows).toContain("/srv/golden/d/gone");
+    const notes = pages.flatMap((page) => page.notes)
+      .map(({ kind, path }) => `${kind} ${text.decode(path)}`);
+    expect(notes).toContain("deleted /srv/golden/d/gone");
+  });
+
+  test("restores through a vault that knows nothing but it", async () => {
+    await withFolder(async (folder) => {
+      expectContinuedTree(`${await restored(folder, [CONTINUED])}/srv/golden`);
+    });
+  });
+
+  test("restores with the command of its label", async () => {
+    await withFolder((folder) => {
+      copyFileSync(CONTINUED, `${folder}/b0002.tar.zst`);
+      const label = readFileSync(CONTINUED).subarray(0, 2000).toString("latin1");
+      const command = /zstd -dc \S+ \| tar --listed.*/.exec(label)?.[0] ?? "false";
+      const result = spawnSync("bash", ["-ec", command], { cwd: folder, encoding: "utf8" });
+      expect(`${result.status} ${result.stderr}`).toMatch(/^0 (?!.*error)/i);
+      expectContinuedTree(`${folder}/srv/golden`);
+    });
+  });
+});
+
+describe("the golden media files of formats 1 and 3", () => {
+  for (const golden of [GOLDEN, ENCRYPTED]) {
+    test(`${basename(golden)} restores through a vault as what it was made of`, async () => {
+      await withFolder(async (folder) => {
+        const target = await restored(folder, [golden]);
+        for (const { path, content, type = "file" } of sampleMembers()) {
+          if (type !== "file" || typeof path !== "string") continue;
+          const wanted = Buffer.from(content ?? "");
+          expect([path, readFileSync(target + path).equals(wanted)]).toEqual([path, true]);
+        }
+        expect(statSync(`${target}/srv/docs/first`).nlink).toBe(3);
+        expect(readlinkSync(`${target}/srv/sym`)).toBe("a.txt");
+        expect(statSync(`${target}/srv/docs`).mode & 0o777).toBe(0o700);
+      });
+    });
+  }
+});
+
+/** Restores the last of some media by a vault that finds them. @returns where to */
+async function restored(folder: string, golden: readonly string[]): Promise<string> {
+  mkdirSync(`${folder}/media`);
+  const ids = golden.map((path) => {
+    using media = new MediaReader(files, path);
+    copyFileSync(path, `${folder}/media/${media.label.backup}.tar.zst`);
+    return media.label.backup;
+  });
+  using vault = openVault(folder);
+  expect(vault.recovery.adopted).toEqual(ids);
+  using reader = VaultReader.open({ directory: folder, files });
+  const plan = reader.planRestore(ids.at(-1) ?? "", []);
+  const identityFile = `${folder}/identity.txt`;
+  writeFileSync(identityFile, readFileSync(IDENTITY), { mode: 0o600 });
+  const opener = new FrameOpener({ files, identityFile, aead: runtime.aead() });
+  const fail = (what: string) => {
+    throw new Error(what);
+  };
+  const target = `${folder}/restored`;
+  const consumer = new FilesystemRestorer({
+    files,
+    target,
+    overwrite: "refuse",
+    redirects: plan.redirects,
+    onWarning: ({ message }) => fail(message),
+  });
+  for (const record of reader.restoreRecords(plan, () => fail("a member is lost"))) {
+    consumer.feed(decompressed(await opener.open(record)));
+  }
+  consumer.finish();
+  return target;
+}
+
+function expectContinuedTree(tree: string): void {
+  const read = (name: string) => readFileSync(`${tree}/${name}`, "utf8");
+  const lines = (count: number) => Array.from({ length: count }, (_, at) => `${at}\n`).join("");
+  expect(readdirSync(`${tree}/d`).sort()).toEqual(["added", "changes", "stays"]);
+  expect([read("d/added"), read("d/changes")]).toEqual(["added", "newer"]);
+  expect(read("d/stays")).toBe(lines(700));
+  expect(read("large")).toBe(lines(5000));
+  expect([read("turns"), read("z")]).toEqual(["a file", "the last one"]);
+}
 
 function expectGoldenTree(tree: string): void {
   const read = (name: string) => readFileSync(`${tree}/${name}`, "utf8");

@@ -9,7 +9,12 @@ import type { Files } from "../../../transport/runtime/files.ts";
 import { type Decoder, golden } from "./decoder_table.ts";
 
 const PLAIN = ["format_1", "format_2_full", "format_2_selection"] as const;
-const MEDIA = [...PLAIN, "format_2_incremental", "format_3_encrypted"] as const;
+const MEDIA = [
+  ...PLAIN,
+  "format_2_incremental",
+  "format_3_encrypted",
+  "format_4_continued",
+] as const;
 const seedsOf = (names: readonly string[]) => names.map((name) => golden(`media/${name}.tar.zst`));
 
 export function fileDecoders(files: Files, folder: string): readonly Decoder[] {

@@ -2,7 +2,8 @@
 // position. Synchronous: it belongs on a job's worker thread.
 //
 // Invariants: sizes and offsets come from the seek table, whose sum is the file's size, so that
-// nothing is read outside the file and no buffer is larger than the limits.
+// nothing is read outside the file and no buffer is larger than the limits. Who only wants frames
+// can do without label and trailer, when these are damaged.
 
 import { assert } from "../../transport/ground/assert.ts";
 import { takeBytes } from "../../transport/ground/byte_pool.ts";
@@ -22,7 +23,7 @@ import {
   MAX_LABEL_BYTES,
   MAX_TRAILER_BYTES,
 } from "./limits.ts";
-import { checkSealedHead, SEALED_HEAD_BYTES } from "./sealed_frame.ts";
+import { checkSealedHead, isSealed, SEALED_HEAD_BYTES } from "./sealed_frame.ts";
 import { decodeSeekTable, SEEK_FOOTER_BYTES, seekTableBytes } from "./seek_table.ts";
 import type { SeekEntry } from "./seek_table.ts";
 import { damagedFrame, SKIPPABLE_HEADER_BYTES } from "./skippable_frame.ts";
@@ -60,32 +61,44 @@ export class MediaReader {
   readonly #indexes: IndexPlace[] = [];
   #group: GroupChecksums | null = null;
   #closed = false;
+  readonly #label: MediaLabel | null;
+  readonly #trailer: MediaTrailer | null;
   readonly sizeBytes: number;
-  readonly label: MediaLabel;
-  readonly trailer: MediaTrailer;
   readonly tarBytes: number;
 
   /**
    * Opens a media file and reads what is around its frames.
+   * @param framesOnly also when its label or its trailer cannot be read, which are not used then
    * @throws AgentError `damaged`
    * @throws SystemError
    */
-  constructor(files: Files, path: string) {
+  constructor(files: Files, path: string, { framesOnly = false } = {}) {
     this.#files = files;
     this.#descriptor = files.open(AT_CWD, path, { access: "read" });
     try {
       this.sizeBytes = files.statDescriptor(this.#descriptor).sizeBytes;
       const entries = this.#readSeekTable();
       this.tarBytes = this.#place(entries);
-      this.label = decodeLabel(this.#read(0, limit(entries[0], MAX_LABEL_BYTES)));
-      const last = entries.at(-1);
-      const trailerBytes = limit(last, MAX_TRAILER_BYTES);
-      this.trailer = decodeTrailer(this.#read(this.#trailerOffset(entries), trailerBytes));
-      this.#checkTotals();
+      const attempt = framesOnly ? nullIfUnreadable : always;
+      this.#label = attempt(() => decodeLabel(this.#read(0, limit(entries[0], MAX_LABEL_BYTES))));
+      const trailerBytes = limit(entries.at(-1), MAX_TRAILER_BYTES);
+      this.#trailer = attempt(() =>
+        this.#checkTotals(decodeTrailer(this.#read(this.#trailerOffset(entries), trailerBytes)))
+      );
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  get label(): MediaLabel {
+    assert(this.#label !== null, "who reads the label opens all of the file");
+    return this.#label;
+  }
+
+  get trailer(): MediaTrailer {
+    assert(this.#trailer !== null, "who reads the trailer opens all of the file");
+    return this.#trailer;
   }
 
   /** Data frames in tar order; the position is the sequence. */
@@ -276,16 +289,18 @@ export class MediaReader {
     return before.reduce((sum, entry) => sum + entry.compressedBytes, 0);
   }
 
-  #checkTotals(): void {
-    const { frames, tarBytes } = this.trailer;
+  #checkTotals(trailer: MediaTrailer): MediaTrailer {
+    const { frames, tarBytes } = trailer;
     if (frames !== this.#frames.length || tarBytes !== this.tarBytes) {
       const found = `${this.#frames.length} frames of ${this.tarBytes} tar bytes`;
       throw damagedFrame("trailer", found, `${frames} of ${tarBytes}`);
     }
+    return trailer;
   }
 
   #checkHeader(frame: Uint8Array, place: FramePlace): void {
-    if (this.label.encryption !== null) return checkSealedHead(frame, place.compressedBytes);
+    const sealed = this.#label === null ? isSealed(frame) : this.#label.encryption !== null;
+    if (sealed) return checkSealedHead(frame, place.compressedBytes);
     const { contentBytes } = readZstdHeader(frame);
     if (contentBytes !== place.tarBytes) {
       throw damagedFrame("data", `${contentBytes} content bytes`, `${place.tarBytes}`);
@@ -302,6 +317,19 @@ export class MediaReader {
       at += count;
     }
     return into;
+  }
+}
+
+function always<T>(body: () => T): T {
+  return body();
+}
+
+function nullIfUnreadable<T>(body: () => T): T | null {
+  try {
+    return body();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return null;
   }
 }
 

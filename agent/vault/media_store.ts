@@ -78,11 +78,12 @@ export class MediaStore {
 
   /**
    * Opens the finished file of a backup; the caller closes it.
+   * @param framesOnly without label and trailer, when these cannot be read
    * @throws AgentError `damaged` when it is missing or not what a finished file looks like
    */
-  open(backup: string): MediaReader {
+  open(backup: string, { framesOnly = false } = {}): MediaReader {
     try {
-      return new MediaReader(this.#files, this.path(backup));
+      return new MediaReader(this.#files, this.path(backup), { framesOnly });
     } catch (error) {
       if (error instanceof SystemError && error.errno === "ENOENT") {
         const message = `Cannot open media "${this.path(backup)}": no such file, need it`;

@@ -210,7 +210,7 @@ export class VaultReader {
       );
     }
     try {
-      return this.#store.open(backup.backup);
+      return this.#store.open(backup.backup, { framesOnly: true });
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       const message = `Cannot use the media of backup "${backup.backup}": ${error.message}`;

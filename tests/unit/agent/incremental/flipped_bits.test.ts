@@ -50,9 +50,12 @@ function flip(path: string, sound: Uint8Array, at: number): void {
   writeFileSync(path, bad);
 }
 
+function noFrame(): never {
+  throw new Error("a backup has a frame");
+}
+
 /** What makes a medium one that cannot be opened. */
 const MEDIUM_DAMAGES: readonly [string, (path: string, sound: Uint8Array) => void][] = [
-  ["label", (path, sound) => flip(path, sound, 12)],
   ["seek table", (path, sound) => flip(path, sound, sound.length - 12)],
   ["whole medium, which is gone,", (path) => rmSync(path)],
 ];
@@ -115,6 +118,24 @@ describe("one flipped bit", () => {
       }
     });
   }
+
+  test("in the label or the trailer loses nothing", () => {
+    using bed = new IncrementalBed(8192);
+    shell(bed.source, "mkdir d; seq 9000 > d/old; ln d/old d/linked; touch e");
+    const { backup } = bed.backUp().backup;
+    const good = picture(bed.source);
+    const path = `${bed.vault}/media/${backup}.tar.zst`;
+    const sound = readFileSync(path);
+    using media = bed.media(backup);
+    const { mediaOffset, compressedBytes } = media.frames.at(-1) ?? noFrame();
+    const index = mediaOffset + compressedBytes;
+    const trailer = index + 8 + sound.readUInt32LE(index + 4);
+    for (const at of [12, trailer + 20]) {
+      flip(path, sound, at);
+      expect(findings(bed, backup)).toBeGreaterThan(0);
+      expect(checkRestore(bed, backup, good)).toBe("whole");
+    }
+  }, TIMEOUT_MS);
 
   test("in any frame loses what lies in it, members of several frames too", () => {
     using bed = new IncrementalBed(8192);

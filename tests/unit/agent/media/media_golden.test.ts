@@ -85,6 +85,20 @@ describe("the golden encrypted media file of format 3", () => {
     });
   });
 
+  test("gives its frames also when its label cannot be read", async () => {
+    await withFolder((folder) => {
+      const bytes = readFileSync(ENCRYPTED);
+      bytes[12] = (bytes[12] ?? 0) ^ 1;
+      writeFileSync(`${folder}/bad`, bytes);
+      expect(() => new MediaReader(files, `${folder}/bad`)).toThrow("label");
+      using media = new MediaReader(files, `${folder}/bad`, { framesOnly: true });
+      using sound = new MediaReader(files, ENCRYPTED);
+      for (const sequence of sound.frames.keys()) {
+        expect(media.readProvedFrame(sequence)).toEqual(sound.readFrame(sequence));
+      }
+    });
+  });
+
   test("restores with the commands of its label", async () => {
     await withFolder((folder) => {
       copyFileSync(ENCRYPTED, `${folder}/b0003.tar.zst`);

@@ -101,6 +101,15 @@ export class MediaReader {
     return this.#trailer;
   }
 
+  /** Are its frames encrypted? Without a label the first one says it. @throws SystemError */
+  get isSealed(): boolean {
+    if (this.#label !== null) return this.#label.encryption !== null;
+    const [first] = this.#frames;
+    if (first === undefined) return false;
+    const bytes = Math.min(SKIPPABLE_HEADER_BYTES, first.compressedBytes);
+    return isSealed(this.#read(first.mediaOffset, bytes));
+  }
+
   /** Data frames in tar order; the position is the sequence. */
   get frames(): readonly FramePlace[] {
     return this.#frames;

@@ -86,8 +86,8 @@ export function* verifyBackup(
 /** Of a file that cannot be opened it is not known; whoever reads more of it says that. */
 export function isEncrypted(store: MediaStore, backup: string): boolean {
   try {
-    using media = store.open(backup);
-    return media.label.encryption !== null;
+    using media = store.open(backup, { framesOnly: true });
+    return media.isSealed;
   } catch (error) {
     if (isUnreadable(error)) return false;
     throw error;

@@ -20,6 +20,8 @@ import { FrameOpener } from "../../../../agent/encryption/mod.ts";
 import { decompressFrame, MediaReader, MediaWriter } from "../../../../agent/media/mod.ts";
 import { EVERYTHING, selectionOf } from "../../../../agent/source_selection.ts";
 import { VaultReader } from "../../../../agent/vault/mod.ts";
+import { MediaStore } from "../../../../agent/vault/media_store.ts";
+import { isEncrypted } from "../../../../agent/vault/verify.ts";
 import { decompressed } from "../application/fixture.ts";
 import { openVault } from "../vault/vault_fixture.ts";
 import { currentRuntime } from "../../../../transport/mod.ts";
@@ -93,6 +95,11 @@ describe("the golden encrypted media file of format 3", () => {
       expect(() => new MediaReader(files, `${folder}/bad`)).toThrow("label");
       using media = new MediaReader(files, `${folder}/bad`, { framesOnly: true });
       using sound = new MediaReader(files, ENCRYPTED);
+      expect([media.isSealed, sound.isSealed]).toEqual([true, true]);
+      mkdirSync(`${folder}/media`);
+      copyFileSync(`${folder}/bad`, `${folder}/media/b0003.tar.zst`);
+      const store = new MediaStore({ directory: folder, files });
+      expect(isEncrypted(store, "b0003")).toBe(true);
       for (const sequence of sound.frames.keys()) {
         expect(media.readProvedFrame(sequence)).toEqual(sound.readFrame(sequence));
       }

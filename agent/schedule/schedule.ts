@@ -2,12 +2,12 @@
 // started, and when it wants to be looked at again.
 
 import type { ScheduleEntry } from "../config/mod.ts";
-import type { JobRequest } from "../control/daemon.ts";
+import type { JobRequest, JobView } from "../control/daemon.ts";
 import type { ScheduleView } from "../control/schedule_view.ts";
 import { type Calendar, openCalendar } from "./calendar.ts";
 import { AWAIT_PEER_MS, CLOCK_BACK_MS } from "./limits.ts";
 import { decide, type Decision, newRecord, nextDueMs, resumeRecord } from "./schedule_policy.ts";
-import type { ScheduleRecord } from "./schedule_record.ts";
+import type { Outcome, ScheduleRecord } from "./schedule_record.ts";
 
 export class Schedule {
   #entry: ScheduleEntry;
@@ -95,8 +95,19 @@ export class Schedule {
     if (task.kind === "expire") return { kind: "expire", dryRun: false };
     if (task.kind !== "verify") return task;
     const { data, parts } = task;
-    const subset = parts === 1 ? null : { part: this.#record.runs % parts + 1, of: parts };
+    const subset = parts === 1 ? null : { part: this.#record.looked % parts + 1, of: parts };
     return { kind: "verify", backups: [], data, subset };
+  }
+
+  /**
+   * Whether the run did what it was to do: the next one goes on to the next part then. A
+   * verification tells damage of media when it has looked at all of them.
+   * @param job null when it never was one
+   */
+  hasLooked(outcome: Outcome, job: JobView | null): boolean {
+    if (outcome === "ok" || outcome === "incomplete") return true;
+    // Without progress the damage is the catalog's.
+    return job?.error?.code === "damaged" && job.progress?.phase === "verifying";
   }
 
   view(nowMs: number): ScheduleView {

@@ -45,6 +45,7 @@ export function newRecord(calendar: string, nowMs: number): ScheduleRecord {
     lastMissedMs: null,
     runs: 0,
     failed: 0,
+    looked: 0,
     missed: 0,
     skipped: 0,
   };
@@ -125,10 +126,17 @@ export function postponeRun(record: ScheduleRecord, retryMs: number): ScheduleRe
   return { ...record, open: null, retryMs };
 }
 
-/** The run ended by itself. */
+/** How a run ended by itself. */
+export interface RunEnd {
+  readonly outcome: Outcome;
+  readonly message: string | null;
+  /** Whether it looked at all that it was to look at. */
+  readonly looked: boolean;
+}
+
 export function endRun(
   record: ScheduleRecord,
-  { outcome, message }: { readonly outcome: Outcome; readonly message: string | null },
+  { outcome, message, looked }: RunEnd,
 ): ScheduleRecord {
   const startedMs = record.open?.startedMs ?? record.settledMs;
   const shown = message === null ? null : message.slice(0, MESSAGE_LENGTH_MAX);
@@ -138,6 +146,7 @@ export function endRun(
     lastRun: { startedMs, outcome, message: shown },
     lastSuccessMs: outcome === "ok" ? startedMs : record.lastSuccessMs,
     runs: record.runs + 1,
+    looked: record.looked + (looked ? 1 : 0),
     failed: record.failed + (outcome === "failed" ? 1 : 0),
   };
 }

@@ -36,6 +36,8 @@ export interface ScheduleRecord {
   /** Runs that ended by themselves, and how many of them failed. */
   readonly runs: number;
   readonly failed: number;
+  /** Those that looked at all they were to look at: the next one takes what comes after. */
+  readonly looked: number;
   /** Turns for which no daemon was there. */
   readonly missed: number;
   /** Turns that were left out because the same still ran or waited. */
@@ -60,9 +62,11 @@ const recordSchema: z.ZodType<ScheduleRecord> = z.object({
   lastMissedMs: time.nullable(),
   runs: count,
   failed: count,
+  // Files of older releases do not have it.
+  looked: count.optional(),
   missed: count,
   skipped: count,
-});
+}).transform((record) => ({ ...record, looked: record.looked ?? record.runs }));
 
 const fileSchema = z.object({
   version: z.literal(1),

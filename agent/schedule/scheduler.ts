@@ -42,6 +42,13 @@ export interface SchedulerParts {
   readonly ended: (job: string) => Promise<JobView>;
 }
 
+interface Ended {
+  readonly outcome: Outcome;
+  readonly error: JobView["error"];
+  /** Null when the daemon took none. */
+  readonly job: JobView | null;
+}
+
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #file: RecordFile;
@@ -134,7 +141,7 @@ export class Scheduler {
     try {
       job = this.#parts.start(schedule.request());
     } catch (error) {
-      this.#end(schedule, "failed", toErrorRecord(error));
+      this.#end(schedule, { outcome: "failed", error: toErrorRecord(error), job: null });
       return;
     }
     schedule.job = job.job;
@@ -147,10 +154,10 @@ export class Scheduler {
     schedule.job = null;
     // Cut off: the record keeps it open.
     if (job.state === "cancelled" && this.#stopped.aborted) return;
-    this.#end(schedule, outcomeOf(job.state), job.error);
+    this.#end(schedule, { outcome: outcomeOf(job.state), error: job.error, job });
   }
 
-  #end(schedule: Schedule, outcome: Outcome, error: JobView["error"]): void {
+  #end(schedule: Schedule, { outcome, error, job }: Ended): void {
     const nowMs = this.#parts.clock.wallMs();
     const { entry, record } = schedule;
     const message = error?.message ?? null;
@@ -163,7 +170,8 @@ export class Scheduler {
       if (outcome !== "ok") {
         this.#warn(entry, `${outcome}${message === null ? "" : `: ${message}`}`);
       }
-      schedule.change(endRun(record, { outcome, message }), nowMs);
+      const looked = schedule.hasLooked(outcome, job);
+      schedule.change(endRun(record, { outcome, message, looked }), nowMs);
     }
     this.#saveSoon();
   }

@@ -41,6 +41,7 @@ export const SCHEDULES: Records = new Map([["nightly", {
   lastMissedMs: null,
   runs: 2,
   failed: 1,
+  looked: 1,
   missed: 0,
   skipped: 0,
 }]]);

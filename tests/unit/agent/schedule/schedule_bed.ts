@@ -1,7 +1,7 @@
 // What the tests of the scheduler run on: a clock that they move, and jobs that they end.
 
 import type { ScheduleEntry } from "../../../../agent/config/mod.ts";
-import type { JobRequest, JobView } from "../../../../agent/control/daemon.ts";
+import type { JobRequest, JobView, Progress } from "../../../../agent/control/daemon.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import type { WaitOptions } from "../../../../transport/conn.ts";
 import { cancellation } from "../../../../transport/ground/cancellation.ts";
@@ -17,6 +17,20 @@ export const HOURLY: ScheduleEntry = {
   timeZone: "UTC",
   catchUp: true,
   task: { kind: "backup-filesystem", client: "web01", paths: ["/srv"], full: false, ...EVERYTHING },
+};
+
+/** How far a job came that looked at media. */
+export const VERIFYING: Progress = {
+  type: "progress",
+  job: "j1",
+  phase: "verifying",
+  files: 0,
+  bytes: 0,
+  totalFiles: 1,
+  totalBytes: null,
+  seconds: 0,
+  bytesPerSecond: 0,
+  channels: { network: { bytes: 0 }, storage: { bytes: 0 } },
 };
 
 /** Time that the test moves; a sleep ends when its time has passed. */
@@ -96,10 +110,14 @@ export class Jobs {
   }
 
   /** Ends the job that was started last. */
-  async end(state: JobView["state"], error: JobView["error"] = null): Promise<void> {
+  async end(
+    state: JobView["state"],
+    error: JobView["error"] = null,
+    progress: JobView["progress"] = null,
+  ): Promise<void> {
     const id = `j${this.requests.length}`;
     const job = this.#started.get(id);
-    if (job !== undefined) this.#ends.get(id)?.({ ...job, state, error });
+    if (job !== undefined) this.#ends.get(id)?.({ ...job, state, error, progress });
     await settle();
   }
 }

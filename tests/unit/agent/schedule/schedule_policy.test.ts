@@ -146,14 +146,21 @@ describe("endRun()", () => {
     for (const outcome of ["ok", "incomplete", "failed", "cancelled"] as const) {
       const startedMs = NOON + record.runs;
       const message = outcome === "ok" ? null : "x".repeat(5000);
-      record = endRun(beginRun(record, { startedMs, late: false }), { outcome, message });
+      const looked = outcome !== "cancelled";
+      record = endRun(beginRun(record, { startedMs, late: false }), { outcome, message, looked });
       expect(record.lastRun).toEqual({
         startedMs,
         outcome,
         message: message === null ? null : "x".repeat(1024),
       });
     }
-    expect(record).toMatchObject({ open: null, runs: 4, failed: 1, lastSuccessMs: NOON });
+    expect(record).toMatchObject({
+      open: null,
+      runs: 4,
+      failed: 1,
+      looked: 3,
+      lastSuccessMs: NOON,
+    });
   });
 });
 
@@ -199,7 +206,7 @@ describe("the account of a schedule's turns", () => {
             });
           }
           if (one.type === "end" && record.open !== null) {
-            record = endRun(record, { outcome: "ok", message: null });
+            record = endRun(record, { outcome: "ok", message: null, looked: true });
           }
           if (one.type === "busy" && record.open !== null) {
             record = postponeRun(
@@ -224,6 +231,9 @@ describe("decodeRecords()", () => {
     const records = new Map([["a", RECORD], ["b", open(RECORD)]]);
     expect(decodeRecords(encodeRecords(records))).toEqual(records);
     const bytes = (text: string) => new TextEncoder().encode(text);
+    const older = new TextDecoder().decode(encodeRecords(new Map([["a", { ...RECORD, runs: 7 }]])))
+      .replace(',"looked":0', "");
+    expect(decodeRecords(bytes(older))?.get("a")).toEqual({ ...RECORD, runs: 7, looked: 7 });
     const text = new TextDecoder().decode(encodeRecords(records));
     const bad = ["", "{", "[]", '{"version":2,"schedules":{}}', text.slice(0, -9)];
     for (const one of [...bad, text.replace('"missed":0', '"missed":-1')]) {

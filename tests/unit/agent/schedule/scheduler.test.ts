@@ -16,7 +16,7 @@ import {
 import { Scheduler } from "../../../../agent/schedule/mod.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
-import { HOUR, HOURLY, Jobs, MINUTE, settle, WallClock } from "./schedule_bed.ts";
+import { HOUR, HOURLY, Jobs, MINUTE, settle, VERIFYING, WallClock } from "./schedule_bed.ts";
 
 const { files, random } = await currentRuntime();
 
@@ -313,6 +313,41 @@ describe("Scheduler", () => {
       kind: "expire",
       dryRun: false,
     });
+  });
+
+  test("only a verification that looked at its part to the end goes on to the next one", async () => {
+    const checks: ScheduleEntry = {
+      ...HOURLY,
+      task: { kind: "verify", data: true, parts: 9 },
+    };
+    const part = async () => {
+      await clock.advance(HOUR);
+      const last = jobs.requests.at(-1);
+      return last?.kind === "verify" ? last.subset?.part : null;
+    };
+    let scheduler = open(checks);
+    expect(await part()).toBe(1);
+    await jobs.end("ok");
+    expect(await part()).toBe(2);
+    await jobs.end("cancelled", { code: "cancelled", message: "Cannot finish the job" }, VERIFYING);
+    expect(await part()).toBe(2);
+    await jobs.end("failed", { code: "failed", message: "no memory" }, VERIFYING);
+    expect(await part()).toBe(2);
+    // The catalog's damage: nothing was looked at.
+    await jobs.end("failed", { code: "damaged", message: "Cannot use the catalog" });
+    const started = jobs.requests.length;
+    jobs.refuse = new AgentError("damaged", "Cannot use the catalog");
+    await clock.advance(HOUR);
+    jobs.refuse = null;
+    expect([await part(), jobs.requests.length]).toEqual([2, started + 1]);
+    await jobs.end("failed", { code: "damaged", message: "Cannot vouch for it" }, VERIFYING);
+    expect(await part()).toBe(3);
+    await jobs.end("ok");
+    await stop(scheduler);
+    scheduler = open(checks);
+    expect(await part()).toBe(4);
+    await jobs.end("ok");
+    expect(first(scheduler)).toMatchObject({ runs: 8, failed: 4 });
   });
 
   test("goes on without a file that can be read, or written", async () => {

@@ -5,6 +5,7 @@
 // objects, so that no name can collide with what every object inherits.
 
 import type { Confinement } from "../confinement.ts";
+import type { Sample } from "./quantity.ts";
 import type { SourceSelection } from "../source_selection.ts";
 
 /** Where a daemon's control endpoint listens, or where the command line finds it. */
@@ -167,7 +168,19 @@ export type ScheduleTask =
   | { readonly kind: "backup-database"; readonly database: string }
   | { readonly kind: "expire" }
   /** Each run looks at the next of so many parts of the vault. */
-  | { readonly kind: "verify"; readonly data: boolean; readonly parts: number };
+  | { readonly kind: "verify"; readonly data: boolean; readonly parts: number }
+  /** Each run takes the latest backup of the next of the clients; or of the database. */
+  | {
+    readonly kind: "drill";
+    readonly clients: readonly string[];
+    readonly database: string | null;
+    /** Null restores all. */
+    readonly sample: Sample | null;
+    /** Directory of the server to restore to; null is the vault's own. */
+    readonly scratch: string | null;
+    /** File with the secret key that decrypts; null proves what is encrypted as it is stored. */
+    readonly identityFile: string | null;
+  };
 
 /** Who can read a client's backups (age); shape only. */
 export interface EncryptionConfig {

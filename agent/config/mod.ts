@@ -32,7 +32,7 @@ export { streamsOf } from "./config.ts";
 export { MAX_RECIPIENTS } from "./limits.ts";
 export { closestName } from "./closest_name.ts";
 export { loadClientConfig, loadConfig, loadConfigText, loadServerConfig } from "./load_config.ts";
-export { formatSeconds, formatSize, parseDuration, parseSize } from "./quantity.ts";
+export { formatSeconds, formatSize, parseDuration, parseSample, parseSize } from "./quantity.ts";
 export { parseControlAddress } from "./control_address.ts";
 export { fileNameSchema, isName } from "./shared_schema.ts";
 

@@ -1,4 +1,5 @@
-// Sizes and durations as people write them in configuration files and options: `64MiB`, `5s`.
+// Sizes, durations and samples as people write them in configuration files and options: `64MiB`,
+// `5s`, `5%`.
 //
 // Pure. Sizes are powers of 1024 with or without the "i" (64M and 64MiB are the same) and end up
 // as bytes; durations end up as milliseconds. What is no quantity gives null: the caller knows the
@@ -7,6 +8,7 @@
 const SIZE_UNITS = ["", "K", "M", "G", "T", "P"] as const;
 const SIZE_PATTERN = /^(\d{1,15}(?:\.\d{1,6})?) ?([KMGTP]?)(?:i?B)?$/i;
 const DURATION_PATTERN = /^(\d{1,12}(?:\.\d{1,6})?) ?(ms|s|m|min|h|d)$/;
+const SAMPLE_PATTERN = /^(\d{1,9}(?:\.\d{1,6})?)(%?)$/;
 const DURATION_UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1_000,
@@ -37,6 +39,20 @@ export function parseDuration(text: string): number | null {
   if (match === null) return null;
   const ms = Number(match[1]) * (DURATION_UNIT_MS[match[2] ?? ""] ?? Number.NaN);
   return Number.isSafeInteger(ms) ? ms : null;
+}
+
+/** So many entries, or so many percent of them. */
+export type Sample = { readonly entries: number } | { readonly percent: number };
+
+/**
+ * A sample of entries, or null when `text` is none.
+ * @example parseSample("5%") // { percent: 5 }
+ */
+export function parseSample(text: string): Sample | null {
+  const match = SAMPLE_PATTERN.exec(text);
+  const number = Number(match?.[1]);
+  if (match?.[2] === "%") return number > 0 && number <= 100 ? { percent: number } : null;
+  return Number.isInteger(number) && number > 0 ? { entries: number } : null;
 }
 
 /**

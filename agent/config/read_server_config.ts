@@ -47,7 +47,12 @@ export function readServerConfig(reader: SectionReader, file: string): ServerCon
     vault: resolveBeside(file, vault),
     audit: shared.audit ?? `${resolveBeside(file, vault)}/audit.jsonl`,
     clients: clients.parts.map(clientEntry),
-    schedules: schedules.parts.map(serverSchedule),
+    schedules: schedules.parts.map((part) =>
+      serverSchedule(part, {
+        clients: clients.parts.map(({ key }) => key),
+        absolute: (path) => resolveBeside(file, path),
+      })
+    ),
     retention: {
       general: retention ?? null,
       clients: clients.parts.flatMap(({ key, value }) =>

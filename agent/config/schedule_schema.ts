@@ -1,17 +1,19 @@
 // Schemas of `schedules:`, and the rules between a schedule and the rest of its file. Pure.
 //
-// A server's schedules back up files of its clients, expire and verify; a client's back up its
-// databases, since the client initiates those.
+// A server's schedules back up files of its clients, expire, verify and drill; a client's back up
+// its databases, since the client initiates those.
 
 import { z } from "zod";
 import { normalizeSourcePaths } from "../application/mod.ts";
 import { AgentError } from "../../transport/ground/error.ts";
 import { cronProblem, isTimeZone } from "../schedule/calendar.ts";
+import { DRILL_ENTRIES } from "../control/limits.ts";
 import { CRON_LENGTH_MAX, PARTS_MAX, TIME_ZONE_LENGTH_MAX } from "../schedule/limits.ts";
 import { closestName } from "./closest_name.ts";
 import type { ScheduleEntry, ScheduleTask } from "./config.ts";
 import { refuse, section, showValue } from "./issue_text.ts";
 import { MAX_SCHEDULE_ITEMS } from "./limits.ts";
+import { parseSample, type Sample } from "./quantity.ts";
 import type { ReadPart, ReadParts, SectionReader } from "./section_reader.ts";
 import { readSelection, selectionKeys } from "./selection_schema.ts";
 import { nameSchema, pathSchema } from "./shared_schema.ts";
@@ -63,6 +65,31 @@ export const verifySchema = section({
   ...when,
 });
 
+/** As of `agent drill --sample`, or `all`. */
+const sampleSchema = z.union([z.string(), z.number()], {
+  error: () => "need a count, a share or all",
+}).transform((value, context): Sample | null => {
+  if (value === "all") return null;
+  const sample = parseSample(String(value));
+  if (sample !== null) return sample;
+  refuse(
+    context,
+    `found ${showValue(value)}, need a count, a share or all`,
+    "Write 500 for entries, 5% for a share of them, or all.",
+  );
+  return z.NEVER;
+});
+
+export const drillSchema = section({
+  kind: z.literal("drill"),
+  client: nameSchema.optional(),
+  database: nameSchema.optional(),
+  sample: sampleSchema.prefault(DRILL_ENTRIES),
+  scratch: pathSchema.optional(),
+  identity_file: pathSchema.optional(),
+  ...when,
+});
+
 const databaseBackupSchema = section({
   kind: z.literal("backup").default("backup"),
   database: nameSchema,
@@ -72,12 +99,13 @@ const databaseBackupSchema = section({
 type ServerPart =
   | z.output<typeof clientBackupSchema>
   | z.output<typeof expireSchema>
-  | z.output<typeof verifySchema>;
+  | z.output<typeof verifySchema>
+  | z.output<typeof drillSchema>;
 
 /** Without a kind a schedule is one of backups. */
 export const serverScheduleSchema: z.ZodType<ServerPart> = z.preprocess(
   withKind,
-  z.discriminatedUnion("kind", [clientBackupSchema, expireSchema, verifySchema]),
+  z.discriminatedUnion("kind", [clientBackupSchema, expireSchema, verifySchema, drillSchema]),
 );
 
 export const clientScheduleSchema = databaseBackupSchema;
@@ -91,7 +119,13 @@ export function checkServerSchedules(
   clients: ReadParts<unknown>,
 ): void {
   for (const { path, value } of schedules.parts) {
-    if (value.kind === "backup") checkName(reader, [...path, "client"], value.client, clients);
+    if (value.kind !== "backup" && value.kind !== "drill") continue;
+    const { client } = value;
+    if (client === undefined) continue;
+    checkName(reader, [...path, "client"], client, clients);
+    if (value.kind === "backup" || value.database === undefined) continue;
+    const hint = "Leave one of them out.";
+    reader.refuse([...path, "database"], "found both client and database, need one", hint);
   }
 }
 
@@ -106,8 +140,18 @@ export function checkClientSchedules(
   }
 }
 
-export function serverSchedule({ key, value }: ReadPart<ServerPart>): ScheduleEntry {
-  return { ...whenOf(key, value), task: serverTask(value) };
+/** Where a schedule stands. */
+export interface Surroundings {
+  /** Names of the file's clients. */
+  readonly clients: readonly string[];
+  readonly absolute: (path: string) => string;
+}
+
+export function serverSchedule(
+  { key, value }: ReadPart<ServerPart>,
+  around: Surroundings,
+): ScheduleEntry {
+  return { ...whenOf(key, value), task: serverTask(value, around) };
 }
 
 export function clientSchedule({ key, value }: ReadPart<ClientPart>): ScheduleEntry {
@@ -115,11 +159,27 @@ export function clientSchedule({ key, value }: ReadPart<ClientPart>): ScheduleEn
   return { ...whenOf(key, value), task: { kind: "backup-database", database } };
 }
 
-function serverTask(part: ServerPart): ScheduleTask {
+function serverTask(part: ServerPart, around: Surroundings): ScheduleTask {
   if (part.kind === "expire") return { kind: "expire" };
   if (part.kind === "verify") return { kind: "verify", data: part.data, parts: part.parts };
+  if (part.kind === "drill") return drillTask(part, around);
   const { client, paths, full } = part;
   return { kind: "backup-filesystem", client, paths, full, ...readSelection(part) };
+}
+
+function drillTask(
+  { client, database, sample, scratch, identity_file }: z.output<typeof drillSchema>,
+  { clients, absolute }: Surroundings,
+): ScheduleTask {
+  const one = client === undefined ? [] : [client];
+  return {
+    kind: "drill",
+    clients: client === undefined && database === undefined ? clients : one,
+    database: database ?? null,
+    sample,
+    scratch: scratch === undefined ? null : absolute(scratch),
+    identityFile: identity_file === undefined ? null : absolute(identity_file),
+  };
 }
 
 function whenOf(name: string, part: ServerPart | ClientPart): Omit<ScheduleEntry, "task"> {

@@ -19,9 +19,9 @@ export interface LastBackupView {
 export interface ScheduleView {
   readonly schedule: string;
   readonly kind: JobKind;
-  /** Whose files it backs up. */
+  /** Whose files it backs up, or whose backups it drills; null also when it drills all in turn. */
   readonly client: string | null;
-  /** Which database it backs up. */
+  /** Which database it backs up or drills. */
   readonly database: string | null;
   readonly cron: string;
   readonly timeZone: string;

@@ -1,7 +1,7 @@
 // One schedule of a running daemon: its entry of the configuration, its record, the job that it
 // started, and when it wants to be looked at again.
 
-import type { ScheduleEntry } from "../config/mod.ts";
+import type { ScheduleEntry, ScheduleTask } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
 import type { ScheduleView } from "../control/schedule_view.ts";
 import { type Calendar, openCalendar } from "./calendar.ts";
@@ -92,20 +92,29 @@ export class Schedule {
   /** What its next run asks for. */
   request(): JobRequest {
     const { task } = this.entry;
+    const { looked } = this.#record;
     if (task.kind === "expire") return { kind: "expire", dryRun: false };
+    if (task.kind === "drill") {
+      const { clients, database, kind, ...how } = task;
+      const of = database ?? clients[looked % clients.length];
+      // A sample of its own each time.
+      return { kind, backup: of === undefined ? "latest" : `latest:${of}`, seed: null, ...how };
+    }
     if (task.kind !== "verify") return task;
     const { data, parts } = task;
-    const subset = parts === 1 ? null : { part: this.#record.looked % parts + 1, of: parts };
+    const subset = parts === 1 ? null : { part: looked % parts + 1, of: parts };
     return { kind: "verify", backups: [], data, subset };
   }
 
   /**
-   * Whether the run did what it was to do: the next one goes on to the next part then. A
-   * verification tells damage of media when it has looked at all of them.
+   * Whether the run did what it was to do: the next one goes on to the next part, or client, then.
+   * A verification tells damage of media when it has looked at all of them.
    * @param job null when it never was one
    */
   hasLooked(outcome: Outcome, job: JobView | null): boolean {
     if (outcome === "ok" || outcome === "incomplete") return true;
+    // A client whose drills fail keeps no other from its turn.
+    if (this.entry.task.kind === "drill") return outcome === "failed";
     // Without progress the damage is the catalog's.
     return job?.error?.code === "damaged" && job.progress?.phase === "verifying";
   }
@@ -116,8 +125,7 @@ export class Schedule {
     return {
       schedule: name,
       kind: task.kind,
-      client: task.kind === "backup-filesystem" ? task.client : null,
-      database: task.kind === "backup-database" ? task.database : null,
+      ...ofTask(task),
       cron,
       timeZone,
       catchUp,
@@ -137,6 +145,15 @@ export class Schedule {
       skipped,
     };
   }
+}
+
+/** The one whose files it backs up or drills, or the one database. */
+function ofTask(task: ScheduleTask): Pick<ScheduleView, "client" | "database"> {
+  if (task.kind === "backup-filesystem") return { client: task.client, database: null };
+  if (task.kind === "backup-database") return { client: null, database: task.database };
+  if (task.kind !== "drill") return { client: null, database: null };
+  const [client = null, ...others] = task.clients;
+  return { client: others.length === 0 ? client : null, database: task.database };
 }
 
 function calendarName({ cron, timeZone }: ScheduleEntry): string {

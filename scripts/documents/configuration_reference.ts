@@ -15,6 +15,7 @@ import { keepRules } from "../../agent/config/retention_schema.ts";
 import {
   clientBackupSchema,
   clientScheduleSchema,
+  drillSchema,
   expireSchema,
   verifySchema,
 } from "../../agent/config/schedule_schema.ts";
@@ -39,6 +40,7 @@ const SECTIONS: readonly (readonly [string, z.ZodType])[] = [
   ["schedules.* (server, backup)", clientBackupSchema],
   ["schedules.* (server, expire)", expireSchema],
   ["schedules.* (server, verify)", verifySchema],
+  ["schedules.* (server, drill)", drillSchema],
   ["server", serverEntrySchema],
   ["schedules.* (client)", clientScheduleSchema],
   ["databases.*", databaseEntrySchema],

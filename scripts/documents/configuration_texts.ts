@@ -89,9 +89,12 @@ export const TEXTS: Readonly<Record<string, string>> = {
   "schedules.* (server, backup)": "Backups of files; `kind: backup` may be left out.",
   "schedules.* (server, expire)": "As `agent expire`.",
   "schedules.* (server, verify)": "As `agent verify`.",
+  "schedules.* (server, drill)":
+    "As `agent drill`, of a latest backup; without `client` and `database` each run takes the " +
+    "next of all clients.",
   "schedules.* (client)": "Backups of databases.",
   "schedules.*.kind": "What is done.",
-  "schedules.*.client": "Whose files.",
+  "schedules.*.client": "Whose files; of a drill, whose latest backup.",
   "schedules.*.paths": "Which ones.",
   "schedules.*.exclude": "As in the client's entry, after it.",
   "schedules.*.exclude_caches": "As in the client's entry.",
@@ -104,7 +107,11 @@ export const TEXTS: Readonly<Record<string, string>> = {
   "schedules.*.catch_up": LATE,
   "schedules.*.data": "Also decompresses and compares all data.",
   "schedules.*.parts": "Each run looks at the next of so many parts of the vault.",
-  "schedules.*.database": "Name below `databases`.",
+  "schedules.*.database": "Name below `databases`, of the client.",
+  "schedules.*.sample": "So many entries, or such a share of them as `5%`, or `all`.",
+  "schedules.*.scratch": "Directory to restore to; `drill` in the vault without it.",
+  "schedules.*.identity_file":
+    "File, mode 0600, with the key that decrypts; without it what is encrypted is proved as it is.",
   "server.name": "Its name, which its certificate must carry; needed with `tls`.",
   "server.address": "Where it listens.",
   "server.port": "Its `network.port`.",

@@ -109,31 +109,40 @@ describe("retention", () => {
       makeDatabase(bed.path("app.db"), 1);
       const yearly = 'cron: "@yearly"';
       const nightly = `nightly: { ${yearly}, client: web01, paths: [${tree}] }`;
+      const drills = `drills: { ${yearly}, kind: drill, sample: all }`;
+      const server = ["nightly", "drills"];
       const files = [
-        ["server", `schedules: { ${nightly} }`, "vault/schedules.json", "nightly"],
-        ["client", `state: .\nschedules: { app: { ${yearly}, database: app } }`, STATE, "app"],
+        ["server", `schedules: { ${nightly}, ${drills} }`, "vault/schedules.json", server],
+        ["client", `state: .\nschedules: { app: { ${yearly}, database: app } }`, STATE, ["app"]],
       ] as const;
       // One after the other: the late run of a daemon needs the other one.
-      for (const [side, keys, file, schedule] of files) {
+      for (const [side, keys, file, schedules] of files) {
         await bed.stop(side);
         appendFileSync(bed.path(`${side}.yaml`), `${keys}\n`);
         const record = { ...newRecord("@yearly UTC", 0), settledMs: LONG_AGO_MS };
-        writeFileSync(bed.path(file), encodeRecords(new Map([[schedule, record]])));
+        writeFileSync(
+          bed.path(file),
+          encodeRecords(new Map(schedules.map((name) => [name, record]))),
+        );
         await bed.start(side);
-        const shown = await until(TIMEOUT_MS, `the run of ${schedule}`, async () => {
-          const [found] = await bed.get<ScheduleView[]>(side, "/v1/schedules");
-          return found?.runs === 1 ? found : null;
+        const shown = await until(TIMEOUT_MS, `the runs of ${schedules.join()}`, async () => {
+          const found = await bed.get<ScheduleView[]>(side, "/v1/schedules");
+          return found.every(({ runs }) => runs === 1) ? found : null;
         });
-        expect(shown).toMatchObject({
+        expect(shown).toMatchObject(schedules.map((schedule) => ({
           schedule,
           lastOutcome: "ok",
           missed: 2,
           skipped: 0,
           job: null,
-        });
-        expect((await bed.json(side, "schedules")).lines[0]).toMatchObject({ schedule, runs: 1 });
+        })));
+        expect((await bed.json(side, "schedules")).lines)
+          .toMatchObject(schedules.map((schedule) => ({ schedule, runs: 1 })));
       }
-      expect((await bed.json("server", "backups")).lines.length).toBe(before + 2);
+      const backups = (await bed.json("server", "backups")).lines;
+      expect(backups.length).toBe(before + 2);
+      const drilled = backups.flatMap((one) => one["drilled"] === null ? [] : [one["drilled"]]);
+      expect(drilled).toMatchObject([{ status: "ok" }]);
       const { clients } = await bed.status("server");
       expect(clients.map(({ client, kind, lastSuccessAgeSeconds }) => {
         return [client, kind, (lastSuccessAgeSeconds ?? Infinity) < 600];

@@ -1,6 +1,7 @@
 // `agent drill [B]`: does a backup restore? On the server, to a scratch directory.
 
 import { AgentError } from "../../../transport/ground/error.ts";
+import { parseSample } from "../../config/mod.ts";
 import { DRILL_ENTRIES, MAX_SEED } from "../../control/limits.ts";
 import type { JobRequest } from "../../control/mod.ts";
 import { type Command, type CommandContext, DAEMON_OPTIONS } from "../command.ts";
@@ -82,10 +83,8 @@ function sampleOf(text: string | null, all: boolean): DrillRequest["sample"] {
   }
   if (all) return null;
   if (text === null) return { entries: DRILL_ENTRIES };
-  const match = /^(\d{1,9}(?:\.\d{1,6})?)(%?)$/.exec(text);
-  const number = Number(match?.[1]);
-  if (match?.[2] === "%" && number > 0 && number <= 100) return { percent: number };
-  if (match?.[2] === "" && Number.isInteger(number) && number > 0) return { entries: number };
+  const sample = parseSample(text);
+  if (sample !== null) return sample;
   throw new AgentError("usage", `Cannot drill sample "${text}": need a count or a share`, {
     hint: "Write --sample 500 for entries, or --sample 5% for a share of them.",
   });

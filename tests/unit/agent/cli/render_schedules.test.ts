@@ -17,7 +17,8 @@ test("renderSchedules() shows turns, counts, and why the last run failed", () =>
     lastError: null,
     lastSuccessAgeSeconds: 3 * 86_400,
   } as const;
-  const text = renderSchedules([SCHEDULE, running, expiry], PAINT);
+  const drill = { ...running, schedule: "drills", kind: "drill" } as const;
+  const text = renderSchedules([SCHEDULE, running, expiry, drill], PAINT);
   const next = "2026-01-02T01:30:00Z";
   const what = "backup-filesystem web01 +30 2 \\* \\* \\* Europe/Berlin";
   const counts = "5 +2 +3 +1";
@@ -26,6 +27,7 @@ test("renderSchedules() shows turns, counts, and why the last run failed", () =>
     const line of [
       `nightly +${what} +${next} +${last} +- +${counts}`,
       `now +${what} +job j7 +${last} +- +${counts}`,
+      `drills +drill web01 +30 2 .* Europe/Berlin +job j7 +${last} +- +${counts}`,
       `expiry +expire +30 2 .* Europe/Berlin +${next} +${last} +3 days ago +${counts}`,
     ]
   ) expect(text).toMatch(new RegExp(`\n${line}\n`));

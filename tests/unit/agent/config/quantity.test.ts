@@ -7,6 +7,7 @@ import {
   formatSeconds,
   formatSize,
   parseDuration,
+  parseSample,
   parseSize,
 } from "../../../../agent/config/quantity.ts";
 
@@ -56,6 +57,13 @@ describe("parseDuration", () => {
       expect(parseDuration(text)).toBe(ms);
     });
   }
+});
+
+test("parseSample() gives a count or a share, and null for what is neither", () => {
+  expect(["500", "5%", "0.5%", "100%"].map(parseSample))
+    .toEqual([{ entries: 500 }, { percent: 5 }, { percent: 0.5 }, { percent: 100 }]);
+  const none = ["", "0", "1.5", "0%", "100.1%", "-1", "5 %", "1e3", "all"];
+  expect(none.map(parseSample)).toEqual(none.map(() => null));
 });
 
 test("formatSize() gives three digits and a unit", () => {

@@ -16,6 +16,7 @@ control: unix:run/server.sock
 vault: vault
 clients:
   web01: { address: 127.0.0.1, port: 7530, channel: network-only }
+  db01: { address: 127.0.0.1, port: 7540, channel: network-only }
 `;
 
 const CLIENT = `name: web01
@@ -84,6 +85,31 @@ schedules:
     expect([plain.state, plain.schedules]).toEqual(["/var/lib/agent", []]);
   });
 
+  test("loadServerConfig() reads drills: of each client, of one, and of a database", () => {
+    const { schedules } = requireConfig(loadServerConfig(
+      `${SERVER}schedules:
+  each: { kind: drill, cron: "@weekly" }
+  own: { kind: drill, cron: "@weekly", client: web01, sample: all }
+  app: { kind: drill, cron: "@weekly", database: app, sample: 2.5%, scratch: tmp,
+         identity_file: /run/key }
+`,
+      { file: FILE },
+    ));
+    const drill = { kind: "drill", database: null, scratch: null, identityFile: null } as const;
+    expect(schedules.map(({ task }) => task)).toEqual([
+      { ...drill, clients: ["web01", "db01"], sample: { entries: 1000 } },
+      { ...drill, clients: ["web01"], sample: null },
+      {
+        kind: "drill",
+        clients: [],
+        database: "app",
+        sample: { percent: 2.5 },
+        scratch: "/etc/agent/tmp",
+        identityFile: "/run/key",
+      },
+    ]);
+  });
+
   test("schedules that could never run are refused, each with its key", () => {
     const schedule = (text: string, more = "") => `${SERVER}schedules: { s: { ${text} } }\n${more}`;
     const cron = 'cron: "30 2 * * *"';
@@ -101,9 +127,14 @@ schedules:
       [good.replace("/srv", "srv"), 'schedules.s.paths: Cannot back up "srv"'],
       [`${good}, exclude: ["["]`, 'schedules.s.exclude.0.: found "\\[" with a "\\[" without'],
       [`${good}, fulll: true`, "schedules.s.fulll: unknown key"],
-      [`${cron}, kind: expiry`, "schedules.s.kind: .*need one of backup, expire, verify"],
+      [`${cron}, kind: expiry`, "schedules.s.kind: .*need one of backup, expire, verify, drill"],
       [`kind: verify, ${cron}, parts: 0`, "schedules.s.parts: found 0, need at least 1"],
       [`${cron}, database: app`, "schedules.s.database: unknown key"],
+      [`kind: drill, ${cron}, sample: 0`, "schedules.s.sample: found 0, need a count, a share or"],
+      [`kind: drill, ${cron}, sample: 101%`, 'schedules.s.sample: found "101%", need a count'],
+      [`kind: drill, ${cron}, client: web1`, 'schedules.s.client: found "web1"[^]*Did you mean'],
+      [`kind: drill, ${cron}, client: web01, database: app`, "schedules.s.database: found both"],
+      [`kind: drill, ${cron}, seed: 7`, "schedules.s.seed: unknown key"],
     ];
     for (const [text, expected] of bad) {
       expect([text, problems(schedule(text)).join("\n")]).toEqual([

@@ -1,7 +1,8 @@
 // The metrics of schedules, and of the age of each client's newest backups.
 //
 // Counters are the totals that the daemon keeps over restarts. Times that never were are 0, so
-// that `time() - x` is large and an alarm needs no rule of its own for them.
+// that `time() - x` is large and an alarm needs no rule of its own for them: a client of the
+// configuration that has no backup at all has them, too, with no kind.
 
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { LastBackupView, ScheduleView } from "./schedule_view.ts";
@@ -48,8 +49,7 @@ export class ScheduleMetrics {
   observe(schedules: readonly ScheduleView[], clients: readonly LastBackupView[]): void {
     for (const metric of [this.#age, this.#success, this.#backup]) metric.reset();
     for (const { client, kind, database, ...last } of clients) {
-      if (kind === null) continue;
-      const source = { client, kind, database: database ?? "" };
+      const source = { client, kind: kind ?? "", database: database ?? "" };
       const age = last.lastSuccessAgeSeconds;
       if (age !== null) this.#age.set(source, age);
       this.#success.set(source, secondsOf(last.lastSuccess));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -104,5 +105,20 @@ describe("incremental backups", () => {
     const third = await bed.job("server", "backup", "filesystem", "--client", "web01", tree);
     const detail = await bed.get<BackupDetail>("server", `/v1/backups/${third.backup}`);
     expect(detail).toMatchObject({ level: "incremental", parent: second });
+  }, TIMEOUT_MS);
+
+  test("full_every of a client makes every second backup of a source a full one", async () => {
+    await bed.stop("server");
+    const config = readFileSync(bed.path("server.yaml"), "utf8");
+    const client = /^( {2}web01: \{.*)\}$/m;
+    writeFileSync(bed.path("server.yaml"), config.replace(client, "$1, full_every: 2 }"));
+    await bed.start("server");
+    const levels: BackupDetail["level"][] = [];
+    for (let count = 0; count < 4; count++) {
+      const source = `${tree}/added`;
+      const made = await bed.job("server", "backup", "filesystem", "--client", "web01", source);
+      levels.push((await bed.get<BackupDetail>("server", `/v1/backups/${made.backup}`)).level);
+    }
+    expect(levels).toEqual(["full", "incremental", "full", "incremental"]);
   }, TIMEOUT_MS);
 });

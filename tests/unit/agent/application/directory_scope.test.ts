@@ -1,8 +1,10 @@
 // What a backup takes of real trees: rules of the job and of ignore files, caches, sizes, other
 // file systems.
 
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { produceFilesystem, scanFilesystem } from "../../../../agent/application/mod.ts";
 import { EVERYTHING, type SourceSelection } from "../../../../agent/source_selection.ts";
@@ -126,6 +128,25 @@ describe("a selection", () => {
     expect(taken({ oneFileSystem: true }, { from, paths: inside }).all)
       .toEqual(["d/m", "d/m/below", "d/m/x"]);
     expect(taken({}, { from }).all).toHaveLength(7);
+  });
+
+  test("of one file system takes a mounted directory, and nothing that lies in it", () => {
+    shell(source, "mkdir -p d/m; touch d/m/under d/x");
+    const mounted = join(source, "d/m");
+    if (spawnSync("mount", ["-t", "tmpfs", "tmpfs", mounted]).status !== 0) {
+      process.stderr.write("SKIPPED: this machine does not permit to mount a tmpfs\n");
+      return;
+    }
+    try {
+      shell(mounted, "mkdir in; touch in/y y; chmod 750 .");
+      expect(taken({ oneFileSystem: true }).all).toEqual(["d", "d/m", "d/x"]);
+      expect(taken({}).all).toEqual(["d", "d/m", "d/m/in", "d/m/in/y", "d/m/y", "d/x"]);
+      // The job's own paths say which file systems it is of.
+      expect(taken({ oneFileSystem: true }, { paths: [mounted] }).all)
+        .toEqual(["d/m", "d/m/in", "d/m/in/y", "d/m/y"]);
+    } finally {
+      spawnSync("umount", ["-l", mounted]);
+    }
   });
 
   test("holds with directories that tell no types", () => {

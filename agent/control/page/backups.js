@@ -8,7 +8,7 @@ const ROWS_MAX = 200;
 
 export async function backupsView([backup, path, pathBase64]) {
   if (backup !== undefined) return { element: await browse(backup, path, pathBase64) };
-  const { role } = await ask("/v1/status");
+  const { role, clients: last } = await ask("/v1/status");
   if (role !== "server") return { element: h("p", null, "A client keeps no backups.") };
   const backups = await ask("/v1/backups");
   const list = h("div", { "aria-live": "polite" }, listOf("Newest backups", backups));
@@ -20,6 +20,9 @@ export async function backupsView([backup, path, pathBase64]) {
       calendar(client, backups.filter((one) => one.client === client), (day, found) => {
         list.replaceChildren(listOf(`${client} on ${day}`, found));
       })
+    ),
+    last.filter(({ kind }) => kind === null).map(({ client }) =>
+      h("section", null, h("h2", null, client), h("p", null, mark("failed", "Never backed up.")))
     ),
     list,
   );
@@ -63,17 +66,26 @@ function dayCell(client, day, found, choose) {
 }
 
 function listOf(title, backups) {
-  const heads = ["Backup", "Client", "Kind", "Time", "State", "Files", "Bytes"];
+  const heads = ["Backup", "Client", "Kind", "Time", "State", "Channel", "Files", "Bytes"];
   const rows = backups.slice(-ROWS_MAX).reverse().map((one) => [
     button(one.backup, () => go(one.backup)),
     one.client,
     one.database === null ? `${one.kind}, ${one.level}` : `${one.kind} ${one.database}`,
     one.time,
     mark(one.status),
+    channelOf(one),
     one.files,
     size(one.bytes),
   ]);
   return table(title, heads, rows);
+}
+
+/** What carried the data, and why not the storage alone; the network carries control always. */
+function channelOf({ channels, fallback }) {
+  const { storage, network } = channels;
+  const carried = storage.bytes === 0 ? "network" : fallback === null ? "storage" : "both";
+  const title = `storage ${size(storage.bytes)}, network ${size(network.bytes)}`;
+  return h("span", { title }, fallback === null ? carried : `${carried}, ${fallback}`);
 }
 
 /** @param bytes of a path that is no UTF-8, or below one, in base64 */

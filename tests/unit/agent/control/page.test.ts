@@ -60,11 +60,16 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${port}`;
   daemon.script = () => {};
   daemon.kept = [
-    ...["2025-12-20", "2025-12-28", "2025-12-30"].map((day) => ({
+    ...["2025-12-20", "2025-12-28"].map((day) => ({ ...BACKUP, time: `${day}T02:00:00Z` })),
+    { ...BACKUP, time: "2025-12-30T02:00:00Z", fallback: "client_volume_failed" },
+    {
       ...BACKUP,
-      time: `${day}T02:00:00Z`,
-    })),
-    { ...BACKUP, client: "<b>db01</b>", time: "2026-01-01T03:00:00Z", status: "incomplete" },
+      client: "<b>db01</b>",
+      time: "2026-01-01T03:00:00Z",
+      status: "incomplete",
+      channels: { network: { bytes: 9000 }, storage: { bytes: 0 } },
+      fallback: "setup_timeout",
+    },
     BACKUP,
   ];
   daemon.steps = [
@@ -152,12 +157,31 @@ describe("the page in Chromium", () => {
     await shoot("job");
   }, 60_000);
 
+  test("shows which channel each backup took and why, and clients without any backup", async () => {
+    await go("Backups");
+    const cells = `Array.from(document.querySelectorAll("[aria-live] tr"))
+      .map((row) => [1, 5].map((at) => row.cells[at].textContent))`;
+    expect(await browser.value(cells)).toEqual([
+      ["Client", "Channel"],
+      ["web01", "storage"],
+      ["<b>db01</b>", "network, setup_timeout"],
+      ["web01", "both, client_volume_failed"],
+      ["web01", "storage"],
+      ["web01", "storage"],
+    ]);
+    const never = `Array.from(document.querySelectorAll("section"), (one) => one.innerText)
+      .filter((text) => text.includes("Never backed up"))`;
+    expect(await browser.value(never)).toEqual([expect.stringContaining("new01")]);
+    await go("Jobs");
+  }, 60_000);
+
   test("shows the calendar by keyboard, and hostile names as they are", async () => {
     await go("Backups");
     const label = "web01, 2026-01-01: 1 backups, ok";
     await browser.value(`document.querySelector('[aria-label="${label}"]').focus()`);
     await browser.press("Enter");
     await browser.until(`document.body.innerText.includes("web01 on 2026-01-01")`);
+    await browser.value(`document.querySelector("[aria-live]").scrollIntoView()`);
     await shoot("backups");
     await go(`Backups/${BACKUP.backup}`);
     await browser.until(`document.querySelectorAll("td button").length === 4`);

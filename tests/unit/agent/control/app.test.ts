@@ -225,15 +225,12 @@ describe("createControlApp", () => {
     const text = await (await app.request("/metrics")).text();
     const web01 = 'client="web01",kind="filesystem",database=""';
     const db01 = 'client="db01",kind="sqlite",database="app"';
-    const new01 = 'client="new01",kind="",database=""'; // It has no backup.
     for (
       const line of [
         `agent_last_success_age_seconds{${web01}} 60`,
         `agent_last_success_timestamp_seconds{${web01}} 1767225600`,
         `agent_last_backup_timestamp_seconds{${web01}} 1767225630`,
         `agent_last_success_timestamp_seconds{${db01}} 0`,
-        `agent_last_success_timestamp_seconds{${new01}} 0`,
-        `agent_last_backup_timestamp_seconds{${new01}} 0`,
         'agent_schedule_next_run_timestamp_seconds{schedule="nightly"} 1767317400',
         'agent_schedule_last_success_timestamp_seconds{schedule="nightly"} 0',
         'agent_schedule_runs_total{schedule="nightly"} 5',

@@ -2,6 +2,8 @@
 
 import { formatSeconds, formatSize } from "../config/mod.ts";
 import type { BackupDetail, BackupView, Drill, ListedEntry, StatusView } from "../control/mod.ts";
+import type { CertificateView } from "../control/certificate_view.ts";
+import { EXPIRY_WARNING_DAYS } from "../doctor/limits.ts";
 import type { SourceSelection } from "../source_selection.ts";
 import { type Paint, printable } from "./output.ts";
 import { drillText } from "./render_drill.ts";
@@ -10,6 +12,8 @@ import { renderLastBackups, renderSchedules } from "./render_schedules.ts";
 import { renderStg } from "./render_stg.ts";
 import { renderWalStatus } from "./render_wal.ts";
 import { renderFields, renderTable } from "./table.ts";
+
+const DAY_SECONDS = 86_400;
 
 export function renderBackups(backups: readonly BackupView[], paint: Paint): string {
   if (backups.length === 0) return "no backups\n";
@@ -118,6 +122,21 @@ export function renderEntries(entries: readonly ListedEntry[]): string {
   );
 }
 
+/** Whose it is, and until when; `agent doctor` says what to do about it. */
+function certificateField(
+  { file, serial, names, notAfter, leftSeconds }: CertificateView,
+  paint: Paint,
+): readonly [string, string] {
+  const days = Math.floor(leftSeconds / DAY_SECONDS);
+  const valid = `valid until ${notAfter}, ${days} days`;
+  const until = leftSeconds < 0
+    ? paint.red(`expired at ${notAfter}`)
+    : days < EXPIRY_WARNING_DAYS
+    ? paint.yellow(valid)
+    : valid;
+  return [`tls.${file}`, [...names.map(printable), `serial ${serial}`, until].join(", ")];
+}
+
 export function renderStatus(status: StatusView, paint: Paint): string {
   const ready = status.ready
     ? paint.green("ready")
@@ -133,6 +152,7 @@ export function renderStatus(status: StatusView, paint: Paint): string {
       "jobs",
       `${status.jobs.running} running, ${status.jobs.queued} queued, ${status.jobs.total} known`,
     ],
+    ...status.certificates.map((one) => certificateField(one, paint)),
     ...status.cutBackups.map(({ client, paths, time, mediaBytes }) => {
       const what = printable(`${client} ${paths.join(" ")}`);
       return [

@@ -55,16 +55,16 @@ export class ScheduleMetrics {
       this.#success.set(source, secondsOf(last.lastSuccess));
       this.#backup.set(source, secondsOf(last.lastBackup));
     }
+    const counters = Object.values(this.#counters);
+    for (const metric of [this.#next, this.#lastRun, this.#lastSuccess, ...counters]) {
+      metric.reset();
+    }
     for (const { schedule, ...view } of schedules) {
       const of = { schedule };
       this.#next.set(of, secondsOf(view.next));
       this.#lastRun.set(of, secondsOf(view.lastRun));
       this.#lastSuccess.set(of, secondsOf(view.lastSuccess));
-      for (const count of COUNTS) {
-        const counter = this.#counters[count];
-        counter.remove(of);
-        counter.inc(of, view[count]);
-      }
+      for (const count of COUNTS) this.#counters[count].inc(of, view[count]);
     }
   }
 }

@@ -27,4 +27,15 @@ describe("ScheduleMetrics", () => {
     expect(await lines(/new01.*kind=""/)).toEqual([]);
     expect(await lines(/last_success_timestamp.*new01/)).toHaveLength(1);
   });
+
+  test("a schedule that a reload took away has none any more", async () => {
+    const { metrics, lines } = bed();
+    metrics.observe([SCHEDULE, { ...SCHEDULE, schedule: "gone" }], []);
+    expect((await lines(/"gone"/)).length).toBe((await lines(/"nightly"/)).length);
+    metrics.observe([SCHEDULE], []);
+    expect(await lines(/"gone"/)).toEqual([]);
+    expect(await lines(/runs_total\{/)).toEqual([
+      'agent_schedule_runs_total{schedule="nightly"} 5',
+    ]);
+  });
 });

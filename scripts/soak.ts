@@ -104,6 +104,7 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
   cut: {
     about: "a database of 5 GiB is backed up and restored while the network is cut",
     file: "tests/soak/cut_database.test.ts",
+    hasFigures: true,
     env: () => ({}),
   },
   hostile: {
@@ -120,11 +121,13 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
   page: {
     about: "time and bytes of the first view of the page",
     file: "tests/soak/page.test.ts",
+    hasFigures: true,
     env: () => ({}),
   },
   memory: {
     about: "resident memory with a 4 GiB file and with 200,000 files",
     file: "tests/soak/memory.test.ts",
+    hasFigures: true,
     env: () => ({}),
   },
 };

@@ -2,11 +2,11 @@
 // of it, beside a server that is killed; and what daemons do by themselves after they were down.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { appendFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { BackupView } from "../../agent/control/daemon.ts";
 import type { ScheduleView } from "../../agent/control/schedule_view.ts";
 import { newRecord } from "../../agent/schedule/schedule_policy.ts";
-import { encodeRecords } from "../../agent/schedule/schedule_record.ts";
+import { decodeRecords, encodeRecords } from "../../agent/schedule/schedule_record.ts";
 import { Bed } from "./bed.ts";
 import { until } from "./deadline.ts";
 import { differences, makeRandomFiles } from "./odd_tree.ts";
@@ -152,4 +152,25 @@ describe("retention", () => {
     },
     TIMEOUT_MS,
   );
+
+  test("a scheduled verification that finds damage has looked at its part", async () => {
+    const [medium = ""] = readdirSync(bed.path("vault", "media"));
+    writeFileSync(bed.path("vault", "media", medium), "no medium");
+    const checks = 'checks: { cron: "@yearly", kind: verify, parts: 3 }';
+    const config = readFileSync(bed.path("server.yaml"), "utf8");
+    const line = `schedules: { ${checks} }`;
+    writeFileSync(bed.path("server.yaml"), config.replace(/^schedules:.*$/m, line));
+    const record = { ...newRecord("@yearly UTC", 0), settledMs: LONG_AGO_MS };
+    const file = bed.path("vault/schedules.json");
+    writeFileSync(file, encodeRecords(new Map([["checks", record]])));
+    await bed.start("server");
+    const shown = await until(TIMEOUT_MS, "the verification", async () => {
+      const [found] = await bed.get<ScheduleView[]>("server", "/v1/schedules");
+      return found?.runs === 1 ? found : null;
+    });
+    expect(shown).toMatchObject({ lastOutcome: "failed", failed: 1 });
+    expect(shown.lastError).toContain("Cannot vouch for backup");
+    await bed.stop("server");
+    expect(decodeRecords(readFileSync(file))?.get("checks")?.looked).toBe(1);
+  }, TIMEOUT_MS);
 });

@@ -185,6 +185,12 @@ export const ANSWER_SLEEP_MS_MAX = 2;
 /** Longest dead time that is believed of a host block, in ms: a wait that follows it ends. */
 export const DEAD_MS_MAX = 3_600_000;
 
+/**
+ * Looks without a beat that make a death, at least: one that comes late, after a pause of ours,
+ * counts as one of them. A waiting connection looks at its peer so often in the dead time.
+ */
+export const LOOKS_PER_DEATH = 4;
+
 /** Longest watch of a status that is asked for, in ms: a person waits for it. */
 export const STATUS_WATCH_MS_MAX = 30_000;
 

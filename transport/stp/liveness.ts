@@ -6,12 +6,14 @@
 //  2. Any volume is enough to be alive: a host is dead only when its counter stands still on every
 //     volume that can be read. Each volume's counter is compared with itself, for a host beats on
 //     its volumes independently and one of them may be ahead.
-//  3. An observer that did not look for a while starts its watch anew: its own pause is not the
-//     peer's death.
+//  3. A look vouches for at most a quarter of the dead time before it: an observer's own pause is
+//     not the peer's death, and looks that are always far apart still find it. So a verdict comes
+//     with the first look after the dead time, or with the fifth one after the last beat.
 //  4. Another claim of the same or a later generation, or a detached block, is the end of the host
 //     we knew, at once. An earlier generation is old content or a late write, and says nothing.
 
 import type { HostBlock } from "./host_block.ts";
+import { LOOKS_PER_DEATH } from "./limits.ts";
 
 export type Liveness =
   | "unknown" // seen, no change of the counter yet
@@ -32,6 +34,8 @@ export class LivenessJudge {
   #changes: (number | undefined)[] = [];
   #changedAtMs = 0;
   #observedAtMs = 0;
+  /** How long no counter changed, as far as looks vouch for it. */
+  #stillMs = 0;
   #verdict: Liveness = "detached";
   #moved = false;
   readonly #followsClaims: boolean;
@@ -77,13 +81,13 @@ export class LivenessJudge {
     }
     if (this.#sawChange(samples, known.claim, nowMs)) {
       this.#changedAtMs = nowMs;
+      this.#stillMs = 0;
       this.#moved = true;
       return this.#verdict = "live";
     }
-    if (unwatchedMs > deadMs / 2) this.#changedAtMs = nowMs;
-    const stillMs = nowMs - this.#changedAtMs;
-    if (stillMs >= deadMs) this.#verdict = "dead";
-    else if (stillMs >= deadMs / 2) this.#verdict = "suspect";
+    this.#stillMs += Math.min(unwatchedMs, deadMs / LOOKS_PER_DEATH);
+    if (this.#stillMs >= deadMs) this.#verdict = "dead";
+    else if (this.#stillMs >= deadMs / 2) this.#verdict = "suspect";
     return this.#verdict;
   }
 
@@ -94,6 +98,7 @@ export class LivenessJudge {
     );
     this.#changes = [];
     this.#changedAtMs = nowMs;
+    this.#stillMs = 0;
     this.#moved = false;
     this.#verdict = newest.attached ? "unknown" : "detached";
   }

@@ -9,7 +9,7 @@
 import { AgentError } from "../ground/error.ts";
 import type { EndpointId } from "./control_block.ts";
 import { readHostBlock } from "./host_table.ts";
-import { DEAD_MS_MAX } from "./limits.ts";
+import { DEAD_MS_MAX, LOOKS_PER_DEATH } from "./limits.ts";
 import { type HostSample, LivenessJudge } from "./liveness.ts";
 import type { StgMedium } from "./stg_medium.ts";
 
@@ -31,6 +31,11 @@ export class PeerWatch {
     this.#peer = peer;
     this.#samples = medium.volumes.map(() => null);
     this.#deadMs = medium.timing.deadMs;
+  }
+
+  /** How far apart looks are: from the first one on as close as the peer's dead time needs. */
+  get lookMs(): number {
+    return Math.min(this.#medium.timing.watchMs, this.#deadMs / LOOKS_PER_DEATH);
   }
 
   /** One look. @returns why the peer's host is gone, or null. @throws AgentError `volume` */

@@ -331,9 +331,9 @@ export class StpLink {
   }
 
   #lookDue(nowMs: number): boolean {
-    const { watchMs } = this.medium.timing;
-    if (nowMs - this.#lookedMs < watchMs) return false;
-    return nowMs - this.#newsMs >= watchMs || nowMs - this.#publishedMs >= watchMs;
+    const { lookMs } = this.#watch;
+    if (nowMs - this.#lookedMs < lookMs) return false;
+    return nowMs - this.#newsMs >= lookMs || nowMs - this.#publishedMs >= lookMs;
   }
 
   /** Writes our block again (a lost or damaged one heals) and judges the peer and its host. */

@@ -253,8 +253,9 @@ describe("LivenessJudge", () => {
     const judge = new LivenessJudge({ followsClaims: false });
     expect(judge.observe([host()], 100, 1000)).toBe("unknown");
     expect(judge.observe([host({ heartbeat: 2 })], 400, 1000)).toBe("live");
-    expect(judge.observe([host({ heartbeat: 2 })], 800, 1000)).toBe("live");
-    expect(judge.observe([null], 1000, 1000)).toBe("suspect");
+    expect(judge.observe([host({ heartbeat: 2 })], 650, 1000)).toBe("live");
+    expect(judge.observe([null], 900, 1000)).toBe("suspect");
+    expect(judge.observe([host({ heartbeat: 2 })], 1150, 1000)).toBe("suspect");
     expect(judge.observe([host({ heartbeat: 2 })], 1400, 1000)).toBe("dead");
   });
 
@@ -262,6 +263,9 @@ describe("LivenessJudge", () => {
     const judge = new LivenessJudge({ followsClaims: false });
     judge.observe([host()], 100, 1000);
     expect(judge.observe([host()], 5000, 1000)).toBe("unknown");
+    for (const ms of [5100, 5200, 5300]) judge.observe([host()], ms, 1000);
+    expect(judge.observe([host()], 15_000, 1000)).toBe("suspect");
+    expect(judge.observe([host({ heartbeat: 2 })], 15_100, 1000)).toBe("live");
   });
 
   test("sees another claim and an orderly end at once", () => {

@@ -58,6 +58,8 @@ export interface StpBedOptions {
   /** The same as the worker of each host opens them; default: those of its host. */
   readonly workerVolumes?: readonly [readonly Volume[], readonly Volume[]] | undefined;
   readonly timing?: Partial<StpTiming> | undefined;
+  /** Of host 2, where it is configured otherwise; default: `timing`. */
+  readonly peerTiming?: Partial<StpTiming> | undefined;
   readonly format?: Partial<FormatOptions> | undefined;
   /** Of a group that is there; default: one is formatted. */
   readonly identity?: StgIdentity | undefined;
@@ -72,7 +74,7 @@ export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
   const join = async (
     hostId: number,
     [volumes, workerVolumes]: readonly [readonly Volume[], readonly Volume[]],
-    clock: Clock,
+    { clock, timing }: Pick<StpBedOptions, "clock" | "timing">,
   ): Promise<StpHost> => {
     const medium = { identity, volumes, clock, random, timing };
     const member = await StgMember.join({ ...medium, hostId, hostName: `host${hostId}` });
@@ -81,8 +83,11 @@ export async function openStpBed(options: StpBedOptions): Promise<StpBed> {
     return { member, volumes, mechanism: new StpMechanism(worker) };
   };
   const hosts: readonly [StpHost, StpHost] = [
-    await join(1, [first, firstWorker], clock),
-    await join(2, [second, secondWorker], options.peerClock ?? clock),
+    await join(1, [first, firstWorker], { clock, timing }),
+    await join(2, [second, secondWorker], {
+      clock: options.peerClock ?? clock,
+      timing: options.peerTiming ?? timing,
+    }),
   ];
   const close = async () => {
     for (const host of hosts) await host.member.close();

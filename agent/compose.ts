@@ -41,13 +41,14 @@ export function openVolumes(
   source: VolumeSource,
   hostName: string,
 ): OpenVolumes | Promise<OpenVolumes> {
-  return source.kind === "raw"
-    ? openRaw(runtime, source.paths)
-    : openArray(runtime, source, hostName);
+  return source.kind === "raw" ? openRaw(runtime, source) : openArray(runtime, source, hostName);
 }
 
-async function openRaw(runtime: Runtime, paths: readonly string[]): Promise<OpenVolumes> {
-  const volumes = await openRawVolumes(paths, runtime);
+async function openRaw(
+  runtime: Runtime,
+  { paths, timeoutMs }: VolumeSource & { readonly kind: "raw" },
+): Promise<OpenVolumes> {
+  const volumes = await openRawVolumes(paths, { ...runtime, timeoutMs });
   return {
     volumes,
     serve: () => Promise.resolve(), // A disk serves itself.

@@ -44,7 +44,12 @@ import type { WalAnswer, WalRequest } from "./wal_request.ts";
 /** Where the volumes of a group are. */
 export type VolumeSource =
   | { readonly kind: "array"; readonly directory: string; readonly names: readonly string[] }
-  | { readonly kind: "raw"; readonly paths: readonly string[] };
+  | {
+    readonly kind: "raw";
+    readonly paths: readonly string[];
+    /** A request that is not answered for so long fails. */
+    readonly timeoutMs: number;
+  };
 
 /** All that a worker needs to use a group: it joins none, the daemon has joined. */
 export interface StgPart {

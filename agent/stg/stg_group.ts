@@ -257,8 +257,9 @@ async function sleeps(clock: Clock, ms: number, signal: AbortSignal): Promise<bo
 }
 
 export function sourceOf(config: StgConfig): VolumeSource {
-  if (config.array === null) return { kind: "raw", paths: config.volumes };
-  return { kind: "array", directory: config.array, names: config.volumes };
+  const { array, volumes } = config;
+  if (array !== null) return { kind: "array", directory: array, names: volumes };
+  return { kind: "raw", paths: volumes, timeoutMs: timingOf(config).ioTimeoutMs };
 }
 
 /** The group's timing as its configuration says. */

@@ -56,8 +56,8 @@ export const TEXTS: Readonly<Record<string, string>> = {
   "stgs[].array": "Directory of an emulated array; without it `volumes` are block devices.",
   "stgs[].volumes": "In the same order on all hosts; paths below /dev/disk/by-id are best.",
   "stgs[].heartbeat": "Between two signs of life on the storage; 1s without it.",
-  "stgs[].dead_time": "Without a sign for so long a host is dead; 10s without it. Above the time " +
-    "that a failover of paths takes.",
+  "stgs[].dead_time": "Without a sign for so long a host is dead; 10s without it. More than " +
+    "twice what a failover of paths takes.",
   "stgs[].encrypt":
     "`true`: what jobs send through the group is encrypted on the volumes, or the " +
     "group is not used. One host that says so is enough.",

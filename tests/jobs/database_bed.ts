@@ -184,7 +184,7 @@ export class DatabaseBed implements AsyncDisposable {
   #access(host: 0 | 1): StgAccess {
     const { identity, hosts } = this.stp;
     const lease = { leaseId: 0, endpoints: [], ports: [] };
-    const source = { kind: "raw", paths: [] } as const;
+    const source = { kind: "raw", paths: [], timeoutMs: 30_000 } as const;
     const { claim } = hosts[host].member;
     const encrypt = this.encrypt[host];
     const timing = stpTiming(TIMING);

@@ -182,7 +182,7 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
   #access(host: 0 | 1): StgAccess {
     const { identity, hosts } = this.stp;
     const lease = { leaseId: 0, endpoints: [], ports: [] };
-    const source = { kind: "raw", paths: [] } as const;
+    const source = { kind: "raw", paths: [], timeoutMs: 30_000 } as const;
     const timing = stpTiming(TIMING);
     const { claim } = hosts[host].member;
     const encrypt = this.encrypt[host];

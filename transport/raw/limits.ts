@@ -21,8 +21,8 @@ export const BOUNCE_BYTES = 256 * 1024;
 export const BOUNCE_BUFFERS_MAX = 16;
 
 /**
- * A request that is not answered for so long fails, in ms. Path failover of multipath disks and
- * recovery of iSCSI sessions take 5 to 20 s; quarantine of space must last longer than this.
+ * A request that is not answered for so long fails, in ms, unless who opens the volume says
+ * otherwise: then quarantine of space must last longer than that.
  */
 export const IO_TIMEOUT_MS = 30_000;
 

@@ -4,8 +4,9 @@
 //  1. A host is never judged dead by fewer than three missed heartbeats.
 //  2. The quarantine outlasts the dead time: by then a host that was cut off writes no more.
 //  3. Silence is no shorter than the dead time: a host that is dead is called dead.
-//  4. `healMs` covers many requests for a frame (the first after 20 ms). It may be shorter than an
-//     I/O: a frame is announced when its write is complete, so there is no write to wait for.
+//  4. No wait for the storage is shorter than the dead time: who sets it above what failover takes
+//     keeps the connections through one. `healMs` covers many requests for a frame (the first after
+//     20 ms) and the peer's failover: what it writes again waits for that.
 
 import { assert } from "../ground/assert.ts";
 
@@ -32,6 +33,8 @@ export interface StpTiming {
   readonly lingerMs: number;
   /** Of that, how long it waits for the peer to see the end when it took every byte. */
   readonly finMs: number;
+  /** A request to a volume that is not answered for so long fails; it may still land. */
+  readonly ioTimeoutMs: number;
   /**
    * An endpoint with a write whose end is not known is not used again for so long: the write may
    * still land.
@@ -39,15 +42,18 @@ export interface StpTiming {
   readonly quarantineMs: number;
 }
 
-/** The longest that a volume waits for an operation before it reports a failure. */
-const IO_TIMEOUT_MS = 30_000;
+/**
+ * The least that a request to a volume may take. Path failover of multipath disks and recovery of
+ * iSCSI sessions take 5 to 20 s.
+ */
+const IO_TIMEOUT_MS_MIN = 30_000;
+const HEAL_MS_MIN = 10_000;
 
-const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs"> = {
+const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs" | "healMs" | "ioTimeoutMs"> = {
   heartbeatMs: 1000,
   deadMs: 10_000,
   settleMs: 50,
   watchMs: 1000,
-  healMs: 10_000,
   silentMs: 3_600_000,
   lingerMs: 5000,
   finMs: 200,
@@ -56,12 +62,12 @@ const DEFAULT_TIMING: Omit<StpTiming, "quarantineMs"> = {
 /** The defaults with `changes` over them. */
 export function stpTiming(changes: Partial<StpTiming> = {}): StpTiming {
   const chosen = { ...DEFAULT_TIMING, ...changes };
-  const quarantineMs = Math.max(
-    changes.quarantineMs ?? IO_TIMEOUT_MS + chosen.deadMs,
-    chosen.deadMs,
-  );
-  const silentMs = Math.max(chosen.silentMs, chosen.deadMs);
-  const timing = { ...chosen, quarantineMs, silentMs };
+  const { deadMs } = chosen;
+  const ioTimeoutMs = Math.max(changes.ioTimeoutMs ?? IO_TIMEOUT_MS_MIN, deadMs);
+  const quarantineMs = Math.max(changes.quarantineMs ?? ioTimeoutMs + deadMs, deadMs);
+  const silentMs = Math.max(chosen.silentMs, deadMs);
+  const healMs = changes.healMs ?? Math.max(HEAL_MS_MIN, deadMs);
+  const timing = { ...chosen, ioTimeoutMs, quarantineMs, silentMs, healMs };
   assert(timing.deadMs >= 3 * timing.heartbeatMs, "the dead time covers three heartbeats");
   assert(timing.watchMs < timing.deadMs, "a peer is looked at within the dead time");
   return timing;

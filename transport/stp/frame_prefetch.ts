@@ -15,9 +15,8 @@ import { readVolume } from "./volume_io.ts";
 
 interface Fetch {
   readonly entry: FrameEntry;
+  /** Of the volume that the frame lies on. */
   bytes: Uint8Array | undefined;
-  /** Of which volume the bytes are. */
-  volume: number;
   /** Undefined when there is nothing to wait for. */
   reading: Promise<void> | undefined;
   error: unknown;
@@ -25,6 +24,7 @@ interface Fetch {
 
 export class FramePrefetch {
   readonly #link: StpLink;
+  /** In whole rounds over the volumes: each is always of the same one, whose memory it keeps. */
   readonly #fetches: readonly Fetch[];
   /** The next frame whose reading begins, and its stream offset. */
   #nextSeq = 0;
@@ -39,10 +39,11 @@ export class FramePrefetch {
 
   constructor(link: StpLink) {
     this.#link = link;
-    this.#fetches = Array.from({ length: PREFETCH_FRAMES }, () => ({
+    const { volumeCount } = link.medium.identity.layout;
+    const length = Math.ceil(PREFETCH_FRAMES / volumeCount) * volumeCount;
+    this.#fetches = Array.from({ length }, () => ({
       entry: new FrameEntry(),
       bytes: undefined,
-      volume: -1,
       reading: undefined,
       error: undefined,
     }));
@@ -128,13 +129,9 @@ export class FramePrefetch {
     const { medium: { identity: { layout }, volumes }, ids } = this.#link;
     const found = this.#link.findFrame(seq, streamOffset, fetch.entry);
     if (found !== "ok") return found;
-    const index = volumeOfFrame(layout, seq);
-    const volume = volumes[index];
+    const volume = volumes[volumeOfFrame(layout, seq)];
     assert(volume !== undefined, "a frame lies on a volume of the group");
-    if (fetch.bytes === undefined || fetch.volume !== index) {
-      fetch.bytes = volume.allocate(layout.payloadBytes);
-      fetch.volume = index;
-    }
+    fetch.bytes ??= volume.allocate(layout.payloadBytes);
     fetch.error = undefined;
     if (fetch.entry.slot === INLINE_SLOT) {
       fetch.bytes.set(this.#link.inlinePayload(fetch.entry.lengthBytes));
@@ -183,7 +180,7 @@ export class FramePrefetch {
   }
 
   #fetchOf(seq: number): Fetch {
-    const fetch = this.#fetches[seq % PREFETCH_FRAMES];
+    const fetch = this.#fetches[seq % this.#fetches.length];
     assert(fetch !== undefined, "each frame that is fetched has a buffer");
     return fetch;
   }

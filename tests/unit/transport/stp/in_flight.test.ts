@@ -6,19 +6,22 @@ import { crc32 } from "../../../../transport/ground/crc32.ts";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 import { viewOf } from "../../../../transport/stp/block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "../../../../transport/stp/control_block.ts";
+import { PREFETCH_FRAMES } from "../../../../transport/stp/limits.ts";
 import type { StpConn } from "../../../../transport/stp/mod.ts";
 import {
   controlBlockOffset,
   metadataBytes,
   windowFrames,
 } from "../../../../transport/stp/stg_layout.ts";
-import type { MemoryMedium } from "./memory_volume.ts";
+import type { Volume } from "../../../../transport/volume.ts";
+import { MemoryMedium } from "./memory_volume.ts";
 import { RandomOrder } from "./random_order.ts";
 import {
   connectPair,
   failure,
   type MemoryBed,
   openMemoryBed,
+  openStpBed,
   readCount,
   SHORT,
   writeWhole,
@@ -243,4 +246,32 @@ describe("StpConn.abort()", () => {
     expect(publishedBy(bed, a)).toMatchObject({ kind: "aborted", undrained: false });
     await last.listen({ backlog: 1 });
   });
+});
+
+describe("memory of a reader on asynchronous volumes", () => {
+  for (let count = 1; count <= 8; count++) {
+    test(`is allocated once for each connection, with ${count} volumes`, async () => {
+      const media = Array.from({ length: count }, () => new MemoryMedium(16 * 1024 * 1024));
+      let allocations = 0;
+      const open = (): Volume[] =>
+        media.map((medium, index) => medium.open(`v${index}`, { asynchronous: true }));
+      const counted = open().map((volume) => {
+        const allocate = (bytes: number) => {
+          if (bytes === PAYLOAD) allocations++;
+          return new Uint8Array(bytes);
+        };
+        return Object.assign(volume, { allocate });
+      });
+      const options = { clock, random, timing: PATIENT, format: FORMAT };
+      const bed = await openStpBed({ ...options, volumes: [open(), counted] });
+      opened.push(bed);
+      const [writer, reader] = await connectPair(bed);
+      const sent = random.bytes(PAYLOAD * 50);
+      const writing = writeWhole(writer, sent);
+      expectSame(await readCount(reader, sent.length), sent);
+      await writing;
+      expect(allocations).toBeGreaterThan(0);
+      expect(allocations).toBeLessThan(PREFETCH_FRAMES + count);
+    });
+  }
 });

@@ -97,29 +97,39 @@ describe("agent validate", () => {
     expect(storage.detail).toContain("uuid");
   }, TIMEOUT_MS);
 
-  test("names the volume that is another medium at the client", async () => {
-    bed = Bed.empty();
-    bed.ports = { server: await freePorts(2), client: await freePorts(2) };
-    for (const name of ["lun0", "lun1"]) {
-      bed.write(name, "");
-      truncateSync(bed.path(name), 64 * 1024 * 1024);
-    }
-    const stg = (host: number, second: string) => {
-      const volumes = [bed?.path("lun0"), bed?.path(second)].join(", ");
-      return `{ name: stg0, host: ${host}, volumes: [${volumes}], ${STG_TIMES} }`;
-    };
-    const server = serverYaml(bed.ports);
-    bed.write("server.yaml", server.replace(`\n  - ${stgLine(1)}`, ` [ ${stg(1, "lun1")} ]`));
-    bed.write("client.yaml", clientYaml(bed.ports).replace(stgLine(2), stg(2, "copy")));
-    await bed.expectOk("stg", "format", "stg0", "--config", bed.path("server.yaml"));
-    // A clone of the device carries the same uuid: only what is written now tells them apart.
-    copyFileSync(bed.path("lun1"), bed.path("copy"));
-    await Promise.all([bed.start("server"), bed.start("client")]);
-    const { code, network, storage } = await validate(bed);
-    expect([code, network.usable, storage.usable]).toEqual([1, true, false]);
-    expect(storage.reason).toBe("proof_failed");
-    expect(storage.detail).toMatch(/volume "[^"]*(lun1|copy)" does not show/);
-  }, TIMEOUT_MS);
+  // Server's and client's devices; the pattern of the one that is not the same.
+  const MEDIA: [readonly string[], readonly string[], RegExp][] = [
+    [["lun0", "lun1"], ["lun0", "copy1"], /volume "[^"]*(lun1|copy1)" does not show/],
+    [["lun0", "lun1"], ["copy0", "lun1"], /does not show that host 2 listens/],
+    [["lun0"], ["copy0"], /does not show that host 2 listens/],
+  ];
+  for (const [servers, clients, found] of MEDIA) {
+    test(`says which medium is another one at the client: ${clients.join(", ")}`, async () => {
+      bed = Bed.empty();
+      bed.ports = { server: await freePorts(2), client: await freePorts(2) };
+      for (const name of servers) {
+        bed.write(name, "");
+        truncateSync(bed.path(name), 64 * 1024 * 1024);
+      }
+      const stg = (host: number, names: readonly string[]) => {
+        const volumes = names.map((name) => bed?.path(name)).join(", ");
+        return `{ name: stg0, host: ${host}, volumes: [${volumes}], ${STG_TIMES} }`;
+      };
+      const server = serverYaml(bed.ports);
+      bed.write("server.yaml", server.replace(`\n  - ${stgLine(1)}`, ` [ ${stg(1, servers)} ]`));
+      bed.write("client.yaml", clientYaml(bed.ports).replace(stgLine(2), stg(2, clients)));
+      await bed.expectOk("stg", "format", "stg0", "--config", bed.path("server.yaml"));
+      // A clone of the device carries the same uuid: only what is written now tells them apart.
+      for (const [index, name] of servers.entries()) {
+        copyFileSync(bed.path(name), bed.path(`copy${index}`));
+      }
+      await Promise.all([bed.start("server"), bed.start("client")]);
+      const { code, network, storage } = await validate(bed);
+      expect([code, network.usable, storage.usable]).toEqual([1, true, false]);
+      expect(storage.reason).toBe("proof_failed");
+      expect(storage.detail).toMatch(found);
+    }, TIMEOUT_MS);
+  }
 
   test("shows the client's certificate, and NO when it is another's", async () => {
     const bed = await make();

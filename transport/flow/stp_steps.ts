@@ -137,13 +137,30 @@ export async function connectStp(
     await whilePeerStays(
       watched(context, options.exchange),
       (signal) => layer.connect(descriptor, peer, { timeoutMs: STEP_TIMEOUT_MS, token, signal }),
-    );
+    ).catch((error) => {
+      throw isNotShown(error) ? notShown(group, port, error) : error;
+    });
     trace.done(figure, steps.connect, `STPconnect(${descriptor}, ${showAddress(peer)})`);
   } catch (error) {
     await layer.close(descriptor);
     throw error;
   }
   return await proveStp(context, descriptor, { ...options, secret, side: "connecting" });
+}
+
+/** The client told that it listens; then nobody is there only on a medium that is not its own. */
+function isNotShown(error: unknown): error is AgentError {
+  return error instanceof AgentError && (error.code === "unreachable" || error.code === "refused");
+}
+
+function notShown(
+  group: StorageGroup,
+  port: StpConnectOptions["port"],
+  cause: AgentError,
+): StorageError {
+  const detail = `Cannot prove the medium of group "${group.name}": its first volume does not ` +
+    `show that host ${port.host} listens on port ${port.port}, as it says, need one medium`;
+  return new StorageError({ reason: "proof_failed", detail }, { cause });
 }
 
 /**
@@ -156,7 +173,8 @@ export async function earlyVerdict(
   exchange: FlowExchange,
   error: AgentError,
 ): Promise<Verdict | null> {
-  if (error.code !== "reset" || isVolumeFailure(error)) return null;
+  const mayHaveLeft = error.code === "reset" || isNotShown(error.cause);
+  if (!mayHaveLeft || isVolumeFailure(error)) return null;
   const deadline = { timeoutMs: REASON_TIMEOUT_MS, action: "learn the peer's reason", signal };
   try {
     await withDeadline(clock, deadline, (signal) => exchange.peek({ signal }));

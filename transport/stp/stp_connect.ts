@@ -38,7 +38,8 @@ export interface StpConnectOptions {
 
 /**
  * @throws AgentError `unreachable` (that host is not attached), `refused` (nobody listens),
- *   `auth` (token), `timeout`, `cancelled`, `busy` (no endpoint left), `volume`
+ *   `reset` (the listener closed), `auth` (token), `timeout`, `cancelled`, `busy` (no endpoint
+ *   left), `volume`
  */
 export async function connectStp(options: StpConnectOptions): Promise<StpConn> {
   const { medium, pool, to, turns, fence, budget } = options;
@@ -157,7 +158,7 @@ async function answer(options: AnswerOptions): Promise<EndpointId> {
     const refusal = listening?.refusals.find((one) => sameEndpoint(one.to, own.self));
     if (refusal !== undefined) throw connectError(refusal.reason, to, "the token is wrong");
     if (listening !== undefined && listening.kind !== "listening") {
-      throw connectError("refused", to, "the listener closed");
+      throw connectError("reset", to, "the listener closed");
     }
     const nowMs = medium.clock.monotonicMs();
     if (nowMs >= deadlineMs) {

@@ -120,6 +120,11 @@ export class FlowBed implements AsyncDisposable {
     this.#stp.paths[side === "server" ? 0 : 1].cut = true;
   }
 
+  /** From now on no side sees what the other writes, as on clones of the volumes. */
+  part(): void {
+    for (const medium of this.#stp.media) medium.losesWrite = () => true;
+  }
+
   readonly prove = (conn: Conn): Promise<void> => proveMedium(conn);
 
   /** Count of well-known ports that are open. */

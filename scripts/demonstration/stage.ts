@@ -5,6 +5,8 @@
 //  1. Whatever is started or created is registered for the clean-up before it exists.
 //  2. Daemons and the writer run in process groups of their own, so that Ctrl-C on the terminal
 //     reaches only the demo, which ends them in order.
+//  3. They end with the demo, also after its SIGKILL: the kernel sees to that. Then only the folder
+//     and an array's memory are left.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import {
@@ -20,6 +22,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runTool } from "./run_tool.ts";
 import { type Role, unitEnvironment } from "./unit_environment.ts";
+
+/** Words before a command: the kernel kills it when the process that started it ends. */
+const ENDS_WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"] as const;
 
 /** Milliseconds a daemon gets to end on SIGTERM before it is killed. */
 const STOP_MS = 10_000;
@@ -86,7 +91,7 @@ export class Stage {
     command: readonly string[],
     environment: Readonly<Record<string, string>> = {},
   ): void {
-    const [program = "", ...args] = command;
+    const [program, ...args] = [...ENDS_WITH_US, ...command] as const;
     const log = openSync(this.path(`${name}.log`), "a");
     const child = spawn(program, args, {
       cwd: this.folder,

@@ -2,8 +2,9 @@
 //
 // Invariants:
 //  1. A namespace lives as long as a process is in it. Its holder ends when its standard input
-//     closes, so that namespaces and link are gone with us, also after SIGKILL. (`ip netns add`
-//     would leave a name behind.)
+//     closes, so that namespaces and link are gone with us, also after SIGKILL, when who runs
+//     others in them sees that they end as well (stage.ts). (`ip netns add` would leave a name
+//     behind.)
 //  2. The link is shaped at both ends, and it is the only way from one host to the other: what its
 //     ends have sent is all that crossed the LAN.
 //  3. Only the network is separate: files, devices and Unix sockets are those of the machine.

@@ -3,7 +3,8 @@
 //
 // Invariants:
 //  1. The kernel detaches the device when its last user closes it (`losetup -d` on a device in use
-//     asks for that), so that nothing is left on the machine after any end of the bed.
+//     asks for that), so that nothing is left on the machine after any end of the bed and of the
+//     programs that it runs (stage.ts).
 //  2. After `takeAway()` each read and each write on the device fails with EIO, also those of
 //     programs that have it open, as with a LUN whose paths are gone. It does not come back.
 //

@@ -1,13 +1,26 @@
 // The demo's stage must leave nothing behind: no folder, no process, not even a stubborn one.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { freePorts } from "../../../scripts/demonstration/free_ports.ts";
 import { runTool } from "../../../scripts/demonstration/run_tool.ts";
 import { Stage } from "../../../scripts/demonstration/stage.ts";
 import { waitReady } from "../../../scripts/demonstration/wait_ready.ts";
+
+/** Milliseconds until the kernel ended what it must. */
+const GONE_MS = 10_000;
+
+/** The command of a process that has a stage; the path of a pipe follows. */
+const HOLDER = [
+  process.execPath,
+  ...(process.versions["bun"] === undefined ? ["run", "-A", "--no-check"] : []),
+  fileURLToPath(import.meta.resolve("./stage_holder.ts")),
+] as const;
 
 const folders: string[] = [];
 
@@ -62,6 +75,29 @@ describe("Stage", () => {
     expect(stage.logOf("daemon")).toBe("daemon.log:\nreason\n");
     await stage.clear();
   });
+  test("what it started ends with its process, also when that is killed", async () => {
+    const pipe = join(mkdtempSync(join(tmpdir(), "demo-stage-")), "pipe");
+    folders.push(dirname(pipe));
+    execFileSync("mkfifo", [pipe]);
+    const holder = spawn(HOLDER[0], [...HOLDER.slice(1), pipe], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const [told] = await once(holder.stdout.setEncoding("utf8"), "data");
+    const [pid = "", folder = ""] = String(told).trim().split(" ");
+    folders.push(folder);
+    const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(reader.stdout, "data");
+    const gone = once(reader, "exit");
+    let wasLate = false;
+    const late = setTimeout(() => {
+      wasLate = true;
+      process.kill(Number(pid), "SIGKILL");
+    }, GONE_MS);
+    holder.kill("SIGKILL");
+    await gone;
+    clearTimeout(late);
+    expect(wasLate).toBe(false);
+  }, 30_000);
 });
 
 describe("freePorts()", () => {

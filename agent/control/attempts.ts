@@ -19,8 +19,8 @@ export class Attempts {
 
   /** Milliseconds that the address has to wait before its next attempt is looked at. */
   waitMs(address: string): number {
-    const count = this.#countOf(address);
-    return count < FAILURES_MAX ? 0 : (count - FAILURES_MAX + 1) * FAILURE_REFILL_MS;
+    const excess = this.#countOf(address) - (FAILURES_MAX - 1);
+    return Math.max(0, excess * FAILURE_REFILL_MS);
   }
 
   fail(address: string): void {
@@ -33,7 +33,7 @@ export class Attempts {
     this.#failures.set(address, { count, atMs: this.#clock.monotonicMs() });
   }
 
-  /** Failures that still count: fewer with time. */
+  /** Failures that still count: fewer with time, so rarely a whole number. */
   #countOf(address: string): number {
     const found = this.#failures.get(address);
     if (found === undefined) return 0;

@@ -115,6 +115,19 @@ describe("AccessGuard over TCP", () => {
     expect((await logIn(TOKEN)).status).toBe(204);
   });
 
+  test("the wait after some wrong tokens holds while the time moves by fractions", async () => {
+    const { time, logIn } = bed();
+    const attempt = async (token: string) => {
+      time.nowMs += 0.3;
+      return (await logIn(token)).status;
+    };
+    for (let wrong = 0; wrong < FAILURES_MAX; wrong++) expect(await attempt("wrong")).toBe(401);
+    for (let more = 0; more < 20; more++) expect(await attempt("wrong")).toBe(429);
+    expect(await attempt(TOKEN)).toBe(429);
+    time.nowMs += FAILURE_REFILL_MS;
+    expect([await attempt("wrong"), await attempt(TOKEN)]).toEqual([401, 429]);
+  });
+
   test("every answer forbids what a page of ours does not need", async () => {
     const { request } = bed();
     for (const path of ["/", "/v1/status", "/nowhere"]) {

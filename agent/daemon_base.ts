@@ -48,7 +48,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     this.parts = parts;
     this.stgService = stgService;
     this.layer = new ConnectLayer({ network: parts.network, storage: null });
-    const { startThread, startWriter, onAssertion } = parts;
+    const { startThread, equipThread, startWriter, onAssertion } = parts;
     const onTrouble = (message: string) => parts.log("warning", message);
     const limits = config.jobs;
     this.runner = new JobRunner({
@@ -56,6 +56,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       clock,
       random,
       startThread,
+      equipThread,
       startWriter,
       onAssertion,
       onTrouble,

@@ -22,6 +22,8 @@ export interface DaemonParts {
   readonly command: readonly string[];
   /** Starts the worker of a job. */
   readonly startThread: () => Thread;
+  /** Gives a worker the network as it is configured now: before each of its jobs. */
+  readonly equipThread: (thread: Thread) => void;
   /** Starts a thread that writes small files for a job. */
   readonly startWriter: () => Thread;
   /** Ends the process with exit code 70: one of our own invariants broke. */

@@ -59,11 +59,9 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     audit,
     openVolumes: (source, hostName) => openVolumes(runtime, source, hostName),
     command: options.command,
-    startThread: () => {
-      const thread = runtime.startThread(options.workerUrl);
-      thread.post({ type: "network", network: network.part } satisfies ToWorker);
-      return thread;
-    },
+    startThread: () => runtime.startThread(options.workerUrl),
+    equipThread: (thread) =>
+      thread.post({ type: "network", network: network.part } satisfies ToWorker),
     startWriter: () => runtime.startThread(options.writerUrl),
     onAssertion: (message) => {
       log("error", message);

@@ -29,6 +29,8 @@ export interface JobRunnerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly startThread: () => Thread;
+  /** Gives a thread the network before each job (spare_thread.ts). */
+  readonly equipThread: (thread: Thread) => void;
   readonly startWriter: () => Thread;
   readonly onAssertion: (message: string) => void;
   /** Told what went wrong with a job, or after its end, for the log. */
@@ -69,7 +71,8 @@ export class JobRunner {
     this.#parts = parts;
     this.#queue = new JobQueue(parts.limits);
     this.#spare = new SpareThread(parts);
-    this.#writers = new SpareThread({ ...parts, startThread: parts.startWriter });
+    const equipThread = () => {};
+    this.#writers = new SpareThread({ ...parts, startThread: parts.startWriter, equipThread });
   }
 
   /** From now on; what runs goes on, and what waits stays. */

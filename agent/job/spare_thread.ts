@@ -6,7 +6,8 @@
 // Invariants:
 //  1. A thread runs one job at a time, and is kept only when its job closed everything it opened.
 //  2. One thread is kept at most, for SPARE_THREAD_MS at most: its memory is that of a small job.
-//  3. What a kept thread says reaches no job: it is broken, and is ended.
+//  3. A kept thread holds nothing of an older configuration: it is equipped for each job.
+//  4. What a kept thread says reaches no job: it is broken, and is ended.
 
 import type { Clock, Thread } from "../../transport/mod.ts";
 import { SPARE_THREAD_MS } from "./limits.ts";
@@ -15,6 +16,8 @@ import type { FromWorker } from "./worker_protocol.ts";
 export interface SpareThreadParts {
   readonly clock: Clock;
   readonly startThread: () => Thread;
+  /** Gives a thread what its next job needs of the configuration as it is now. */
+  readonly equipThread: (thread: Thread) => void;
   /** Ends the process: one of our own invariants broke. */
   readonly onAssertion: (message: string) => void;
 }
@@ -30,7 +33,9 @@ export class SpareThread {
 
   /** A thread for one job: to be given back, or ended. */
   take(): Thread {
-    return this.#release() ?? this.#parts.startThread();
+    const thread = this.#release() ?? this.#parts.startThread();
+    this.#parts.equipThread(thread);
+    return thread;
   }
 
   /** Keeps the thread of a job that ended in order, or ends it; resolves when that is done. */

@@ -251,7 +251,7 @@ export interface NetworkPart {
 }
 
 export type ToWorker =
-  /** Comes first, once in the life of a thread; then one task after the other. */
+  /** Comes before each task: the configuration may have been read again since the last one. */
   | { readonly type: "network"; readonly network: NetworkPart }
   | { readonly type: "task"; readonly task: WorkerTask }
   | { readonly type: "connection"; readonly connection: RelayedConnection }

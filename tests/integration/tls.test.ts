@@ -2,7 +2,7 @@
 // the name that the other's configuration asks for gets nothing, with a word at both ends.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Bed, type BedOptions } from "./bed.ts";
 import { DatagramReceiver } from "../unit/transport/runtime/datagram_receiver.ts";
@@ -114,6 +114,24 @@ describe("daemons with mutual TLS", () => {
     await bed.stop("server");
     await told(/^STOPPING=1/);
   }, TIMEOUT_MS);
+
+  test(
+    "a reload takes a first list of revoked certificates also for threads of before",
+    async () => {
+      const bed = await started();
+      expect((await backUpFiles(bed)).code).toBe(0);
+      const { serialNumber } = new X509Certificate(readFileSync(bed.path("pki/web01.pem")));
+      bed.write("revoked.txt", `${serialNumber}\n`);
+      const yaml = readFileSync(bed.path("server.yaml"), "utf8");
+      bed.write("server.yaml", yaml.replace("tls: { ", "tls: { revoked: revoked.txt, "));
+      bed.daemon("server").kill("SIGHUP");
+      await bed.daemon("server").waitFor(/configuration read again: tls changed/);
+      const { code, error } = await backUpFiles(bed);
+      expect(code).toBe(EXIT_AUTH);
+      expect(error?.message).toContain("revoked");
+    },
+    TIMEOUT_MS,
+  );
 
   test(
     "a client that expects another server refuses it: exit 12, and a line in its log",

@@ -92,6 +92,7 @@ beforeEach(() => {
     clock,
     random,
     startThread: () => start(),
+    equipThread: () => {},
     startWriter: () => writer,
     onAssertion: (message) => troubles.push(`assertion: ${message}`),
     onTrouble: (message) => troubles.push(message),

@@ -2,9 +2,15 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { SPARE_THREAD_MS } from "../../../../agent/job/limits.ts";
-import { type FromWorker, Job, JobThread, type ToWorker } from "../../../../agent/job/mod.ts";
+import {
+  type FromWorker,
+  Job,
+  JobThread,
+  type NetworkPart,
+  type ServerVerifyTask,
+  type ToWorker,
+} from "../../../../agent/job/mod.ts";
 import { SpareThread } from "../../../../agent/job/spare_thread.ts";
-import type { ServerVerifyTask } from "../../../../agent/job/mod.ts";
 import { memoryPair } from "../../../../transport/memory/mod.ts";
 import type { Thread } from "../../../../transport/runtime/mod.ts";
 import { HandClock } from "../../transport/flow/hand_clock.ts";
@@ -25,13 +31,16 @@ const END: FromWorker = { type: "end", result, channels, closed: true };
 
 class FakeThread implements Thread {
   readonly sent: string[] = [];
+  readonly networks: NetworkPart[] = [];
   ended = 0;
   holds = false;
   say: (message: FromWorker) => void = () => {};
   crash: (error: Error) => void = () => {};
 
-  post(message: unknown): void {
-    this.sent.push((message as ToWorker).type);
+  post(posted: unknown): void {
+    const message = posted as ToWorker;
+    if (message.type === "network") this.networks.push(message.network);
+    else this.sent.push(message.type);
   }
 
   onMessage(handler: (message: unknown) => void): void {
@@ -55,11 +64,14 @@ let clock: HandClock;
 let threads: FakeThread[];
 let spare: SpareThread;
 let assertions: string[];
+/** As the configuration says now. */
+let network: NetworkPart;
 
 beforeEach(() => {
   clock = new HandClock();
   threads = [];
   assertions = [];
+  network = { name: "vault01", tls: null, peers: [] };
   spare = new SpareThread({
     clock,
     startThread: () => {
@@ -67,6 +79,7 @@ beforeEach(() => {
       threads.push(thread);
       return thread;
     },
+    equipThread: (thread) => thread.post({ type: "network", network } satisfies ToWorker),
     onAssertion: (message) => assertions.push(message),
   });
 });
@@ -109,6 +122,14 @@ describe("SpareThread", () => {
     await ended;
     expect([before.job.view().state, job.view().state]).toEqual(["ok", "ok"]);
     expect([clock.sleeping, threads[0]?.ended]).toEqual([[SPARE_THREAD_MS], 0]);
+  });
+
+  test("a kept thread is given the network as it is when its next job begins", async () => {
+    const thread = await runUntil(END);
+    network = { ...network, peers: ["web02"] };
+    run("b");
+    expect(thread.networks.map(({ peers }) => peers)).toEqual([[], ["web02"]]);
+    expect(threads.length).toBe(1);
   });
 
   test("a thread is not kept after a failure, or when something is left open", async () => {

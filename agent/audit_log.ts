@@ -4,13 +4,16 @@
 // Invariants:
 //  1. Each line is one write to a file opened for appending, so that a crash cuts at most the last.
 //  2. It never holds a token, a cookie or the content of a request beyond what was asked for.
-//  3. A full disk does not stop the daemon: the loss is said in its log.
+//  3. Strangers have files of their own, NAME.strangers: however much they try, nothing of known
+//     people is displaced.
+//  4. A full disk does not stop the daemon: the loss is said in its log.
 
 import { AT_CWD, type Clock, type Files, SystemError } from "../transport/mod.ts";
+import { isStranger, tallied } from "./stranger_tally.ts";
 
 /** Bytes of one file: some 20,000 lines. */
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
-/** Files besides the current one: years, or the noise of a stranger. */
+/** Files besides the current one: years. */
 const OLD_FILES = 4;
 /** Characters of a text in an entry. */
 const TEXT_MAX = 512;
@@ -28,7 +31,9 @@ export type Audit = (entry: AuditEntry) => void;
 
 export interface AuditParts {
   readonly files: Files;
-  readonly clock: Pick<Clock, "wallMs">;
+  readonly clock: Pick<Clock, "wallMs" | "sleep">;
+  /** The end of the daemon: what was counted until then is written. */
+  readonly signal: AbortSignal;
   readonly onTrouble: (message: string) => void;
   readonly fileBytes?: number;
 }
@@ -36,6 +41,13 @@ export interface AuditParts {
 /** @param path null writes nothing */
 export function openAudit(path: string | null, parts: AuditParts): Audit {
   if (path === null) return () => {};
+  const known = ring(path, parts);
+  const strangers = tallied(ring(`${path}.strangers`, parts), parts);
+  return (entry) => isStranger(entry) ? strangers(entry) : known(entry);
+}
+
+/** A file and the old ones beside it. */
+function ring(path: string, parts: AuditParts): Audit {
   return (entry) => {
     const time = new Date(parts.clock.wallMs()).toISOString();
     const text = JSON.stringify(

@@ -47,10 +47,11 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const reloader = new Reloader({ runtime, log, notices });
   runtime.process.onSignal("SIGHUP", () => reloader.request());
   const onTrouble = (message: string) => log("warning", message);
-  const audit = openAudit(config.audit, { ...runtime, onTrouble });
+  const ended = new AbortController();
+  const audit = openAudit(config.audit, { ...runtime, onTrouble, signal: ended.signal });
   const network = daemonNetwork(runtime, networkPartOf(config), (error) => {
     log("warning", error.message);
-    audit({ who: { by: "stranger" }, action: "connect", result: error.message });
+    audit({ who: strangerOf(error), action: "connect", result: error.message });
   });
   const parts: DaemonParts = {
     runtime,
@@ -72,7 +73,6 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const daemon = config.role === "server"
     ? await ServerDaemon.start(config, parts)
     : await ClientDaemon.start(config, parts);
-  const ended = new AbortController();
   try {
     const control = await serve(runtime, config, { daemon, audit });
     const wal = await serveWal(runtime, config, { daemon, audit });
@@ -165,6 +165,12 @@ function reloadable(
     },
     status,
   };
+}
+
+/** The message names the end of the connection, with its port. */
+function strangerOf({ message }: Error): Readonly<Record<string, string>> {
+  const address = /"([^"]+):\d+"/.exec(message)?.[1];
+  return { by: "stranger", ...(address === undefined ? {} : { address }) };
 }
 
 function stopSignal(runtime: Runtime): Promise<string> {

@@ -32,15 +32,19 @@ export type Caller =
   | { readonly by: "session"; readonly session: string; readonly address: string }
   | { readonly by: "nobody"; readonly address: string };
 
-/** Too many wrong tokens came from there. */
+/** Too many requests without the right token came from there. */
 export class TooManyAttempts extends AgentError {
   readonly retryAfterSeconds: number;
 
   constructor(waitMs: number) {
     const seconds = Math.ceil(waitMs / 1000);
-    super("auth", `Cannot log in: found too many wrong tokens, need a pause of ${seconds} s`, {
-      hint: "Wait, then send the token of the daemon's control_token.",
-    });
+    super(
+      "auth",
+      `Cannot log in: found too many requests without its token, need a pause of ${seconds} s`,
+      {
+        hint: "Wait, then send the token of the daemon's control_token.",
+      },
+    );
     this.retryAfterSeconds = seconds;
   }
 }
@@ -112,18 +116,31 @@ export class AccessGuard {
       return;
     }
     const session = this.#sessions?.find(context.req.header("cookie")) ?? null;
-    if (session === null) throw refusal("neither a token nor a session");
+    if (session === null) {
+      if (method !== "GET" && method !== "HEAD") this.#countFailure(address);
+      throw refusal("neither a token nor a session");
+    }
     if (method !== "GET" && origin === undefined) throw refusal("no Origin");
     this.#callers.set(context, { by: "session", session, address });
   }
 
   #isToken(context: Context, given: string): boolean {
     const address = addressOf(context);
+    this.#requirePatience(address);
+    if (timingSafeEqual(digest(given), this.#wanted)) return true;
+    this.#countFailure(address);
+    return false;
+  }
+
+  #countFailure(address: string): void {
+    this.#requirePatience(address);
+    this.#attempts?.fail(address);
+  }
+
+  /** @throws TooManyAttempts */
+  #requirePatience(address: string): void {
     const waitMs = this.#attempts?.waitMs(address) ?? 0;
     if (waitMs > 0) throw new TooManyAttempts(waitMs);
-    if (timingSafeEqual(digest(given), this.#wanted)) return true;
-    this.#attempts?.fail(address);
-    return false;
   }
 }
 

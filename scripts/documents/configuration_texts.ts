@@ -42,7 +42,9 @@ export const TEXTS: Readonly<Record<string, string>> = {
   allow_backup: "Directories that may be backed up; all without it.",
   allow_restore: "`true`, `false`, or directories that restores may go to; `true` without it.",
   allow_overwrite: "`false`: a restore replaces and deletes nothing that is there.",
-  audit: "File with who did what, JSON lines; a server has one in its vault without it.",
+  audit:
+    "File with who did what, JSON lines (FILE.strangers: what strangers tried); a server has " +
+    "one in its vault without it.",
   "network.listen": "Address that is listened on; 127.0.0.1 without it.",
   "network.port": "Well-known port. A client listens on the next one too.",
   "network.dynamic": "Ports that a database job may use, as in 49152-65535, for firewalls.",

@@ -6,25 +6,39 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAudit } from "../../../agent/audit_log.ts";
 import { createControlApp } from "../../../agent/control/mod.ts";
+import { TALLY_ADDRESSES_MAX, TALLY_MS } from "../../../agent/stranger_tally.ts";
 import { currentRuntime } from "../../../transport/runtime/mod.ts";
+import { HandClock } from "../transport/flow/hand_clock.ts";
 import { FakeDaemon } from "./control/fake_daemon.ts";
 
 const { files } = await currentRuntime();
-const clock = { wallMs: () => Date.UTC(2026, 0, 1) };
 const TOKEN = "0123456789abcdef";
 let directory = "";
 let path = "";
 let troubles: string[] = [];
+let clock: MinuteClock;
+let ended: AbortController;
+
+/** Stands still; its minutes end when the test says so. */
+class MinuteClock extends HandClock {
+  override wallMs(): number {
+    return Date.UTC(2026, 0, 1);
+  }
+}
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "audit-"));
   path = join(directory, "audit.jsonl");
   troubles = [];
+  clock = new MinuteClock();
+  ended = new AbortController();
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function audit(fileBytes = 4096) {
-  return openAudit(path, { files, clock, fileBytes, onTrouble: (text) => troubles.push(text) });
+  const { signal } = ended;
+  const onTrouble = (text: string) => troubles.push(text);
+  return openAudit(path, { files, clock, signal, fileBytes, onTrouble });
 }
 
 function lines(file = path) {
@@ -34,7 +48,7 @@ function lines(file = path) {
 describe("openAudit()", () => {
   test("appends what was there before, and cuts long texts", () => {
     audit()({ who: { by: "peer", name: "web01" }, action: "file job", result: "admitted" });
-    audit()({ who: { by: "stranger" }, action: "connect", result: "x".repeat(9999) });
+    audit()({ who: { by: "peer" }, action: "connect", result: "x".repeat(9999) });
     expect(lines()[0]).toEqual({
       time: "2026-01-01T00:00:00.000Z",
       who: { by: "peer", name: "web01" },
@@ -62,6 +76,58 @@ describe("openAudit()", () => {
     expect(troubles[0]).toContain("ENOENT");
   });
 
+  test("strangers displace nothing of known people, however many they are", () => {
+    const log = audit(1000);
+    log({ who: { by: "token", address: "10.0.0.1" }, action: "POST /v1/jobs", result: "202" });
+    for (let number = 0; number < 1000; number++) {
+      const who = { by: "nobody", address: `10.0.${number >> 8}.${number & 255}` };
+      log({ who, action: "POST /x", result: "401" });
+    }
+    expect(lines().map(({ action }) => action)).toEqual(["POST /v1/jobs"]);
+    expect(existsSync(`${path}.strangers.4`)).toBe(true);
+  });
+
+  test("a stranger who tries again has two lines a minute: the first, and how many more", async () => {
+    const log = audit();
+    const tries = (address: string, count: number) => {
+      for (let number = 0; number < count; number++) {
+        log({ who: { by: "stranger", address }, action: "connect", result: `refused ${number}` });
+      }
+    };
+    const seen = () =>
+      lines(`${path}.strangers`).map(({ who, result, details }) =>
+        [who.address, result, details?.more ?? ""].join(" ").trim()
+      );
+    tries("10.0.0.1", 140_000);
+    tries("10.0.0.2", 1);
+    expect(seen()).toEqual(["10.0.0.1 refused 0", "10.0.0.2 refused 0"]);
+    await clock.ring(TALLY_MS);
+    await clock.yield();
+    tries("10.0.0.1", 3);
+    ended.abort();
+    await clock.yield();
+    await clock.yield();
+    expect(seen().slice(2)).toEqual([
+      "10.0.0.1 refused 0 139999",
+      "10.0.0.1 refused 0",
+      "10.0.0.1 refused 0 2",
+    ]);
+  });
+
+  test("beyond a number of addresses in a minute strangers share a line", async () => {
+    const log = audit(1 << 20);
+    for (let number = 0; number < 3 * TALLY_ADDRESSES_MAX; number++) {
+      const who = { by: "nobody", address: `10.0.0.${number}` };
+      log({ who, action: "POST /x", result: "401" });
+    }
+    await clock.ring(TALLY_MS);
+    await clock.yield();
+    const seen = lines(`${path}.strangers`);
+    expect(seen.length).toBe(TALLY_ADDRESSES_MAX + 2);
+    expect(seen.at(-1).who.address).toBe("others");
+    expect(seen.at(-1).details.more).toBe(String(2 * TALLY_ADDRESSES_MAX - 1));
+  });
+
   test("has each request that changes something, and no secret of it", async () => {
     const never = new Promise<void>(() => {});
     const time = { monotonicMs: () => 0, sleep: () => never };
@@ -80,15 +146,20 @@ describe("openAudit()", () => {
     await post("/v1/jobs", restore, { authorization: `Bearer ${TOKEN}` });
     await post("/v1/jobs", restore);
     await app.request("http://h/v1/status", { headers: { host: "h" } });
-    const seen = lines().map(({ who, action, result }) => [who.by, action, result]);
-    expect(seen).toEqual([
-      ["nobody", "POST /v1/session", "401"],
+    ended.abort();
+    await clock.yield();
+    await clock.yield();
+    const strangers = `${path}.strangers`;
+    const seen = (file: string) =>
+      lines(file).map(({ who, action, result }) => [who.by, action, result]);
+    expect(seen(path)).toEqual([
       ["token", "POST /v1/session", "204"],
       ["token", "POST /v1/jobs", "202"],
-      ["nobody", "POST /v1/jobs", "401"],
     ]);
-    expect(lines()[2].details).toMatchObject({ kind: "restore-filesystem", target: "/r" });
-    const text = readFileSync(path, "utf8");
+    expect(seen(strangers)[0]).toEqual(["nobody", "POST /v1/session", "401"]);
+    expect(lines(strangers)[1].details.more).toBe("1");
+    expect(lines()[1].details).toMatchObject({ kind: "restore-filesystem", target: "/r" });
+    const text = readFileSync(path, "utf8") + readFileSync(strangers, "utf8");
     expect(text).not.toContain(TOKEN);
     expect(text).not.toContain("wrong-secret");
   });

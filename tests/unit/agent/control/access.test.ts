@@ -115,6 +115,18 @@ describe("AccessGuard over TCP", () => {
     expect((await logIn(TOKEN)).status).toBe(204);
   });
 
+  test("requests to change something without a token count as wrong ones", async () => {
+    const { daemon, request, logIn } = bed();
+    const post = () => request("/v1/jobs", {}, { method: "POST", body: "{}" });
+    for (let look = 0; look < 2 * FAILURES_MAX; look++) {
+      expect((await request("/v1/status")).status).toBe(401);
+    }
+    for (let wrong = 0; wrong < FAILURES_MAX; wrong++) expect((await post()).status).toBe(401);
+    expect((await post()).status).toBe(429);
+    expect((await logIn(TOKEN)).status).toBe(429);
+    expect(daemon.requests.length).toBe(0);
+  });
+
   test("the wait after some wrong tokens holds while the time moves by fractions", async () => {
     const { time, logIn } = bed();
     const attempt = async (token: string) => {

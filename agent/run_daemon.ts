@@ -2,13 +2,14 @@
 // endpoint, reads its configuration again on SIGHUP, and stops in order on SIGTERM or SIGINT.
 
 import type { Runtime } from "../transport/mod.ts";
-import { type Audit, openAudit } from "./audit_log.ts";
+import { openAudit } from "./audit_log.ts";
 import { certificateViews } from "./certificate_views.ts";
 import { ClientDaemon } from "./client/mod.ts";
 import { openVolumes } from "./compose.ts";
 import { type DaemonNetwork, daemonNetwork, networkPartOf } from "./compose_network.ts";
 import { type Config, loadConfig, requireConfig } from "./config/mod.ts";
 import {
+  type ControlAppOptions,
   createControlApp,
   createWalApp,
   hostsOf,
@@ -24,6 +25,7 @@ import type { ToWorker } from "./job/mod.ts";
 import { createLog } from "./log.ts";
 import { findUser } from "./postgresql/mod.ts";
 import { type Reloadable, Reloader } from "./reloader.ts";
+import { tellRouteBug } from "./route_bug.ts";
 import { ServerDaemon } from "./server/mod.ts";
 import { ServiceNotices } from "./service_notices.ts";
 import { downLine } from "./stg/mod.ts";
@@ -74,8 +76,10 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
     ? await ServerDaemon.start(config, parts)
     : await ClientDaemon.start(config, parts);
   try {
-    const control = await serve(runtime, config, { daemon, audit });
-    const wal = await serveWal(runtime, config, { daemon, audit });
+    const { clock } = runtime;
+    const options = { clock, audit, onInternalError: tellRouteBug(parts) };
+    const control = await serve(runtime, config, { daemon, options });
+    const wal = await serveWal(runtime, config, { daemon, options });
     logStart(config, daemon, log);
     const status = () => statusLine(config, daemon);
     notices.say("ready", status());
@@ -97,13 +101,18 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   return EXIT_OK;
 }
 
+interface ServedDaemon {
+  readonly daemon: DaemonBase;
+  /** All of it, so that neither endpoint keeps a refusal or a bug to itself. */
+  readonly options: Required<Omit<ControlAppOptions, "access">>;
+}
+
 async function serve(
   runtime: Runtime,
   config: Config,
-  { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
+  { daemon, options }: ServedDaemon,
 ): Promise<ServedControl> {
-  const { clock } = runtime;
-  const app = createControlApp(daemon, { clock, access: accessOf(runtime, config), audit });
+  const app = createControlApp(daemon, { ...options, access: accessOf(runtime, config) });
   return await serveControl(app, config.control, runtime);
 }
 
@@ -111,13 +120,12 @@ async function serve(
 async function serveWal(
   runtime: Runtime,
   config: Config,
-  { daemon, audit }: { readonly daemon: DaemonBase; readonly audit: Audit },
+  { daemon, options }: ServedDaemon,
 ): Promise<ServedControl | null> {
   if (config.role !== "client" || config.walSocket === null) return null;
   const { path, user } = config.walSocket;
-  const { clock, process } = runtime;
-  const owner = await findUser(process, user);
-  const app = createWalApp(daemon, { clock, access: null, audit });
+  const owner = await findUser(runtime.process, user);
+  const app = createWalApp(daemon, { ...options, access: null });
   return await serveControl(app, { kind: "unix", path }, { ...runtime, owner });
 }
 

@@ -42,7 +42,7 @@ export interface ControlAppOptions {
   readonly access: TcpAccess | null;
   /** Notes each request that changes something, or tries to. */
   readonly audit?: Audit;
-  /** Told about what is no operating error: our own bugs, which end the process. */
+  /** Told about what is no operating error: our own bugs, for the log. */
   readonly onInternalError?: (error: unknown) => void;
 }
 

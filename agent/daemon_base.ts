@@ -1,7 +1,15 @@
 // What the daemons of both roles share: jobs and their views, status, groups, stopping. The roles
 // add what they listen for and which requests they accept.
 
-import { AgentError, ConnectLayer, ProcProcessTable, toErrorRecord } from "../transport/mod.ts";
+import {
+  type Address,
+  AgentError,
+  ConnectLayer,
+  type ErrorRecord,
+  ProcProcessTable,
+  toErrorRecord,
+} from "../transport/mod.ts";
+import { askedDetails } from "./asked_details.ts";
 import type { Config, ScheduleEntry } from "./config/mod.ts";
 import type { ArrayDeviceMap, ArrayView } from "./control/array_view.ts";
 import type {
@@ -48,7 +56,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     this.parts = parts;
     this.stgService = stgService;
     this.layer = new ConnectLayer({ network: parts.network, storage: null });
-    const { startThread, equipThread, startWriter, onAssertion } = parts;
+    const { startThread, equipThread, startWriter, audit, onAssertion } = parts;
     const onTrouble = (message: string) => parts.log("warning", message);
     const limits = config.jobs;
     this.runner = new JobRunner({
@@ -58,6 +66,7 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       startThread,
       equipThread,
       startWriter,
+      audit,
       onAssertion,
       onTrouble,
     });
@@ -113,6 +122,14 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
     return this.#scheduler?.views() ?? [];
   }
 
+  /** Tells of a connection that was turned away at a port of ours, or broke there. */
+  protected readonly refused = ({ code, message }: ErrorRecord, from: Address): void => {
+    this.parts.log("warning", message);
+    if (code !== "auth") return;
+    const address = from.family === "AF_INET" ? from.address : "";
+    this.parts.audit({ who: { by: "stranger", address }, action: "connect", result: message });
+  };
+
   /** How old the newest backup of each client is; a client does not know. */
   protected lastBackups(): LastBackupView[] {
     return [];
@@ -143,11 +160,24 @@ export abstract class DaemonBase implements Daemon, AsyncDisposable {
       files,
       path,
       log: this.parts.log,
-      start: (request) => this.startJob(request),
+      start: (request, schedule) => this.#startScheduled(request, schedule),
       isUnderWay: (request) => this.runner.isUnderWay(request),
       ended: (id) => this.#ended(id),
     }, this.stopping.signal);
     void this.#scheduler.run();
+  }
+
+  #startScheduled(request: JobRequest, schedule: string): JobView {
+    const entry = { who: { by: "schedule", name: schedule }, action: "start a job" };
+    const details = askedDetails(request);
+    try {
+      const job = this.startJob(request);
+      this.parts.audit({ ...entry, result: "started", details: { job: job.job, ...details } });
+      return job;
+    } catch (error) {
+      this.parts.audit({ ...entry, result: toErrorRecord(error).message, details });
+      throw error;
+    }
   }
 
   async #ended(id: string): Promise<JobView> {

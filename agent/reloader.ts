@@ -5,6 +5,7 @@
 // takes effect whole or not at all. One goes on at a time; one that is asked for meanwhile follows.
 
 import { AgentError, type Runtime, SystemError, toErrorRecord } from "../transport/mod.ts";
+import type { Audit } from "./audit_log.ts";
 import { type Config, formatProblem, loadConfig } from "./config/mod.ts";
 import type { DaemonParts } from "./daemon_parts.ts";
 import { planReload } from "./reload_plan.ts";
@@ -19,9 +20,13 @@ export interface Reloadable {
   readonly status: () => string;
 }
 
+/** As the audit log names it; who sent the signal is not to be known. */
+const RELOAD = { who: { by: "signal" }, action: "reload" } as const;
+
 export interface ReloaderParts {
   readonly runtime: Pick<Runtime, "files">;
   readonly log: DaemonParts["log"];
+  readonly audit: Audit;
   readonly notices: Pick<ServiceNotices, "say">;
 }
 
@@ -93,10 +98,13 @@ export class Reloader {
       log("warning", `\`${key}\` has changed: it takes effect at the next restart`);
     }
     log("info", `configuration read again: ${changed.join(", ") || "nothing"} changed`);
+    const details = { changed: changed.join(", "), held: held.join(", ") };
+    this.#parts.audit({ ...RELOAD, result: "taken", details });
     return held.length === 0 ? "reloaded" : `reloaded, a restart is needed for ${held.join(", ")}`;
   }
 
   #refuse({ message, hint }: { readonly message: string; readonly hint?: string | undefined }) {
+    this.#parts.audit({ ...RELOAD, result: message });
     const advice = hint === undefined ? "" : `; ${hint}`;
     this.#parts.log("error", `the old configuration stays: ${message}${advice}`);
   }

@@ -46,11 +46,11 @@ export async function runDaemon(runtime: Runtime, options: RunDaemonOptions): Pr
   const log = createLog(runtime, config.name);
   const stopped = stopSignal(runtime);
   const notices = new ServiceNotices(runtime, log);
-  const reloader = new Reloader({ runtime, log, notices });
-  runtime.process.onSignal("SIGHUP", () => reloader.request());
   const onTrouble = (message: string) => log("warning", message);
   const ended = new AbortController();
   const audit = openAudit(config.audit, { ...runtime, onTrouble, signal: ended.signal });
+  const reloader = new Reloader({ runtime, log, audit, notices });
+  runtime.process.onSignal("SIGHUP", () => reloader.request());
   const network = daemonNetwork(runtime, networkPartOf(config), (error) => {
     log("warning", error.message);
     audit({ who: strangerOf(error), action: "connect", result: error.message });

@@ -185,11 +185,7 @@ export class ClientDaemon extends DaemonBase {
       },
       onSession: (session) => this.#enterFilesystem(session),
     });
-    const common = {
-      layer: this.layer,
-      clock,
-      onRefused: (error: { message: string }) => this.parts.log("warning", error.message),
-    };
+    const common = { layer: this.layer, clock, onRefused: this.refused };
     this.#ports.push(
       await ListeningPort.open({
         ...common,

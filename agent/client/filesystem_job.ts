@@ -1,7 +1,7 @@
 // A file-system job on the client's worker thread. The server initiates it: the main thread has
 // accepted the connections of Fig. 4 and relays them; the set-up of Fig. 4A runs here beside them.
 
-import { AgentError, fromErrorRecord, setupFallback } from "../../transport/mod.ts";
+import { AgentError, fromErrorRecord, setupFallback, toErrorRecord } from "../../transport/mod.ts";
 import {
   type ApplicationWarning,
   FilesystemRestorer,
@@ -20,6 +20,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { askedDetails } from "../asked_details.ts";
 import { requireBackupAllowed, requireRestoreAllowed } from "../confinement.ts";
 import { selectionOf } from "../source_selection.ts";
 import { answerCutOffer, resumptionOf } from "./answer_cut_offer.ts";
@@ -56,6 +57,7 @@ export async function runClientFilesystem(
     { signal: session.signal, clock: session.runtime.clock, numbered: task.mayRejoin },
   );
   link.watchNetwork();
+  const { peerName = null } = session.layer.conn(control.descriptor);
   const hooks = new BackupHooks(session, task.hooks);
   return await hooks.around(() =>
     finishLink(session, link, async () => {
@@ -74,12 +76,16 @@ export async function runClientFilesystem(
       if (request.type === "backup-filesystem") {
         const { files } = session.runtime;
         const paths = request.paths.map((path) => resolveLinks(files, path));
-        requireBackupAllowed(task.allow, paths, "this client's");
+        audited(session, { peerName, request }, () => {
+          requireBackupAllowed(task.allow, paths, "this client's");
+        });
         return await backUp(session, link, { task, request, hooks });
       }
       const target = resolveLinks(session.runtime.files, request.target);
       const { overwrite } = request;
-      requireRestoreAllowed(task.allow, { target, overwrite }, "this client's");
+      audited(session, { peerName, request }, () => {
+        requireRestoreAllowed(task.allow, { target, overwrite }, "this client's");
+      });
       const warnings = new RestoreWarnings();
       if (request.type === "restore-filesystem") {
         return await restore(session, link, { task, request, warnings });
@@ -87,6 +93,24 @@ export async function runClientFilesystem(
       return await surveyThenRestore(session, link, { task, request, warnings });
     })
   );
+}
+
+interface Asked {
+  readonly peerName: string | null;
+  readonly request: Request;
+}
+
+/** Notes what the server asks for, and whether `requireAllowed` lets it. */
+function audited(session: WorkerSession, asked: Asked, requireAllowed: () => void): void {
+  const { peerName, request } = asked;
+  const entry = { action: request.type, details: askedDetails(request) };
+  try {
+    requireAllowed();
+  } catch (error) {
+    session.audit(peerName, { ...entry, result: toErrorRecord(error).message });
+    throw error;
+  }
+  session.audit(peerName, { ...entry, result: "allowed" });
 }
 
 interface Attachment {

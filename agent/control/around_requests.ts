@@ -1,6 +1,7 @@
 // What happens around every request: headers that protect a browser, and a line of the audit log.
 
 import type { Context, MiddlewareHandler } from "hono";
+import { askedDetails } from "../asked_details.ts";
 import type { Audit } from "../audit_log.ts";
 import type { AccessGuard } from "./access.ts";
 
@@ -25,11 +26,12 @@ export function audited(access: AccessGuard, audit: Audit): MiddlewareHandler {
     await next();
     const { method, path } = context.req;
     if (method === "GET" || method === "HEAD") return;
+    const who = access.callerOf(context);
     audit({
-      who: access.callerOf(context),
+      who,
       action: `${method} ${path}`,
       result: String(context.res.status),
-      details: await detailsOf(context),
+      details: who.by === "nobody" ? {} : await detailsOf(context),
     });
   };
 }
@@ -45,12 +47,10 @@ export function auditedRefusals(audit: Audit): MiddlewareHandler {
   };
 }
 
-/** What a job that was started was asked for; of other requests the path says it. */
-async function detailsOf({ req, res }: Context): Promise<Record<string, string | null>> {
+/** What a job was asked for, started or refused; of other requests the path says it. */
+async function detailsOf({ req, res }: Context): Promise<Readonly<Record<string, string>>> {
+  if (req.method !== "POST" || req.path !== "/v1/jobs") return {};
   const job = res.headers.get("location");
-  if (job === null) return {};
-  const { kind, client, paths, backup, target, database } = await req.json();
-  const asked = { kind, client, paths: paths?.join(" "), backup, target, database };
-  const named = Object.entries(asked).filter(([, value]) => typeof value === "string");
-  return { job, ...Object.fromEntries(named) };
+  const asked = askedDetails(await req.json().catch(() => null) ?? {});
+  return job === null ? asked : { job, ...asked };
 }

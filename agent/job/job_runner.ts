@@ -13,6 +13,7 @@ import {
   type Thread,
   toErrorRecord,
 } from "../../transport/mod.ts";
+import type { Audit } from "../audit_log.ts";
 import type { JobsConfig } from "../config/mod.ts";
 import type { JobKind, JobRequest, Progress } from "../control/daemon.ts";
 import { Job, type JobEnd } from "./job.ts";
@@ -32,6 +33,7 @@ export interface JobRunnerParts {
   /** Gives a thread the network before each job (spare_thread.ts). */
   readonly equipThread: (thread: Thread) => void;
   readonly startWriter: () => Thread;
+  readonly audit: Audit;
   readonly onAssertion: (message: string) => void;
   /** Told what went wrong with a job, or after its end, for the log. */
   readonly onTrouble: (message: string) => void;

@@ -14,6 +14,7 @@ import {
   serveRelay,
   type Thread,
 } from "../../transport/mod.ts";
+import type { Audit } from "../audit_log.ts";
 import type { ChannelBytes } from "../control/daemon.ts";
 import type { Job } from "./job.ts";
 import { CANCEL_GRACE_MS } from "./limits.ts";
@@ -33,6 +34,7 @@ export interface JobThreadParts {
   readonly threads: Pick<SpareThread, "take" | "giveBack">;
   /** Threads that write small files for a job (writer_worker.ts). */
   readonly writers: Pick<SpareThread, "take" | "giveBack">;
+  readonly audit: Audit;
   /** Ends the process: one of our own invariants broke. */
   readonly onAssertion: (message: string) => void;
   /** Told what happened to a job that its operator should know, for the log. */
@@ -127,6 +129,7 @@ export class JobThread {
     else if (message.type === "running") job.setRunning(message.kind);
     else if (message.type === "backup") job.setBackup(message.backup);
     else if (message.type === "report") job.report(message.body);
+    else if (message.type === "audit") this.#audit(message);
     else if (message.type === "drill") job.drill = message.drill;
     else if (message.type === "validation") job.validation = message.validation;
     else if (message.type === "writer") this.#lendWriter();
@@ -136,6 +139,13 @@ export class JobThread {
     else if (message.type === "committing") this.#committing = true;
     else if (message.type === "assertion") this.#parts.onAssertion(message.message);
     else this.#end(message);
+  }
+
+  #audit({ peer, entry }: Extract<FromWorker, { type: "audit" }>): void {
+    const who = { by: "peer", ...(peer === null ? {} : { name: peer }) };
+    const job = this.job.start.id;
+    const { action, result, details } = entry;
+    this.#parts.audit({ who, action, result, details: { job, ...details } });
   }
 
   /** Starts a thread that writes for the job, and connects the two. */

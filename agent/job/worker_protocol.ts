@@ -4,6 +4,7 @@
 // file I/O of its job, so bulk data does not cross here. Connections that the main thread
 // accepted are relayed to the worker over a MessagePort.
 
+import type { AuditEntry } from "../audit_log.ts";
 import type { Confinement } from "../confinement.ts";
 import type {
   Address,
@@ -312,6 +313,12 @@ export type FromWorker =
   | {
     readonly type: "report";
     readonly body: Progress | Warning | ExpiryPart | RestorePart | WalArchivePart;
+  }
+  /** What the peer asked for, and whether it was allowed, for the audit log. */
+  | {
+    readonly type: "audit";
+    readonly peer: string | null;
+    readonly entry: Omit<AuditEntry, "who">;
   }
   /** What a drill came to, before its end. */
   | { readonly type: "drill"; readonly drill: Drill }

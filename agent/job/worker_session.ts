@@ -18,6 +18,7 @@ import {
   type Runtime,
   type Side,
 } from "../../transport/mod.ts";
+import type { AuditEntry } from "../audit_log.ts";
 import type {
   ChannelBytes,
   ExpiryItemView,
@@ -166,6 +167,11 @@ export class WorkerSession implements AsyncDisposable {
   /** The connections stand and it is known what to do. */
   running(kind: JobKind): void {
     this.#post({ type: "running", kind });
+  }
+
+  /** Notes what the peer, by its name if that was proved, asked for. */
+  audit(peer: string | null, entry: Omit<AuditEntry, "who">): void {
+    this.#post({ type: "audit", peer, entry });
   }
 
   /** Answers a request of `walRequests`. */

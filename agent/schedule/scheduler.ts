@@ -34,8 +34,8 @@ export interface SchedulerParts {
   /** The file with the records. */
   readonly path: string;
   readonly log: DaemonParts["log"];
-  /** @throws AgentError when the daemon does not take the job */
-  readonly start: (request: JobRequest) => JobView;
+  /** @throws AgentError when the daemon does not take the job of the schedule with this name */
+  readonly start: (request: JobRequest, schedule: string) => JobView;
   /** Does a backup that is as good, of whichever schedule or person, wait or run? */
   readonly isUnderWay: (request: JobRequest) => boolean;
   /** Resolves with the job at its end. */
@@ -139,7 +139,7 @@ export class Scheduler {
     schedule.change(beginRun(record, { startedMs: nowMs, late }), nowMs);
     let job: JobView;
     try {
-      job = this.#parts.start(schedule.request());
+      job = this.#parts.start(schedule.request(), entry.name);
     } catch (error) {
       this.#end(schedule, { outcome: "failed", error: toErrorRecord(error), job: null });
       return;

@@ -12,6 +12,7 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import { askedDetails } from "../asked_details.ts";
 import { streamIndexOf } from "../application/mod.ts";
 import { EVERYTHING } from "../source_selection.ts";
 import { type RestorePlan, VaultReader, VaultWriter } from "../vault/mod.ts";
@@ -47,7 +48,7 @@ export async function runServerDatabase(
   });
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
-    const request = await receiveRequest(session, link);
+    const request = await receiveRequest(session, link, client.name);
     if (request.type === "archive-wal") {
       session.running("archive-wal");
       if (connection.mechanism === "network") link.watchNetwork();
@@ -172,12 +173,17 @@ function isRequest(document: LinkDocument): document is DatabaseRequest {
 async function receiveRequest(
   session: WorkerSession,
   link: JobLink,
+  client: string,
 ): Promise<DatabaseRequest> {
   while (true) {
     const message = await link.receive();
     if (message.kind !== "document") break;
     const { document } = message;
-    if (isRequest(document)) return document;
+    if (isRequest(document)) {
+      const details = askedDetails(document);
+      session.audit(client, { action: document.type, result: "asked", details });
+      return document;
+    }
     if (document.type !== "trace") break;
     session.addPeerSteps(document.steps);
   }

@@ -225,7 +225,7 @@ export class ServerDaemon extends DaemonBase {
       address: { family: "AF_INET", address: listen, port },
       steps: { figure: "5", side: "server", socket: "", bind: "", listen: "", accept: "222" },
       onAccepted: (accepted) => this.#enter(accepted),
-      onRefused: (error) => this.parts.log("warning", error.message),
+      onRefused: this.refused,
     });
   }
 

@@ -47,7 +47,7 @@ describe("daemons with mutual TLS", () => {
   }
 
   test("back up files and a database, and restore both", async () => {
-    const bed = await started();
+    const bed = await started({ clientKeys: "audit: client.jsonl" });
     makeDatabase(bed.path("app.db"), 1);
     const before = readDatabase(bed.path("app.db"));
     const files = await backUpFiles(bed);
@@ -62,6 +62,13 @@ describe("daemons with mutual TLS", () => {
     const to = ["--database", "app", "--target", copy];
     await bed.job("client", "restore", database.backup ?? "", ...to);
     expect(readDatabase(`${copy}/app.db`)).toEqual(before);
+    const audit = (file: string) => readFileSync(bed.path(file), "utf8");
+    expect(audit("vault/audit.jsonl")).toMatch(
+      /"name":"web01"},"action":"backup-database".*"database":"app"/,
+    );
+    expect(audit("client.jsonl")).toMatch(
+      /"name":"vault01"},"action":"backup-filesystem","result":"allowed".*"paths":/,
+    );
   }, TIMEOUT_MS);
 
   test("back up over the network alone: the data is counted, not what TLS adds", async () => {

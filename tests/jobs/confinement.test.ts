@@ -43,6 +43,23 @@ describe("a confined client", () => {
     expect(server.result?.status).toBe("ok");
   });
 
+  test("notes what its server asks for, and what it refuses", async () => {
+    await using bed = await open();
+    bed.allow = { backup: [bed.path("data")], restore: [bed.path("restored")], overwrite: false };
+    const [, allowed] = await backUp(bed, "data");
+    const details = { backup: BACKUP, paths: bed.path("data") };
+    expect(allowed.audit).toEqual([{ action: "backup-filesystem", result: "allowed", details }]);
+    const [, refused] = await backUp(bed, "secret");
+    expect(refused.audit).toMatchObject([{ details: { paths: bed.path("secret") } }]);
+    expect(refused.audit[0]?.result).toContain("allow_backup");
+    const target = bed.path("secret");
+    const action = { type: "restore", backup: BACKUP, include: [], dryRun: false } as const;
+    const [, restore] = await bed.run({ ...action, target, overwrite: "always" });
+    expect(restore.audit).toMatchObject([{ details: { target, overwrite: "always" } }]);
+    expect(restore.audit[0]?.action).toMatch(/^(restore|survey)-filesystem$/);
+    expect(restore.audit[0]?.result).toContain("allow_restore");
+  });
+
   test("takes restores into its directories alone, and replaces nothing", async () => {
     await using bed = await open();
     await backUp(bed, "data");

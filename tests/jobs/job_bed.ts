@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AuditEntry } from "../../agent/audit_log.ts";
 import { runClientFilesystem } from "../../agent/client/mod.ts";
 import { RejoinRoom } from "../../agent/client/rejoin_room.ts";
 import { SetupRoom } from "../../agent/client/setup_room.ts";
@@ -61,6 +62,8 @@ export interface JobOutcome {
   readonly channels: { readonly network: number; readonly storage: number };
   /** What it said of cuts of its network. */
   readonly network: readonly string[];
+  /** What it told for the audit log. */
+  readonly audit: readonly Omit<AuditEntry, "who">[];
   readonly steps: readonly FlowStep[];
   /** What it reported: progress, warnings, parts of a dry run. */
   readonly reports: readonly JobEventBody[];
@@ -204,6 +207,7 @@ export class RunningJob<T extends WorkerTask> {
   /** What it answered of a log, in the order of the answers. */
   readonly walAnswers: WalAnswer[] = [];
   readonly #network: string[] = [];
+  readonly #audit: Omit<AuditEntry, "who">[] = [];
   readonly #steps: FlowStep[] = [];
   readonly #reports: JobEventBody[] = [];
   readonly #warnings: string[] = [];
@@ -213,6 +217,7 @@ export class RunningJob<T extends WorkerTask> {
     const { network, storage } = mechanisms;
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
+      if (message.type === "audit") this.#audit.push(message.entry);
       if (message.type === "report") this.#reports.push(message.body);
       if (message.type === "wal") this.walAnswers.push(message.answer);
       if (message.type === "steps") this.#steps.push(...message.steps);
@@ -237,6 +242,7 @@ export class RunningJob<T extends WorkerTask> {
     const { fallback } = this.session;
     const told = {
       network: this.#network,
+      audit: this.#audit,
       steps: this.#steps,
       reports: this.#reports,
       warnings: this.#warnings,

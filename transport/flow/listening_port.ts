@@ -29,8 +29,8 @@ export interface ListeningPortOptions {
   readonly steps: ListeningSteps;
   /** Takes over an accepted connection; whatever it throws closes the connection. */
   readonly onAccepted: (accepted: Accepted) => Promise<void>;
-  /** Told of every connection that was refused or broke during set-up. */
-  readonly onRefused: (error: ErrorRecord) => void;
+  /** Told of every connection that was refused or broke during set-up, and where it came from. */
+  readonly onRefused: (error: ErrorRecord, from: Address) => void;
 }
 
 /** An accepted connection with the trace of how it came to be. */
@@ -86,7 +86,7 @@ export class ListeningPort implements AsyncDisposable {
         descriptor = await this.#options.layer.accept(this.#descriptor);
       } catch (error) {
         if (this.#closed) return;
-        this.#options.onRefused(toErrorRecord(error));
+        this.#options.onRefused(toErrorRecord(error), this.address);
         await this.#options.clock.sleep(100); // Out of descriptors, for one: let some go first.
         continue;
       }
@@ -100,11 +100,12 @@ export class ListeningPort implements AsyncDisposable {
 
   async #handOver(descriptor: number): Promise<void> {
     this.#halfOpen++;
+    const { remoteAddr } = this.#options.layer.conn(descriptor);
     try {
       await this.#options.onAccepted(this.#trace(descriptor));
     } catch (error) {
       this.#options.layer.abort(descriptor, "set-up failed");
-      this.#options.onRefused(toErrorRecord(error));
+      this.#options.onRefused(toErrorRecord(error), remoteAddr);
     } finally {
       this.#halfOpen--;
     }

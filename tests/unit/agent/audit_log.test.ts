@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAudit } from "../../../agent/audit_log.ts";
 import { createControlApp } from "../../../agent/control/mod.ts";
+import { AgentError } from "../../../transport/ground/error.ts";
 import { TALLY_ADDRESSES_MAX, TALLY_MS } from "../../../agent/stranger_tally.ts";
 import { currentRuntime } from "../../../transport/runtime/mod.ts";
 import { HandClock } from "../transport/flow/hand_clock.ts";
@@ -126,6 +127,23 @@ describe("openAudit()", () => {
     expect(seen.length).toBe(TALLY_ADDRESSES_MAX + 2);
     expect(seen.at(-1).who.address).toBe("others");
     expect(seen.at(-1).details.more).toBe(String(2 * TALLY_ADDRESSES_MAX - 1));
+  });
+
+  test("has what a job was asked for also when it was refused", async () => {
+    const daemon = new FakeDaemon();
+    daemon.startJob = () => {
+      throw new AgentError("auth", "Cannot restore");
+    };
+    const app = createControlApp(daemon, { clock, access: null, audit: audit() });
+    const restore = { kind: "restore-filesystem", backup: "latest", target: "/r" };
+    for (const body of [JSON.stringify(restore), "{"]) {
+      const headers = { "content-type": "application/json" };
+      await app.request("http://h/v1/jobs", { method: "POST", headers, body });
+    }
+    expect(lines().map(({ result, details }) => [result, details])).toEqual([
+      ["401", restore],
+      ["400", {}],
+    ]);
   });
 
   test("has each request that changes something, and no secret of it", async () => {

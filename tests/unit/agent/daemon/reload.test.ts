@@ -81,6 +81,7 @@ describe("Reloader", () => {
   let folder = "";
   let file = "";
   let told: string[];
+  let audited: string[];
   let taken: Config[];
   let refusal: AgentError | null;
 
@@ -88,6 +89,7 @@ describe("Reloader", () => {
     folder = mkdtempSync(join(tmpdir(), "reload-"));
     file = join(folder, "server.yaml");
     told = [];
+    audited = [];
     taken = [];
     refusal = null;
   });
@@ -98,6 +100,8 @@ describe("Reloader", () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const reloader = new Reloader({
       runtime,
+      audit: ({ action, result, details }) =>
+        void audited.push([action, result, details?.changed ?? ""].join(" ").trim()),
       log: (level, message) => void told.push(`${level} ${message}`),
       notices: {
         say: (notice, status) => {
@@ -125,6 +129,7 @@ describe("Reloader", () => {
   test("gives the daemon what may change, and names what waits", async () => {
     await reload(`${SERVER.replace("7430", "7431")}retention: { keep_last: 3 }\n`);
     expect(taken.map(({ network }) => network.port)).toEqual([7430]);
+    expect(audited).toEqual(["reload taken retention"]);
     expect(told).toEqual([
       `reloading reads ${file} again`,
       "warning `network` has changed: it takes effect at the next restart",
@@ -147,6 +152,7 @@ describe("Reloader", () => {
       true,
     );
     expect(errors.every((line) => !line.includes("\n"))).toBe(true);
+    expect(audited.join()).toMatch(/^reload Cannot use configuration .*found 3 problem\(s\)/);
     expect(errors.at(-1)).toContain("the old configuration stays");
     expect(told.at(-1)).toMatch(/^ready up; reload failed: /);
   });

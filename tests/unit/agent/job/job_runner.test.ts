@@ -2,6 +2,7 @@
 // when the worker ends, crashes, cannot start, or is told to stop while it publishes.
 
 import { beforeEach, describe, expect, test } from "bun:test";
+import type { AuditEntry } from "../../../../agent/audit_log.ts";
 import {
   type FromWorker,
   type FromWriter,
@@ -72,6 +73,7 @@ let clock: HandClock;
 let thread: FakeThread;
 let runner: JobRunner;
 let troubles: string[];
+let audited: AuditEntry[];
 let returned: number;
 let writer: FakeThread;
 let start: () => Thread;
@@ -85,6 +87,7 @@ beforeEach(() => {
   thread = new FakeThread();
   writer = new FakeThread();
   troubles = [];
+  audited = [];
   returned = 0;
   start = () => thread;
   runner = new JobRunner({
@@ -93,6 +96,7 @@ beforeEach(() => {
     random,
     startThread: () => start(),
     equipThread: () => {},
+    audit: (entry) => audited.push(entry),
     startWriter: () => writer,
     onAssertion: (message) => troubles.push(`assertion: ${message}`),
     onTrouble: (message) => troubles.push(message),
@@ -100,6 +104,19 @@ beforeEach(() => {
 });
 
 describe("JobRunner", () => {
+  test("brings what a job's peer asked for into the audit log, with the job", () => {
+    const job = create();
+    runner.run(job, TASK, giveBack);
+    const entry = { action: "backup-database", result: "asked", details: { database: "app" } };
+    thread.say({ type: "audit", peer: "web01", entry });
+    thread.say({ type: "audit", peer: null, entry });
+    const told = { ...entry, details: { job: job.start.id, database: "app" } };
+    expect(audited).toEqual([
+      { ...told, who: { by: "peer", name: "web01" } },
+      { ...told, who: { by: "peer" } },
+    ]);
+  });
+
   test("gives back what a job was lent when its worker ends, before stop() returns", async () => {
     const job = create();
     runner.run(job, TASK, giveBack);

@@ -93,6 +93,7 @@ function run(id: string): JobThread {
     clock,
     threads: spare,
     writers: spare,
+    audit: () => {},
     onAssertion,
     onTrouble,
   });

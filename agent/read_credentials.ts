@@ -2,13 +2,13 @@
 
 import {
   AgentError,
-  AT_CWD,
   type Files,
   readSmallFile,
   SystemError,
   type TlsCredentials,
 } from "../transport/mod.ts";
 import type { TlsConfig } from "./config/mod.ts";
+import { refuseOpenFile } from "./refuse_open_file.ts";
 
 /** Bytes of one PEM file: a chain of certificates has some KiB. */
 const PEM_BYTES_MAX = 256 * 1024;
@@ -34,7 +34,10 @@ function readPem(files: Files, key: "ca" | "cert" | "key", path: string): string
     });
   let bytes: Uint8Array | null;
   try {
-    if (key === "key") refuseOpenKey(files, path);
+    if (key === "key") {
+      const what = `\`tls.key\` "${path}"`;
+      refuseOpenFile(files, path, { what, renew: "issue a new key" });
+    }
     bytes = readSmallFile(files, path, PEM_BYTES_MAX);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
@@ -42,16 +45,4 @@ function readPem(files: Files, key: "ca" | "cert" | "key", path: string): string
   }
   if (bytes === null) throw refusal(`found more than ${PEM_BYTES_MAX} bytes`);
   return new TextDecoder().decode(bytes);
-}
-
-/** Who reads the key can be this host. A group may: that is how secrets are often handed out. */
-function refuseOpenKey(files: Files, path: string): void {
-  const { mode, type } = files.stat(AT_CWD, path, { follow: true });
-  if (type !== "file" || (mode & 0o007) === 0) return;
-  throw new AgentError(
-    "usage",
-    `Cannot use \`tls.key\` "${path}": found it open to every user (mode ` +
-      `${mode.toString(8).padStart(4, "0")}), need 0600 or 0640`,
-    { hint: `Run \`chmod 600 ${path}\`; issue a new key if others may have read it.` },
-  );
 }

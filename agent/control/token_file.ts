@@ -3,9 +3,10 @@
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { type Files, readSmallFile, SystemError } from "../../transport/runtime/mod.ts";
+import { refuseOpenFile } from "../refuse_open_file.ts";
 import { MAX_TOKEN_BYTES, MIN_TOKEN_CHARACTERS } from "./limits.ts";
 
-/** @throws AgentError `usage` when the file cannot be read or holds no usable token */
+/** @throws AgentError `usage` when it cannot be read, is open to every user, or holds no token */
 export function readToken(files: Files, path: string): string {
   const bytes = readBytes(files, path);
   if (bytes === null) throw refusal(path, `more than ${MAX_TOKEN_BYTES} bytes`);
@@ -18,6 +19,7 @@ export function readToken(files: Files, path: string): string {
 
 function readBytes(files: Files, path: string): Uint8Array | null {
   try {
+    refuseOpenFile(files, path, { what: `token "${path}"`, renew: "make a new one" });
     return readSmallFile(files, path, MAX_TOKEN_BYTES);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
@@ -29,6 +31,6 @@ function refusal(path: string, found: string, cause?: unknown): AgentError {
   return new AgentError(
     "usage",
     `Cannot read token "${path}": ${found}, need ${MIN_TOKEN_CHARACTERS} or more letters`,
-    { hint: `Make one with \`head -c 24 /dev/urandom | base64 > ${path}\`.`, cause },
+    { hint: `Make one with \`(umask 077; head -c 24 /dev/urandom | base64 > ${path})\`.`, cause },
   );
 }

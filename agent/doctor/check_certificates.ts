@@ -2,8 +2,9 @@
 // and that the token of the control endpoint is not, either.
 
 import { X509Certificate } from "node:crypto";
-import { AT_CWD, type Runtime, secureNetwork } from "../../transport/mod.ts";
+import { type Runtime, secureNetwork } from "../../transport/mod.ts";
 import type { Config } from "../config/mod.ts";
+import { readToken } from "../control/token_file.ts";
 import { readCredentials } from "../read_credentials.ts";
 import { doubtful, failed, type Finding, good } from "./finding.ts";
 import { EXPIRY_WARNING_DAYS } from "./limits.ts";
@@ -37,12 +38,8 @@ export function checkToken({ files }: Pick<Runtime, "files">, config: Config): F
   if (path === null) return [];
   const said = { check: "token", subject: path };
   try {
-    const { mode } = files.stat(AT_CWD, path, { follow: true });
-    if ((mode & 0o007) === 0) return [good(said, "not every user can read it")];
-    const text = `every user can read it (mode ${(mode & 0o7777).toString(8)})`;
-    return [
-      doubtful(said, text, `Run \`chmod o= ${path}\`, and make a new one if others read it.`),
-    ];
+    readToken(files, path);
+    return [good(said, "not every user can read it")];
   } catch (error) {
     return [failed(said, error)];
   }

@@ -1,8 +1,9 @@
 // The key files of age: a key per line, "#" begins a comment line. Recipients are public; the file
 // of identities must not be open to everybody.
 
-import { AgentError, AT_CWD, type Files, readSmallFile, SystemError } from "../../transport/mod.ts";
+import { AgentError, type Files, readSmallFile, SystemError } from "../../transport/mod.ts";
 import { type EncryptionConfig, MAX_RECIPIENTS } from "../config/mod.ts";
+import { refuseOpenFile } from "../refuse_open_file.ts";
 import { isIdentity, isRecipient } from "./age_header.ts";
 import { MAX_IDENTITIES, MAX_KEY_FILE_BYTES } from "./limits.ts";
 
@@ -54,7 +55,7 @@ export async function readIdentities(files: Files, path: string): Promise<readon
     hint: "Put the file that `age-keygen` made there, readable by the agent's user; decrypt it " +
       "first if it has a passphrase.",
     isKey: isIdentity,
-    check: () => refuseOpen(files, path, what),
+    check: () => refuseOpenFile(files, path, { what, renew: "make a new identity", code: "auth" }),
   });
   if (lines.length <= MAX_IDENTITIES) return lines;
   throw new AgentError(
@@ -100,16 +101,4 @@ async function readKeys(files: Files, path: string, file: KeyFile): Promise<read
   }
   if (keys.length === 0) throw refusal("found none");
   return keys;
-}
-
-/** Who reads an identity can read the backups. A group may: secrets are often handed out so. */
-function refuseOpen(files: Files, path: string, what: string): void {
-  const { mode, type } = files.stat(AT_CWD, path, { follow: true });
-  if (type !== "file" || (mode & 0o007) === 0) return;
-  throw new AgentError(
-    "auth",
-    `Cannot use ${what}: found it open to every user (mode ` +
-      `${mode.toString(8).padStart(4, "0")}), need 0600 or 0640`,
-    { hint: `Run \`chmod 600 ${path}\`; make a new identity if others may have read it.` },
-  );
 }

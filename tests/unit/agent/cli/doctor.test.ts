@@ -174,10 +174,10 @@ describe("doctor", () => {
     expect((await bed.run("validate", "web01")).stdout).toContain("60 s ahead of the server's");
   });
 
-  test("a token that every user can read is a doubt", async () => {
+  test("a token that every user can read is a failure", async () => {
     write({ control: "http://127.0.0.1:9", control_token: "token" });
     writeFileSync(path("token"), "0123456789abcdef", { mode: 0o644 });
-    expect(await of("token")).toMatchObject([0, [{ verdict: "warn" }]]);
+    expect(await of("token")).toMatchObject([1, [{ verdict: "fail" }]]);
     chmodSync(path("token"), 0o640);
     expect(await of("token")).toMatchObject([0, [{ verdict: "ok" }]]);
   });

@@ -2,7 +2,7 @@
 // resumption, cancelling, stale and living sockets.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -169,13 +169,24 @@ describe("serveControl over TCP", () => {
 test("readToken() takes the text and refuses short and missing ones", async () => {
   const { files } = await currentRuntime();
   const file = join(directory, "token");
-  writeFileSync(file, "0123456789abcdef\n");
+  writeFileSync(file, "0123456789abcdef\n", { mode: 0o640 });
   expect(readToken(files, file)).toBe("0123456789abcdef");
   writeFileSync(file, "short");
   expect(await codeOf(Promise.resolve().then(() => readToken(files, file)))).toBe("usage");
   rmSync(file);
   expect(await codeOf(Promise.resolve().then(() => readToken(files, file)))).toBe("usage");
 });
+
+for (const mode of [0o644, 0o604, 0o602]) {
+  test(`readToken() refuses a file of mode ${mode.toString(8)}`, async () => {
+    const { files } = await currentRuntime();
+    const file = join(directory, "token");
+    writeFileSync(file, "0123456789abcdef\n");
+    chmodSync(file, mode);
+    expect(() => readToken(files, file))
+      .toThrow(`found it open to every user (mode 0${mode.toString(8)})`);
+  });
+}
 
 test("SseDecoder gives the same events wherever the stream is cut", () => {
   const text = ": hello\n\nid: 1\nevent: a\ndata: x\ndata: y\n\nid: 2\r\ndata:z\r\n\r\n";

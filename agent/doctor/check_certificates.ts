@@ -1,7 +1,8 @@
 // The files of `tls`: readable, of each other, valid now and for a while, the key not open to all;
-// and that the token of the control endpoint is not, either.
+// and that the token of the control endpoint is not, either, nor shown to the network.
 
 import { X509Certificate } from "node:crypto";
+import { isLoopback } from "../../transport/ground/loopback.ts";
 import { type Runtime, secureNetwork } from "../../transport/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { readToken } from "../control/token_file.ts";
@@ -43,6 +44,17 @@ export function checkToken({ files }: Pick<Runtime, "files">, config: Config): F
   } catch (error) {
     return [failed(said, error)];
   }
+}
+
+/** Over the network the token, and what it gives access to, travel as they are. */
+export function checkControl({ control }: Config): Finding[] {
+  if (control.kind === "unix") return [];
+  const { host, port } = control;
+  const said = { check: "endpoint", subject: `${host}:${port}` };
+  if (isLoopback(host)) return [good(said, "only this host reaches it")];
+  const hint = "Set `control: http://127.0.0.1:" + port + "` and reach it from elsewhere by " +
+    `\`ssh -L ${port}:127.0.0.1:${port}\`.`;
+  return [doubtful(said, "token and answers cross the network in plain text", hint)];
 }
 
 function expiry(subject: string, pem: string, nowMs: number): Finding {

@@ -2,7 +2,7 @@
 
 import type { Runtime } from "../../transport/mod.ts";
 import { type Config, type ConfigProblem, loadConfig } from "../config/mod.ts";
-import { checkCertificates, checkToken } from "./check_certificates.ts";
+import { checkCertificates, checkControl, checkToken } from "./check_certificates.ts";
 import { checkClocks } from "./check_clocks.ts";
 import { checkDaemon } from "./check_daemon.ts";
 import { checkGroups, type ReadGroup } from "./check_groups.ts";
@@ -42,6 +42,7 @@ export async function examine(
     ...checkPlaces(runtime, config),
     ...checkCertificates(runtime, config),
     ...checkToken(runtime, config),
+    ...checkControl(config),
     ...await checkGroups(config, parts.readGroup),
     ...await checkDaemon(parts, config),
     ...peers,

@@ -174,6 +174,18 @@ describe("doctor", () => {
     expect((await bed.run("validate", "web01")).stdout).toContain("60 s ahead of the server's");
   });
 
+  test("an endpoint that others on the network can listen to is a doubt", async () => {
+    writeFileSync(path("token"), "0123456789abcdef", { mode: 0o600 });
+    write({ control: "http://0.0.0.0:9", control_token: "token" });
+    const [code, [found]] = await of("endpoint");
+    expect([code, found?.verdict, found?.subject]).toEqual([0, "warn", "0.0.0.0:9"]);
+    expect(found?.hint).toContain("ssh -L 9:127.0.0.1:9");
+    write({ control: "http://127.0.0.1:9", control_token: "token" });
+    expect(await of("endpoint")).toMatchObject([0, [{ verdict: "ok" }]]);
+    write();
+    expect(await of("endpoint")).toEqual([0, []]);
+  });
+
   test("a token that every user can read is a failure", async () => {
     write({ control: "http://127.0.0.1:9", control_token: "token" });
     writeFileSync(path("token"), "0123456789abcdef", { mode: 0o644 });

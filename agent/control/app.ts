@@ -12,11 +12,11 @@ import { AgentError, toErrorRecord } from "../../transport/ground/error.ts";
 import type { Clock } from "../../transport/runtime/runtime.ts";
 import type { Audit } from "../audit_log.ts";
 import { audited, auditedRefusals, harden } from "./around_requests.ts";
-import { AccessGuard, type TcpAccess, TooManyAttempts } from "./access.ts";
+import { AccessGuard, LOGIN_PATH, type TcpAccess, TooManyAttempts } from "./access.ts";
 import { limitBody } from "./body_limit.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventStream } from "./event_stream.ts";
-import { MAX_REQUEST_BYTES, MAX_WAL_REQUEST_BYTES } from "./limits.ts";
+import { MAX_LOGIN_BYTES, MAX_REQUEST_BYTES, MAX_WAL_REQUEST_BYTES } from "./limits.ts";
 import { laddersOf } from "./ladder_plan.ts";
 import { addPage } from "./page_routes.ts";
 import { arrayMapSchema, ladderSchema } from "./picture_schema.ts";
@@ -86,6 +86,7 @@ function addErrors(app: Hono, options: ControlAppOptions): void {
 
 /** Bytes that the body of a request for `path` may have. */
 function requestBytesMax(path: string): number {
+  if (path === LOGIN_PATH) return MAX_LOGIN_BYTES;
   return path.startsWith(WAL_PATHS) ? MAX_WAL_REQUEST_BYTES : MAX_REQUEST_BYTES;
 }
 

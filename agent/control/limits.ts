@@ -22,8 +22,11 @@ export const PROBE_TIMEOUT_MS = 2_000;
 export const MAX_REQUEST_ITEMS = 10_000;
 /** Characters of a text in a job request: Linux PATH_MAX is 4096 bytes. */
 export const MAX_TEXT_CHARACTERS = 8_192;
-/** Bytes of a token file. */
-export const MAX_TOKEN_BYTES = 4_096;
+/** Bytes of a token file: far more than can be guessed. */
+export const MAX_TOKEN_BYTES = 2_000;
+/** Bytes of a login, which a stranger may send: a token whose every letter JSON escapes fits. */
+export const MAX_LOGIN_BYTES = 4 * 1024;
+assert(2 * MAX_TOKEN_BYTES + '{"token":""}'.length <= MAX_LOGIN_BYTES, "a token can log in");
 /** Characters of a token: fewer can be guessed. */
 export const MIN_TOKEN_CHARACTERS = 16;
 /** Bytes of a Unix socket's path (sun_path holds 108 with the NUL). */

@@ -5,6 +5,7 @@ import { hostsOf } from "../../../../agent/control/mod.ts";
 import {
   FAILURE_REFILL_MS,
   FAILURES_MAX,
+  MAX_TOKEN_BYTES,
   SESSION_MS,
   SESSIONS_MAX,
 } from "../../../../agent/control/limits.ts";
@@ -113,6 +114,18 @@ describe("AccessGuard over TCP", () => {
     expect((await request("/v1/status", BEARER)).status).toBe(429);
     time.nowMs += FAILURE_REFILL_MS + 1;
     expect((await logIn(TOKEN)).status).toBe(204);
+  });
+
+  test("a login is short: what is longer than 4 KiB is not read", async () => {
+    const { logIn, request } = bed();
+    expect((await logIn("x".repeat(MAX_TOKEN_BYTES))).status).toBe(401);
+    expect((await logIn('"'.repeat(MAX_TOKEN_BYTES))).status).toBe(401);
+    expect((await logIn("x".repeat(4096))).status).toBe(400);
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writing = writable.getWriter().write(new Uint8Array(4097)).catch(() => {});
+    const endless = { method: "POST", body: readable, duplex: "half" } as RequestInit;
+    expect((await request("/v1/session", ORIGIN, endless)).status).toBe(400);
+    await writing;
   });
 
   test("requests to change something without a token count as wrong ones", async () => {

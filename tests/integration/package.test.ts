@@ -14,6 +14,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -146,6 +147,26 @@ describe("Debian package", () => {
     ]);
     const rest = called.slice(3).filter((call) => call !== "");
     expect(rest.every((call) => call === "systemctl daemon-reload")).toBe(true);
+  });
+
+  test("a purge takes what enabled the units; a removal leaves it, as configurations", () => {
+    const wants = join(folder, "etc/systemd/system/multi-user.target.wants");
+    mkdirSync(wants, { recursive: true });
+    for (const unit of [...UNITS, "other.service"]) {
+      symlinkSync(`/usr/lib/systemd/system/${unit}`, join(wants, unit));
+    }
+    const tools = join(folder, "purge-tools");
+    mkdirSync(tools);
+    writeFileSync(join(tools, "systemctl"), "#!/bin/sh\n", { mode: 0o755 });
+    const env = { PATH: `${tools}:${process.env["PATH"]}`, DPKG_ROOT: folder };
+    const after = (word: string) => {
+      const ran = run(join(folder, "control/postrm"), [word], env);
+      expect(ran).toEqual({ code: 0, output: "" });
+      return readdirSync(wants).toSorted();
+    };
+    expect(after("remove")).toEqual([...UNITS, "other.service"].toSorted());
+    expect(after("purge")).toEqual(["other.service"]);
+    expect(after("purge")).toEqual(["other.service"]);
   });
 
   test("the same program and sources make the same package", () => {

@@ -215,6 +215,7 @@ test(
     expect(await server.good("systemctl show -P MainPID agent-server")).toBe(daemon);
     await server.good("apt-get purge lan-free-agent");
     expect((await server.run("systemctl is-active agent-server")).output).toBe("inactive\n");
+    await server.good("test ! -L /etc/systemd/system/multi-user.target.wants/agent-server.service");
     expect(await server.good("ls /var/lib/agent/vault/media/*.tar.zst")).toContain("web01");
     await server.good("test -s /etc/agent/server.yaml && test -s /etc/agent/pki/vault01.key");
   },

@@ -5,7 +5,7 @@ const DAY_MS = 86_400_000;
 /** Life of a CA: all hosts need new files when it ends. */
 export const AUTHORITY_LIFE_MS = 3_650 * DAY_MS;
 
-/** Life of a host's certificate: a stolen key is of use for so long, for nothing revokes it. */
+/** Life of a host's certificate: a stolen key is of use for so long unless its peers revoke it. */
 export const HOST_LIFE_MS = 730 * DAY_MS;
 
 /** A certificate is valid from this long before it was made: clocks of hosts differ. */

@@ -4,6 +4,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { z } from "zod";
 import * as bench from "../../../agent/bench/bench_message.ts";
 import { decodePeerLine } from "../../../agent/bench/peer_line.ts";
 import { loadClientConfig, loadServerConfig, parseSize } from "../../../agent/config/mod.ts";
@@ -15,6 +16,7 @@ import { decodeGroupIndex } from "../../../agent/media/group_index.ts";
 import { decodeIndexRows } from "../../../agent/media/index_rows.ts";
 import { decodeLabel } from "../../../agent/media/label.ts";
 import { ageFileOf, checkSealedHead } from "../../../agent/media/sealed_frame.ts";
+import { decodeSkippable } from "../../../agent/media/skippable_frame.ts";
 import { decodeSeekTable } from "../../../agent/media/seek_table.ts";
 import { decodeTrailer } from "../../../agent/media/trailer.ts";
 import { checkZstdFrame, readZstdHeader } from "../../../agent/media/zstd_frame.ts";
@@ -33,15 +35,30 @@ import { parseWalFileName } from "../../../agent/wal/wal_file_name.ts";
 import { checkSegment, decodeWalHeader } from "../../../agent/wal/wal_header.ts";
 import { openSealedFile } from "../../../agent/wal/sealed_file.ts";
 import { clusterSecretOf } from "../../../agent/postgresql/control_file.ts";
+import {
+  jobRequestSchema,
+  loginSchema,
+  walOwnSchema,
+} from "../../../agent/control/request_schema.ts";
 import { SseDecoder } from "../../../agent/control/sse_decoder.ts";
+import { BOARD_HEADER_BYTES, checkBoardHeader } from "../../../emulator/board_header.ts";
+import { boardLayout } from "../../../emulator/board_layout.ts";
 import { decodeDeviceLabel } from "../../../emulator/device_label.ts";
 import { decodeFaultFile, encodeFaultFile } from "../../../emulator/fault_file.ts";
 import { decodeGeometry } from "../../../emulator/geometry_file.ts";
 import { decodeHostRow, encodeHostRow } from "../../../emulator/host_row_layout.ts";
+import { checkPendingHeader, PENDING_HEADER_BYTES } from "../../../emulator/pending_header.ts";
 import * as flow from "../../../transport/flow/flow_messages.ts";
 import { crc32 } from "../../../transport/ground/crc32.ts";
 import { viewOf } from "../../../transport/stp/block_fields.ts";
 import { ControlBlock, decodeControlBlock } from "../../../transport/stp/control_block.ts";
+import {
+  connectionSeed,
+  FrameEntry,
+  FrameTable,
+  INLINE_SLOT,
+} from "../../../transport/stp/frame_entry.ts";
+import { FRAME_ENTRY_BYTES, FRAME_TABLE_OFFSET } from "../../../transport/stp/limits.ts";
 import { decodeHostBlock } from "../../../transport/stp/host_block.ts";
 import { decodeProofBlock } from "../../../transport/stp/proof_block.ts";
 import { decodeSuperblock } from "../../../transport/stp/superblock.ts";
@@ -134,6 +151,19 @@ const WAL_HEADS = [WAL_NAME, "00000002000000000000000F"].map((name) => golden(`w
 const ORDER = bench.encodeOrder({ kind: "stream", messageBytes: 4096, buffers: 2 });
 /** Where the seek table of the golden full backup stands. */
 const SEEK_OFFSET = seekOffset(golden("media/format_2_full.tar.zst"));
+const BOARD = { uuid: GEOMETRY.uuid, layout: boardLayout(GEOMETRY, 1) };
+/** What checksums of frames between two endpoints begin with. */
+const CONNECTION = connectionSeed(
+  { host: 1, endpoint: 2, boot: 3, generation: 4 },
+  { host: 2, endpoint: 5, boot: 6, generation: 7 },
+);
+const JOB_REQUESTS = [
+  '{"kind":"backup-filesystem","client":"web01","paths":["/srv"],"exclude":["*.log"]}',
+  '{"kind":"restore-filesystem","backup":"latest","target":"/r","include":["/srv/*"]}',
+  '{"kind":"restore-database","backup":"b","database":"pg","recovery":{"target":{"kind":"lsn",' +
+  '"lsn":"0/2000028"},"timeline":"latest"}}',
+  '{"kind":"verify","subset":{"part":1,"of":7}}',
+];
 const UUID = "00112233445566778899aabbccddeeff";
 
 export const DECODERS: readonly Decoder[] = [
@@ -187,6 +217,22 @@ export const DECODERS: readonly Decoder[] = [
   { name: "stg message", decode: flow.decodeStgMessage, seeds: FLOW },
   { name: "port message", decode: flow.decodePortMessage, seeds: FLOW },
   { name: "verdict", decode: flow.decodeVerdict, seeds: FLOW },
+  frameTable(),
+  {
+    name: "board header",
+    decode: (bytes) => checkBoardHeader(bytes, BOARD, "board"),
+    seeds: [golden("emulator/board_header.hex")],
+    length: BOARD_HEADER_BYTES,
+    seal: (bytes) => viewOf(bytes).setUint32(60, crc32(bytes.subarray(0, 60)), true),
+  },
+  {
+    name: "pending header",
+    decode: (bytes) => checkPendingHeader(bytes, GEOMETRY.uuid, "pending.map"),
+    seeds: [golden("emulator/pending_header.hex")],
+    length: PENDING_HEADER_BYTES,
+    seal: (bytes) => viewOf(bytes).setUint32(32, crc32(bytes.subarray(0, 32)), true),
+  },
+  media("skippable frame", (frame) => decodeSkippable("index", frame)),
   media("label", decodeLabel),
   media("group index", decodeGroupIndex),
   { name: "index rows", decode: decodeIndexRows, seeds: ROWS },
@@ -234,8 +280,50 @@ export const DECODERS: readonly Decoder[] = [
   texts("client configuration", [CLIENT], (of) => loadClientConfig(of, { file: "/etc/c.yaml" })),
   texts("size", ["64MiB"], parseSize),
   texts("duration", ["30d"], parseDuration),
+  texts("job request", JOB_REQUESTS, (of) => taken(jobRequestSchema, of)),
+  texts("login", ['{"token":"0123456789abcdef"}'], (of) => taken(loginSchema, of)),
+  texts("own log", [`{"bytes":16,"sha256":"${"0a".repeat(32)}"}`], (of) => taken(walOwnSchema, of)),
   texts("event stream", ["id: 1\nevent: a\ndata: x\n\n"], (of) => new SseDecoder().push(of)),
 ];
+
+/** The entry of the sixth frame, whose payload stands in the block too. */
+function frameTable(): Decoder {
+  const expected = { seq: 5, streamOffset: 4096, payloadBytes: 65_536, slotsPerVolume: 4 };
+  const payload = bytesOf("a small message");
+  const image = new Uint8Array(4096);
+  const table = new FrameTable(image, CONNECTION);
+  const payloadCrc = crc32(payload);
+  table.write({ ...expected, lengthBytes: payload.length, payloadCrc, slot: INLINE_SLOT });
+  table.writeInline(payload);
+  return {
+    name: "frame table",
+    seeds: [image],
+    length: 4096,
+    decode: (bytes) => {
+      const table = new FrameTable(bytes, CONNECTION);
+      const entry = new FrameEntry();
+      if (table.read(expected, entry) !== "ok") return null;
+      return entry.slot === INLINE_SLOT ? table.inlinePayload(entry.lengthBytes) : entry;
+    },
+    seal: (bytes) => {
+      const at = FRAME_TABLE_OFFSET + expected.seq * FRAME_ENTRY_BYTES;
+      const covered = bytes.subarray(at, at + FRAME_ENTRY_BYTES - 4);
+      viewOf(bytes).setUint32(at + FRAME_ENTRY_BYTES - 4, crc32(covered, CONNECTION), true);
+    },
+  };
+}
+
+/** The body of a request as the control endpoint takes it; null when it refuses it. */
+function taken(schema: z.ZodType, body: string): unknown {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    return null; // Refused before the schema sees it.
+  }
+  const { data } = schema.safeParse(json);
+  return data ?? null;
+}
 
 function checkWalSegment(head: Uint8Array): void {
   const name = parseWalFileName(WAL_NAME);

@@ -10,9 +10,10 @@ import { currentRuntime } from "../../../transport/runtime/mod.ts";
 import { DECODERS } from "./decoder_table.ts";
 import { fileDecoders } from "./file_decoders.ts";
 import { fitted, fuzz } from "./fuzz.ts";
+import { runtimeDecoders } from "./runtime_decoders.ts";
 
 const { env } = process;
-const { files } = await currentRuntime();
+const runtime = await currentRuntime();
 /** Files take their time when a campaign is long. */
 const TIMEOUT_MS = 3_600_000;
 const RUNS = Number(env["FUZZ_RUNS"] ?? 60);
@@ -21,14 +22,17 @@ const SEEDS = env["FUZZ_SEED"] === undefined
   : [Number(env["FUZZ_SEED"])];
 
 describe("whatever comes,", () => {
-  for (const decoder of DECODERS) {
+  const folder = mkdtempSync(join(tmpdir(), "fuzz-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const decoders = [...DECODERS, ...runtimeDecoders(runtime, folder)];
+  for (const decoder of decoders) {
     test(`the decoder of ${decoder.name} answers or throws an AgentError`, () => {
       for (const seed of SEEDS) expect(fuzz(decoder, seed, RUNS)).toBe(null);
-    });
+    }, TIMEOUT_MS);
   }
 
   test("each decoder takes one of its inputs as they are: what is behind the checks is tried, too", () => {
-    const deaf = DECODERS.filter(({ decode, seeds, length }) =>
+    const deaf = decoders.filter(({ decode, seeds, length }) =>
       !seeds.some((seed) => {
         try {
           return decode(fitted(seed, length)) !== null;
@@ -40,9 +44,7 @@ describe("whatever comes,", () => {
     expect(deaf.map(({ name }) => name)).toEqual([]);
   });
 
-  const folder = mkdtempSync(join(tmpdir(), "fuzz-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  for (const decoder of fileDecoders(files, folder)) {
+  for (const decoder of fileDecoders(runtime.files, folder)) {
     test(`${decoder.name} answers or throws an AgentError`, () => {
       for (const seed of SEEDS) expect(fuzz(decoder, seed, RUNS)).toBe(null);
     }, TIMEOUT_MS);

@@ -21,7 +21,6 @@ import {
 } from "../../transport/mod.ts";
 import { type ClientConfig, type Config, type DatabaseEntry, streamsOf } from "../config/mod.ts";
 import type { JobRequest, JobView } from "../control/daemon.ts";
-import { requireRestoreAllowed } from "../confinement.ts";
 import type { WalGet, WalPush, WalPushed, WalPushedOwn, WalPushOwn } from "../control/wal_view.ts";
 import { DaemonBase, stgPartsOf } from "../daemon_base.ts";
 import type { DaemonParts } from "../daemon_parts.ts";
@@ -38,7 +37,6 @@ import {
 import { readSystemIdentifier } from "../postgresql/mod.ts";
 import { readRecipients } from "../encryption/mod.ts";
 import { StgService } from "../stg/mod.ts";
-import { resolveLinks } from "./resolve_links.ts";
 import { RejoinRoom } from "./rejoin_room.ts";
 import { SetupRoom } from "./setup_room.ts";
 import { clearSpool } from "./spool_file.ts";
@@ -111,7 +109,6 @@ export class ClientDaemon extends DaemonBase {
       return this.#startDatabase(request, request.database, { type: "backup" });
     }
     if (request.kind === "restore-database") {
-      this.#requireAllowed(request.target);
       const { backup, target, tablespaces, recovery } = request;
       if (recovery !== null) this.#requireRecovery(request.database);
       const action = { type: "restore", backup, target, tablespaces, recovery } as const;
@@ -122,14 +119,6 @@ export class ClientDaemon extends DaemonBase {
       `Cannot start "${request.kind}" here: this is a client, need the server's daemon`,
       { hint: "Run the command on the server, or name its daemon with --control." },
     );
-  }
-
-  /** A database's own place is in this file already; another one must be allowed. */
-  #requireAllowed(target: string | null): void {
-    const { allow } = this.#config;
-    const place = target === null ? null : resolveLinks(this.parts.runtime.files, target);
-    const asked = { target: place ?? allow.restore?.[0] ?? "/", overwrite: "refuse" };
-    requireRestoreAllowed(allow, asked, "this client's");
   }
 
   override async pushWal({ database, name, system, bytes }: WalPush): Promise<WalPushed> {
@@ -316,7 +305,7 @@ export class ClientDaemon extends DaemonBase {
     database: DatabaseEntry,
     action: ClientDatabaseTask["action"],
   ): JobThread {
-    const { server, network, spool, compression, hooks, walSocket, control } = this.#config;
+    const { server, network, spool, compression, hooks, walSocket, control, allow } = this.#config;
     const streams = action.type === "archive-wal" ? 1 : streamsOf(database);
     const stgs = this.stgService.lendAll(streams);
     const token = encodeHex(this.parts.runtime.random.bytes(TOKEN_BYTES));
@@ -327,6 +316,7 @@ export class ClientDaemon extends DaemonBase {
       stgs,
       compressionLevel: compression.level,
       encryption: this.#encryption,
+      allow,
       hooks,
       server: { family: "AF_INET", address: server.address, port: server.port },
       listen: { family: "AF_INET", address: network.listen, port: 0 },

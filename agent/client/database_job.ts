@@ -21,7 +21,9 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
+import type { Confinement } from "../confinement.ts";
 import { type BackupEnd, recoverySettings, requireReachable } from "../postgresql/mod.ts";
+import { AllowedPlaces } from "./allowed_places.ts";
 import { BackupHooks } from "./backup_hooks.ts";
 import { carryWal } from "./carry_wal.ts";
 import { CommandDatabase } from "./command_database.ts";
@@ -34,6 +36,13 @@ import { receiveStreams } from "./receive_streams.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SqliteDatabase } from "./sqlite_database.ts";
 import { requireCluster } from "./wal_request.ts";
+
+declare module "../job/worker_protocol.ts" {
+  interface ClientDatabaseTask {
+    /** What the client's own file allows. */
+    readonly allow: Confinement;
+  }
+}
 
 export async function runClientDatabase(
   session: WorkerSession,
@@ -126,6 +135,10 @@ async function restore(
   { task, database, action, ...way }: JobParts & { readonly action: RestoreAction },
 ): Promise<WorkerResult> {
   const { backup, target, tablespaces } = action;
+  const places = new AllowedPlaces(session.runtime.files, task.allow);
+  if (target === null) places.requireOwn(database.path);
+  else places.require(target);
+  for (const { to } of tablespaces) places.require(to);
   const warnings = new WarningQueue();
   const streams = streamsOf(task.database);
   await link.send({ type: "restore-database", database: task.database.name, backup, streams });
@@ -134,6 +147,7 @@ async function restore(
   const consumer = await database.restorer({
     target,
     tablespaces,
+    places,
     recovery: recoveryOf(task, action, start.range),
     signal: session.signal,
     onWarning: warnings.add,

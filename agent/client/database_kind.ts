@@ -2,6 +2,7 @@
 // job may begin, and something that takes a restore.
 
 import type { ApplicationWarning, Consumer } from "../application/mod.ts";
+import type { AllowedPlaces } from "./allowed_places.ts";
 import type { PreparedBackup } from "./send_backup.ts";
 
 export interface DatabaseKind extends AsyncDisposable {
@@ -29,6 +30,8 @@ export interface RestoreDatabase {
   /** Directory to restore to; null: where the database was. */
   readonly target: string | null;
   readonly tablespaces: readonly TablespacePlace[];
+  /** Where the client takes restores; `target` and `tablespaces` have passed. */
+  readonly places: AllowedPlaces;
   /** Settings with which a cluster goes on by its log; null: it does not. */
   readonly recovery: string | null;
   readonly signal: AbortSignal;

@@ -21,9 +21,10 @@ import {
   type WorkerSession,
 } from "../job/mod.ts";
 import { askedDetails } from "../asked_details.ts";
-import { requireBackupAllowed, requireRestoreAllowed } from "../confinement.ts";
+import { requireBackupAllowed } from "../confinement.ts";
 import { selectionOf } from "../source_selection.ts";
 import { answerCutOffer, resumptionOf } from "./answer_cut_offer.ts";
+import { AllowedPlaces } from "./allowed_places.ts";
 import { BackupHooks } from "./backup_hooks.ts";
 import { openerOf, sealerOf } from "./job_encryption.ts";
 import { outliveCuts } from "./outlive_cuts.ts";
@@ -81,10 +82,9 @@ export async function runClientFilesystem(
         });
         return await backUp(session, link, { task, request, hooks });
       }
-      const target = resolveLinks(session.runtime.files, request.target);
-      const { overwrite } = request;
+      const places = new AllowedPlaces(session.runtime.files, task.allow);
       audited(session, { peerName, request }, () => {
-        requireRestoreAllowed(task.allow, { target, overwrite }, "this client's");
+        places.require(request.target, request.overwrite);
       });
       const warnings = new RestoreWarnings();
       if (request.type === "restore-filesystem") {

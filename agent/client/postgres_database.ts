@@ -61,11 +61,14 @@ export class PostgresDatabase implements DatabaseKind {
     return { producer, totals: { totalFiles: null, totalBytes }, range };
   }
 
-  async restorer({ target, tablespaces, recovery, onWarning }: RestoreDatabase): Promise<Consumer> {
+  async restorer(
+    { target, tablespaces, places, recovery, onWarning }: RestoreDatabase,
+  ): Promise<Consumer> {
     return new BaseBackupRestorer({
       files: this.#runtime.files,
       data: target ?? this.#cluster.data,
       tablespaces: new Map(tablespaces.map(({ from, to }) => [from, to])),
+      requireAllowed: (place) => places.require(place),
       owner: await this.#owner(),
       recovery,
       onWarning,

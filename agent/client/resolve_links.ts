@@ -1,7 +1,7 @@
-// The path that a path leads to: symbolic links in it are followed, as far as they are there. A
-// client that is confined to directories compares this one, since a link could lead out of them.
+// The path that a path leads to: symbolic links in it are followed, as far as they are there, and
+// ".." leads out of where they led, as for the kernel. A client that is confined to directories
+// compares this one, since a link could lead out of them.
 
-import { posix } from "node:path";
 import { AgentError, AT_CWD, type Files, SystemError } from "../../transport/mod.ts";
 
 /** Links in one path: the kernel's own limit. */
@@ -9,24 +9,31 @@ const LINKS_MAX = 40;
 
 /** @param path absolute @throws AgentError `auth` when links lead in a circle */
 export function resolveLinks(files: Pick<Files, "readLink">, path: string): string {
-  let rest = posix.normalize(path).split("/").filter((part) => part !== "");
-  let done = "";
+  let rest = componentsOf(path);
+  let done: string[] = [];
   for (let links = 0; rest.length > 0;) {
     const [first = "", ...others] = rest;
-    const link = linkAt(files, `${done}/${first}`);
+    rest = others;
+    if (first === "..") {
+      done.pop();
+      continue;
+    }
+    const link = linkAt(files, `/${[...done, first].join("/")}`);
     if (link === null) {
-      done = `${done}/${first}`;
-      rest = others;
+      done.push(first);
       continue;
     }
     if (++links > LINKS_MAX) {
       throw new AgentError("auth", `Cannot use "${path}": found a circle of symbolic links in it`);
     }
-    const led = posix.resolve(done === "" ? "/" : done, link, ...others);
-    rest = led.split("/").filter((part) => part !== "");
-    done = "";
+    if (link.startsWith("/")) done = [];
+    rest = [...componentsOf(link), ...others];
   }
-  return done === "" ? "/" : done;
+  return `/${done.join("/")}`;
+}
+
+function componentsOf(path: string): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
 /** What a symbolic link says; null for whatever is none, or not there. */

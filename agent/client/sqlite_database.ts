@@ -40,12 +40,13 @@ export class SqliteDatabase implements DatabaseKind {
     return { producer: produceSqlite({ ...snapshot, frameBytes, signal }), totals };
   }
 
-  restorer({ target, tablespaces, onWarning }: RestoreDatabase): Consumer {
+  restorer({ target, tablespaces, places, onWarning }: RestoreDatabase): Consumer {
     if (tablespaces.length > 0) {
       const message = `Cannot restore "${this.path}": found --tablespace, need a cluster for it`;
       throw new AgentError("usage", message, { hint: "Leave out --tablespace." });
     }
     if (target !== null) requireEmpty(this.#files, target);
+    else if (isThere(this.#files, this.path)) places.requireOwn(this.path, "always");
     const name = this.path.slice(this.path.lastIndexOf("/") + 1);
     const destination = target === null ? this.path : `${target}/${name}`;
     return new SqliteRestorer({ files: this.#files, destination, onWarning });
@@ -54,6 +55,16 @@ export class SqliteDatabase implements DatabaseKind {
   [Symbol.asyncDispose](): Promise<void> {
     this.#spool[Symbol.dispose]();
     return Promise.resolve();
+  }
+}
+
+function isThere(files: Files, path: string): boolean {
+  try {
+    files.stat(AT_CWD, path);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === "ENOENT") return false;
+    throw error;
   }
 }
 

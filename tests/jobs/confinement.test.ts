@@ -66,10 +66,10 @@ describe("a confined client", () => {
     bed.allow = { backup: null, restore: [bed.path("restored")], overwrite: false };
     const restore = async (target: string, overwrite: "refuse" | "never" | "always") => {
       const action = { type: "restore", backup: BACKUP, include: [], dryRun: false } as const;
-      const [, client] = await bed.run({ ...action, target: bed.path(target), overwrite });
+      const [, client] = await bed.run({ ...action, target: `${bed.folder}/${target}`, overwrite });
       return codeOf(client.error);
     };
-    for (const target of ["secret", "restored/way", "restored/../secret"]) {
+    for (const target of ["secret", "restored/way", "restored/../secret", "restored/way/../new"]) {
       expect([target, await restore(target, "never")]).toEqual([target, "auth"]);
     }
     expect(await restore("restored/new", "refuse")).toBe("ok");

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runClientDatabase } from "../../agent/client/mod.ts";
 import { type ClientEntry, type DatabaseEntry, streamsOf } from "../../agent/config/mod.ts";
-import { UNCONFINED } from "../../agent/confinement.ts";
+import { type Confinement, UNCONFINED } from "../../agent/confinement.ts";
 import type {
   ClientDatabaseTask,
   EncryptionPart,
@@ -45,11 +45,13 @@ export class DatabaseBed implements AsyncDisposable {
   encryption: EncryptionPart = { recipients: [], identityFile: null };
   /** Which hosts need the storage connections encrypted: the server, the client. */
   encrypt: readonly [boolean, boolean] = [false, false];
+  /** What the client's own file allows. */
+  allow: Confinement = UNCONFINED;
   #sessions: readonly RunningJob<ServerDatabaseTask | ClientDatabaseTask>[] = [];
 
   private constructor(stp: MemoryBed) {
     this.stp = stp;
-    Vault.open({ directory: this.path("vault"), ...runtime }).close();
+    this.makeVault();
   }
 
   static async open(): Promise<DatabaseBed> {
@@ -60,6 +62,11 @@ export class DatabaseBed implements AsyncDisposable {
 
   path(...parts: readonly string[]): string {
     return join(this.folder, ...parts);
+  }
+
+  /** An empty vault, if there is none. */
+  makeVault(): void {
+    Vault.open({ directory: this.path("vault"), ...runtime }).close();
   }
 
   cancel(side: "server" | "client"): void {
@@ -172,6 +179,7 @@ export class DatabaseBed implements AsyncDisposable {
       compressionLevel: 1,
       hooks: { pre: null, post: null },
       encryption: this.encryption,
+      allow: this.allow,
       server,
       listen: inet(0),
       spool: this.folder,

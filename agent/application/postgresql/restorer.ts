@@ -1,9 +1,9 @@
 // The consumer of a PostgreSQL base backup: a data directory and its tablespaces, each at the place
 // that the restore gives it, owned by the server's user.
 //
-// Invariants: every directory that is written to was empty; nothing outside them is touched
-// (target_tree.ts); the control file, without which no server starts, gets its name last, when all
-// else is on the medium: a cluster that a crash cut short does not start.
+// Invariants: every directory that is written to was empty and is one that the host allows; nothing
+// outside them is touched (target_tree.ts); the control file, without which no server starts, gets
+// its name last, when all else is on the medium: a cluster that a crash cut short does not start.
 
 import { AgentError } from "../../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/files.ts";
@@ -19,6 +19,7 @@ import { TargetTree } from "../filesystem/target_tree.ts";
 import { hasErrno, Placement } from "../placement.ts";
 import { MAX_SETTINGS_BYTES } from "../limits.ts";
 import { RecordReader } from "../record_reader.ts";
+import { ClusterRoots, type Root } from "./cluster_roots.ts";
 
 const CONTROL_FILE = "global/pg_control";
 const TABLESPACE_LINKS = "pg_tblspc";
@@ -35,23 +36,13 @@ export interface BaseBackupRestorerOptions {
   readonly data: string;
   /** New places of tablespaces, by the old ones; the others go where they were. */
   readonly tablespaces: ReadonlyMap<string, string>;
+  /** Refuses the place of a tablespace that the host does not allow. @throws AgentError `auth` */
+  readonly requireAllowed: (place: string) => void;
   /** Whom everything belongs to. */
   readonly owner: UserId;
   /** Settings with which the cluster goes on by its archived log; null: it does not. */
   readonly recovery: string | null;
   readonly onWarning: (warning: ApplicationWarning) => void;
-}
-
-/** A directory of the cluster: what it was on the origin, and what it is here. */
-interface Root {
-  readonly from: string;
-  readonly tree: TargetTree;
-}
-
-interface Located {
-  readonly root: Root;
-  /** Below the root; "" is the root. */
-  readonly path: string;
 }
 
 export class BaseBackupRestorer implements Consumer {
@@ -60,7 +51,7 @@ export class BaseBackupRestorer implements Consumer {
   readonly #placement: Placement;
   readonly #reader: RecordReader;
   readonly #data: TargetTree;
-  #roots: Root[] = [];
+  readonly #roots: ClusterRoots;
   #writer: FileWriter | null = null;
   #isControl = false;
   /** The control file at its temporary name, and the directory that it waits in. */
@@ -83,6 +74,14 @@ export class BaseBackupRestorer implements Consumer {
       },
     });
     this.#data = this.#openEmpty(options.data);
+    this.#roots = new ClusterRoots({
+      data: { place: options.data, tree: this.#data },
+      tablespaces: options.tablespaces,
+      open: (place) => {
+        options.requireAllowed(place);
+        return this.#openEmpty(place);
+      },
+    });
   }
 
   feed(frame: TarPieces): void {
@@ -101,7 +100,7 @@ export class BaseBackupRestorer implements Consumer {
     this.#requireAllMoved();
     this.#translate(() => {
       if (this.#options.recovery !== null) this.#writeRecovery(this.#options.recovery);
-      for (const { tree } of this.#roots) tree.finish();
+      for (const { tree } of this.#roots.all) tree.finish();
       control.writer.place();
       this.#options.files.sync(control.directory);
     });
@@ -117,13 +116,15 @@ export class BaseBackupRestorer implements Consumer {
     this.#control?.writer.discard();
     this.#closeControl();
     this.#data.abort();
-    for (const { tree } of this.#roots) tree.abort();
+    for (const { tree } of this.#roots.all) tree.abort();
   }
 
   #onMember(entry: Entry): void {
     const { uid, gid } = this.#options.owner;
     const path = decoder.decode(entry.path);
-    const { root, path: below } = this.#locate(path, entry);
+    const located = this.#roots.locate(path, entry.type);
+    if (located === null) throw this.#damaged(`"${path}" outside of the cluster`);
+    const { root, path: below } = located;
     const components = splitPath(new TextEncoder().encode(`/${below}`));
     const owned = { ...entry, uid, gid };
     if (entry.type === "directory") return this.#makeDirectory(root, owned, components);
@@ -170,21 +171,9 @@ export class BaseBackupRestorer implements Consumer {
   ): void {
     if (!below.startsWith(`${TABLESPACE_LINKS}/`)) throw this.#damaged(`a link at "${below}"`);
     const from = decoder.decode(entry.target ?? new Uint8Array(0));
-    this.#options.files.symlink(this.#placeOf(from), directory, name);
+    this.#options.files.symlink(this.#roots.placeOf(from), directory, name);
     this.#attributes.apply({ directory, name, descriptor: null }, entry, null);
     this.#restoredFiles += 1;
-  }
-
-  /** The root that a member lies in; the first member is the data directory's. */
-  #locate(path: string, entry: Entry): Located {
-    const inside = this.#roots.filter(({ from }) => path === from || path.startsWith(`${from}/`));
-    const root = inside.sort((a, b) => b.from.length - a.from.length)[0];
-    if (root !== undefined) return { root, path: path.slice(root.from.length + 1) };
-    if (entry.type !== "directory") throw this.#damaged(`"${path}" outside of the cluster`);
-    const tree = this.#roots.length === 0 ? this.#data : this.#openEmpty(this.#placeOf(path));
-    const made = { from: path, tree };
-    this.#roots.push(made);
-    return { root: made, path: "" };
   }
 
   /** The server reads these settings after all others; the empty file makes it recover. */
@@ -225,13 +214,9 @@ export class BaseBackupRestorer implements Consumer {
     }
   }
 
-  #placeOf(location: string): string {
-    return this.#options.tablespaces.get(location) ?? location;
-  }
-
   /** @throws AgentError `usage` when a tablespace was to move that the backup does not have */
   #requireAllMoved(): void {
-    const [, ...tablespaces] = this.#roots.map(({ from }) => from);
+    const [, ...tablespaces] = this.#roots.all.map(({ from }) => from);
     for (const from of this.#options.tablespaces.keys()) {
       if (tablespaces.includes(from)) continue;
       const found = tablespaces.length === 0 ? "none" : tablespaces.join(", ");

@@ -135,6 +135,7 @@ function restorer(
     data: join(folder, "back"),
     tablespaces: new Map(Object.entries(places)),
     owner,
+    requireAllowed: () => {},
     recovery,
     onWarning: ({ message }) => {
       throw new Error(message);
@@ -199,6 +200,27 @@ describe("BaseBackupRestorer", () => {
     expect(readFileSync(join(to, "PG_15_1/5"), "utf8")).toBe("in the tablespace");
     expect(statSync(join(folder, "back/global")).mode & 0o7777).toBe(0o700);
     expect(readFileSync(join(folder, "back/global/pg_control"), "utf8")).toBe("control");
+  });
+
+  test("moves a tablespace inside the data directory with it, or to a place of its own", () => {
+    const space = join(folder, "data/ts1");
+    mkdirSync(space);
+    const link = { "/pg_tblspc/16384": { link: space } };
+    const inside = [
+      BEGIN,
+      ...archive(space, SPACE),
+      ...archive("", { ...DATA, "/ts1/": "", ...link }),
+      ...END,
+      DONE,
+    ];
+    const own = join(folder, "moved");
+    const back = join(folder, "back");
+    for (const [places, to] of [[{}, join(back, "ts1")], [{ [space]: own }, own]] as const) {
+      restoreAll(produce(inside), restorer(places));
+      expect(readlinkSync(join(back, "pg_tblspc/16384"))).toBe(to);
+      expect(readFileSync(join(to, "PG_15_1/5"), "utf8")).toBe("in the tablespace");
+      removeFolder(back);
+    }
   });
 
   test("gives the control file its name last: not before all the rest, nor after an abort", () => {

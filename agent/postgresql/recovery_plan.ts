@@ -3,7 +3,8 @@
 //
 // Invariants: a target that lies before the end of the backup is refused before anything is
 // written, as far as it can be told; PostgreSQL refuses the others. Settings of an earlier recovery
-// go, since it takes one target only, and an empty one counts, too.
+// go, since it takes one target only, and an empty one counts, too. So do those of a standby: what
+// was restored never follows the primary of the cluster that was backed up.
 
 import { AgentError } from "../../transport/ground/error.ts";
 import { parseLsn } from "../wal/lsn.ts";
@@ -67,17 +68,20 @@ export function recoverySettings(
     recovery_target_timeline: timeline,
     recovery_target_inclusive: "on",
     recovery_target_action: "promote",
+    // They may be set in postgresql.conf, too, which is read before this.
+    primary_conninfo: "",
+    primary_slot_name: "",
   };
   return Object.entries(values).map(([key, text]) => `${key} = ${quoted(text)}\n`).join("");
 }
 
-/** The text of postgresql.auto.conf with these settings instead of those of an earlier recovery. */
+/** postgresql.auto.conf with these settings for those of a standby or an earlier recovery. */
 export function withRecovery(text: string, settings: string): string {
   const lines = text.split("\n").filter((line) => line !== "" && !OF_RECOVERY.test(line));
   return `${lines.map((line) => `${line}\n`).join("")}${settings}`;
 }
 
-const OF_RECOVERY = /^\s*(restore_command|recovery_target\w*)\s*=/;
+const OF_RECOVERY = /^\s*(restore_command|recovery_target\w*|primary_(conninfo|slot_name))\s*=/;
 
 function settingOf(target: RecoveryTarget): readonly [string | null, string] {
   switch (target.kind) {

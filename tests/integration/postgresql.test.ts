@@ -2,15 +2,17 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../../transport/ground/assert.ts";
 import { Bed } from "./bed.ts";
+import { until } from "./deadline.ts";
 import { makeServerDirectory, PostgresServer, runTool, SERVER_USER } from "./postgres_server.ts";
 import { Started } from "./program.ts";
 
 const TIMEOUT_MS = 180_000;
 const MIB = 1024 * 1024;
+const MARKS_ARE_THERE = "SELECT to_regclass('marks') IS NOT NULL";
 
 let bed: Bed | null = null;
 let server: PostgresServer | null = null;
@@ -88,6 +90,38 @@ describe("PostgreSQL", () => {
     },
     TIMEOUT_MS,
   );
+
+  test("backed up from a standby, restored as a server of its own", async () => {
+    const made = bed = await Bed.make({
+      clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }`,
+    });
+    using primary = PostgresServer.create(made.folder, "primary");
+    primary.start();
+    const standby = server = new PostgresServer(made.path("pg"), made.path("pg-run"));
+    for (const path of [standby.data, standby.socket]) makeServerDirectory(path);
+    const copy = ["-D", standby.data, "-h", primary.socket, "-R", "-c", "fast"];
+    runTool("pg_basebackup", copy);
+    chmodSync(standby.data, 0o700);
+    standby.configure(`unix_socket_directories = '${standby.socket}'\n`);
+    standby.start();
+    primary.sql("CREATE TABLE marks AS SELECT 7 AS id");
+    await until(
+      TIMEOUT_MS,
+      "the standby",
+      () => standby.sql(MARKS_ARE_THERE) === "t" ? true : null,
+    );
+    await Promise.all([made.start("server"), made.start("client")]);
+    await made.job("client", "backup", "database", "pg");
+    const target = made.path("back");
+    await made.job("client", "restore", "latest:pg", "--database", "pg", "--target", target);
+    expect(runTool("pg_verifybackup", ["-q", target])).toBe("");
+    standby.stop();
+    server = new PostgresServer(target, standby.socket);
+    server.start();
+    expect(server.sql("SELECT pg_is_in_recovery()")).toBe("f");
+    server.sql("INSERT INTO marks VALUES (8)");
+    expect(primary.sql("SELECT count(*) FROM marks")).toBe("1");
+  }, TIMEOUT_MS);
 
   test("is restored by zstd and tar alone", async () => {
     const [bed, cluster] = await start();

@@ -3,7 +3,8 @@
 //
 // Invariants: every directory that is written to was empty and is one that the host allows; nothing
 // outside them is touched (target_tree.ts); the control file, without which no server starts, gets
-// its name last, when all else is on the medium: a cluster that a crash cut short does not start.
+// its name last, when all else is on the medium: a cluster that a crash cut short does not start. A
+// standby comes back as a server of its own.
 
 import { AgentError } from "../../../transport/ground/error.ts";
 import { AT_CWD, type Files, SystemError } from "../../../transport/runtime/files.ts";
@@ -25,6 +26,8 @@ const CONTROL_FILE = "global/pg_control";
 const TABLESPACE_LINKS = "pg_tblspc";
 const SETTINGS_FILE = "postgresql.auto.conf";
 const SIGNAL_FILE = "recovery.signal";
+/** Make a server a standby, or recover: what is restored does neither unless it is asked for. */
+const SIGNAL_FILES: readonly string[] = ["standby.signal", SIGNAL_FILE];
 const SETTINGS_MODE = 0o600;
 const ENTER = { replace: false, keepTimes: false } as const;
 const encoder = new TextEncoder();
@@ -133,6 +136,7 @@ export class BaseBackupRestorer implements Consumer {
     const directory = root.tree.enter(components, ENTER);
     if (entry.type === "symlink") return this.#makeLink({ directory, name }, owned, below);
     if (entry.type !== "file") throw this.#damaged(`a ${entry.type}`);
+    if (root.tree === this.#data && SIGNAL_FILES.includes(below)) return;
     this.#isControl = root.tree === this.#data && below === CONTROL_FILE;
     // The tree closes its own descriptor before the control file is placed.
     const held = this.#isControl ? root.tree.openPath(components) : directory;

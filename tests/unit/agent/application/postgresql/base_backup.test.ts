@@ -223,6 +223,27 @@ describe("BaseBackupRestorer", () => {
     }
   });
 
+  test("brings a standby back as a server of its own, and one that recovers by its log", () => {
+    const settings = {
+      "/postgresql.auto.conf": "primary_conninfo = 'host=old'\nwork_mem = '8MB'\n",
+    };
+    const standby = { ...DATA, "/standby.signal": "", "/recovery.signal": "kept", ...settings };
+    const whole = [BEGIN, ...archive("", standby), ...END, DONE];
+    const back = (name: string) => join(folder, "back", name);
+    for (const recovery of [null, "restore_command = 'get'\n"]) {
+      const { files: count } = restoreAll(produce(whole), restorer({}, recovery));
+      expect(count).toBe(Object.keys(standby).length);
+      expect(existsSync(back("standby.signal"))).toBe(false);
+      expect(existsSync(back("recovery.signal"))).toBe(recovery !== null);
+      if (recovery !== null) {
+        expect(readFileSync(back("recovery.signal"), "utf8")).toBe("");
+        expect(readFileSync(back("postgresql.auto.conf"), "utf8"))
+          .toBe(`work_mem = '8MB'\n${recovery}`);
+      }
+      removeFolder(back(""));
+    }
+  });
+
   test("gives the control file its name last: not before all the rest, nor after an abort", () => {
     const control = join(folder, "back/global/pg_control");
     const { records } = produce(cluster(), { frameBytes: 8192 });

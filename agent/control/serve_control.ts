@@ -2,6 +2,8 @@
 //
 // A Unix socket that a killed daemon left behind is removed, but only when nobody answers on it:
 // a live daemon keeps it and the start ends with `busy`. `close` ends open event streams too.
+// Directories that are made for a socket let everybody pass: the socket's own mode and owner say
+// who may use it, and the one for a database's log has another owner than the one beside it.
 
 import { getRequestListener } from "@hono/node-server";
 import { createServer, request, type Server } from "node:http";
@@ -20,7 +22,7 @@ import {
 import { watchConnections } from "./watch_connections.ts";
 
 const SOCKET_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
+const DIRECTORY_MODE = 0o711;
 
 export interface ServedControl {
   /** Where it listens; the port is the real one when 0 was asked for. */
@@ -162,7 +164,10 @@ async function clearSocket(path: string, files: Files): Promise<void> {
 function makeDirectories(directory: string, files: Files): void {
   if (directory === "/" || typeAt(directory, files) !== null) return;
   makeDirectories(posix.dirname(directory), files);
-  ignoring("EEXIST", () => files.makeDirectory(AT_CWD, directory, DIRECTORY_MODE));
+  ignoring("EEXIST", () => {
+    files.makeDirectory(AT_CWD, directory, DIRECTORY_MODE);
+    files.changeMode(AT_CWD, directory, DIRECTORY_MODE); // Whatever the umask is.
+  });
 }
 
 function typeAt(path: string, files: Files): string | null {

@@ -9,6 +9,7 @@ import { checkGroups, type ReadGroup } from "./check_groups.ts";
 import { checkKernel } from "./check_kernel.ts";
 import { checkPeers } from "./check_peers.ts";
 import { checkPlaces } from "./check_places.ts";
+import { checkWalSocket } from "./check_wal_socket.ts";
 import { failed, type Finding, good, wrong } from "./finding.ts";
 
 export interface ExamineParts {
@@ -40,6 +41,7 @@ export async function examine(
     good(said, `a good ${config.role} configuration of "${config.name}"`),
     ...checkKernel(runtime, config),
     ...checkPlaces(runtime, config),
+    ...await checkWalSocket(runtime, config),
     ...checkCertificates(runtime, config),
     ...checkToken(runtime, config),
     ...checkControl(config),

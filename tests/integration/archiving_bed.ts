@@ -27,7 +27,7 @@ export class ArchivingBed implements AsyncDisposable {
     this.cluster = cluster;
     this.#servers = [cluster];
     this.command = copyProgram(bed.path("program"));
-    this.#control = `unix:${bed.path("pg-run", "wal.sock")}`;
+    this.#control = `unix:${bed.path("run", "wal.sock")}`;
     const words = [...this.command, "wal", "push", "%p", "--database", "pg"];
     const line = [...words, "--control", this.#control].join(" ");
     this.push = `DENO_DIR=${cluster.socket}/deno ${line}`;
@@ -47,7 +47,7 @@ export class ArchivingBed implements AsyncDisposable {
       moreClients,
       clientKeys: `  pg: { kind: postgresql, data: pg, socket: pg-run, user: ${SERVER_USER} }
   other: { kind: postgresql, data: other, socket: pg-run, user: ${SERVER_USER} }
-wal_socket: { path: pg-run/wal.sock, user: ${SERVER_USER} }
+wal_socket: { path: run/wal.sock, user: ${SERVER_USER} }
 ${clientKeys}`,
     });
     try {

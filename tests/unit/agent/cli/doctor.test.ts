@@ -100,6 +100,26 @@ describe("doctor", () => {
     expect(text.stdout).toContain("OK    configuration");
   });
 
+  test("tells of a directory that keeps a database's user from its log's socket", async () => {
+    const keys = `name: web01
+network: { listen: 127.0.0.1, port: 7530 }
+control: unix:c.sock
+server: { address: 127.0.0.1, port: ${port} }
+stgs: [{ name: stg0, host: 2, array: array, volumes: [v0] }]
+wal_socket: { path: run/agent/wal.sock, user: nobody }
+`;
+    writeFileSync(path("server.yaml"), keys);
+    mkdirSync(path("run"));
+    chmodSync(bed.directory, 0o711);
+    for (const [mode, verdict] of [[0o700, "fail"], [0o711, "ok"]] as const) {
+      chmodSync(path("run"), mode);
+      const [code, [found]] = await of("wal_socket");
+      expect([found?.verdict, found?.subject]).toEqual([verdict, path("run/agent/wal.sock")]);
+      if (verdict === "fail") expect(code).toBe(1);
+      else expect(found?.message).toBe('in reach of user "nobody"');
+    }
+  });
+
   test("names every problem of the file, with its place, and looks no further", async () => {
     write({ vualt: "x", network: "{ port: 0 }" });
     const { ran, found } = await examined();

@@ -2,10 +2,12 @@
 // resumption, cancelling, stale and living sockets.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import {
   ControlClient,
   createControlApp,
@@ -19,13 +21,15 @@ import { statusViewSchema } from "../../../../agent/control/status_schema.ts";
 import { jobViewSchema } from "../../../../agent/control/view_schema.ts";
 import { SseDecoder } from "../../../../agent/control/sse_decoder.ts";
 import { AgentError } from "../../../../transport/ground/error.ts";
-import { currentRuntime } from "../../../../transport/runtime/mod.ts";
+import { findUser } from "../../../../agent/postgresql/mod.ts";
+import { currentRuntime, type UserId } from "../../../../transport/runtime/mod.ts";
 import { knockUntilSilent } from "../../transport/knock.ts";
 import { FakeDaemon, progressOf } from "./fake_daemon.ts";
 
 const HTTP = { kind: "http", host: "127.0.0.1", port: 0 } as const;
 /** More than a burst and what comes back of it meanwhile. */
 const CALLS_MAX = 500;
+const OTHER = "nobody";
 const PLENTY = { burst: 10_000, perSecond: 10_000 };
 
 let directory = "";
@@ -43,11 +47,28 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function serve(daemon: FakeDaemon, at = path): Promise<ControlClient> {
+async function serve(
+  daemon: FakeDaemon,
+  at = path,
+  owner?: UserId,
+): Promise<ControlClient> {
   const runtime = await currentRuntime();
+  const parts = owner === undefined ? runtime : { ...runtime, owner };
   const app = createControlApp(daemon, { clock: runtime.clock, access: null });
-  open.push(await serveControl(app, { kind: "unix", path: at }, runtime));
+  open.push(await serveControl(app, { kind: "unix", path: at }, parts));
   return new ControlClient({ address: { kind: "unix", path: at }, token: null });
+}
+
+/** Whether another user reaches it and may write, as connecting to a socket takes. */
+function mayWrite(at: string): boolean {
+  const as = ["--reuid", OTHER, "--regid", "nogroup", "--clear-groups"];
+  const script = 'test -w "$1" && echo yes || echo no';
+  const said = execFileSync("setpriv", [...as, "sh", "-c", script, "sh", at], { cwd: "/" });
+  return said.toString().trim() === "yes";
+}
+
+function modeOf(name: string): number {
+  return statSync(join(directory, name)).mode & 0o7777;
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -67,6 +88,26 @@ describe("serveControl on a Unix socket", () => {
     await open[0]?.close();
     await open[0]?.close();
     expect(await codeOf(client.get("/v1/status", statusViewSchema))).toBe("unreachable");
+  });
+
+  test("lets the user it is given to through the directories that it makes", async () => {
+    if (process.getuid?.() !== 0) return;
+    chmodSync(directory, 0o711);
+    const runtime = await currentRuntime();
+    const owner = await findUser(runtime.process, OTHER);
+    const own = join(directory, "run/agent/c.sock");
+    const given = join(directory, "run/agent/wal.sock");
+    const mask = process.umask(0o077);
+    try {
+      await serve(new FakeDaemon(), own);
+      await serve(new FakeDaemon(), given, owner);
+    } finally {
+      process.umask(mask);
+    }
+    expect([mayWrite(own), mayWrite(given)]).toEqual([false, true]);
+    for (const made of ["run", "run/agent"]) expect(modeOf(made)).toBe(0o711);
+    expect(modeOf("run/agent/wal.sock")).toBe(0o600);
+    expect(mayWrite(join(directory, "run/agent"))).toBe(false);
   });
 
   test("events() streams while the job runs, resumes with since, and it is cancelled", async () => {

@@ -1,0 +1,15 @@
+// The directories of the package, which systemd makes or its script.
+
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+
+test("/run/agent lets a database's user pass to its socket, and look at nothing", () => {
+  const [, bySystemd = ""] = /^d \/run\/agent (\d+) root agent -$/m
+    .exec(read("scripts/systemd/agent.tmpfiles.conf")) ?? [];
+  const [, byScript] = /install -d -m (\d+) -o root -g agent \/run\/agent$/m
+    .exec(read("scripts/package/postinst")) ?? [];
+  expect(byScript).toBe(bySystemd);
+  expect(Number.parseInt(bySystemd, 8) & 0o7).toBe(0o1);
+});

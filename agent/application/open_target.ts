@@ -3,8 +3,12 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
+import { hasErrno } from "./placement.ts";
 
-/** Rights of a directory that the restore has no entry for; umask applies. */
+/**
+ * Rights of a directory that the restore has no entry for, whatever the umask is: whom the restored
+ * objects belong to must get to them.
+ */
 const PARENT_MODE = 0o755;
 
 /**
@@ -48,5 +52,17 @@ function makeIfMissing(files: Files, path: string): void {
   } catch (error) {
     if (!(error instanceof SystemError) || error.errno !== "ENOENT") throw error;
     files.makeDirectory(AT_CWD, path, PARENT_MODE);
+    widen(files, path);
+  }
+}
+
+/** Gives a fresh directory what the umask left out, where the file system has modes. */
+function widen(files: Files, path: string): void {
+  const { mode } = files.stat(AT_CWD, path);
+  if ((mode & PARENT_MODE) === PARENT_MODE) return;
+  try {
+    files.changeMode(AT_CWD, path, mode | PARENT_MODE);
+  } catch (error) {
+    if (!hasErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP")) throw error;
   }
 }

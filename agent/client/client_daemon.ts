@@ -92,7 +92,8 @@ export class ClientDaemon extends DaemonBase {
   async reconfigure(config: Config): Promise<void> {
     assert(config.role === "client", "a reload keeps the role");
     const encryption = await encryptionOf(config, this.parts);
-    if (JSON.stringify(encryption) !== JSON.stringify(this.#encryption)) this.#wal.renew();
+    const before = JSON.stringify([this.#encryption, this.#config.databases]);
+    if (JSON.stringify([encryption, config.databases]) !== before) this.#wal.renew();
     this.#encryption = encryption;
     this.#config = config;
     this.runner.setLimits(config.jobs);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { Bed } from "./bed.ts";
+import { makeSegment, NAME } from "../unit/agent/wal/wal_fixture.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -19,7 +20,9 @@ describe("a client with recipients", () => {
     identity = await generateX25519Identity();
     const recipient = await identityToRecipient(identity);
     const keys = "recipients_file: recipients.txt, identity_file: identity.txt";
-    bed = await Bed.make({ clientKeys: `encryption: { ${keys} }` });
+    bed = await Bed.make({
+      clientKeys: `  pg: { kind: postgresql, data: pg1 }\nencryption: { ${keys} }`,
+    });
     bed.write("recipients.txt", "age1mistyped\n");
     const { code, stderr } = await bed.launch("client").ended;
     expect([code, stderr]).toEqual([2, expect.stringContaining("recipients_file")]);
@@ -56,6 +59,24 @@ describe("a client with recipients", () => {
     expect(readDatabase(bed.path("databases", "app.db")).integrity).toBe("ok");
   }, TIMEOUT_MS);
 
+  test("archives the log of a cluster whose directory a reload has changed", async () => {
+    const push = async (data: string, system: string) => {
+      makeCluster(bed.path(data), system);
+      const log = bed.path(data, "pg_wal", NAME);
+      return (await bed.run(["wal", "push", log, "--database", "pg"], "client")).code;
+    };
+    expect(await push("pg1", "1")).toBe(0);
+    const yaml = readFileSync(bed.path("client.yaml"), "utf8");
+    bed.write("client.yaml", yaml.replace("data: pg1", "data: pg2"));
+    bed.daemon("client").kill("SIGHUP");
+    await bed.daemon("client").waitFor(/configuration read again/);
+    expect(await push("pg2", "2")).toBe(0);
+    for (const system of ["1", "2"]) {
+      const kept = bed.path("vault", "wal", "web01", "pg", system, NAME.slice(0, 16));
+      expect(readdirSync(kept)).toEqual([`${NAME}.zst`]);
+    }
+  }, TIMEOUT_MS);
+
   test("verify --data says that content was not decrypted, and ends well", async () => {
     const { code, stdout, stderr } = await bed.run(["verify", files, "--data"], "server");
     expect([code, `${stdout}${stderr}`]).toEqual([
@@ -72,3 +93,15 @@ describe("a client with recipients", () => {
     expect(whole.drill).toMatchObject({ status: "ok", undecrypted: false, unproved: 0 });
   }, TIMEOUT_MS);
 });
+
+/** What of a cluster an archive looks at: which it is, its secret, and a segment of its log. */
+function makeCluster(data: string, system: string): void {
+  for (const folder of ["global", "pg_wal"]) mkdirSync(`${data}/${folder}`, { recursive: true });
+  const control = new Uint8Array(8192);
+  const view = new DataView(control.buffer);
+  view.setBigUint64(0, BigInt(system), true);
+  view.setUint32(8, 1300, true);
+  control.fill(7, 256, 288);
+  writeFileSync(`${data}/global/pg_control`, control);
+  writeFileSync(`${data}/pg_wal/${NAME}`, makeSegment({ system }));
+}

@@ -71,11 +71,9 @@ export class ClientDaemon extends DaemonBase {
   static async start(config: ClientConfig, parts: DaemonParts): Promise<ClientDaemon> {
     const encryption = await encryptionOf(config, parts);
     const stgs = await StgService.open(stgPartsOf(config.name, parts), config.stgs);
-    const { files } = parts.runtime;
-    const left = clearSpool(files, { directory: config.spool, client: config.name });
-    if (left.length > 0) parts.log("warning", `cannot remove old snapshots: ${left.join(", ")}`);
     const daemon = new ClientDaemon(config, parts, { stgs, encryption });
     try {
+      daemon.#clearSpool();
       await daemon.#listen();
       daemon.#startSchedules();
     } catch (error) {
@@ -325,7 +323,15 @@ export class ClientDaemon extends DaemonBase {
       database,
       action,
       walCommand: walCommandOf(this.parts.command, database.name, { walSocket, control }),
-    }, () => this.#releaseAll(stgs));
+    }, () => this.#releaseAll(stgs).finally(() => this.#clearSpool({ job: job.start.id })));
+  }
+
+  /** @param ended the job whose remains go; without it those of earlier processes */
+  #clearSpool(ended?: { readonly job: string }): void {
+    const { spool: directory, name: client } = this.#config;
+    const left = clearSpool(this.parts.runtime.files, { directory, client, ...ended });
+    if (left.length === 0) return;
+    this.parts.log("warning", `cannot remove old snapshots: ${left.join(", ")}`);
   }
 
   async #releaseAll(stgs: Readonly<Record<string, StgAccess>>): Promise<void> {

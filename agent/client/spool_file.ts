@@ -1,6 +1,7 @@
 // The snapshot of a database while it is being backed up: a file in the spool directory whose name
-// says whose it is, so that a client that starts removes what a crash of its own left behind. The
-// directory of a job's named pipes has such a name, too.
+// says whose it is, so that a client that starts removes what a crash of its own left behind, and
+// what a job left whose thread had to be ended. The directory of a job's named pipes has such a
+// name, too.
 
 import { AT_CWD, type Files, SystemError } from "../../transport/mod.ts";
 
@@ -40,11 +41,15 @@ export function pipesPath({ directory, client, job }: SpoolPlace & { readonly jo
 }
 
 /**
- * Removes what earlier processes of this client left; a directory that is missing has nothing.
+ * Removes what earlier processes of this client left, or one job that has ended; a directory that
+ * is missing has nothing.
  * @returns what could not be removed, for the log: it is in the way of nobody
  */
-export function clearSpool(files: Files, place: SpoolPlace): string[] {
-  const prefix = prefixOf(place.client);
+export function clearSpool(
+  files: Files,
+  place: SpoolPlace & { readonly job?: string },
+): string[] {
+  const prefix = prefixOf(place.client) + (place.job === undefined ? "" : `${place.job}.`);
   const names = namesIn(files, place.directory)
     .filter((name) => name.startsWith(prefix))
     .filter((name) => name.includes(SUFFIX) || name.endsWith(PIPES_SUFFIX));

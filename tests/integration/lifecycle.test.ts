@@ -2,15 +2,18 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import type { JobView } from "../../agent/control/daemon.ts";
 import { addFault } from "../../emulator/mod.ts";
 import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { Bed, COMMAND_MS } from "./bed.ts";
-import { within } from "./deadline.ts";
+import { until, within } from "./deadline.ts";
 import { differences, makeRandomFiles } from "./odd_tree.ts";
 import { Program } from "./program.ts";
 
 const TIMEOUT_MS = 120_000;
+/** Until the thread of a cancelled job is gone. */
+const SETTLE_MS = 30_000;
 const MIB = 1024 * 1024;
 
 describe("lifecycle", () => {
@@ -99,6 +102,24 @@ describe("lifecycle", () => {
       await expectNothingPublished(bed);
       // Cancelling what has ended changes nothing.
       expect((await bed.json(side, "cancel", job)).code).toBe(0);
+    }
+  }, TIMEOUT_MS);
+
+  test("a snapshot whose job is cancelled while SQLite copies is removed", async () => {
+    const started = bed = await Bed.started();
+    const application = new DatabaseSync(started.path("app.db"));
+    try {
+      // The copy waits for it, and hears of nothing meanwhile.
+      application.exec("CREATE TABLE t (x); BEGIN EXCLUSIVE");
+      const control = ["--control", `unix:${started.socket("client")}`];
+      await using command = new Program(["backup", "database", "app", ...control]);
+      const snapshots = () => readdirSync(started.folder).filter((name) => /snapshot/.test(name));
+      await until(COMMAND_MS, "a snapshot", () => snapshots().length > 0 ? true : null);
+      command.kill("SIGTERM");
+      expect((await within(COMMAND_MS, "the end of the command", command.ended)).code).toBe(143);
+      await until(SETTLE_MS, "the end of the snapshot", () => snapshots().length > 0 ? null : true);
+    } finally {
+      application.close();
     }
   }, TIMEOUT_MS);
 

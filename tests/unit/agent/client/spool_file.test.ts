@@ -43,6 +43,18 @@ describe("clearSpool()", () => {
     expect(readdirSync(directory)).toEqual(["agent-web02-j1.pipes"]);
   });
 
+  test("removes what one job left, and nothing of others", () => {
+    const place = { directory, client: "web01" };
+    for (const job of ["j1", "j12"]) {
+      const { path } = new SpoolFile(files, { ...place, job });
+      for (const suffix of ["", "-journal"]) writeFileSync(path + suffix, "x");
+      mkdirSync(pipesPath({ ...place, job }));
+    }
+    expect(clearSpool(files, { ...place, job: "j1" })).toEqual([]);
+    const left = ["agent-web01-j12.pipes", "agent-web01-j12.snapshot"];
+    expect(readdirSync(directory).sort()).toEqual([...left, `${left[1]}-journal`]);
+  });
+
   test("tells what it cannot remove and goes on", () => {
     const { path } = new SpoolFile(files, { directory, client: "web01", job: "a" });
     mkdirSync(path);

@@ -2,8 +2,8 @@
 // integrity_check, then put in place of what is there.
 //
 // Invariants: the destination is the old database or the whole new one at any moment, also after
-// a crash; a write-ahead log of the old one never meets the new one (it is checkpointed into the
-// old one under an exclusive lock before the rename); a database in use is refused.
+// a crash; a log or journal of the old one never meets the new one (it is brought into the old one,
+// whose exclusive lock is held until the new one has its name); a database in use is refused.
 
 import { DatabaseSync } from "node:sqlite";
 import { AgentError } from "../../../transport/ground/error.ts";
@@ -18,10 +18,14 @@ import { FileWriter } from "../file_writer.ts";
 import { openTarget } from "../open_target.ts";
 import { hasErrno, Placement } from "../placement.ts";
 import { RecordReader } from "../record_reader.ts";
+import { findHolder } from "./find_holder.ts";
 import { fromSqlite, sqliteCode } from "./sqlite_error.ts";
 
 const SQLITE_NOTADB = 26;
 const SQLITE_CORRUPT = 11;
+/** Empties log and journal, and notices connections: idle ones in WAL mode, others that write. */
+const LOOK = `PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;
+  PRAGMA wal_checkpoint(TRUNCATE)`;
 /** Names that SQLite keeps beside a database. */
 const SIDE_FILES = ["-wal", "-shm", "-journal"];
 
@@ -64,7 +68,7 @@ export class SqliteRestorer implements Consumer {
       },
     });
     try {
-      this.#release();
+      this.#open((database) => database.exec(LOOK))?.close();
     } catch (error) {
       this.abort();
       throw error;
@@ -86,10 +90,7 @@ export class SqliteRestorer implements Consumer {
     this.#translate(() => {
       writer.prepare(this.#attributes);
       this.#check(writer.temporary);
-      this.#release();
-      this.#removeSideFiles(this.#name);
-      writer.place();
-      this.#files.sync(this.#directory);
+      this.#replace(writer);
     });
     this.#writer = null;
     this.#close();
@@ -136,24 +137,47 @@ export class SqliteRestorer implements Consumer {
   }
 
   /**
-   * Proves that nobody holds the old database, and empties its log and journal.
-   * In WAL mode an idle connection is noticed, in the other modes one inside a transaction.
+   * Gives the new database its name. Nobody gets into the old one meanwhile, which has no log any
+   * more: one that closes in WAL mode would delete that of whoever opened the new one first.
    */
-  #release(): void {
+  #replace(writer: FileWriter): void {
+    const old = this.#open((database) => {
+      const mode = database.prepare("PRAGMA journal_mode = DELETE").get()?.["journal_mode"];
+      if (mode !== "delete") throw this.#inUse(`journal mode "${mode}" held by another connection`);
+      database.exec("BEGIN EXCLUSIVE");
+    });
+    try {
+      this.#removeSideFiles(this.#name);
+      this.#files.sync(this.#directory); // A crash must not bring them back beside the new one.
+      writer.place();
+    } finally {
+      old?.close();
+    }
+    this.#files.sync(this.#directory);
+  }
+
+  /**
+   * Opens the old database, of which nobody else may have a connection.
+   * @returns null when there is none
+   * @throws AgentError `busy`
+   */
+  #open(lock: (database: DatabaseSync) => void): DatabaseSync | null {
     const name = new TextEncoder().encode(this.#name);
-    if (!this.#placement.exists(this.#directory, name)) return;
+    if (!this.#placement.exists(this.#directory, name)) return null;
+    const holder = findHolder(this.#files, this.#destination);
+    if (holder !== null) throw this.#inUse(`it open in process ${holder.pid} as "${holder.path}"`);
     let database: DatabaseSync | null = null;
     try {
       database = new DatabaseSync(this.#destination);
-      database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
-      database.exec("BEGIN EXCLUSIVE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+      database.exec("PRAGMA busy_timeout = 0");
+      lock(database);
+      return database;
     } catch (error) {
+      database?.close();
       // What is no database cannot be in use as one: it is replaced.
       const code = sqliteCode(error);
-      if (code === SQLITE_NOTADB || code === SQLITE_CORRUPT) return;
+      if (code === SQLITE_NOTADB || code === SQLITE_CORRUPT) return null;
       throw fromSqlite(error, `replace database "${this.#destination}"`);
-    } finally {
-      database?.close();
     }
   }
 
@@ -181,6 +205,12 @@ export class SqliteRestorer implements Consumer {
         "need a directory that takes it";
       throw new AgentError(code, message, { cause: error });
     }
+  }
+
+  #inUse(found: string): AgentError {
+    const message =
+      `Cannot replace database "${this.#destination}": found ${found}, need it closed`;
+    return new AgentError("busy", message, { hint: "End the programs that hold the database." });
   }
 
   #damaged(found: string): AgentError {

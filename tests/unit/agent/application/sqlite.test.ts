@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import {
@@ -11,7 +11,15 @@ import {
   snapshotSqlite,
   SqliteRestorer,
 } from "../../../../agent/application/mod.ts";
-import { collect, files, makeFolder, removeFolder, restoreAll, shell } from "./fixture.ts";
+import {
+  collect,
+  files,
+  makeFolder,
+  removeFolder,
+  restoreAll,
+  shell,
+  withFaults,
+} from "./fixture.ts";
 
 let folder = "";
 let source = "";
@@ -31,6 +39,8 @@ function backUp() {
 function restorer(destination: string): SqliteRestorer {
   return new SqliteRestorer({ files, destination, onWarning: () => {} });
 }
+
+const noWarning = () => {};
 
 function query(path: string, sql: string): unknown {
   const database = new DatabaseSync(path, { readOnly: true });
@@ -114,6 +124,81 @@ describe("SQLite", () => {
     } finally {
       open.close();
     }
+  });
+
+  test("SqliteRestorer throws busy while another process has the file open, holding no lock", async () => {
+    shell(folder, `sqlite3 app.db "CREATE TABLE t(x); INSERT INTO t VALUES ('new');"`);
+    const made = backUp();
+    const target = join(folder, "held.db");
+    shell(folder, `sqlite3 held.db "CREATE TABLE t(x); INSERT INTO t VALUES ('old');"`);
+    const late = restorer(target);
+    const holder = spawn("sh", ["-c", "exec 3<held.db; echo; cat"], { cwd: folder });
+    const ended = once(holder, "close");
+    try {
+      await once(holder.stdout, "data");
+      expect(() => restorer(target)).toThrow(new RegExp(`process ${holder.pid} `));
+      expect(() => restoreAll(made, late)).toThrow(new RegExp(`process ${holder.pid} `));
+      late.abort();
+      expect(query(target, "SELECT x FROM t")).toBe("old");
+    } finally {
+      holder.stdin.end();
+      await ended;
+    }
+    restoreAll(made, restorer(target));
+    expect(query(target, "SELECT x FROM t")).toBe("new");
+  });
+
+  test("SqliteRestorer lets nobody into the old database between its journal and the new one", () => {
+    shell(folder, `sqlite3 app.db "CREATE TABLE t(x); INSERT INTO t VALUES ('new');"`);
+    const made = backUp();
+    for (const mode of ["DELETE", "PERSIST", "WAL"]) {
+      const target = join(folder, `${mode}.db`);
+      const old = "CREATE TABLE t(x); INSERT INTO t VALUES ('old');";
+      shell(folder, `sqlite3 ${mode}.db "PRAGMA journal_mode = ${mode}; ${old}"`);
+      const writes: string[] = [];
+      const watched = withFaults({
+        rename: (...to) => {
+          const write = "sqlite3 -bail $0 \"INSERT INTO t VALUES ('late')\" 2>&1 || true";
+          writes.push(shell(folder, write.replace("$0", target)));
+          files.rename(...to);
+        },
+      });
+      restoreAll(
+        made,
+        new SqliteRestorer({ files: watched, destination: target, onWarning: noWarning }),
+      );
+      expect([mode, writes.length, writes[0]])
+        .toEqual([mode, 1, expect.stringContaining("database is locked")]);
+      expect(query(target, "SELECT group_concat(x) FROM t")).toBe("new");
+      expect(readdirSync(folder).filter((name) => name.startsWith(`${mode}.db-`))).toEqual([]);
+    }
+  });
+
+  test("SqliteRestorer removes a journal that stands where no database is", () => {
+    shell(folder, `sqlite3 app.db "CREATE TABLE t(x); INSERT INTO t VALUES ('new');"`);
+    const made = backUp();
+    mkdirSync(join(folder, "in"));
+    for (const side of ["-journal", "-wal"]) writeFileSync(join(folder, `in/app.db${side}`), "old");
+    const removed: string[] = [];
+    let wasSynced = false;
+    const watched = withFaults({
+      unlink: (...one) => {
+        removed.push(String(one[1]));
+        wasSynced = false;
+        files.unlink(...one);
+      },
+      sync: (descriptor) => {
+        wasSynced = true;
+        files.sync(descriptor);
+      },
+      rename: (...to) => {
+        expect([removed.includes("app.db-journal"), wasSynced]).toEqual([true, true]);
+        files.rename(...to);
+      },
+    });
+    const destination = join(folder, "in/app.db");
+    restoreAll(made, new SqliteRestorer({ files: watched, destination, onWarning: noWarning }));
+    expect(readdirSync(join(folder, "in"))).toEqual(["app.db"]);
   });
 
   test("SqliteRestorer keeps the old database when the new one is damaged or incomplete", () => {

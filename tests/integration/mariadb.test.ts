@@ -14,7 +14,8 @@ const TOTAL = ROWS * 100;
 const DATABASES = (first: MariadbServer, second: MariadbServer, copy: MariadbServer) => {
   const words = (...parts: readonly string[]) => JSON.stringify([...AS_MARIADB, ...parts]);
   const from = [`--socket=${first.socket}`, "--user=root"];
-  const dump = ["mariadb-dump", "--no-defaults", ...from, "--single-transaction", "--quick"];
+  const whole = ["--single-transaction", "--quick", "--routines", "--events"];
+  const dump = ["mariadb-dump", "--no-defaults", ...from, ...whole];
   const load = ["mariadb", "--no-defaults", `--socket=${second.socket}`, "--user=root"];
   const hot = ["mariadb-backup", "--no-defaults", "--backup", "--stream=xbstream", ...from];
   const unpack = `mbstream -x -C ${copy.data} && ` +
@@ -30,7 +31,9 @@ const DATABASES = (first: MariadbServer, second: MariadbServer, copy: MariadbSer
 `;
 };
 
-const ANSWERS = "SELECT COUNT(*), SUM(balance) FROM shop.accounts; CHECKSUM TABLE shop.fixed;";
+const ANSWERS = `SELECT COUNT(*), SUM(balance) FROM shop.accounts; CHECKSUM TABLE shop.fixed;
+  SELECT routine_name FROM information_schema.routines WHERE routine_schema = 'shop';
+  SELECT event_name FROM information_schema.events WHERE event_schema = 'shop';`;
 
 describe("MariaDB", () => {
   let bed: Bed;
@@ -57,6 +60,8 @@ describe("MariaDB", () => {
       CREATE TABLE shop.accounts (id INT PRIMARY KEY, balance INT NOT NULL) ENGINE=InnoDB;
       INSERT INTO shop.accounts SELECT seq, 100 FROM seq_1_to_${ROWS};
       CREATE TABLE shop.fixed ENGINE=InnoDB AS SELECT seq, SHA2(seq, 256) AS text FROM seq_1_to_20000;
+      CREATE PROCEDURE shop.total() SELECT SUM(balance) FROM shop.accounts;
+      CREATE EVENT shop.tidy ON SCHEDULE EVERY 1 DAY DO DELETE FROM shop.fixed WHERE seq < 0;
     `);
   }, TIMEOUT_MS);
 

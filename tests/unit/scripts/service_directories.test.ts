@@ -2,8 +2,10 @@
 
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
-const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+const ROOT = join(import.meta.dirname ?? ".", "..", "..", "..");
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 test("/run/agent lets a database's user pass to its socket, and look at nothing", () => {
   const [, bySystemd = ""] = /^d \/run\/agent (\d+) root agent -$/m

@@ -7,7 +7,7 @@
 //
 // Invariants:
 //  1. A message is received whole before it is handed out; its bytes are valid until the next
-//     `receive`.
+//     `receive` or `meanwhile`.
 //  2. Nothing is read ahead of `receive` but one message a connection, so a slow receiver slows
 //     the sender down through the transport.
 //  3. Records are handed out in the order 0, 1, 2, …, also when the storage channel dies and the
@@ -225,8 +225,6 @@ export class JobLink {
    * what the peer said when it failed
    */
   async receive(): Promise<LinkMessage> {
-    if (this.#taken !== null) this.#taken.pending = null;
-    this.#taken = null;
     this.#listening = true;
     try {
       return await this.#next();
@@ -276,6 +274,8 @@ export class JobLink {
   }
 
   #listen(): void {
+    if (this.#taken !== null) this.#taken.pending = null;
+    this.#taken = null;
     for (const conn of this.#open) this.#inbox.listen(conn, this.#options);
   }
 

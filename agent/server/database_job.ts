@@ -82,7 +82,7 @@ export async function runServerDatabase(
       writer,
       parent: null,
       mustAsk: false,
-      awaitLog: (range) => awaitLog(session, range, place),
+      awaitLog: (range, signal) => awaitLog({ runtime: session.runtime, signal }, range, place),
     });
   });
 }

@@ -28,7 +28,7 @@ export interface ReceiveBackupOptions {
   /** False when the client may send before it asks for rows: the rest of a member comes first. */
   readonly mustAsk: boolean;
   /** Waits for the log that a cluster archives here. @returns what is not there in time */
-  readonly awaitLog?: (range: BackupRange) => Promise<readonly string[]>;
+  readonly awaitLog?: (range: BackupRange, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 /**
@@ -52,7 +52,7 @@ export async function receiveBackup(
     throw error;
   }
   const { range } = receipt;
-  if (range !== null && receipt.archivesLog) receipt.missLog(await options.awaitLog?.(range) ?? []);
+  if (range !== null && receipt.archivesLog) receipt.missLog(await missingLog(range, options));
   session.throwIfCancelled();
   session.committing();
   await options.link.sayBusy(); // Publication keeps this thread busy for as long as the disk takes.
@@ -84,6 +84,15 @@ export async function receiveBackup(
     session.warn({ code: "untold", message, path: null });
   }
   return result;
+}
+
+/** A client that gives up meanwhile, or is gone, has no backup. @throws AgentError why it ended */
+async function missingLog(
+  range: BackupRange,
+  { link, awaitLog }: ReceiveBackupOptions,
+): Promise<readonly string[]> {
+  if (awaitLog === undefined) return [];
+  return await link.meanwhile((signal) => awaitLog(range, signal));
 }
 
 /** What has arrived of one backup. */

@@ -25,6 +25,7 @@ import {
   ListeningPort,
   receiveAnnouncement,
 } from "../../transport/flow/mod.ts";
+import type { Clock } from "../../transport/runtime/runtime.ts";
 import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG5, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
@@ -47,6 +48,10 @@ export class DatabaseBed implements AsyncDisposable {
   encrypt: readonly [boolean, boolean] = [false, false];
   /** What the client's own file allows. */
   allow: Confinement = UNCONFINED;
+  /** What the server's job, and the client's, goes by. */
+  clocks: readonly [Clock, Clock] = [runtime.clock, runtime.clock];
+  /** The client's side of a job. */
+  runClient = runClientDatabase;
   #sessions: readonly RunningJob<ServerDatabaseTask | ClientDatabaseTask>[] = [];
 
   private constructor(stp: MemoryBed) {
@@ -128,7 +133,7 @@ export class DatabaseBed implements AsyncDisposable {
     const near = this.#job(1, this.#clientTask(port.address, database, action));
     this.#sessions = [near];
     try {
-      const client = near.end(() => runClientDatabase(near.session, near.task, proveMedium));
+      const client = near.end(() => this.runClient(near.session, near.task, proveMedium));
       return await Promise.all([served.promise, client]);
     } finally {
       gone.abort();
@@ -202,7 +207,7 @@ export class DatabaseBed implements AsyncDisposable {
   #job<T extends ServerDatabaseTask | ClientDatabaseTask>(host: 0 | 1, task: T): RunningJob<T> {
     const { mechanism, member } = this.stp.hosts[host];
     const network = new TcpMechanism(runtime.network);
-    const job = new RunningJob(task, { network, storage: mechanism });
+    const job = new RunningJob(task, { network, storage: mechanism, clock: this.clocks[host] });
     member.onLost((error) => job.session.loseStorage(error));
     return job;
   }

@@ -37,7 +37,7 @@ import {
   receiveStorageSetup,
   type StorageSetup,
 } from "../../transport/flow/mod.ts";
-import type { Network } from "../../transport/runtime/runtime.ts";
+import type { Clock, Network } from "../../transport/runtime/runtime.ts";
 import { serveRelay } from "../../transport/relay/mod.ts";
 import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
@@ -212,9 +212,15 @@ export class RunningJob<T extends WorkerTask> {
   readonly #reports: JobEventBody[] = [];
   readonly #warnings: string[] = [];
 
-  constructor(task: T, mechanisms: { readonly network: Mechanism; readonly storage: Mechanism }) {
+  constructor(
+    task: T,
+    { network, storage, clock = runtime.clock }: {
+      readonly network: Mechanism;
+      readonly storage: Mechanism;
+      readonly clock?: Clock;
+    },
+  ) {
     this.task = task;
-    const { network, storage } = mechanisms;
     const post = (message: FromWorker) => {
       if (message.type === "network") this.#network.push(message.message);
       if (message.type === "audit") this.#audit.push(message.entry);
@@ -225,7 +231,8 @@ export class RunningJob<T extends WorkerTask> {
         this.#warnings.push(`${message.body.code} ${message.body.path ?? message.body.message}`);
       }
     };
-    this.session = new WorkerSession({ runtime, task, network, storage, post });
+    const parts = { runtime: { ...runtime, clock }, task, network, storage, post };
+    this.session = new WorkerSession(parts);
   }
 
   async end(run: () => Promise<WorkerResult>): Promise<JobOutcome> {

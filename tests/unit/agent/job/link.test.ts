@@ -256,6 +256,15 @@ describe("JobLink.meanwhile()", () => {
     expect((await working).message).toBe(ERROR.message);
   });
 
+  test("hears the peer on the connection that brought the last message", async () => {
+    const { near, far } = linkBed(1);
+    await far.send({ type: "started", backup: "b" });
+    await near.receive();
+    const working = failure(() => near.meanwhile(ended));
+    await far.fail(ERROR);
+    expect((await working).message).toBe(ERROR.message);
+  });
+
   test("ends the work when the peer is gone", async () => {
     const { near, pairs } = linkBed(2);
     const working = failure(() => near.meanwhile(ended));

@@ -7,13 +7,18 @@ import { join } from "node:path";
 import { WorkerSession } from "../../../../agent/job/mod.ts";
 import { awaitLog, backupRangeOf, segmentsOf } from "../../../../agent/server/await_log.ts";
 import { LOG_LOOK_MS, LOG_WAIT_MS } from "../../../../agent/server/limits.ts";
-import { receiveBackup } from "../../../../agent/server/receive_backup.ts";
+import {
+  receiveBackup,
+  type ReceiveBackupOptions,
+} from "../../../../agent/server/receive_backup.ts";
 import { EVERYTHING } from "../../../../agent/source_selection.ts";
 import { Vault, VaultReader, VaultWriter } from "../../../../agent/vault/mod.ts";
 import { WalArchive } from "../../../../agent/wal/mod.ts";
+import { orCancelled } from "../../../../transport/ground/cancellation.ts";
 import { TcpMechanism } from "../../../../transport/tcp/mod.ts";
 import { IDENTITY, runtime } from "../../transport/flow/flow_bed.ts";
-import { linkBed } from "../job/link_bed.ts";
+import { failure } from "../../transport/connect/failure.ts";
+import { type LinkBed, linkBed } from "../job/link_bed.ts";
 import { makeSegment, NAME, packed, SEGMENT_BYTES, SYSTEM } from "../wal/wal_fixture.ts";
 
 const SAID = {
@@ -27,6 +32,7 @@ const SAID = {
   archived: true,
 } as const;
 
+const CANCELLED = { code: "cancelled", message: "Cannot finish the job: cancelled" } as const;
 const PLACE = { client: "web01", database: "pg" };
 const BACKUP = "web01-20260101T000000Z-aaaaaa";
 
@@ -116,9 +122,14 @@ describe("awaitLog()", () => {
 });
 
 describe("receiveBackup()", () => {
+  type AwaitLog = NonNullable<ReceiveBackupOptions["awaitLog"]>;
+
   /** Receives a backup without records whose client says this of the log. */
-  async function receive(missing: readonly string[], archived = true) {
-    const { near, far } = linkBed(1);
+  function receive(missing: readonly string[], archived = true) {
+    return receiveOver(linkBed(1), () => Promise.resolve(missing), archived);
+  }
+
+  async function receiveOver({ near, far }: LinkBed, awaitLog: AwaitLog, archived = true) {
     const task = { kind: "server-rebuild", identity: IDENTITY, steps: [], vault: folder } as const;
     const mechanism = () => new TcpMechanism(runtime.network);
     const parts = { runtime, task, network: mechanism(), storage: mechanism() };
@@ -141,7 +152,7 @@ describe("receiveBackup()", () => {
       writer,
       parent: null,
       mustAsk: false,
-      awaitLog: () => Promise.resolve(missing),
+      awaitLog,
     });
     using reader = VaultReader.open({ directory: folder, files: runtime.files });
     return {
@@ -157,6 +168,27 @@ describe("receiveBackup()", () => {
     expect(skipped).toEqual([{ path: NAME, reason: "wal_missing" }]);
     expect(range).toEqual(backupRangeOf(SAID));
   });
+
+  const endings = [
+    ["gives up", "cancelled", ({ near }: LinkBed) => near.fail(CANCELLED)],
+    ["is gone", "reset", ({ pairs }: LinkBed) => pairs[0]?.[0].abort("killed")],
+  ] as const;
+  for (const [what, code, end] of endings) {
+    test(`publishes nothing when the client ${what} while the log is awaited`, async () => {
+      const bed = linkBed(1);
+      const waiting = Promise.withResolvers<void>();
+      const received = failure(() =>
+        receiveOver(bed, (_, signal) => {
+          waiting.resolve();
+          return orCancelled(new Promise(() => {}), signal);
+        })
+      );
+      await waiting.promise;
+      await end(bed);
+      expect((await received).code).toBe(code);
+      expect(vault.backups()).toEqual([]);
+    });
+  }
 
   test("waits for no log that the cluster does not archive here", async () => {
     expect(await receive([NAME], false)).toMatchObject({ status: "ok", skipped: [] });

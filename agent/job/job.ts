@@ -2,7 +2,8 @@
 //
 // Invariants:
 //  1. The summary is the last event, there is exactly one, and it always comes.
-//  2. Events are numbered 1, 2, 3, …; a watcher that resumes after n misses none but old progress.
+//  2. Events are numbered 1, 2, 3, …; a watcher that resumes after n misses none but old progress,
+//     and the oldest of more than a job keeps.
 //  3. A job ends once: what arrives afterwards is dropped.
 
 import type { ErrorRecord, Fallback, FallbackReason } from "../../transport/mod.ts";
@@ -21,7 +22,13 @@ import type {
 import type { Drill } from "../control/drill_view.ts";
 import type { VerdictCounts } from "../control/restore_view.ts";
 import type { Validation } from "./worker_protocol.ts";
-import { JOB_EVENTS_MAX } from "./limits.ts";
+import { leftOut } from "./bounded_document.ts";
+import {
+  JOB_EVENTS_MAX,
+  JOB_STEPS_CHARACTERS_MAX,
+  JOB_WARNING_CHARACTERS_MAX,
+  STEP_CHARACTERS,
+} from "./limits.ts";
 
 export interface JobStart {
   readonly id: string;
@@ -58,6 +65,8 @@ export class Job {
   readonly #events: JobEvent[] = [];
   readonly #watchers = new Set<() => void>();
   readonly #steps: TraceStep[] = [];
+  #stepsCharacters = 0;
+  #warningCharacters = 0;
   #startedMs: number;
   #state: JobState = "queued";
   #kind: JobKind;
@@ -112,8 +121,14 @@ export class Job {
     return this.#steps;
   }
 
+  /** The first steps are kept; when there are too many, the last says so. */
   addSteps(steps: readonly TraceStep[]): void {
-    this.#steps.push(...steps);
+    for (const step of steps) {
+      if (this.#stepsCharacters > JOB_STEPS_CHARACTERS_MAX) return;
+      this.#stepsCharacters += STEP_CHARACTERS + step.call.length;
+      const isLast = this.#stepsCharacters > JOB_STEPS_CHARACTERS_MAX;
+      this.#steps.push(isLast ? leftOut(step) : step);
+    }
   }
 
   setConnecting(): void {
@@ -197,14 +212,17 @@ export class Job {
   #append(body: JobEventBody): void {
     this.#lastEvent += 1;
     this.#events.push({ id: this.#lastEvent, body });
-    if (this.#events.length > JOB_EVENTS_MAX) this.#drop();
+    this.#warningCharacters += charactersOf(body);
+    if (this.#events.length > JOB_EVENTS_MAX) this.#drop("progress");
+    while (this.#warningCharacters > JOB_WARNING_CHARACTERS_MAX) this.#drop("warning");
     for (const wake of this.#watchers) wake();
   }
 
-  /** Makes room: the oldest progress goes first, then the oldest event of any kind. */
-  #drop(): void {
-    const index = this.#events.findIndex((event) => event.body.type === "progress");
-    this.#events.splice(Math.max(index, 0), 1);
+  /** Makes room: the oldest of this type goes first, then the oldest event of any kind. */
+  #drop(first: "progress" | "warning"): void {
+    const index = this.#events.findIndex((event) => event.body.type === first);
+    const [dropped] = this.#events.splice(Math.max(index, 0), 1);
+    if (dropped !== undefined) this.#warningCharacters -= charactersOf(dropped.body);
   }
 
   #changed(signal: AbortSignal): Promise<void> {
@@ -219,4 +237,9 @@ export class Job {
       signal.addEventListener("abort", wake, { once: true });
     });
   }
+}
+
+/** What a warning takes of the characters of all. */
+function charactersOf(body: JobEventBody): number {
+  return body.type === "warning" ? body.message.length + (body.path ?? "").length : 0;
 }

@@ -1,7 +1,9 @@
 // Limits of jobs and their links, with unit and reason.
 
 import { assert } from "../../transport/ground/assert.ts";
+import { MAX_PARENT_CHUNK_BYTES } from "../application/limits.ts";
 import { MAX_RUNNING } from "../config/limits.ts";
+import { MAX_PATH_BYTES } from "../tar/limits.ts";
 
 /** Tar bytes in one frame; the media format promises independent frames of at most this. */
 export const FRAME_TAR_BYTES_MAX = 4 * 1024 * 1024;
@@ -23,6 +25,52 @@ export const WAL_FRAME_BYTES_MAX = WAL_FILE_BYTES_MAX + (WAL_FILE_BYTES_MAX >> 7
 
 /** Bytes of a piece of a file on a link: few messages, and little memory for each. */
 export const PIECE_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Characters of a message or a hint on a link: it names a path of 4 KiB or two, and says what was
+ * found there. The sender cuts longer ones in the middle.
+ */
+export const TEXT_LENGTH_MAX = 16 * 1024;
+
+/** Characters of a code of a warning: words of ours, of this release or a later one. */
+export const CODE_LENGTH_MAX = 64;
+
+/** Bytes of the path of a warning: the longest one below the longest target. */
+export const WARNING_PATH_BYTES_MAX = MAX_PATH_BYTES + 8 * 1024;
+
+/** Bytes of one row of an index: its head, and a directory, a name and a target. */
+export const ROW_BYTES_MAX = 1024 + 3 * MAX_PATH_BYTES;
+
+/** Bytes of the verdicts on a chunk of rows: a row has a byte at least. */
+export const VERDICTS_BYTES_MAX = MAX_PARENT_CHUNK_BYTES;
+
+/** Paths, or rules, of a backup: a request has up to 10,000, a configuration adds up to 1,000. */
+export const SOURCE_ITEMS_MAX = 16_384;
+
+/** Redirects of a restore: what a document holds of the shortest ones. */
+export const REDIRECTS_MAX = LINK_DOCUMENT_BYTES_MAX / 32;
+
+/** Steps in one trace: a storage set-up that is tried for ten minutes, each half second. */
+export const TRACE_STEPS_MAX = 16_384;
+
+/** Characters of the number of a step of a figure: "240-244". */
+export const STEP_LENGTH_MAX = 32;
+
+/** Characters of the call of a step: addresses, a name, or why there was none. */
+export const CALL_LENGTH_MAX = 8 * 1024;
+
+/** Characters that the steps of a job may have, each with so many beside its call. */
+export const JOB_STEPS_CHARACTERS_MAX = 8 * 1024 * 1024;
+export const STEP_CHARACTERS = 100;
+
+/**
+ * Characters of the warnings that are kept of a job: thousands of usual ones. A daemon remembers
+ * hundreds of jobs, and peers write these.
+ */
+export const JOB_WARNING_CHARACTERS_MAX = 1024 * 1024;
+
+/** Characters of the paths that a backup names as skipped; more are only counted. */
+export const SKIPPED_CHARACTERS_MAX = 16 * 1024 * 1024;
 
 /** Events kept of a job, for watchers that come late; older progress is dropped first. */
 export const JOB_EVENTS_MAX = 2_000;
@@ -137,3 +185,11 @@ export const DETAIL_LENGTH_MAX = 4096;
 assert(CURSOR_RECORDS * 4 <= WINDOW_RECORDS_MAX, "several cursors come back within a window");
 assert(NETWORK_BEAT_MOMENTS * 5 <= NETWORK_SILENCE_MOMENTS, "single signs of life may be late");
 assert(CURSOR_BYTES * 4 <= WINDOW_BYTES_MAX, "several cursors come back within a window");
+assert(
+  TEXT_LENGTH_MAX + WARNING_PATH_BYTES_MAX < JOB_WARNING_CHARACTERS_MAX,
+  "a job keeps its newest warning",
+);
+assert(
+  2 * TRACE_STEPS_MAX * 2 * STEP_CHARACTERS <= JOB_STEPS_CHARACTERS_MAX,
+  "a job keeps the usual steps of both sides",
+);

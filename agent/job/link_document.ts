@@ -8,11 +8,29 @@ import {
   FALLBACK_CODES,
   SECRET_BYTES,
   STREAMS_MAX,
+  TOKEN_BYTES,
 } from "../../transport/mod.ts";
-import { DETAIL_LENGTH_MAX, WAL_NAME_LENGTH_MAX } from "./limits.ts";
+import { MAX_PATH_BYTES } from "../tar/mod.ts";
+import {
+  CALL_LENGTH_MAX,
+  CODE_LENGTH_MAX,
+  DETAIL_LENGTH_MAX,
+  REDIRECTS_MAX,
+  ROW_BYTES_MAX,
+  SOURCE_ITEMS_MAX,
+  STEP_LENGTH_MAX,
+  TEXT_LENGTH_MAX,
+  TRACE_STEPS_MAX,
+  VERDICTS_BYTES_MAX,
+  WAL_NAME_LENGTH_MAX,
+  WARNING_PATH_BYTES_MAX,
+} from "./limits.ts";
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const bytes = z.base64();
+/** Up to so many bytes. */
+const bytes = (max: number) => z.base64().max(4 * Math.ceil(max / 3));
+const row = bytes(ROW_BYTES_MAX);
+const text = z.string().max(TEXT_LENGTH_MAX);
 const path = z.string().min(1).max(64 * 1024);
 const decimal = z.string().regex(/^\d{1,20}$/);
 /** A position in a write-ahead log, as PostgreSQL writes it. */
@@ -21,15 +39,15 @@ const totals = { totalFiles: count.nullable(), totalBytes: count.nullable() };
 
 const error = z.object({
   code: z.enum([...ERROR_CODES, "internal"]),
-  message: z.string(),
-  hint: z.string().optional(),
+  message: text,
+  hint: text.optional(),
 });
 
 const step = z.object({
   figure: z.enum(["4", "4A", "5"]),
   side: z.enum(["server", "client"]),
-  step: z.string(),
-  call: z.string(),
+  step: z.string().max(STEP_LENGTH_MAX),
+  call: z.string().max(CALL_LENGTH_MAX),
   atMs: z.number(),
   skipped: z.boolean(),
 });
@@ -39,7 +57,9 @@ const streamCount = z.number().int().min(1).max(STREAMS_MAX);
 const streams = streamCount.default(1);
 const streamIndex = z.number().int().min(0).max(STREAMS_MAX - 1);
 
-const redirect = z.object({ member: bytes, writeAs: bytes });
+const memberPath = bytes(MAX_PATH_BYTES);
+const redirects = z.array(z.object({ member: memberPath, writeAs: memberPath }))
+  .max(REDIRECTS_MAX);
 
 /** Why the storage is not used, or not any more. */
 const fallback = { reason: z.enum(FALLBACK_CODES), detail: z.string().max(DETAIL_LENGTH_MAX) };
@@ -62,8 +82,8 @@ const document = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("backup-filesystem"),
     ...channel,
-    paths: z.array(path).min(1),
-    exclude: z.array(path),
+    paths: z.array(path).min(1).max(SOURCE_ITEMS_MAX),
+    exclude: z.array(path).max(SOURCE_ITEMS_MAX),
     // A client of an earlier version knows nothing of these: see SELECTION_VERSION.
     excludeCaches: z.boolean().default(false),
     oneFileSystem: z.boolean().default(false),
@@ -80,14 +100,14 @@ const document = z.discriminatedUnion("type", [
       /** Tar bytes that are there already. */
       tarOffset: count,
       /** The row of the member in which they end, when one is open there. */
-      openMember: bytes.nullable(),
+      openMember: row.nullable(),
     }).nullable().default(null),
   }),
   // Server to client, before that: a backup that was cut is here; can it be gone on with?
   z.object({
     type: z.literal("cut-offer"),
     /** The member in which it was cut: its row, and the offset from which the rest is wanted. */
-    openMember: z.object({ row: bytes, tarOffset: count }).nullable(),
+    openMember: z.object({ row, tarOffset: count }).nullable(),
   }),
   // Client to server: the answer; a member that is open changed, when it is "before".
   z.object({ type: z.literal("cut-answer"), goesOn: z.enum(CUT_ANSWERS) }),
@@ -99,7 +119,7 @@ const document = z.discriminatedUnion("type", [
     ...channel,
     target: path,
     overwrite: z.enum(["refuse", "never", "always"]),
-    redirects: z.array(redirect),
+    redirects,
     ...totals,
   }),
   // Server to client: rows come when you ask for them; say what a restore does with each. Unless it
@@ -111,11 +131,11 @@ const document = z.discriminatedUnion("type", [
     target: path,
     overwrite: z.enum(["refuse", "never", "always", "changed"]),
     dryRun: z.boolean(),
-    redirects: z.array(redirect),
+    redirects,
     ...totals,
   }),
   // Client to server: a byte for each row of this chunk, its position in VERDICTS.
-  z.object({ type: z.literal("verdicts"), index: count, verdicts: bytes }),
+  z.object({ type: z.literal("verdicts"), index: count, verdicts: bytes(VERDICTS_BYTES_MAX) }),
   // Client to server: those were the last, and of so many warnings the server must hear.
   z.object({ type: z.literal("surveyed"), warnings: count }),
   // Server to client: tell whether the channels work on your side; nothing follows.
@@ -158,7 +178,7 @@ const document = z.discriminatedUnion("type", [
     type: z.literal("stream-port"),
     host: z.number().int().min(1).max(0xffff),
     port: z.number().int().min(1).max(0xffff),
-    token: z.hex(),
+    token: z.hex().length(2 * TOKEN_BYTES),
     secret: z.hex().length(2 * SECRET_BYTES).optional(),
   }),
   // Client to server: so many more records of this stream may come, counted from 0.
@@ -204,7 +224,7 @@ const document = z.discriminatedUnion("type", [
     archived: z.boolean(),
   }),
   // Both: the connection steps of this side, for the other side's ladder.
-  z.object({ type: z.literal("trace"), steps: z.array(step) }),
+  z.object({ type: z.literal("trace"), steps: z.array(step).max(TRACE_STEPS_MAX) }),
   z.object({
     type: z.literal("progress"),
     phase: z.enum(["scanning", "reading", "writing"]),
@@ -214,9 +234,9 @@ const document = z.discriminatedUnion("type", [
   }),
   z.object({
     type: z.literal("warning"),
-    code: z.string(),
-    message: z.string(),
-    path: bytes.nullable(),
+    code: z.string().max(CODE_LENGTH_MAX),
+    message: text,
+    path: bytes(WARNING_PATH_BYTES_MAX).nullable(),
     /** True when the backup lacks something because of it. */
     incomplete: z.boolean(),
   }),
@@ -246,7 +266,7 @@ const document = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("result"),
     warnings: count.optional(),
-    backup: z.string().nullable(),
+    backup: path.nullable(),
     status: z.enum(["ok", "incomplete"]),
     files: count,
     bytes: count,

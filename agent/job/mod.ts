@@ -12,6 +12,7 @@ export {
   framesInWork,
   PEER_JOBS_MAX,
   SCAN_LIMIT_MS,
+  SKIPPED_CHARACTERS_MAX,
   WAL_FILE_BYTES_MAX,
   WARNINGS_MAX,
 } from "./limits.ts";

@@ -3,6 +3,7 @@
 
 import { AgentError } from "../../transport/mod.ts";
 import type { DataRecord, ParentChunk, RestoreRecord } from "../record.ts";
+import { boundedDocument } from "./bounded_document.ts";
 import { LINK_DOCUMENT_BYTES_MAX } from "./limits.ts";
 import { encodeDocument, type LinkDocument } from "./link_document.ts";
 import {
@@ -27,7 +28,7 @@ export interface Outgoing {
 
 /** @throws AgentError `failed` for a document that the peer would not take */
 export function outgoingDocument(document: LinkDocument): Outgoing {
-  const payload = encodeDocument(document);
+  const payload = encodeDocument(boundedDocument(document));
   if (payload.length > LINK_DOCUMENT_BYTES_MAX) {
     throw new AgentError(
       "failed",

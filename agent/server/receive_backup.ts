@@ -7,6 +7,7 @@ import type { Totals } from "../application/mod.ts";
 import {
   JobLink,
   type LinkDocument,
+  SKIPPED_CHARACTERS_MAX,
   WARNINGS_MAX,
   type WorkerResult,
   type WorkerSession,
@@ -114,6 +115,7 @@ class Receipt {
   incomplete = false;
   skippedCount = 0;
   readonly skipped: Skipped[] = [];
+  #skippedCharacters = 0;
   /** Of a PostgreSQL cluster: the part of its log that the backup needs. */
   range: BackupRange | null = null;
   /** True when the cluster archives its log here. */
@@ -202,7 +204,10 @@ class Receipt {
   #miss({ code, message, path }: Pick<Warning, "code" | "message" | "path">): void {
     this.incomplete = true;
     this.skippedCount += 1;
-    if (this.skipped.length < WARNINGS_MAX) this.skipped.push({ path: path ?? "", reason: code });
+    this.#skippedCharacters += (path ?? "").length;
+    if (this.skipped.length < WARNINGS_MAX && this.#skippedCharacters <= SKIPPED_CHARACTERS_MAX) {
+      this.skipped.push({ path: path ?? "", reason: code });
+    }
     this.#session.warn({ code, message, path });
   }
 }

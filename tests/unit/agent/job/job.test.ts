@@ -3,13 +3,17 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { JobEvent, Progress, Warning } from "../../../../agent/control/daemon.ts";
+import type { JobEvent, Progress, TraceStep, Warning } from "../../../../agent/control/daemon.ts";
 import { Job, type JobEnd } from "../../../../agent/job/job.ts";
 import { JobBoard } from "../../../../agent/job/job_board.ts";
 import {
   ENDED_JOBS_MAX,
   JOB_EVENTS_MAX,
+  JOB_WARNING_CHARACTERS_MAX,
   PROGRESS_INTERVAL_MS,
+  TEXT_LENGTH_MAX,
+  TRACE_STEPS_MAX,
+  WARNING_PATH_BYTES_MAX,
 } from "../../../../agent/job/limits.ts";
 import { ProgressMeter } from "../../../../agent/job/progress_meter.ts";
 import { failure } from "../../transport/connect/failure.ts";
@@ -141,6 +145,41 @@ describe("Job", () => {
     expect(ids.toSorted((a, b) => a - b)).toEqual(ids);
     const newest = events.at(-2)?.body;
     expect(newest?.type === "progress" && newest.bytes).toBe(JOB_EVENTS_MAX * 2 - 1);
+  });
+
+  test("keeps warnings of so many characters, the newest, whatever a peer sends", async () => {
+    const job = newJob();
+    const message = "m".repeat(TEXT_LENGTH_MAX);
+    const path = "p".repeat(WARNING_PATH_BYTES_MAX);
+    job.report(progress(1));
+    for (let index = 0; index < JOB_EVENTS_MAX / 2; index++) {
+      job.report({ ...warning(message), code: `${index}`, path });
+    }
+    job.end(end(), 2000);
+    const bodies = (await collect(job, 0)).map(({ body }) => body);
+    const warnings = bodies.filter((body) => body.type === "warning");
+    const kept = warnings.length * (TEXT_LENGTH_MAX + WARNING_PATH_BYTES_MAX);
+    expect(kept).toBeLessThanOrEqual(JOB_WARNING_CHARACTERS_MAX);
+    expect(warnings.at(-1)?.code).toBe(`${JOB_EVENTS_MAX / 2 - 1}`);
+    expect([bodies[0]?.type, bodies.at(-1)?.type]).toEqual(["progress", "summary"]);
+  });
+
+  test("keeps the first steps of a trace, and says that others are missing", () => {
+    const job = newJob();
+    const step: Omit<TraceStep, "atMs"> = {
+      figure: "5",
+      side: "client",
+      step: "1",
+      call: "",
+      skipped: false,
+    };
+    const many = Array.from({ length: 110_000 }, (_, index) => ({ ...step, atMs: index }));
+    for (let turn = 0; turn < 3; turn++) job.addSteps(many);
+    const kept = job.steps();
+    expect(kept.length).toBeLessThan(110_000);
+    expect(kept.length).toBeGreaterThan(2 * TRACE_STEPS_MAX);
+    expect(kept.slice(0, -1)).toEqual(many.slice(0, kept.length - 1));
+    expect(kept.at(-1)).toMatchObject({ skipped: true, call: expect.stringContaining("left out") });
   });
 
   test("a fallback is a warning at once and a code in the summary, of a failed job, too", () => {

@@ -219,8 +219,8 @@ describe("JobLink refuses", () => {
 
   test("to send a document that the peer would not take", async () => {
     const { near } = linkBed(1);
-    const message = "x".repeat(LINK_DOCUMENT_BYTES_MAX);
-    const error = await failure(() => near.send({ type: "error", error: { ...ERROR, message } }));
+    const backup = "x".repeat(LINK_DOCUMENT_BYTES_MAX);
+    const error = await failure(() => near.send({ type: "started", backup }));
     expect(error.code).toBe("failed");
     expect(error.message).toContain(`at most ${LINK_DOCUMENT_BYTES_MAX}`);
   });

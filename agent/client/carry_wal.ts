@@ -30,18 +30,15 @@ export interface CarryWalOptions {
   readonly version: number;
   /** zstd level. */
   readonly level: number;
-  /** True when the connection is one of the network, whose silence tells nothing. */
-  readonly onNetwork: boolean;
 }
 
 /** Answers requests until the connection ends. @throws AgentError why it ended */
 export async function carryWal(
   session: WorkerSession,
   link: JobLink,
-  { database, data, encryption, version, level, onNetwork }: CarryWalOptions,
+  { database, data, encryption, version, level }: CarryWalOptions,
 ): Promise<WorkerResult> {
   if (version < WAL_VERSION) throw olderServer();
-  if (onNetwork) link.watchNetwork();
   await link.send({ type: "archive-wal", database });
   const log = new LogLink(session, link);
   await log.ready();

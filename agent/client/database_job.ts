@@ -69,6 +69,7 @@ export async function runClientDatabase(
     signal: session.signal,
     clock: session.runtime.clock,
   });
+  if (connection.mechanism === "network") link.watchNetwork();
   const hooks = new BackupHooks(session, task.hooks);
   const run = () =>
     finishLink(session, link, async () => {
@@ -86,7 +87,6 @@ export async function runClientDatabase(
         encryption: task.encryption,
         version: connection.version,
         level: task.compressionLevel,
-        onNetwork: connection.mechanism === "network",
       });
     });
   return await (action.type === "archive-wal" ? run() : hooks.around(run));
@@ -114,6 +114,7 @@ async function backUp(
   const prepare = async (signal: AbortSignal) => {
     await hooks.before({ kind, backup, database: name }, { signal, warnings });
     const sealer = sealerOf(session, task.encryption);
+    await link.sayBusy(); // A snapshot keeps this thread busy for as long as it is large.
     const prepared = await database.prepare({
       backup,
       frameBytes: sealer?.frameBytes,
@@ -144,6 +145,7 @@ async function restore(
   await link.send({ type: "restore-database", database: task.database.name, backup, streams });
   const start = await expect(session, link, "restore-start");
   session.setBackup(start.backup);
+  await link.sayBusy(); // So may the log of the database that is replaced.
   const consumer = await database.restorer({
     target,
     tablespaces,
@@ -152,6 +154,7 @@ async function restore(
     signal: session.signal,
     onWarning: warnings.add,
   });
+  await link.sayBusy(false);
   try {
     await offerStreams(session, link, { ...way, streams, confirmed: start.streams });
     const { totalFiles, totalBytes } = start;

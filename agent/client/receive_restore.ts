@@ -50,6 +50,7 @@ export async function receiveRestore(
     session.throwIfCancelled();
     await link.sayBusy();
     const { files, bytes } = consumer.finish();
+    await link.sayBusy(false); // A program may take its time, which keeps nobody from speaking.
     await consumer.settle?.();
     await warnings.sendAll(link);
     const status = lost > 0 || options.incomplete() ? "incomplete" : "ok";

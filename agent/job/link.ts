@@ -123,7 +123,7 @@ export class JobLink {
     for (const lane of this.#streams.further) this.#open.add(lane);
   }
 
-  /** Looks whether the network falls silent; both sides call it, for a file-system job. */
+  /** Looks whether the network falls silent; both sides call it. */
   watchNetwork(): void {
     const { clock } = this.#options;
     this.#watch ??= new NetworkWatch();
@@ -170,9 +170,9 @@ export class JobLink {
     return this.#signal;
   }
 
-  /** Tells the peer that this side will be silent for a while; if it is gone, nobody waits. */
-  async sayBusy(): Promise<void> {
-    if (this.#watch !== null) await this.send({ type: "alive", busy: true }).catch(() => {});
+  /** Tells the peer that this side is silent until its next word; if it is gone, nobody waits. */
+  async sayBusy(busy = true): Promise<void> {
+    if (this.#watch !== null) await this.send({ type: "alive", busy }).catch(() => {});
   }
 
   /** Sends a document on the connection that it belongs to. */

@@ -1,4 +1,4 @@
-// Whether the network between the two sides of a file-system job still carries anything: a link
+// Whether the network between the two sides of a job still carries anything: a link
 // that was cut is silent, and TCP alone would wait a quarter of an hour to say so, while the job's
 // data may go on through the storage.
 //

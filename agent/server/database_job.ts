@@ -46,12 +46,12 @@ export async function runServerDatabase(
     signal: session.signal,
     clock: session.runtime.clock,
   });
+  if (connection.mechanism === "network") link.watchNetwork();
   return await finishLink(session, link, async () => {
     await link.send(session.ownSteps());
     const request = await receiveRequest(session, link, client.name);
     if (request.type === "archive-wal") {
       session.running("archive-wal");
-      if (connection.mechanism === "network") link.watchNetwork();
       const { database } = request;
       return await archiveWal(session, link, { vault: task.vault, client: client.name, database });
     }

@@ -8,9 +8,9 @@ import type { DatabaseEntry } from "../../agent/config/mod.ts";
 import { finishLink, groupOf, JobLink, NOT_CONFIGURED } from "../../agent/job/mod.ts";
 import { LOG_LOOK_MS } from "../../agent/server/limits.ts";
 import { connectDatabase } from "../../transport/flow/mod.ts";
-import type { Clock } from "../../transport/runtime/runtime.ts";
 import { SYSTEM } from "../unit/agent/wal/wal_fixture.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
+import { clockThat } from "./clock_that.ts";
 import { DatabaseBed } from "./database_bed.ts";
 
 const LIMIT_MS = 60_000;
@@ -81,18 +81,11 @@ afterEach(() => bed[Symbol.asyncDispose]());
 /** Backs up, and does this once the server waits for the log. */
 function backUp(meanwhile: () => void) {
   let looks = 0;
-  const { clock } = runtime;
-  const watched: Clock = {
-    monotonicMs: () => clock.monotonicMs(),
-    wallMs: () => clock.wallMs(),
-    doze: (ms) => clock.doze(ms),
-    yield: () => clock.yield(),
-    sleep: (ms, options) => {
-      if (ms === LOG_LOOK_MS && ++looks === 1) meanwhile();
-      return clock.sleep(ms, options);
-    },
-  };
-  bed.clocks = [watched, clock];
+  const watched = clockThat((ms) => {
+    if (ms === LOG_LOOK_MS && ++looks === 1) meanwhile();
+    return ms;
+  });
+  bed.clocks = [watched, runtime.clock];
   return bed.run(DATABASE, { type: "backup" });
 }
 

@@ -25,7 +25,7 @@ import {
   ListeningPort,
   receiveAnnouncement,
 } from "../../transport/flow/mod.ts";
-import type { Clock } from "../../transport/runtime/runtime.ts";
+import type { Clock, Network } from "../../transport/runtime/runtime.ts";
 import { proveMedium, stpTiming } from "../../transport/stp/mod.ts";
 import { TcpMechanism } from "../../transport/tcp/mod.ts";
 import { FIG5, IDENTITY, inet, runtime } from "../unit/transport/flow/flow_bed.ts";
@@ -50,6 +50,8 @@ export class DatabaseBed implements AsyncDisposable {
   allow: Confinement = UNCONFINED;
   /** What the server's job, and the client's, goes by. */
   clocks: readonly [Clock, Clock] = [runtime.clock, runtime.clock];
+  /** What the server's job reaches the client by. */
+  network: Network = runtime.network;
   /** The client's side of a job. */
   runClient = runClientDatabase;
   #sessions: readonly RunningJob<ServerDatabaseTask | ClientDatabaseTask>[] = [];
@@ -76,6 +78,11 @@ export class DatabaseBed implements AsyncDisposable {
 
   cancel(side: "server" | "client"): void {
     this.#sessions[side === "server" ? 0 : 1]?.session.cancel();
+  }
+
+  /** Resolves when that side's job that runs is over. */
+  async ended(side: "server" | "client"): Promise<void> {
+    await this.#sessions[side === "server" ? 0 : 1]?.ended;
   }
 
   /** Published backups. */
@@ -206,7 +213,7 @@ export class DatabaseBed implements AsyncDisposable {
 
   #job<T extends ServerDatabaseTask | ClientDatabaseTask>(host: 0 | 1, task: T): RunningJob<T> {
     const { mechanism, member } = this.stp.hosts[host];
-    const network = new TcpMechanism(runtime.network);
+    const network = new TcpMechanism(host === 0 ? this.network : runtime.network);
     const job = new RunningJob(task, { network, storage: mechanism, clock: this.clocks[host] });
     member.onLost((error) => job.session.loseStorage(error));
     return job;

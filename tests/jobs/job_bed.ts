@@ -204,6 +204,9 @@ export class JobBed<Storage extends StpBed = MemoryBed> implements AsyncDisposab
 export class RunningJob<T extends WorkerTask> {
   readonly task: T;
   readonly session: WorkerSession;
+  readonly #over = Promise.withResolvers<void>();
+  /** Resolves when it is over. */
+  readonly ended = this.#over.promise;
   /** What it answered of a log, in the order of the answers. */
   readonly walAnswers: WalAnswer[] = [];
   readonly #network: string[] = [];
@@ -244,6 +247,7 @@ export class RunningJob<T extends WorkerTask> {
       error = thrown instanceof Error ? thrown : new Error(String(thrown));
     }
     await this.session[Symbol.asyncDispose]();
+    this.#over.resolve();
     const { network, storage } = this.session.channels();
     const channels = { network: network.bytes, storage: storage.bytes };
     const { fallback } = this.session;

@@ -66,7 +66,7 @@ export class LogBed implements Disposable {
     const server = this.#session(() => {});
     const place = { vault: this.folder, client: "web01", database: "pg" };
     const served = far.receive().then(() => archiveWal(server, far, place));
-    const how = { database: "pg", data: this.path("data"), level: 1, onNetwork: false };
+    const how = { database: "pg", data: this.path("data"), level: 1 };
     const carried = carryWal(client, near, { ...how, encryption, version });
     let lastId = 0;
     const ask = (action: WalAction): Promise<WalAnswer> => {

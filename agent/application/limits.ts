@@ -111,8 +111,11 @@ assert(DEFAULT_FRAME_BYTES <= MAX_FRAME_BYTES, "our frames are within the format
 /** Longest manifest of a PostgreSQL cluster, in bytes, held in memory: a million files. */
 export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 
-/** How long a program may take to end when it is told to, in ms, before it is killed. */
-export const COMMAND_GRACE_MS = 5000;
+/**
+ * How long a program may take to end when it is told to, in ms, before it is killed: less than a
+ * cancelled job has (CANCEL_GRACE_MS), for its end would leave the program.
+ */
+export const COMMAND_GRACE_MS = 2000;
 
 /** Bytes that are read from a named pipe at once. */
 export const PIPE_READ_BYTES = 256 * 1024;

@@ -1,5 +1,9 @@
 // Limits of the client daemon, with unit and reason.
 
+import { assert } from "../../transport/ground/assert.ts";
+import { COMMAND_GRACE_MS } from "../application/limits.ts";
+import { CANCEL_GRACE_MS } from "../job/limits.ts";
+
 /** A storage set-up whose job has not come in this time never will: the flows run in parallel. */
 export const SETUP_WAIT_MS = 15_000;
 
@@ -26,3 +30,8 @@ export const WAL_AHEAD_KEEP_MS = 60_000;
 
 /** A file of a log is kept, or here, after this time, in ms: set-up, dead time and a slow disk. */
 export const WAL_REQUEST_MS = 90_000;
+
+assert(
+  2 * Math.max(HOOK_GRACE_MS, COMMAND_GRACE_MS) < CANCEL_GRACE_MS,
+  "a cancelled job kills its programs before its thread is ended",
+);

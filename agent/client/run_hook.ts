@@ -53,7 +53,8 @@ async function end(child: ChildProcess, clock: Clock): Promise<void> {
   try {
     await withDeadline(clock, deadline, () => child.ended);
   } catch {
-    child.kill("SIGKILL");
-    await child.ended;
+    // It takes too long.
   }
+  child.kill("SIGKILL"); // Also what it leaves behind, which may not have heeded the first word.
+  await child.ended;
 }

@@ -117,6 +117,14 @@ describe("hooks", () => {
     expectGone(bed);
   }, LIMIT_MS);
 
+  test("end with what they started when that does not heed the word to end", async () => {
+    const deaf = `sh -c 'trap "" TERM; echo $$ > child; exec sleep 1000' & wait`;
+    await using bed = await open({ pre: [deaf, { timeoutMs: 500 }] });
+    const [server] = await backUp(bed);
+    expect(server.error?.message).toContain("it took longer than 0.5 s");
+    expectGone(bed);
+  }, LIMIT_MS);
+
   for (const side of ["server", "client"] as const) {
     test(`end when the job is cancelled on the ${side}; then comes \`post\``, async () => {
       await using bed = await open({

@@ -135,16 +135,23 @@ function endOf(
   });
 }
 
+/**
+ * A group is signalled after its leader has ended, too, for what it started may live. The kernel
+ * gives no number out again while a group of that number has members, so the signal reaches those
+ * or nobody; a number that is free comes again only after all others, and then as that of a group
+ * only for one who made it so. Callers signal once, within seconds of the end.
+ */
 function killChild(
   child: ReturnType<typeof spawnChild>,
   { signal, isGroup }: { readonly signal: "SIGTERM" | "SIGKILL"; readonly isGroup: boolean },
 ): void {
   // By its number: under Deno `child.kill` tells the signal as the end, whatever comes.
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const hasEnded = child.exitCode !== null || child.signalCode !== null;
+  if (child.pid === undefined || (hasEnded && !isGroup)) return;
   try {
     process.kill(isGroup ? -child.pid : child.pid, signal);
   } catch {
-    // It ended in this moment.
+    // It ended in this moment, or nobody is left of its group.
   }
 }
 

@@ -23,6 +23,7 @@ export class ProgramStream {
   readonly #name: string;
   #text = "";
   #exitCode: number | null = null;
+  #ending: Promise<void> | null = null;
   #output: Promise<void> = Promise.resolve();
 
   constructor({ process, clock, command, environment }: ProgramOptions) {
@@ -81,16 +82,18 @@ export class ProgramStream {
     }
   }
 
-  /** Ends the program, if it runs. */
-  async end(): Promise<void> {
-    if (this.#exitCode !== null) return;
-    this.pipe.kill("SIGTERM");
-    const deadline = { timeoutMs: COMMAND_GRACE_MS, action: "end a program" };
-    try {
-      await withDeadline(this.#clock, deadline, () => this.pipe.ended);
-    } catch {
-      this.pipe.kill("SIGKILL");
-      await this.pipe.ended;
+  /** Ends the program, if it runs, and what it left behind. */
+  end(): Promise<void> {
+    return this.#ending ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
+    if (this.#exitCode === null) {
+      this.pipe.kill("SIGTERM");
+      const deadline = { timeoutMs: COMMAND_GRACE_MS, action: "end a program" };
+      await withDeadline(this.#clock, deadline, () => this.pipe.ended).catch(() => {}); // Too long.
     }
+    this.pipe.kill("SIGKILL");
+    await this.pipe.ended;
   }
 }

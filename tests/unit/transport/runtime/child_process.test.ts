@@ -1,9 +1,17 @@
 // Processes that the program starts: their lines, their end, and the word to stop.
 
 import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { currentRuntime } from "../../../../transport/runtime/mod.ts";
 
-const { process } = await currentRuntime();
+const { clock, process } = await currentRuntime();
+
+/** False for one that ended, and that nobody has asked for its end yet. */
+function isRunning(pid: number): boolean {
+  const stat = `/proc/${pid}/stat`;
+  const state = existsSync(stat) ? readFileSync(stat, "utf8").replace(/^.*\) /, "")[0] : "X";
+  return state !== "Z" && state !== "X";
+}
 
 function start(script: string) {
   const lines: string[] = [];
@@ -29,6 +37,22 @@ describe("Process.start", () => {
     const { child } = start("exec sleep 60"); // Else the shell's child keeps the output open.
     child.kill("SIGTERM");
     expect(await child.ended).toBe(143);
+  });
+
+  test("kill() reaches the group of a child that has ended, as long as others are in it", async () => {
+    const script = `sh -c 'trap "" TERM; echo $$; exec sleep 1000' & exit 3`;
+    const lines: string[] = [];
+    const child = process.start(["sh", "-c", script], {
+      isGroup: true,
+      onLine: (line) => lines.push(line),
+    });
+    expect(await child.ended).toBe(3);
+    child.kill("SIGTERM");
+    const pid = Number(lines[0]);
+    expect(isRunning(pid)).toBe(true);
+    child.kill("SIGKILL");
+    while (isRunning(pid)) await clock.sleep(1);
+    child.kill("SIGKILL"); // Nobody is left.
   });
 
   test("endInput() ends a child that waits for its input", async () => {

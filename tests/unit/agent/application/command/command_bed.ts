@@ -53,13 +53,18 @@ export async function backUp(run: RunOptions): Promise<DataRecord[]> {
   }
 }
 
+/** What takes records of a backup to the script. */
+export function consumerOf(run: RunOptions): CommandRestorer {
+  return new CommandRestorer(optionsOf(run));
+}
+
 /** Streams are given to their programs as they take them, and end as soon as they are whole. */
 export async function restore(
   records: readonly DataRecord[],
   run: RunOptions,
   onSettled: () => void = () => {},
 ): Promise<void> {
-  const consumer = new CommandRestorer(optionsOf(run));
+  const consumer = consumerOf(run);
   const { streams = 1 } = run;
   try {
     const taking: Promise<void>[] = [];

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DataRecord } from "../../../../../agent/record.ts";
-import { makeFolder, removeFolder, shell } from "../fixture.ts";
-import { backUp, clock, restore, type RunOptions } from "./command_bed.ts";
+import { failure } from "../../../transport/connect/failure.ts";
+import { decompressed, makeFolder, removeFolder, shell } from "../fixture.ts";
+import { backUp, clock, consumerOf, restore, type RunOptions } from "./command_bed.ts";
 
 let folder = "";
 let stop = new AbortController();
@@ -139,6 +140,24 @@ describe("streams", () => {
       [1, 2, 3].map((number) => readFileSync(back(number)).equals(sent[number - 1] ?? Buffer.of())),
     )
       .toEqual([true, true, true]);
+  });
+
+  test("never give a cut stream to what a program that failed has left behind", async () => {
+    const records = await backUp(run("echo a > {pipe1} & echo b > {pipe2}; wait", { streams: 2 }));
+    const [pid, whole] = [join(folder, "pid"), join(folder, "whole")];
+    const reading =
+      `sh -c 'echo $$ > ${pid}; cat {pipe2}; touch ${whole}' & read line < {pipe1}; exit 1`;
+    const consumer = consumerOf(run(reading, { streams: 2 }));
+    for (const { sequence, frame, tarBytes } of records) {
+      const pieces = [{ offset: 0, length: tarBytes }];
+      consumer.feed(decompressed({ sequence, frame, tarBytes, pieces }));
+    }
+    await Promise.all([consumer.taken(0), consumer.taken(1)]);
+    expect((await failure(() => consumer.endStream(0))).message).toContain("ended with 1");
+    await consumer.end();
+    const stat = `/proc/${readFileSync(pid, "utf8").trim()}/stat`;
+    while (existsSync(stat) && !/\) [ZX] /.test(readFileSync(stat, "utf8"))) await clock.sleep(1);
+    expect(existsSync(whole)).toBe(false);
   });
 
   test("of a program each go through standard output and input", async () => {

@@ -45,6 +45,12 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
     file: "tests/unit/emulator/array_kill_points.test.ts",
     env: (seed) => ({ ARRAY_SEED: String(seed) }),
   },
+  vault: {
+    about: "the disk of a vault is filled to any position, and jobs run on it",
+    file: "tests/unit/agent/vault/full_vault.test.ts",
+    hasFigures: true,
+    env: (seed) => ({ VAULT_SEED: String(seed), VAULT_POSITIONS: "40" }),
+  },
   full: {
     about: "the disk below an array becomes full in a backup, at any moment",
     file: "tests/jobs/full_array.test.ts",

@@ -298,6 +298,14 @@ export class Catalog {
     });
   }
 
+  /**
+   * Brings what its log holds into the file, which may then be moved without the log.
+   * @throws AgentError `no_space` | `failed`
+   */
+  settle(): void {
+    this.#run("write", () => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+
   /** Closes the connection. Idempotent. */
   close(): void {
     if (this.#database.isOpen) this.#database.close();

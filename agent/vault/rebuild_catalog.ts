@@ -40,6 +40,7 @@ export function* rebuildCatalog(place: VaultPlace): Generator<RebuildStep> {
         yield { adoption, done, total: complete.length };
       }
       applyMarks(store, catalog);
+      catalog.settle(); // Closing would do so, too, but not say that there is no space for it.
     }
     removeDatabase(files, path, ["-wal", "-shm"]);
     files.rename(AT_CWD, fresh, AT_CWD, path);

@@ -262,10 +262,16 @@ export class Vault {
     this.#cuts.remove(({ backup }) => ids.has(backup));
   }
 
+  /** When the disk is too full to open the catalog, that is the trouble until there is space. */
   #endRebuild(): void {
-    this.#isRebuilding = null;
     this.#trouble = null;
-    this.#open((catalog) => catalog.backups());
+    try {
+      this.#open((catalog) => catalog.backups());
+      this.#isRebuilding = null;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      this.#trouble = error;
+    }
   }
 
   /** Opens the catalog and uses it; a damaged one is this vault's trouble from then on. */

@@ -83,6 +83,11 @@ export class IncrementalBed implements Disposable {
     this.openVault().close();
   }
 
+  /** Id of the backup that began last. */
+  get lastId(): string {
+    return `b${String(this.#count).padStart(4, "0")}`;
+  }
+
   openVault(): Vault {
     return Vault.open({ directory: this.vault, files, clock, random });
   }
@@ -125,7 +130,7 @@ export class IncrementalBed implements Disposable {
 
   /** Begins a backup as the server does (agent/server/begin_backup.ts). */
   #begin(options: BackUpOptions) {
-    const owned = new DisposableStack();
+    using owned = new DisposableStack();
     const reader = owned.use(this.reader());
     const paths = options.paths ?? [this.source];
     const selection = selectionOf({ ...EVERYTHING, ...options });
@@ -139,7 +144,7 @@ export class IncrementalBed implements Disposable {
     this.#count += 1;
     const label = {
       ...source,
-      backup: `b${String(this.#count).padStart(4, "0")}`,
+      backup: this.lastId,
       level: parent === null ? "full" : "incremental",
       needs: parent === null ? [] : chain.map((one) => one.backup),
       startedMs: clock.wallMs(),
@@ -160,7 +165,8 @@ export class IncrementalBed implements Disposable {
       onWarning: (warning) => void warnings.push(warning),
     });
     const partial = `${this.vault}/media/${label.backup}.partial`;
-    const dispose = () => owned.dispose();
+    const kept = owned.move();
+    const dispose = () => kept.dispose();
     const isResumed = resumed !== null;
     return { producer, writer, warnings, isResumed, partial, [Symbol.dispose]: dispose };
   }

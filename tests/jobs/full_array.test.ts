@@ -1,10 +1,11 @@
 // A file system that becomes full under the device files of an emulated array while a backup goes
 // through it, at a random moment: the backup falls back to the network or says why it cannot, what
 // is published is whole, the array is sound, and once there is space all goes through it again.
+// Once the writes of a process are refused, once the device files lie on a tmpfs that is filled.
 //
 // The seed is printed; FULL_SEED repeats it, FULL_MOMENTS makes a run longer.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { VaultReader } from "../../agent/vault/mod.ts";
 import {
@@ -20,7 +21,9 @@ import { AgentError } from "../../transport/ground/error.ts";
 import { SystemError } from "../../transport/runtime/files.ts";
 import type { StgIdentity } from "../../transport/stp/mod.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
+import { SmallDisk } from "../unit/agent/vault/small_disk.ts";
 import { type TemporaryArray, temporaryArray } from "../unit/emulator/temporary_array.ts";
+import { filesOver } from "../unit/emulator/files_over.ts";
 import { watchDevices } from "../unit/emulator/watched_devices.ts";
 import { runtime } from "../unit/transport/flow/flow_bed.ts";
 import { openStpBed, type StpBed } from "../unit/transport/stp/stp_bed.ts";
@@ -37,6 +40,11 @@ const SHAPE = { volumes: 2, volumeBytes: 8 * MIB, boards: 2, cacheBytes: MIB / 2
 /** So many tracks go to the devices in a backup, about; the disk is full after some of them. */
 const DESTAGES_MAX = 200;
 
+/** The device files whole, and a little. */
+const DISK = "20m";
+/** What a backup makes the device files grow by, about: they have holes at first. */
+const LEFT_BYTES_MAX = MIB / 2;
+
 const FIXED = [1, 2, 3];
 const given = process.env["FULL_SEED"];
 const first = Number(given ?? Date.now() % 2 ** 31);
@@ -44,17 +52,47 @@ const moments = Number(process.env["FULL_MOMENTS"] ?? 2);
 const fresh = Array.from({ length: moments }, (_, index) => first + index);
 const seeds = given === undefined ? [...FIXED, ...fresh] : fresh;
 
+/** Kinds of disks, and the moments that each is tried with. */
+const DISKS = { "that refuses": seeds, "of a small tmpfs": given === undefined ? FIXED : fresh };
+const CASES = Object.entries(DISKS).flatMap(([kind, some]) => some.map((seed) => ({ kind, seed })));
+
 class FullDisk {
-  /** Tracks that still find room; all when there is space again. */
-  room = Infinity;
   refused = 0;
+  /** Tracks that still find room; all when there is space again. */
+  #room = Infinity;
   #place: TemporaryArray | null = null;
+  #small: SmallDisk | null = null;
+  #free: (() => void) | null = null;
   #arrays: AttachedArray[] = [];
   #identity: StgIdentity | undefined;
 
-  async open(): Promise<void> {
+  /** @returns false when it may not be mounted */
+  async open(isMounted: boolean): Promise<boolean> {
     this.#place = await temporaryArray();
+    if (isMounted) {
+      mkdirSync(this.path);
+      this.#small = SmallDisk.mount(this.path, DISK);
+      if (this.#small === null) return false;
+    }
     createArray(this.path, SHAPE, this.#place.parts);
+    return true;
+  }
+
+  /** From some moment on there is no space. @returns when that is */
+  fill(random: SeededRandom): string {
+    if (this.#small === null) {
+      this.#room = random.below(DESTAGES_MAX);
+      return `after ${this.#room} tracks`;
+    }
+    const leaveBytes = random.below(LEFT_BYTES_MAX);
+    this.#free = this.#small.fill(leaveBytes);
+    return `with ${leaveBytes} bytes left`;
+  }
+
+  makeRoom(): void {
+    this.#room = Infinity;
+    this.#free?.();
+    this.#free = null;
   }
 
   get path(): string {
@@ -65,9 +103,19 @@ class FullDisk {
   async join(): Promise<StpBed> {
     if (this.#place === null) throw new Error("the array was made");
     const { parts } = this.#place;
-    const watched = watchDevices(parts, ({ operation }) => {
+    const counted = filesOver(parts.files, {
+      writeAllAt: (descriptor, offsetBytes, from) => {
+        try {
+          parts.files.writeAllAt(descriptor, offsetBytes, from);
+        } catch (error) {
+          this.refused++;
+          throw error;
+        }
+      },
+    });
+    const watched = watchDevices({ ...parts, files: counted }, ({ operation }) => {
       if (operation !== "destage") return;
-      if (--this.room >= 0) return;
+      if (--this.#room >= 0) return;
       this.refused++;
       throw new SystemError("ENOSPC", "pwrite", "v0.dev");
     });
@@ -108,17 +156,19 @@ class FullDisk {
   }
 
   async close(): Promise<void> {
-    this.leave();
-    await this.#place?.dispose();
+    try {
+      this.leave();
+    } finally {
+      await this.#place?.dispose(() => this.#small?.[Symbol.dispose]());
+    }
   }
 }
 
 describe("the disk below an array becomes full in a backup", () => {
   let disk: FullDisk;
 
-  beforeEach(async () => {
+  beforeEach(() => {
     disk = new FullDisk();
-    await disk.open();
   });
 
   afterEach(() => disk.close());
@@ -138,18 +188,18 @@ describe("the disk below an array becomes full in a backup", () => {
     disk.leave();
   }
 
-  for (const seed of seeds) {
-    test(`nothing is lost, whatever the moment, seed ${seed}`, async () => {
+  for (const { kind, seed } of CASES) {
+    test(`nothing is lost on a disk ${kind}, whatever the moment, seed ${seed}`, async () => {
+      if (!await disk.open(kind === "of a small tmpfs")) return;
       const random = new SeededRandom(seed);
-      const room = random.below(DESTAGES_MAX);
       const channel = seed % 2 === 0 ? "storage-only" : "prefer-storage";
       await using bed = new JobBed<StpBed>(await disk.join(), { channel });
       bed.writeFile("data", FILE_BYTES);
-      disk.room = room;
+      const when = disk.fill(random);
       const [server, client] = await backup(bed, BACKUP);
       const isHit = server.fallback !== null || server.error !== null;
       process.stdout.write(
-        `seed ${seed}: full after ${room} tracks, ${disk.refused} refused, ${channel}: ` +
+        `seed ${seed}: full ${when}, ${disk.refused} refused, ${channel}: ` +
           `${server.fallback?.reason ?? server.error?.message ?? "not noticed"}\n`,
       );
       if (channel === "prefer-storage") {
@@ -165,7 +215,7 @@ describe("the disk below an array becomes full in a backup", () => {
       // The hosts go, and the array keeps what it could not write.
       await leave(bed);
       expect(disk.findings()).toEqual([]);
-      disk.room = Infinity;
+      disk.makeRoom();
       disk.destage();
       expect(disk.findings()).toEqual([]);
 

@@ -10,7 +10,8 @@ export interface TemporaryArray {
   /** Where to create the array; nothing is there yet. */
   readonly path: string;
   readonly parts: ArrayParts;
-  dispose(): Promise<void>;
+  /** @param unmount what lies below the array goes after its memory, and before the folder */
+  dispose(unmount?: () => void): Promise<void>;
 }
 
 export async function temporaryArray(): Promise<TemporaryArray> {
@@ -19,8 +20,9 @@ export async function temporaryArray(): Promise<TemporaryArray> {
   return {
     path: join(folder, "array"),
     parts,
-    dispose(): Promise<void> {
+    dispose(unmount): Promise<void> {
       removeMemory(join(folder, "array", "array.json"));
+      unmount?.();
       rmSync(folder, { recursive: true, force: true });
       return Promise.resolve();
     },

@@ -1,15 +1,20 @@
 // One flipped bit anywhere in the media of a backup, or one medium that is gone: verification finds
-// it, and a restore names what it leaves out and brings back every other file as it was.
+// it, and a restore names what it leaves out and brings back every other file as it was. So for media
+// with plain frames, and for those whose frames are encrypted, which are verified without a key.
 //
 // The seed is printed; FLIP_SEED repeats a run, FLIPS makes it longer.
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, test } from "bun:test";
+import { FrameOpener, FrameSealer } from "../../../../agent/encryption/mod.ts";
+import { currentRuntime } from "../../../../transport/mod.ts";
 import { SeededRandom } from "../../../simulation/seeded_random.ts";
 import { picture, shell } from "../application/fixture.ts";
 import { IncrementalBed } from "./incremental_bed.ts";
 import { RandomTree } from "./random_tree.ts";
 
+const runtime = await currentRuntime();
 const FLIPS = Number(process.env["FLIPS"] ?? 8);
 const SEED = Number(process.env["FLIP_SEED"] ?? Date.now() % 2 ** 31);
 const TIMEOUT_MS = 600_000;
@@ -30,10 +35,29 @@ function findings(bed: IncrementalBed, backup: string): number {
 
 type Outcome = "whole" | "partly";
 
-/** Restores the backup; whatever it brings is right. */
-function checkRestore(bed: IncrementalBed, backup: string, good: string): Outcome {
-  using restored = bed.restore(backup);
-  const { path, lost, warnings } = restored;
+interface Keys {
+  readonly sealer: FrameSealer;
+  readonly opener: FrameOpener;
+}
+
+async function newKeys(bed: IncrementalBed): Promise<Keys> {
+  const identity = await generateX25519Identity();
+  const identityFile = `${bed.folder}/identity.txt`;
+  writeFileSync(identityFile, identity, { mode: 0o600 });
+  const aead = runtime.aead();
+  const recipients = [await identityToRecipient(identity)];
+  return {
+    sealer: new FrameSealer({ recipients, aead, random: runtime.random }),
+    opener: new FrameOpener({ files: runtime.files, identityFile, aead }),
+  };
+}
+
+/** Whatever a restore brings is right. */
+function outcomeOf(
+  bed: IncrementalBed,
+  { path, lost, warnings }: ReturnType<IncrementalBed["restore"]>,
+  good: string,
+): Outcome {
   if (lost.length === 0 && warnings.length === 0) {
     expect(picture(path)).toBe(good);
     return "whole";
@@ -42,6 +66,11 @@ function checkRestore(bed: IncrementalBed, backup: string, good: string): Outcom
   expect(found.filter((line) => !wanted.includes(line))).toEqual([]);
   expect(wanted.length - found.length).toBeLessThanOrEqual(lost.length + warnings.length);
   return "partly";
+}
+
+function checkRestore(bed: IncrementalBed, backup: string, good: string): Outcome {
+  using restored = bed.restore(backup);
+  return outcomeOf(bed, restored, good);
 }
 
 function flip(path: string, sound: Uint8Array, at: number): void {
@@ -61,35 +90,44 @@ const MEDIUM_DAMAGES: readonly [string, (path: string, sound: Uint8Array) => voi
 ];
 
 describe("one flipped bit", () => {
-  test(`is found and restores nothing wrong, seed ${SEED}`, () => {
-    using bed = new IncrementalBed(8 * 1024);
-    const random = new SeededRandom(SEED);
-    const tree = new RandomTree(bed.source, random);
-    tree.grow(30);
-    bed.backUp();
-    tree.change(8);
-    const { backup } = bed.backUp().backup;
-    const good = picture(bed.source);
-    const outcomes = new Set<Outcome>();
-    for (const file of readdirSync(`${bed.vault}/media`)) {
-      const path = `${bed.vault}/media/${file}`;
-      const sound = readFileSync(path);
-      using media = bed.media(file.replace(".tar.zst", ""));
-      const inFrame = (media.frames[0]?.mediaOffset ?? 0) + 30;
-      for (let flip = 0; flip <= FLIPS; flip++) {
-        const at = flip === 0 ? inFrame : random.below(sound.length);
-        const bad = Uint8Array.from(sound);
-        bad[at] = (bad[at] ?? 0) ^ (1 << random.below(8));
-        writeFileSync(path, bad);
-        const found = findings(bed, file.replace(".tar.zst", "")) > 0;
-        expect([file, at, found]).toEqual([file, at, true]);
-        outcomes.add(checkRestore(bed, backup, good));
+  for (const kind of ["plain", "encrypted"] as const) {
+    test(`in ${kind} media is found and restores nothing wrong, seed ${SEED}`, async () => {
+      using bed = new IncrementalBed(8 * 1024);
+      const { sealer, opener } = await newKeys(bed);
+      const backUp = () => kind === "plain" ? bed.backUp() : bed.backUpSealed(sealer);
+      const random = new SeededRandom(SEED);
+      const tree = new RandomTree(bed.source, random);
+      tree.grow(30);
+      await backUp();
+      tree.change(8);
+      const { backup } = (await backUp()).backup;
+      const good = picture(bed.source);
+      const restore = async () => {
+        using restored = await bed.restoreSealed(backup, opener);
+        return outcomeOf(bed, restored, good);
+      };
+      const outcomes = new Set<Outcome>();
+      for (const file of readdirSync(`${bed.vault}/media`)) {
+        const path = `${bed.vault}/media/${file}`;
+        const sound = readFileSync(path);
+        using media = bed.media(file.replace(".tar.zst", ""));
+        expect(media.label.encryption).toBe(kind === "plain" ? null : "age");
+        const inFrame = (media.frames[0]?.mediaOffset ?? 0) + 30;
+        for (let flip = 0; flip <= FLIPS; flip++) {
+          const at = flip === 0 ? inFrame : random.below(sound.length);
+          const bad = Uint8Array.from(sound);
+          bad[at] = (bad[at] ?? 0) ^ (1 << random.below(8));
+          writeFileSync(path, bad);
+          const found = findings(bed, file.replace(".tar.zst", "")) > 0;
+          expect([file, at, found]).toEqual([file, at, true]);
+          outcomes.add(await restore());
+        }
+        writeFileSync(path, sound);
       }
-      writeFileSync(path, sound);
-    }
-    expect(checkRestore(bed, backup, good)).toBe("whole");
-    expect(outcomes.has("partly")).toBe(true);
-  }, TIMEOUT_MS);
+      expect(await restore()).toBe("whole");
+      expect(outcomes.has("partly")).toBe(true);
+    }, TIMEOUT_MS);
+  }
 
   for (const [what, damage] of MEDIUM_DAMAGES) {
     test(`in the ${what} loses at most the members of that medium`, () => {

@@ -15,6 +15,8 @@ import {
   type PlacedRow,
   produceFilesystem,
 } from "../../../../agent/application/mod.ts";
+import type { FrameOpener, FrameSealer } from "../../../../agent/encryption/mod.ts";
+import type { Produced } from "../../../../agent/application/application.ts";
 import type { CatalogBackup } from "../../../../agent/catalog/mod.ts";
 import { type BackupStart, MediaReader, type Skipped } from "../../../../agent/media/mod.ts";
 import {
@@ -94,18 +96,23 @@ export class IncrementalBed implements Disposable {
 
   backUp(options: BackUpOptions = {}): Made {
     using run = this.#begin(options);
-    const { producer, writer, warnings, isResumed } = run;
+    const { producer, writer } = run;
     let step = producer.next();
     for (; step.done !== true; step = producer.next()) {
       if (step.value !== null) writer.append(compressed(step.value));
     }
-    const skipped: Skipped[] = warnings.filter(({ code }) => makesIncomplete(code))
-      .map(({ path, code }) => ({ path: new TextDecoder().decode(path), reason: code }));
-    const status = skipped.length > 0 ? "incomplete" : "ok";
-    const { files, bytes, kept } = step.value;
-    const counts = { files, bytes, status, skipped, skippedCount: skipped.length } as const;
-    const backup = writer.publish(makeResult(counts));
-    return { backup, warnings, kept: isResumed ? kept ?? null : null };
+    return publish(run, step.value);
+  }
+
+  /** The same with encrypted frames. */
+  async backUpSealed(sealer: FrameSealer, options: BackUpOptions = {}): Promise<Made> {
+    using run = this.#begin(options);
+    const { producer, writer } = run;
+    let step = producer.next();
+    for (; step.done !== true; step = producer.next()) {
+      if (step.value !== null) writer.append(await sealer.seal(compressed(step.value)));
+    }
+    return publish(run, step.value);
   }
 
   /** Begins a backup that does not come to its end, unless it is too short for that. */
@@ -202,8 +209,24 @@ export class IncrementalBed implements Disposable {
 
   /** Restores a backup, or what the globs match. @returns where, the warnings and what is lost */
   restore(reference: string, include: readonly string[] = []) {
-    const target = makeFolder();
     using reader = this.reader();
+    const run = this.#beginRestore(reader, reference, include);
+    for (const record of run.records) run.consumer.feed(decompressed(record));
+    run.consumer.finish();
+    return run.restored;
+  }
+
+  /** The same with frames that may be encrypted. */
+  async restoreSealed(reference: string, opener: FrameOpener) {
+    using reader = this.reader();
+    const run = this.#beginRestore(reader, reference, []);
+    for (const record of run.records) run.consumer.feed(decompressed(await opener.open(record)));
+    run.consumer.finish();
+    return run.restored;
+  }
+
+  #beginRestore(reader: VaultReader, reference: string, include: readonly string[]) {
+    const target = makeFolder();
     const plan = reader.planRestore(reference, include);
     const warnings: ApplicationWarning[] = [];
     const consumer = new FilesystemRestorer({
@@ -215,14 +238,10 @@ export class IncrementalBed implements Disposable {
     });
     const lost: string[] = [];
     const onLost = (path: Uint8Array) => void lost.push(new TextDecoder().decode(path));
-    for (const record of reader.restoreRecords(plan, onLost)) consumer.feed(decompressed(record));
-    consumer.finish();
-    return {
-      path: `${target}${this.source}`,
-      warnings,
-      lost,
-      [Symbol.dispose]: () => removeFolder(target),
-    };
+    const records = reader.restoreRecords(plan, onLost);
+    const path = `${target}${this.source}`;
+    const restored = { path, warnings, lost, [Symbol.dispose]: () => removeFolder(target) };
+    return { consumer, records, restored };
   }
 
   /** Runs the commands of a backup's label. @returns the restored source */
@@ -282,6 +301,23 @@ export class IncrementalBed implements Disposable {
   [Symbol.dispose](): void {
     removeFolder(this.folder);
   }
+}
+
+interface Run {
+  readonly writer: BackupWriter;
+  readonly warnings: readonly ApplicationWarning[];
+  readonly isResumed: boolean;
+}
+
+/** Publishes what a producer has made. */
+function publish({ writer, warnings, isResumed }: Run, produced: Produced): Made {
+  const skipped: Skipped[] = warnings.filter(({ code }) => makesIncomplete(code))
+    .map(({ path, code }) => ({ path: new TextDecoder().decode(path), reason: code }));
+  const status = skipped.length > 0 ? "incomplete" : "ok";
+  const { files, bytes, kept } = produced;
+  const counts = { files, bytes, status, skipped, skippedCount: skipped.length } as const;
+  const backup = writer.publish(makeResult(counts));
+  return { backup, warnings, kept: isResumed ? kept ?? null : null };
 }
 
 interface Resumed {

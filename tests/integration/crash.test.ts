@@ -6,9 +6,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, rmSync, statSync } from "node:fs";
-import type { BackupView, JobRequest, JobView } from "../../agent/control/daemon.ts";
+import type { JobView } from "../../agent/control/daemon.ts";
 import { Bed } from "./bed.ts";
 import { callControl } from "./control_call.ts";
+import { chooseAttack, prepare, PublishedContent, SIDES } from "./crash_attacks.ts";
 import { pause, until } from "./deadline.ts";
 import { differences, makeRandomFiles } from "./odd_tree.ts";
 import { makeDatabase, readDatabase } from "./sqlite_writer.ts";
@@ -17,9 +18,6 @@ import { EVERYTHING } from "../../agent/source_selection.ts";
 const TIMEOUT_MS = 120_000;
 const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? "6");
 const SEED = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-
-/** Milliseconds: jobs here take about this long, so that some rounds hit each part of them. */
-const MOMENT_MS_MAX = 700;
 
 /**
  * Milliseconds until the survivor must have given its job up: the bed's dead time, then its tries
@@ -49,21 +47,13 @@ function numbers(seed: number): () => number {
   };
 }
 
-const SIDES = ["server", "client"] as const;
-
-interface Attack {
-  readonly side: "server" | "client";
-  readonly request: JobRequest;
-  readonly victims: readonly ("server" | "client")[];
-  readonly momentMs: number;
-}
-
-const VICTIMS = [["server"], ["client"], SIDES] as const;
-
 describe("killing a process in the middle of a job", () => {
   let bed: Bed;
   let first: string;
+  let content: PublishedContent;
   const next = numbers(SEED);
+  /** Rounds by who was killed in what. */
+  const counts = new Map<string, number>();
 
   beforeAll(async () => {
     bed = await Bed.started({ moreClients: "retention: { keep_last: 2 }\n" });
@@ -71,9 +61,12 @@ describe("killing a process in the middle of a job", () => {
     makeDatabase(bed.path("app.db"), 24);
     first = (await backup()).backup ?? "";
     await bed.call(["pin", first], "server");
+    content = new PublishedContent(bed);
   }, TIMEOUT_MS);
 
   afterAll(async () => {
+    const done = [...counts].sort().map(([what, count]) => `${what} ${count}`);
+    process.stdout.write(`seed ${SEED}, killed: ${done.join(", ")}\n`);
     await bed?.[Symbol.asyncDispose]();
   });
 
@@ -82,39 +75,12 @@ describe("killing a process in the middle of a job", () => {
     return bed.job("server", "backup", "filesystem", ...args);
   }
 
-  function choose(round: number): Attack {
-    const requests = [
-      {
-        kind: "backup-filesystem",
-        client: "web01",
-        paths: [bed.path("data")],
-        full: true,
-        ...EVERYTHING,
-      },
-      {
-        kind: "restore-filesystem",
-        backup: first,
-        target: bed.path(`restored${round}`),
-        client: null,
-        include: [],
-        overwrite: "refuse",
-        dryRun: false,
-      },
-      { kind: "backup-database", database: "app" },
-    ] as const satisfies readonly JobRequest[];
-    const request = requests[Math.floor(next() * requests.length)] ?? requests[0];
-    return {
-      request,
-      side: request.kind === "backup-database" ? "client" : "server",
-      victims: VICTIMS[Math.floor(next() * VICTIMS.length)] ?? SIDES,
-      momentMs: next() * MOMENT_MS_MAX,
-    };
-  }
-
   /** Removes what long runs would drown in. */
   async function tidy(round: number): Promise<void> {
     await bed.job("server", "expire");
-    rmSync(bed.path(`restored${round}`), { recursive: true, force: true });
+    for (const name of [`restored${round}`, `any${round}`]) {
+      rmSync(bed.path(name), { recursive: true, force: true });
+    }
   }
 
   /** Every job of a daemon has ended. @throws Error that shows those that have not */
@@ -135,9 +101,9 @@ describe("killing a process in the middle of a job", () => {
 
   /** What is published is whole, nothing else lies in the vault, and the array is sound. */
   async function expectSound(): Promise<void> {
-    const { lines } = await bed.call(["backups", "--json"], "server");
-    const backups = lines.map((line): Partial<BackupView> => line);
-    const names = readdirSync(bed.path("vault", "media"));
+    const backups = await content.look();
+    const names = readdirSync(bed.path("vault", "media"))
+      .filter((name) => name !== `${first}.drilled`);
     // What expired stays, with its mark, while another backup builds on it.
     const needed = names.filter((name) => name.endsWith(".expired")).map((name) =>
       name.slice(0, -".expired".length)
@@ -149,6 +115,7 @@ describe("killing a process in the middle of a job", () => {
     expect(names.sort()).toEqual([...marks, ...media].sort());
     const verified = await bed.call(["verify", "--data", "--json"], "server");
     expect(`${verified.code}${verified.stderr}`).toBe("0");
+    expect(readdirSync(bed.path("vault")).filter((name) => name.includes(".new"))).toEqual([]);
     const checked = await bed.call(["array", "check", bed.path("array")]);
     expect(`${checked.stdout}${checked.stderr}`).toBe("sound\n");
   }
@@ -181,10 +148,13 @@ describe("killing a process in the middle of a job", () => {
 
   for (let round = 1; round <= ROUNDS; round += 1) {
     test(`round ${round} of seed ${SEED}`, async () => {
-      const { side, request, victims, momentMs } = choose(round);
+      const target = bed.path(`restored${round}`);
+      const attack = chooseAttack(bed, next, { first, target });
+      const { kind, side, request, victims, momentMs } = attack;
       const who = victims.join(" and ");
-      const what = `${request.kind}, ${who} killed after ${momentMs.toFixed(0)} ms`;
+      const what = `${kind}, ${who} killed after ${momentMs.toFixed(0)} ms`;
       process.stdout.write(`round ${round} of seed ${SEED}: ${what}\n`);
+      await prepare(bed, attack, round);
       const body = request;
       const posted = await callControl(bed.socket(side), "/v1/jobs", { method: "POST", body });
       expect(posted.status).toBeLessThan(300);
@@ -203,15 +173,19 @@ describe("killing a process in the middle of a job", () => {
       }
       const isCut = readdirSync(bed.path("vault", "media"))
         .some((name) => name.endsWith(".partial") && holdsContent(name));
-      const again = request.kind === "backup-filesystem" ? await backup("--full") : await backup();
+      // Those that were published before the kill, or have been since: the folder did not change.
+      await content.look();
+      const again = kind === "full" ? await backup("--full") : await backup();
       expect(again).toMatchObject({ status: "ok", fallback: null });
       // A server that was killed has lost the rows of what came last, which may be all.
       if (isCut && !victims.includes("server")) expect(again).toHaveProperty("resumed");
       await bed.job("client", "backup", "database", "app");
       await expectSound();
+      expect(await content.restoreAny(next, bed.path(`any${round}`))).toBe("nothing");
       expect(readdirSync(bed.folder).filter((name) => name.includes(".snapshot"))).toEqual([]);
       expect(readDatabase(bed.path("app.db")).integrity).toBe("ok");
       await tidy(round);
+      counts.set(`${who} in ${kind}`, (counts.get(`${who} in ${kind}`) ?? 0) + 1);
     }, TIMEOUT_MS);
   }
 

@@ -1,8 +1,13 @@
-// Starts the program in a way that its exit code can be trusted whatever fails: handlers stand
-// before the program's own modules are loaded, since a module that is missing ends a runtime with
-// code 1, which PostgreSQL takes for "that file is not in the archive" when it runs `wal get`.
+// Starts the program in a way that its exit code can be trusted whatever fails: a module that is
+// missing or throws ends a runtime with code 1, which PostgreSQL takes for "that file is not in the
+// archive" when it runs `wal get`. So the handlers stand before any other module is loaded.
+//
+// Invariant: what is imported here at once, and by the entry, is what it takes to know the exit
+// code and to end with it. Everything else is loaded within the guard.
 
-import { AssertionFailure, currentRuntime, type Process, type Runtime } from "../transport/mod.ts";
+import { bareArguments, endWithError } from "../transport/runtime/bare_process.ts";
+import type { Runtime } from "../transport/runtime/runtime.ts";
+import { onUncaught } from "../transport/runtime/uncaught.ts";
 import { exitCodeOf } from "./exit_code.ts";
 
 /**
@@ -10,13 +15,13 @@ import { exitCodeOf } from "./exit_code.ts";
  * @param entryUrl URL of the entry module: workers are found beside it, compiled or not
  */
 export async function startProgram(entryUrl: string): Promise<void> {
-  const runtime = await currentRuntime();
-  const { process } = runtime;
-  process.onUncaught((error) => internalError(process, error));
+  onUncaught(internalError);
   try {
-    process.exit(await runLog(runtime) ?? await runAll(runtime, entryUrl));
+    const { currentRuntime } = await import("../transport/runtime/current_runtime.ts");
+    const runtime = await currentRuntime();
+    runtime.process.exit(await runLog(runtime) ?? await runAll(runtime, entryUrl));
   } catch (error) {
-    internalError(process, error);
+    internalError(error);
   }
 }
 
@@ -32,9 +37,12 @@ async function runAll(runtime: Runtime, entryUrl: string): Promise<number> {
   return await runProgram(runtime, entryUrl);
 }
 
-function internalError(process: Process, error: unknown): never {
+function internalError(error: unknown): never {
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
-  const what = error instanceof AssertionFailure ? "a broken invariant" : "an unexpected error";
-  process.write(2, `agent: internal error, ${what}: ${text}\n`);
-  process.exit(exitCodeOf(process.args, "internal"));
+  const isAssertion = error instanceof Error && error.name === "AssertionFailure";
+  const what = isAssertion ? "a broken invariant" : "an unexpected error";
+  endWithError(
+    `agent: internal error, ${what}: ${text}\n`,
+    exitCodeOf(bareArguments(), "internal"),
+  );
 }

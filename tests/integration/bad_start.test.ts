@@ -2,11 +2,23 @@
 // code, and nothing is lost.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { readFileSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Bed, type BedOptions } from "./bed.ts";
 import { stgLine } from "./bed_config.ts";
+import { bundleCommand, runProgram } from "./program.ts";
 
 const TIMEOUT_MS = 120_000;
 
@@ -192,6 +204,33 @@ clients:
     expect(database.summary?.fallback).toBe("stg_mismatch");
   }, TIMEOUT_MS);
 });
+
+// Of the sources tests/unit/agent/start_program.test.ts tries more; a binary is one file.
+const bundle = process.env["AGENT_BUNDLE"] ?? "";
+if (bundle !== "") {
+  test("a bundle of which only the entry is left ends `wal get` with 126", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bad-start-"));
+    try {
+      cpSync(bundle, folder, { recursive: true });
+      const entry = readFileSync(join(folder, "mod.ts"), "utf8");
+      const needed = [...entry.matchAll(/from "\.\/(.*)";/g)].map(([, name]) => name);
+      const others = readdirSync(folder).filter((name) =>
+        name.endsWith(".js") && !needed.includes(name)
+      );
+      expect(others.length).toBeGreaterThan(needed.length);
+      for (const name of others) rmSync(join(folder, name));
+      const command = bundleCommand(process.execPath, folder);
+      const get = ["wal", "get", "000000010000000000000001", "got", "--database", "pg"];
+      const codes = [];
+      for (const args of [get, ["wal", "push", "file"], ["status"]]) {
+        codes.push((await runProgram(args, { command })).code);
+      }
+      expect(codes).toEqual([126, 70, 70]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, TIMEOUT_MS);
+}
 
 function escaped(text: string): string {
   return text.replace(/[.[\]]/g, "\\$&");

@@ -59,7 +59,8 @@ export function systemOfFile({ name, bytes, system, known }: PushedFile): string
 
 /**
  * The beginning of a restore_command, for PostgreSQL's shell; the names of a file follow.
- * @param program what starts this program
+ * @param program what starts this program: the binary, or a runtime with the sources. A runtime
+ *   ends with 1 when it does not even find them, which would say "not there" to PostgreSQL
  */
 export function walCommandOf(
   program: readonly string[],
@@ -74,5 +75,12 @@ export function walCommandOf(
     ? `http://${control.host}:${control.port}`
     : `unix:${path}`;
   const words = [...program, "wal", "get", "--database", database, "--control", address];
-  return words.map(shellWord).join(" ");
+  const command = words.map(shellWord).join(" ");
+  return program.length === 1 ? command : `sh -c ${shellWord(believing(program))} sh ${command}`;
+}
+
+/** A script that runs its arguments and believes their 1 if the program starts just after it. */
+function believing(program: readonly string[]): string {
+  const probe = [...program, "--version"].map(shellWord).join(" ");
+  return `"$@"; code=$?; [ $code != 1 ] || ${probe} >/dev/null || code=126; exit $code`;
 }

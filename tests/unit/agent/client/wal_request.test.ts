@@ -1,6 +1,7 @@
 // What a client makes sure of before a file of a log goes to the server.
 
 import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { systemOfFile, walCommandOf } from "../../../../agent/client/wal_request.ts";
 import { makeSegment, NAME, SYSTEM } from "../wal/wal_fixture.ts";
 
@@ -38,4 +39,19 @@ test("walCommandOf() names the socket that the database's user may use", () => {
   expect(walCommandOf(program, "pg", { walSocket: null, control })).toBe(
     "/usr/bin/agent wal get --database pg --control unix:/run/agent/client.sock",
   );
+});
+
+test("walCommandOf() believes a runtime's 1 only when the program can start", () => {
+  const control = { kind: "unix", path: "/run/my agent/client.sock" } as const;
+  const ended = (script: string) => {
+    const command = walCommandOf(["sh", "-c", script, "agent"], "pg", { walSocket: null, control });
+    const { status, stdout } = spawnSync("sh", ["-c", `${command} "a b" c`], { encoding: "utf8" });
+    return { status, stdout };
+  };
+  const words = "wal|get|--database|pg|--control|unix:/run/my agent/client.sock|a b|c|";
+  expect(ended('printf "%s|" "$@"')).toEqual({ status: 0, stdout: words });
+  expect(ended('test "$1" = --version').status).toBe(1);
+  // As a runtime ends that does not find the program, or cannot write where it must.
+  expect(ended("exit 1").status).toBe(126);
+  for (const code of [126, 127, 143]) expect(ended(`exit ${code}`).status).toBe(code);
 });

@@ -11,10 +11,11 @@ import { LOG_LOOK_MS, LOG_SEGMENTS_MAX, LOG_WAIT_MS } from "./limits.ts";
 export function backupRangeOf(
   { startLsn, stopLsn, ...said }: Extract<LinkDocument, { type: "wal-range" }>,
 ): BackupRange {
-  const { system, timeline, stopMs, segmentBytes } = said;
+  const { system, timeline, stopMs, segmentBytes, archived } = said;
   const [start, stop] = [parseLsn(startLsn), parseLsn(stopLsn)];
   if (start !== null && stop !== null && start < stop && isSegmentSize(segmentBytes)) {
-    const range = { system, timeline, startLsn: start, stopLsn: stop, stopMs, segmentBytes };
+    const log = { system, timeline, startLsn: start, stopLsn: stop };
+    const range = { ...log, stopMs, segmentBytes, archived };
     const [first, last] = segmentNumbers(range);
     if (timeline >= 1 && last - first < LOG_SEGMENTS_MAX) return range;
   }
@@ -43,14 +44,18 @@ export interface AwaitLogOptions {
   readonly database: string;
 }
 
-/** Waits for the segments of a range. @returns those that are not there in time */
+/**
+ * Waits for the segments of a range.
+ * @returns those that are not there in time; null for a cluster that does not archive its log here
+ */
 export async function awaitLog(
   session: Pick<WorkerSession, "runtime" | "signal">,
   range: BackupRange,
   { vault: directory, client, database }: AwaitLogOptions,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | null> {
   const { clock, files } = session.runtime;
   const archive = WalArchive.open({ files, directory, client, database, system: range.system });
+  if (!range.archived && !takesLog(archive, range)) return null;
   const deadlineMs = clock.monotonicMs() + LOG_WAIT_MS;
   let missing: readonly string[] = segmentsOf(range);
   for (;;) {
@@ -58,4 +63,14 @@ export async function awaitLog(
     if (missing.length === 0 || clock.monotonicMs() >= deadlineMs) return missing;
     await clock.sleep(LOG_LOOK_MS, { signal: session.signal });
   }
+}
+
+/**
+ * True when the log from right before a range, or of it, has come: the client only sees our own
+ * words in `archive_command`, which a script of the user's or an `archive_library` may hide.
+ */
+function takesLog(archive: WalArchive, range: BackupRange): boolean {
+  const [first] = segmentNumbers(range);
+  const before = first === 0 ? [] : [segmentName(range.timeline, first - 1, range.segmentBytes)];
+  return [...before, ...segmentsOf(range)].some((name) => archive.has(name));
 }

@@ -28,8 +28,11 @@ export interface ReceiveBackupOptions {
   readonly parent: ParentSource | null;
   /** False when the client may send before it asks for rows: the rest of a member comes first. */
   readonly mustAsk: boolean;
-  /** Waits for the log that a cluster archives here. @returns what is not there in time */
-  readonly awaitLog?: (range: BackupRange, signal: AbortSignal) => Promise<readonly string[]>;
+  /** Waits for the log that a cluster archives here. @returns what is missing; null: it does not */
+  readonly awaitLog?: (
+    range: BackupRange,
+    signal: AbortSignal,
+  ) => Promise<readonly string[] | null>;
 }
 
 /**
@@ -53,7 +56,8 @@ export async function receiveBackup(
     throw error;
   }
   const { range } = receipt;
-  if (range !== null && receipt.archivesLog) receipt.missLog(await missingLog(range, options));
+  const missing = range === null ? null : await missingLog(range, options);
+  receipt.missLog(missing ?? []);
   session.throwIfCancelled();
   session.committing();
   await options.link.sayBusy(); // Publication keeps this thread busy for as long as the disk takes.
@@ -67,7 +71,7 @@ export async function receiveBackup(
     fallback: session.fallback?.reason ?? null,
     skipped: receipt.skipped,
     skippedCount: receipt.skippedCount,
-  }, range);
+  }, range === null ? null : { ...range, archived: missing !== null });
   const result: WorkerResult = {
     status,
     backup: published.backup,
@@ -87,12 +91,15 @@ export async function receiveBackup(
   return result;
 }
 
-/** A client that gives up meanwhile, or is gone, has no backup. @throws AgentError why it ended */
+/**
+ * What `awaitLog` finds. A client that gives up meanwhile, or is gone, has no backup.
+ * @throws AgentError why it ended
+ */
 async function missingLog(
   range: BackupRange,
   { link, awaitLog }: ReceiveBackupOptions,
-): Promise<readonly string[]> {
-  if (awaitLog === undefined) return [];
+): Promise<readonly string[] | null> {
+  if (awaitLog === undefined) return null;
   return await link.meanwhile((signal) => awaitLog(range, signal));
 }
 
@@ -118,8 +125,6 @@ class Receipt {
   #skippedCharacters = 0;
   /** Of a PostgreSQL cluster: the part of its log that the backup needs. */
   range: BackupRange | null = null;
-  /** True when the cluster archives its log here. */
-  archivesLog = false;
 
   constructor(session: WorkerSession, parts: ReceiveBackupOptions) {
     this.#session = session;
@@ -178,7 +183,6 @@ class Receipt {
     if (document.type === "end") this.#announced = document;
     else if (document.type === "wal-range") {
       this.range = backupRangeOf(document);
-      this.archivesLog = document.archived;
     } else if (document.type === "parent-wanted" && this.#parent !== null) {
       await this.#link.sendParent(this.#parent.chunk(document.index));
     } else if (document.type === "progress") {

@@ -1,10 +1,11 @@
 // Verification of archived logs on the server's worker thread: each archive's ranges and gaps, up
-// to where each kept backup can be recovered, and with `data` the content of every file.
+// to where each kept backup can be recovered, and with `data` the content of every file. An archive
+// that is gone is looked at like an empty one, for the backups that had it.
 
 import { AgentError } from "../../transport/mod.ts";
 import type { ServerVerifyWalTask, WorkerResult, WorkerSession } from "../job/mod.ts";
 import type { WalArchiveView } from "../control/mod.ts";
-import { VaultReader } from "../vault/mod.ts";
+import { type VaultPlace, VaultReader } from "../vault/mod.ts";
 import { examineArchive, WalArchive } from "../wal/mod.ts";
 import type { BackupRange, WalOwner } from "../wal/mod.ts";
 
@@ -16,13 +17,15 @@ export async function runServerVerifyWal(
   const place = { directory: task.vault, files: session.runtime.files };
   using reader = VaultReader.open(place);
   session.running("verify-wal");
-  const wanted = WalArchive.owners(place).filter(({ client, database }) =>
+  const wanted = ownersOf(reader, place).filter(({ client, database }) =>
     (task.owner.client ?? client) === client && (task.owner.database ?? database) === database
   );
   const reports: WalArchiveView[] = [];
   const done = { files: 0, bytes: 0 };
   for (const owner of wanted) {
-    for (const system of WalArchive.systems({ ...place, ...owner })) {
+    const had = rangesOf(reader, owner).filter(({ range }) => range.archived);
+    const there = WalArchive.systems({ ...place, ...owner });
+    for (const system of new Set([...there, ...had.map(({ range }) => range.system)])) {
       const report = await examineArchive(WalArchive.open({ ...place, ...owner, system }), {
         names: { ...owner, system },
         data: task.data,
@@ -50,6 +53,19 @@ export async function runServerVerifyWal(
   const bad = reports.filter(({ findings }) => findings.length > 0);
   if (bad.length > 0) throw damaged(bad);
   return { status: "ok", backup: null, ...done };
+}
+
+/** Everyone who has archives, and who has kept backups that say that there was one. */
+function ownersOf(reader: VaultReader, place: VaultPlace): WalOwner[] {
+  const owners = WalArchive.owners(place);
+  for (const { kind, client, database } of reader.backups()) {
+    if (kind !== "postgresql" || database === null) continue;
+    if (owners.some((one) => one.client === client && one.database === database)) continue;
+    if (rangesOf(reader, { client, database }).some(({ range }) => range.archived)) {
+      owners.push({ client, database });
+    }
+  }
+  return owners;
 }
 
 /** What the kept backups of a database say that they need; those that say nothing are left out. */

@@ -2,7 +2,7 @@
 // person can read too. Pure.
 //
 //   {"system":"7412…","timeline":1,"startLsn":"0/2000028","stopLsn":"0/2000138",
-//    "stopMs":1732660000000,"segmentBytes":16777216}
+//    "stopMs":1732660000000,"segmentBytes":16777216,"archived":true}
 
 import { z } from "zod";
 import { AgentError } from "../../transport/ground/error.ts";
@@ -20,6 +20,8 @@ export interface BackupRange {
   /** The PostgreSQL server's clock at that point, ms since 1970. */
   readonly stopMs: number;
   readonly segmentBytes: number;
+  /** The cluster archived its log here then; false, too, when older releases said nothing of it. */
+  readonly archived: boolean;
 }
 
 const lsnSchema = z.string().transform((text, context) => {
@@ -36,13 +38,14 @@ const rangeSchema = z.object({
   stopLsn: lsnSchema,
   stopMs: z.int(),
   segmentBytes: z.int().refine(isSegmentSize),
+  archived: z.boolean().default(false),
 }).refine(({ startLsn, stopLsn }) => startLsn < stopLsn);
 
 export function encodeBackupRange(range: BackupRange): Uint8Array {
   const startLsn = formatLsn(range.startLsn);
   const stopLsn = formatLsn(range.stopLsn);
-  const { system, timeline, stopMs, segmentBytes } = range;
-  const line = { system, timeline, startLsn, stopLsn, stopMs, segmentBytes };
+  const { system, timeline, stopMs, segmentBytes, archived } = range;
+  const line = { system, timeline, startLsn, stopLsn, stopMs, segmentBytes, archived };
   return new TextEncoder().encode(`${JSON.stringify(line)}\n`);
 }
 

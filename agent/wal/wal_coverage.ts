@@ -77,13 +77,22 @@ export class WalCoverage {
   }
 
   /** Where a backup can be recovered to: its own timeline, then what forked off, ascending. */
-  reaches(backup: Pick<BackupRange, "timeline" | "stopLsn">): Reach[] {
+  reaches(backup: Pick<BackupRange, "timeline" | "stopLsn" | "archived">): Reach[] {
     const after = [...this.#histories].filter(([timeline, history]) =>
       timeline !== backup.timeline &&
       history.some((one) => one.timeline === backup.timeline && one.switchLsn >= backup.stopLsn)
     );
     const targets = after.map(([timeline]) => timeline).sort((a, b) => a - b);
-    return [backup.timeline, ...targets].map((timeline) => this.#reach(backup, timeline));
+    const reaches = [backup.timeline, ...targets].map((timeline) => this.#reach(backup, timeline));
+    const goesOn = reaches.some(({ endLsn }) => endLsn > backup.stopLsn);
+    if (!backup.archived || goesOn) return reaches;
+    // The archive had the end of the backup itself: where that is gone, what followed may be, too.
+    const last = Number((backup.stopLsn - 1n) / BigInt(this.#segmentBytes));
+    if (this.#throughFrom(this.#legs(backup.timeline, backup.timeline), last) >= last) {
+      return reaches;
+    }
+    const missing = this.nameOf(backup.timeline, last);
+    return reaches.map((reach) => ({ ...reach, missing: reach.missing ?? missing }));
   }
 
   /** Timelines after that of a backup which no history leads to, so that it cannot go there. */

@@ -77,11 +77,12 @@ async function store(directory: string, segments: readonly number[], timeline = 
   }
 }
 
-function fill(directory: string): void {
+function fill(directory: string, archived = true): void {
   openVault(directory).close();
   publish(directory, {
     label: { backup: "b1", kind: "postgresql", database: "pg", paths: ["/pg"] },
     range: {
+      archived,
       system: SYSTEM,
       timeline: 1,
       startLsn: lsn(3) + 40n,
@@ -170,9 +171,33 @@ describe("runServerVerifyWal()", () => {
     });
   });
 
-  test("looks at the archives that are named, and says when there is none", async () => {
+  test("names a backup whose archive is gone, with and without another one", async () => {
     await withFolder(async (folder) => {
       fill(folder);
+      for (const before of [[], ["other"]]) {
+        for (const database of before) {
+          const history = packed(textBytes("1\t0/1\tx\n"));
+          await archiveOf(folder, database).store("00000002.history", history);
+        }
+        const { error, archives } = await verify(folder, { data: true });
+        expect(error?.code).toBe("damaged");
+        expect(error?.message).toContain("backup b1");
+        expect(archives.map(({ database }) => database)).toEqual([...before, "pg"]);
+        expect(archives.at(-1)).toMatchObject({ system: SYSTEM, files: 0 });
+        expect(archives.at(-1)?.backups[0]?.reaches)
+          .toEqual([{ timeline: 1, endLsn: "0/300190", missing: name(3) }]);
+      }
+      // A folder that lost its files is no better.
+      await store(folder, [2]);
+      expect((await verify(folder)).error?.code).toBe("damaged");
+      await store(folder, [3]);
+      expect((await verify(folder)).error).toBe(null);
+    });
+  });
+
+  test("looks at the archives that are named, and says when there is none", async () => {
+    await withFolder(async (folder) => {
+      fill(folder, false);
       expect((await verify(folder)).error?.code).toBe("not_found");
       await store(folder, [3]);
       await archiveOf(folder, "other").store("00000002.history", packed(textBytes("1\t0/1\tx\n")));

@@ -29,6 +29,7 @@ export const RANGE: BackupRange = {
   stopLsn: 0x2000138n,
   stopMs: 1_732_660_000_000,
   segmentBytes: 16 * 1024 * 1024,
+  archived: true,
 };
 
 export const SCHEDULES: Records = new Map([["nightly", {

@@ -19,7 +19,7 @@ import { TcpMechanism } from "../../../../transport/tcp/mod.ts";
 import { IDENTITY, runtime } from "../../transport/flow/flow_bed.ts";
 import { failure } from "../../transport/connect/failure.ts";
 import { type LinkBed, linkBed } from "../job/link_bed.ts";
-import { makeSegment, NAME, packed, SEGMENT_BYTES, SYSTEM } from "../wal/wal_fixture.ts";
+import { makeSegment, NAME, packed, SEGMENT_BYTES, SYSTEM, textBytes } from "../wal/wal_fixture.ts";
 
 const SAID = {
   type: "wal-range",
@@ -119,6 +119,22 @@ describe("awaitLog()", () => {
     expect(missing).toEqual([NAME]);
     expect(looks).toBe(LOG_WAIT_MS / LOG_LOOK_MS);
   });
+
+  const unseen = backupRangeOf({ ...SAID, archived: false });
+
+  test("is null for a cluster of which nothing comes here just before", async () => {
+    const now = session(() => {});
+    expect(await awaitLog(now, unseen, { vault: folder, ...PLACE })).toBe(null);
+    await archive().store("00000002.history", packed(textBytes("1\t1/1\tx\n")));
+    expect(await awaitLog(now, unseen, { vault: folder, ...PLACE })).toBe(null);
+  });
+
+  test("waits, whatever the client says, when the segment before the backup is here", async () => {
+    const before = makeSegment({ address: 0x1_0020_0000n });
+    await archive().store("000000010000000100000002", packed(before));
+    const missing = await awaitLog(session(() => {}), unseen, { vault: folder, ...PLACE });
+    expect(missing).toEqual([NAME]);
+  });
 });
 
 describe("receiveBackup()", () => {
@@ -126,7 +142,11 @@ describe("receiveBackup()", () => {
 
   /** Receives a backup without records whose client says this of the log. */
   function receive(missing: readonly string[], archived = true) {
-    return receiveOver(linkBed(1), () => Promise.resolve(missing), archived);
+    return receiveOver(
+      linkBed(1),
+      (range) => Promise.resolve(range.archived ? missing : null),
+      archived,
+    );
   }
 
   async function receiveOver({ near, far }: LinkBed, awaitLog: AwaitLog, archived = true) {

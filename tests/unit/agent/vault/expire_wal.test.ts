@@ -32,6 +32,7 @@ function range(segment: number, fields: Partial<BackupRange> = {}): BackupRange 
     stopLsn: lsn(segment) + 400n,
     stopMs: 1_700_000_000_000,
     segmentBytes: SEGMENT_BYTES,
+    archived: true,
     ...fields,
   };
 }

@@ -51,7 +51,7 @@ describe("WalCoverage.ranges()", () => {
 });
 
 describe("WalCoverage.reaches()", () => {
-  const BACKUP = { timeline: 1, stopLsn: at(5, 300) };
+  const BACKUP = { timeline: 1, stopLsn: at(5, 300), archived: false };
   const reach = (timeline: number, endLsn: bigint, missing: string | null = null): Reach => ({
     timeline,
     endLsn,
@@ -71,10 +71,24 @@ describe("WalCoverage.reaches()", () => {
       .toEqual([reach(1, at(5, 300), "000000010000000000000006")]);
   });
 
+  test("lacks the end of a backup that was archived and is gone, with all that followed", () => {
+    const archived = { ...BACKUP, archived: true };
+    const lost = [reach(1, at(5, 300), "000000010000000000000005")];
+    expect(coverage({}).reaches(archived)).toEqual(lost);
+    expect(coverage({ 1: span(2, 4) }).reaches(archived)).toEqual(lost);
+    expect(coverage({ 1: [5] }).reaches(archived)).toEqual([reach(1, at(5, 300))]);
+    expect(coverage({ 1: span(6, 9) }).reaches(archived)).toEqual([reach(1, at(10))]);
+    expect(coverage({ 1: span(7, 9) }).reaches(archived))
+      .toEqual([reach(1, at(5, 300), "000000010000000000000006")]);
+    const histories: Histories = { 2: [[1, at(5, 400)]] };
+    expect(coverage({ 2: span(5, 6) }, histories).reaches(archived))
+      .toEqual([reach(1, at(5, 300)), reach(2, at(7))]);
+  });
+
   test("does not need the segments of the backup's own range, which it has", () => {
     expect(coverage({ 1: span(6, 9) }).reaches(BACKUP)).toEqual([reach(1, at(10))]);
     // It ends where a segment ends: the next one is the first that it lacks.
-    expect(coverage({ 1: span(6, 9) }).reaches({ timeline: 1, stopLsn: at(6) }))
+    expect(coverage({ 1: span(6, 9) }).reaches({ ...BACKUP, stopLsn: at(6) }))
       .toEqual([reach(1, at(10))]);
   });
 
@@ -163,6 +177,7 @@ describe("WalCoverage.reaches() of random archives", () => {
         const backup = {
           timeline: 1 + random.below(3),
           stopLsn: at(random.below(30), 1 + random.below(BYTES)),
+          archived: false,
         };
         const reaches = coverage(have, histories).reaches(backup);
         const expected = [backup.timeline, 1, 2, 3, 4, 5].flatMap((timeline, first): Reach[] => {

@@ -206,15 +206,18 @@ describe("decodeBackupRange()", () => {
     stopLsn: 0x16_b374_d950n,
     stopMs: 1_732_660_000_123,
     segmentBytes: 16 * MIB,
+    archived: true,
   };
 
   test("reads what encodeBackupRange() writes, and keys of a newer agent beside it", () => {
     const bytes = encodeBackupRange(RANGE);
     expect(new TextDecoder().decode(bytes)).toBe(
       `{"system":"${SYSTEM}","timeline":4,"startLsn":"16/B374D848","stopLsn":"16/B374D950",` +
-        `"stopMs":1732660000123,"segmentBytes":16777216}\n`,
+        `"stopMs":1732660000123,"segmentBytes":16777216,"archived":true}\n`,
     );
     expect(decodeBackupRange(bytes)).toEqual(RANGE);
+    const older = new TextDecoder().decode(bytes).replace(`,"archived":true`, "");
+    expect(decodeBackupRange(textBytes(older))).toEqual({ ...RANGE, archived: false });
     const newer = new TextDecoder().decode(bytes).replace("{", `{"more":true,`);
     expect(decodeBackupRange(textBytes(newer))).toEqual(RANGE);
   });

@@ -116,13 +116,12 @@ export class ReplicationSession implements Disposable {
   async logSettings(): Promise<LogSettings> {
     const show = async (name: string) => (await this.#ask(`SHOW ${name}`))[0]?.[0] ?? "";
     const segmentBytes = parseSegmentSize(await show("wal_segment_size"));
-    const mode = await show("archive_mode");
-    // A standby archives nothing unless it "always" does, and begins no new segment for a backup.
-    const archives = mode !== "off" && await show("in_hot_standby") === "off";
-    return {
-      segmentBytes,
-      archivesHere: archives && ARCHIVE_COMMAND.test(await show("archive_command")),
-    };
+    const archivesHere = archivesLogHere({
+      mode: await show("archive_mode"),
+      inStandby: await show("in_hot_standby"),
+      command: await show("archive_command"),
+    });
+    return { segmentBytes, archivesHere };
   }
 
   /**
@@ -210,6 +209,17 @@ export class ReplicationSession implements Disposable {
 
 /** Our own words in an archive_command, whatever stands before and after them. */
 const ARCHIVE_COMMAND = /\bwal push\b/;
+
+/**
+ * True when these settings name our own command. A standby archives only if it "always" does; its
+ * last segment comes when the primary ends it, for which PostgreSQL's own tools wait as well. Pure.
+ */
+export function archivesLogHere(
+  { mode, inStandby, command }: Readonly<Record<"mode" | "inStandby" | "command", string>>,
+): boolean {
+  const archives = mode === "always" || (mode === "on" && inStandby === "off");
+  return archives && ARCHIVE_COMMAND.test(command);
+}
 
 /** A row of the start or the end of a base backup. @throws AgentError `damaged` */
 export function decodeLogPlace([lsn, timeline]: Row): LogPlace {

@@ -5,9 +5,9 @@
 //   offset bytes
 //   0      8     system identifier, of the byte order of the machine: little-endian
 //   8      4     version of the file: 900 and above, below 10000 (a wrong byte order shows in it)
-//   256    32    random bytes that initdb made ("mock authentication nonce"; from version 1800 on
-//                one byte later, after one that does not change either): the same for the life of
-//                the cluster, on its standbys too
+//   256    32    random bytes that initdb made ("mock authentication nonce"): the same for the life
+//                of the cluster, on its standbys too. In version 1800 they begin one byte later: it
+//                is the signedness of characters, which does not change either, and their first 31
 
 import { type Files, readSmallFile, SystemError } from "../../transport/runtime/mod.ts";
 import { CONTROL_FILE_BYTES } from "./limits.ts";
@@ -15,7 +15,7 @@ import { CONTROL_FILE_BYTES } from "./limits.ts";
 const HEADER_BYTES = 12;
 const VERSION_MIN = 900;
 const VERSION_MAX = 9999;
-/** PostgreSQL 15 to 18. */
+/** 1300 is that of PostgreSQL 13 to 17, 1800 that of 18; nothing was between them. */
 const SECRET_VERSIONS = { first: 1300, last: 1800 };
 const SECRET_AT = 256;
 const SECRET_BYTES = 32;

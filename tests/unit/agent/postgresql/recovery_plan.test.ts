@@ -103,6 +103,9 @@ test("clusterSecretOf() gives what initdb made, of the versions whose place for 
   bytes.fill(9, 256, 288);
   expect(clusterSecretOf(bytes)).toEqual(new Uint8Array(32).fill(9));
   expect(clusterSecretOf(bytes.subarray(0, 287))).toBe(null);
+  view.setUint32(8, 1800, true);
+  bytes[256] = 1;
+  expect(clusterSecretOf(bytes)).toEqual(Uint8Array.of(1, ...new Uint8Array(31).fill(9)));
   for (const version of [1201, 1801]) {
     view.setUint32(8, version, true);
     expect(clusterSecretOf(bytes)).toBe(null);

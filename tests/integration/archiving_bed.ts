@@ -68,10 +68,17 @@ ${clientKeys}`,
   /**
    * The cluster that was restored to a directory; its server ends with the bed.
    * @param socket directory of its socket
+   * @param archives true: it goes on archiving where the living one does
    */
-  restored(directory: string, socket = this.cluster.socket): PostgresServer {
+  restored(
+    directory: string,
+    { socket = this.cluster.socket, archives = false }: {
+      readonly socket?: string;
+      readonly archives?: boolean;
+    } = {},
+  ): PostgresServer {
     const server = new PostgresServer(directory, socket);
-    server.configure("archive_mode = off\n");
+    if (!archives) server.configure("archive_mode = off\n");
     if (socket !== this.cluster.socket) {
       makeServerDirectory(socket);
       server.configure(`unix_socket_directories = '${socket}'\n`);
@@ -93,18 +100,19 @@ ${clientKeys}`,
     }
   }
 
-  /** Where the archive has a file, if it does. */
+  /** Where the archive has a segment or a history, if it does. */
   archived(name: string): string {
     const folder = this.bed.path("vault", "wal", "web01", "pg");
     const cluster = join(folder, readdirSync(folder)[0] ?? "");
-    return join(cluster, name.slice(0, 16), `${name}.zst`);
+    const above = name.endsWith(".history") ? [] : [name.slice(0, 16)];
+    return join(cluster, ...above, `${name}.zst`);
   }
 
   /** Ends a segment and waits until it is archived. */
-  async switchLog(): Promise<void> {
-    const name = this.cluster.sql("SELECT pg_walfile_name(pg_switch_wal())");
+  async switchLog(server = this.cluster): Promise<void> {
+    const name = server.sql("SELECT pg_walfile_name(pg_switch_wal())");
     await until(ARCHIVE_MS, `the archiving of ${name}`, () => {
-      const last = this.cluster.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver");
+      const last = server.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver");
       return last >= name ? true : null;
     });
   }

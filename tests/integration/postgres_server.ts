@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { userInfo } from "node:os";
 import { asServer, SERVER_USER, serverProgram } from "../../scripts/bench/postgresql/cluster.ts";
 import { until } from "./deadline.ts";
+import { Started } from "./program.ts";
 
 export { SERVER_USER };
 
@@ -26,6 +27,11 @@ export function runTool(name: string, args: readonly string[], input = ""): stri
 /** A directory that belongs to the server. */
 export function makeServerDirectory(path: string): void {
   mkdirSync(path, { recursive: true });
+  giveToServer(path);
+}
+
+/** Makes the server's user the owner. */
+export function giveToServer(path: string): void {
   if (userInfo().uid !== 0) return;
   const [uid = 0, gid = 0] = ["-u", "-g"].map((flag) =>
     Number(execFileSync("id", [flag, SERVER_USER], { encoding: "utf8" }))
@@ -134,6 +140,19 @@ shared_buffers = 16MB
   sql(statements: string): string {
     const how = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"];
     return runTool("psql", [...how, "-h", this.socket, "-d", "postgres"], statements).trim();
+  }
+
+  /** Makes the tables of pgbench; `scale` units of about 15 MB. */
+  benchFill(scale: number): void {
+    runTool("pgbench", ["-i", "-q", "-s", String(scale), "-h", this.socket, "postgres"]);
+  }
+
+  /** Clients of pgbench that write until they are disposed of, at full speed without a rate. */
+  benchLoad(transactionsPerSecond?: number): Started {
+    const rate = transactionsPerSecond === undefined ? [] : ["-R", String(transactionsPerSecond)];
+    const words = ["pgbench", "-n", "-c", "2", ...rate, "-T", "600", "-h", this.socket, "postgres"];
+    const user = ["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups"];
+    return new Started(words, { cwd: "/", wrapper: user });
   }
 
   /** Four sums that each transaction of pgbench keeps equal. */

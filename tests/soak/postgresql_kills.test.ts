@@ -20,9 +20,8 @@ import {
   makeServerDirectory,
   type PostgresServer,
   runTool,
-  SERVER_USER,
 } from "../integration/postgres_server.ts";
-import { type ProgramResult, Started } from "../integration/program.ts";
+import type { ProgramResult } from "../integration/program.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 
 const TIMEOUT_MS = 600_000;
@@ -41,6 +40,8 @@ const ENDED = ["ok", "incomplete", "failed", "cancelled"];
 
 /** Units of pgbench's tables, about 15 MB each. */
 const SCALE = 2;
+/** Transactions per second: slowly. */
+const BENCH_RATE = 40;
 
 describe("a cluster whose agents and servers are killed", () => {
   const random = new SeededRandom(SEED);
@@ -67,7 +68,7 @@ describe("a cluster whose agents and servers are killed", () => {
     cluster.configure(`archive_command = '${place.push} && ${note}'\n`);
     cluster.start();
     cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
-    runTool("pgbench", ["-i", "-q", "-s", String(SCALE), "-h", cluster.socket, "postgres"]);
+    cluster.benchFill(SCALE);
     first = await backUp();
     proved.add(first);
     await bed.call(["pin", first], "server");
@@ -83,14 +84,6 @@ describe("a cluster whose agents and servers are killed", () => {
     const { backup, status } = await place.bed.job("client", "backup", "database", "pg");
     expect(status).toBe("ok");
     return backup ?? "";
-  }
-
-  /** Clients that write slowly until they are disposed of, or their server dies. */
-  function load(): Started {
-    const rate = ["-c", "2", "-R", "40", "-T", "600"];
-    const words = ["pgbench", "-n", ...rate, "-h", place.cluster.socket, "postgres"];
-    const user = ["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups"];
-    return new Started(words, { cwd: "/", wrapper: user });
   }
 
   function writeLog(): void {
@@ -195,7 +188,7 @@ describe("a cluster whose agents and servers are killed", () => {
   }
 
   async function killInBackup(victim: typeof VICTIMS[number], momentMs: number): Promise<void> {
-    await using clients = load();
+    await using clients = place.cluster.benchLoad(BENCH_RATE);
     await post({ kind: "backup-database", database: "pg" });
     await pause(momentMs);
     await kill("backup", victim, place.cluster);
@@ -222,7 +215,7 @@ describe("a cluster whose agents and servers are killed", () => {
     const recovery = ["--to-latest", "--timeline", "current"];
     const restore = ["restore", "latest:pg", "--database", "pg", "--target", target, ...recovery];
     await bed.job("client", ...restore);
-    const restored = place.restored(target, bed.path("restored-run"));
+    const restored = place.restored(target, { socket: bed.path("restored-run") });
     restored.launch();
     await pause(momentMs);
     await kill("recover", victim, restored);

@@ -68,6 +68,7 @@ const CAMPAIGNS: Readonly<Record<string, Campaign | Program>> = {
       WAL_SEED: String(seed),
       WAL_ROUNDS: "50",
       WAL_TARGETS: "20",
+      WAL_STEPS: "50",
       WAL_TIMEOUT_MS: "3600000",
     }),
   },

@@ -8,7 +8,6 @@ import { assert } from "../../transport/ground/assert.ts";
 import { Bed } from "./bed.ts";
 import { until } from "./deadline.ts";
 import { makeServerDirectory, PostgresServer, runTool, SERVER_USER } from "./postgres_server.ts";
-import { Started } from "./program.ts";
 
 const TIMEOUT_MS = 180_000;
 const MIB = 1024 * 1024;
@@ -35,20 +34,6 @@ async function start(): Promise<[Bed, PostgresServer]> {
   return [made, cluster];
 }
 
-/** Makes the tables of pgbench; `scale` units of about 15 MB. */
-function fill(cluster: PostgresServer, scale: number): void {
-  runTool("pgbench", ["-i", "-q", "-s", String(scale), "-h", cluster.socket, "postgres"]);
-}
-
-/** Clients that write until the test disposes of them. */
-function load(cluster: PostgresServer): Started {
-  const words = ["pgbench", "-n", "-c", "2", "-T", "600", "-h", cluster.socket, "postgres"];
-  return new Started(words, {
-    cwd: "/",
-    wrapper: ["setpriv", "--reuid", SERVER_USER, "--regid", SERVER_USER, "--init-groups"],
-  });
-}
-
 describe("PostgreSQL", () => {
   test(
     "backed up under load, restored elsewhere with its tablespace: it starts, whole",
@@ -57,8 +42,8 @@ describe("PostgreSQL", () => {
       makeServerDirectory(bed.path("ts"));
       cluster.sql(`CREATE TABLESPACE fast LOCATION '${bed.path("ts")}'`);
       cluster.sql("CREATE TABLE marks (id int) TABLESPACE fast; INSERT INTO marks VALUES (7)");
-      fill(cluster, 2);
-      await using clients = load(cluster);
+      cluster.benchFill(2);
+      await using clients = cluster.benchLoad();
       const { summary: made, stderr } = await bed.json("client", "backup", "database", "pg");
       clients.kill("SIGINT");
       expect(stderr).toBe("");

@@ -1,6 +1,7 @@
 // A real PostgreSQL server archives its write-ahead log by our own command, as its own user, and is
-// recovered from there to moments that a table tells apart. The seed is printed: WAL_SEED repeats
-// it, WAL_TARGETS recovers to more moments of each kind, WAL_ROUNDS kills more often.
+// recovered from there to moments that a table tells apart, while pgbench writes to others. The
+// seed is printed: WAL_SEED repeats it, WAL_STEPS makes more moments, WAL_TARGETS recovers to more
+// of each kind, WAL_ROUNDS kills more often.
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
@@ -11,13 +12,15 @@ import { currentRuntime } from "../../transport/runtime/mod.ts";
 import { SeededRandom } from "../simulation/seeded_random.ts";
 import { ArchivingBed } from "./archiving_bed.ts";
 import { until } from "./deadline.ts";
-import { makeServerDirectory, type PostgresServer } from "./postgres_server.ts";
+import { makeServerDirectory, type PostgresServer, runTool } from "./postgres_server.ts";
 
 const TIMEOUT_MS = Number(process.env["WAL_TIMEOUT_MS"] ?? 240_000);
 const SEED = Number(process.env["WAL_SEED"] ?? Date.now() % 2 ** 31);
 /** Moments of each kind that a cluster is recovered to, and rows that it gets for them. */
 const TARGETS = Number(process.env["WAL_TARGETS"] ?? 1);
-const STEPS = 5;
+const STEPS = Number(process.env["WAL_STEPS"] ?? 5);
+/** Transactions per second that go on beside. */
+const BENCH_RATE = 40;
 /** Processes that are killed one after the other, and within which time of the last segment. */
 const ROUNDS = Number(process.env["WAL_ROUNDS"] ?? 2);
 const KILL_MS = 1500;
@@ -74,9 +77,13 @@ describe("the write-ahead log", () => {
     writeFileSync(bed.path("identity.txt"), identity, { mode: 0o600 });
     cluster.start();
     cluster.sql("CREATE TABLE steps (n int GENERATED ALWAYS AS IDENTITY)");
+    cluster.benchFill(1);
+    await using clients = cluster.benchLoad(BENCH_RATE);
     const made = await bed.job("client", "backup", "database", "pg");
     expect([made.status, made.fallback]).toEqual(["ok", null]);
     const moments = insertRows(cluster, STEPS);
+    clients.kill("SIGINT");
+    await clients.ended;
     await place.switchLog();
     cluster.stop();
     const verified = await bed.json("server", "wal", "verify", "--data");
@@ -104,6 +111,8 @@ describe("the write-ahead log", () => {
       );
       const found = Number(restored.sql("SELECT count(*) FROM steps"));
       expect({ option, rows: found }).toEqual({ option, rows });
+      expect(new Set(restored.benchSums()).size).toBe(1);
+      runTool("pg_amcheck", ["--install-missing", "-h", restored.socket, "-a"]);
       restored.stop();
     }
     const early = ["--target", bed.path("early"), "--to-lsn", "0/1"];

@@ -9,7 +9,8 @@ import { until } from "./deadline.ts";
 import { giveToServer, type PostgresServer } from "./postgres_server.ts";
 
 const TIMEOUT_MS = 240_000;
-const WAIT_MS = 60_000;
+/** It starts the program a dozen times for what it fetches, and for what is not there. */
+const WAIT_MS = 120_000;
 
 let place: ArchivingBed | null = null;
 
@@ -24,9 +25,14 @@ function note(server: PostgresServer, text: string): void {
 
 /** Starts a restored server and waits for the end of its recovery. @returns its timeline */
 async function recover(server: PostgresServer): Promise<string> {
-  server.start();
-  const isDone = () => server.sql("SELECT pg_is_in_recovery()") === "f" ? true : null;
-  await until(WAIT_MS, "the end of the recovery", isDone);
+  server.launch();
+  await until(WAIT_MS, "the end of the recovery", () => {
+    try {
+      return server.sql("SELECT pg_is_in_recovery()") === "f" ? true : null;
+    } catch {
+      return null; // It does not answer yet.
+    }
+  });
   server.sql("CHECKPOINT");
   return server.sql("SELECT timeline_id FROM pg_control_checkpoint()");
 }

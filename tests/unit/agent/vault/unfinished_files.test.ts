@@ -18,6 +18,7 @@ const RANGE: BackupRange = {
   stopLsn: 0x3000000n,
   stopMs: 0,
   segmentBytes: 16 * 1024 * 1024,
+  archived: true,
 };
 
 const DRILL: Drill = {

@@ -1,7 +1,5 @@
-// The program: started directly it is the command line. It exports nothing and imports next to
-// nothing, so that its exit code holds whatever else is missing (agent/start_program.ts); the door
-// of the library is transport/mod.ts.
+// Door of the library; started directly it is the program.
 
-import { startProgram } from "./agent/mod.ts";
+export * from "./transport/mod.ts";
 
-if (import.meta.main) await startProgram(import.meta.url);
+if (import.meta.main) await import("./main.ts");

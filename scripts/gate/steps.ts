@@ -60,7 +60,7 @@ const QUICK_BYTES = 16 * 1024 ** 2;
 /** Milliseconds one test may take under Bun, whose default of 5 s is for unit tests. */
 const TEST_TIMEOUT_MS = 300_000;
 
-const TYPED = ["mod.ts", "agent", "transport", "emulator", "tests", "scripts"] as const;
+const TYPED = ["mod.ts", "main.ts", "agent", "transport", "emulator", "tests", "scripts"] as const;
 
 function hasTests(folder: string): boolean {
   if (!existsSync(folder)) return false;

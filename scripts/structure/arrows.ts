@@ -1,4 +1,4 @@
-// Who may import whom, as data: mod.ts -> agent -> transport; the emulator knows only the volume
+// Who may import whom, as data: main.ts -> agent -> transport; the emulator knows only the volume
 // contract, ground and runtime types; only the composition root joins emulator and transport.
 //
 // Rules:
@@ -21,7 +21,7 @@ const COMPOSITION_ROOT = /^agent\/compose(?:_[a-z0-9_]+)?\.ts$/;
 const SIBLINGS = /^transport\/(tcp|stp|raw|memory|relay|sealed)\//;
 
 const ALLOWED: readonly Arrow[] = [
-  { from: /^mod\.ts$/, to: /^(?:agent|transport)\// },
+  { from: /^(?:main|mod)\.ts$/, to: /^(?:main\.ts$|agent\/|transport\/)/ },
   { from: /^agent\//, to: /^(?:agent|transport)\// },
   { from: COMPOSITION_ROOT, to: /^emulator\// },
   { from: /^transport\//, to: /^transport\// },

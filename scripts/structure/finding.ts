@@ -28,5 +28,5 @@ export type Rule = (tree: Tree) => Iterable<Finding>;
 
 /** True for the files that ship: everything else (tests, scripts) is free of some rules. */
 export function isProduct(path: string): boolean {
-  return path === "mod.ts" || /^(?:agent|transport|emulator)\//.test(path);
+  return path === "mod.ts" || path === "main.ts" || /^(?:agent|transport|emulator)\//.test(path);
 }

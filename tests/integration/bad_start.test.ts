@@ -212,7 +212,7 @@ if (bundle !== "") {
     const folder = mkdtempSync(join(tmpdir(), "bad-start-"));
     try {
       cpSync(bundle, folder, { recursive: true });
-      const entry = readFileSync(join(folder, "mod.ts"), "utf8");
+      const entry = readFileSync(join(folder, "main.ts"), "utf8");
       const needed = [...entry.matchAll(/from "\.\/(.*)";/g)].map(([, name]) => name);
       const others = readdirSync(folder).filter((name) =>
         name.endsWith(".js") && !needed.includes(name)

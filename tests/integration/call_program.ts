@@ -8,7 +8,7 @@ import { currentRuntime } from "../../transport/runtime/current_runtime.ts";
 import { within } from "./deadline.ts";
 import type { ProgramOptions, ProgramResult } from "./program.ts";
 
-const ENTRY = import.meta.resolve("../../mod.ts");
+const ENTRY = import.meta.resolve("../../main.ts");
 
 /** @throws Error when the command takes too long, or something that is no error of operation */
 export async function callProgram(

@@ -40,14 +40,14 @@ export function programCommand(): readonly [string, ...string[]] {
   if (binary !== undefined && binary !== "") return [binary];
   const bundle = process.env["AGENT_BUNDLE"];
   if (bundle !== undefined && bundle !== "") return bundleCommand(process.execPath, bundle);
-  if (process.versions["bun"] !== undefined) return [process.execPath, `${ROOT}mod.ts`];
+  if (process.versions["bun"] !== undefined) return [process.execPath, `${ROOT}main.ts`];
   return [`${ROOT}scripts/agent`];
 }
 
 /** The command that runs a bundle, with the flags of scripts/agent and no configuration but its. */
 export function bundleCommand(deno: string, folder: string): readonly [string, ...string[]] {
   const flags = ["--v8-flags=--max-semi-space-size=4", "--quiet", "--allow-all", "--no-prompt"];
-  return [deno, "run", ...flags, "--config", join(folder, "deno.json"), join(folder, "mod.ts")];
+  return [deno, "run", ...flags, "--config", join(folder, "deno.json"), join(folder, "main.ts")];
 }
 
 /** The command that runs a script of the tests in the runtime of the tests. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { bundleCommand } from "./program.ts";
 
 const ROOT = fileURLToPath(import.meta.resolve("../../"));
-const SOURCES = ["mod.ts", "deno.json", "package.json", "agent", "emulator", "transport"];
+const SOURCES = ["main.ts", "deno.json", "package.json", "agent", "emulator", "transport"];
 
 /** Packages that no command loads: the runtimes themselves, and what only tests and editors use. */
 const UNUSED = ["deno", "bun", "@deno", "@oven", "@types", "bun-types", "fast-check", ".bin"];
@@ -29,8 +29,8 @@ export function copyProgram(folder: string): readonly string[] {
   cpSync(modules, join(folder, "node_modules"), { recursive: true, filter: isUsed });
   const isBun = process.versions["bun"] !== undefined;
   return isBun
-    ? [runtime, join(folder, "mod.ts")]
-    : [runtime, "run", "--quiet", "--allow-all", "--no-prompt", join(folder, "mod.ts")];
+    ? [runtime, join(folder, "main.ts")]
+    : [runtime, "run", "--quiet", "--allow-all", "--no-prompt", join(folder, "main.ts")];
 }
 
 function copyExecutable(from: string, to: string): string {

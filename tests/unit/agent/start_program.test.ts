@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(import.meta.resolve("../../../"));
-const COPIED = ["mod.ts", "deno.json", "package.json", "agent", "emulator", "transport"];
+const COPIED = ["mod.ts", "main.ts", "deno.json", "package.json", "agent", "emulator", "transport"];
 const SEGMENT = "000000010000000000000001";
 const TIMEOUT_MS = 60_000;
 const RUNTIME = process.versions["bun"] === undefined ? "deno" : "bun";
@@ -41,9 +41,12 @@ describe("startProgram()", () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  function run(args: readonly string[]): { code: number | null; said: string } {
+  function run(
+    args: readonly string[],
+    entry = "main.ts",
+  ): { code: number | null; said: string } {
     const how = RUNTIME === "bun" ? [] : ["run", "--quiet", "-A", "--no-prompt"];
-    const words = [...how, join(folder, "mod.ts"), ...args, "--control", `unix:${folder}/none`];
+    const words = [...how, join(folder, entry), ...args, "--control", `unix:${folder}/none`];
     const { status, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
     return { code: status, said: stderr };
   }
@@ -73,6 +76,12 @@ describe("startProgram()", () => {
     const [code, ...args] = GET;
     const fetched = run(args);
     expect([fetched.code, fetched.said.includes("Cannot reach the daemon")]).toEqual([code, true]);
+  }, TIMEOUT_MS);
+
+  test("is what the door of the library starts, too", async () => {
+    const { code, said } = run(["status"], "mod.ts");
+    expect([code, said.includes("Cannot reach the daemon")]).toEqual([15, true]);
+    expect((await import("../../../mod.ts")).ConnectLayer).toBeDefined();
   }, TIMEOUT_MS);
 
   test("ends with each command's code of an internal error when there is no runtime", () => {

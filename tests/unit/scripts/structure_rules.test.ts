@@ -29,6 +29,10 @@ const lines = (count: number): string => "let x;\n".repeat(count);
 
 const ARROWS: readonly (readonly [string, string, string, readonly string[]])[] = [
   ["mod.ts", "./agent/cli/mod.ts", "", []],
+  ["mod.ts", "./main.ts", "", []],
+  ["main.ts", "./agent/mod.ts", "", []],
+  ["main.ts", "./emulator/mod.ts", "", ["arrow"]],
+  ["agent/cli/mod.ts", "../../main.ts", "", ["arrow"]],
   ["mod.ts", "./emulator/mod.ts", "", ["arrow"]],
   ["mod.ts", "./scripts/demo.ts", "", ["arrow"]],
   ["agent/cli/mod.ts", "../../transport/conn.ts", "", []],

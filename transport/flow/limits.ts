@@ -42,14 +42,14 @@ export const ARRIVALS: ArrivalLimits = {
   total: { burst: 128, perSecond: 64 },
 };
 
-/**
- * Connections that strangers may hold half set up; more are closed at once. One address cannot
- * have all places.
- */
+/** Connections that may be half set up; more are closed at once. */
 export const HALF_OPEN_MAX = 128;
 
-const { burst, perSecond } = ARRIVALS.perAddress;
-assert(burst + perSecond * FIRST_BYTES_TIMEOUT_MS / 1000 < HALF_OPEN_MAX, "a place is left");
+/** Of these, from one address: more than a server that starts all its jobs at once has. */
+export const HALF_OPEN_PER_ADDRESS_MAX = 64;
+
+assert(ARRIVALS.perAddress.burst < HALF_OPEN_PER_ADDRESS_MAX, "a burst has places");
+assert(HALF_OPEN_PER_ADDRESS_MAX < HALF_OPEN_MAX, "one address cannot have all places");
 
 /** Backlog of the well-known ports. */
 export const BACKLOG = 64;

@@ -8,7 +8,7 @@ import { toErrorRecord } from "../ground/error.ts";
 import type { ErrorRecord } from "../ground/error.ts";
 import type { ArrivalLimits, Clock } from "../runtime/mod.ts";
 import { type Figure, type FlowStep, FlowTrace, showAddress, type Side } from "./flow_trace.ts";
-import { ARRIVALS, BACKLOG, HALF_OPEN_MAX } from "./limits.ts";
+import { ARRIVALS, BACKLOG, HALF_OPEN_MAX, HALF_OPEN_PER_ADDRESS_MAX } from "./limits.ts";
 
 /** Numbers of the steps of a listening side; "" where the figure has none. */
 export interface ListeningSteps {
@@ -44,7 +44,8 @@ export interface Accepted {
 export class ListeningPort implements AsyncDisposable {
   readonly #options: ListeningPortOptions;
   readonly #descriptor: number;
-  #halfOpen = 0;
+  /** Connections that are half set up, by their addresses. */
+  readonly #halfOpen = new Map<string, number>();
   #closed = false;
 
   private constructor(options: ListeningPortOptions, descriptor: number) {
@@ -90,24 +91,29 @@ export class ListeningPort implements AsyncDisposable {
         await this.#options.clock.sleep(100); // Out of descriptors, for one: let some go first.
         continue;
       }
-      if (this.#halfOpen >= HALF_OPEN_MAX) {
-        this.#options.layer.abort(descriptor, "too many connections are half set up");
-        continue;
-      }
       void this.#handOver(descriptor);
     }
   }
 
   async #handOver(descriptor: number): Promise<void> {
-    this.#halfOpen++;
     const { remoteAddr } = this.#options.layer.conn(descriptor);
+    const from = remoteAddr.family === "AF_INET" ? remoteAddr.address : showAddress(remoteAddr);
+    const before = this.#halfOpen.get(from) ?? 0;
+    const all = this.#halfOpen.values().reduce((sum, count) => sum + count, 0);
+    if (all >= HALF_OPEN_MAX || before >= HALF_OPEN_PER_ADDRESS_MAX) {
+      this.#options.layer.abort(descriptor, "too many connections are half set up");
+      return;
+    }
+    this.#halfOpen.set(from, before + 1);
     try {
       await this.#options.onAccepted(this.#trace(descriptor));
     } catch (error) {
       this.#options.layer.abort(descriptor, "set-up failed");
       this.#options.onRefused(toErrorRecord(error), remoteAddr);
     } finally {
-      this.#halfOpen--;
+      const left = (this.#halfOpen.get(from) ?? 0) - 1;
+      if (left > 0) this.#halfOpen.set(from, left);
+      else this.#halfOpen.delete(from);
     }
   }
 

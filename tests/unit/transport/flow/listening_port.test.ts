@@ -2,10 +2,16 @@
 // and none of it once they are gone.
 
 import { expect, test } from "bun:test";
+import { connect } from "node:net";
 import type { Conn } from "../../../../transport/conn.ts";
 import { ConnectLayer } from "../../../../transport/connect/mod.ts";
 import { ListeningPort } from "../../../../transport/flow/mod.ts";
-import { ARRIVALS, BACKLOG, HALF_OPEN_MAX } from "../../../../transport/flow/limits.ts";
+import {
+  ARRIVALS,
+  BACKLOG,
+  HALF_OPEN_MAX,
+  HALF_OPEN_PER_ADDRESS_MAX,
+} from "../../../../transport/flow/limits.ts";
 import { TcpMechanism } from "../../../../transport/tcp/mod.ts";
 import { knock, knockUntilSilent } from "../knock.ts";
 import { FIG5, inet, LOOPBACK, runtime } from "./flow_bed.ts";
@@ -23,6 +29,18 @@ async function stranger(port: number): Promise<{ conn: Conn; closed: Promise<voi
   return { conn, closed };
 }
 
+/** The same from another address of this host. */
+function callFrom(from: string, port: number): Promise<{ closed: Promise<void> }> {
+  const ended = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<{ closed: Promise<void> }>();
+  const socket = connect({ host: LOOPBACK, port, localAddress: from });
+  // Aborted at once, before we learn of the connection: an answer, too.
+  socket.on("error", () => resolve({ closed: ended.promise }));
+  socket.once("connect", () => resolve({ closed: ended.promise }));
+  socket.once("close", () => ended.resolve());
+  return promise;
+}
+
 /** A backlog at a time: more would be called again by the kernel a second later. */
 async function strangers(
   port: number,
@@ -36,11 +54,16 @@ async function strangers(
   return all;
 }
 
-test("ListeningPort takes a number of half set-up connections, turns more away, and goes on", async () => {
+test("ListeningPort takes a number of half set-up connections, fewer of one address, and goes on", async () => {
   const { clock, network } = runtime;
   await using layer = new ConnectLayer({ network: new TcpMechanism(network), storage: null });
   const held: PromiseWithResolvers<void>[] = [];
-  let taken = Promise.withResolvers<void>();
+  let [wanted, taken] = [HALF_OPEN_PER_ADDRESS_MAX, Promise.withResolvers<void>()];
+  const take = async (count: number) => {
+    [wanted, taken] = [count, Promise.withResolvers<void>()];
+    if (held.length >= count) taken.resolve();
+    await taken.promise;
+  };
   const port = await ListeningPort.open({
     layer,
     clock,
@@ -50,7 +73,7 @@ test("ListeningPort takes a number of half set-up connections, turns more away, 
     onAccepted: ({ descriptor }) => {
       const one = Promise.withResolvers<void>();
       held.push(one);
-      if (held.length === HALF_OPEN_MAX) taken.resolve();
+      if (held.length === wanted) taken.resolve();
       return one.promise.then(() => layer.abort(descriptor, "over"));
     },
     onRefused: () => {},
@@ -58,16 +81,22 @@ test("ListeningPort takes a number of half set-up connections, turns more away, 
   await using _port = port;
   const { address } = port;
   const number = address.family === "AF_INET" ? address.port : 0;
-  const first = await strangers(number, HALF_OPEN_MAX);
-  await taken.promise;
+  const first = await strangers(number, HALF_OPEN_PER_ADDRESS_MAX);
+  await take(HALF_OPEN_PER_ADDRESS_MAX);
   const more = await strangers(number, EXTRA);
   await Promise.all(more.map(({ closed }) => closed));
+  expect(held.length).toBe(HALF_OPEN_PER_ADDRESS_MAX);
+  // Other addresses have the places that are left.
+  const others = [];
+  for (let at = held.length; at < HALF_OPEN_MAX + EXTRA; at++) {
+    others.push(await callFrom(`127.0.1.${1 + at % 4}`, number));
+  }
+  await Promise.all(others.slice(-EXTRA).map(({ closed }) => closed));
   expect(held.length).toBe(HALF_OPEN_MAX);
-  taken = Promise.withResolvers<void>();
   for (const one of held.splice(0)) one.resolve();
-  await Promise.all(first.map(({ closed }) => closed));
-  const good = await strangers(number, HALF_OPEN_MAX);
-  await taken.promise;
+  await Promise.all([...first, ...others].map(({ closed }) => closed));
+  const good = await strangers(number, HALF_OPEN_PER_ADDRESS_MAX);
+  await take(HALF_OPEN_PER_ADDRESS_MAX);
   for (const one of held) one.resolve();
   for (const { conn } of [...first, ...more, ...good]) conn.abort("over");
 });

@@ -21,7 +21,6 @@ import {
   type WorkerResult,
   type WorkerSession,
 } from "../job/mod.ts";
-import type { Confinement } from "../confinement.ts";
 import { type BackupEnd, recoverySettings, requireReachable } from "../postgresql/mod.ts";
 import { AllowedPlaces } from "./allowed_places.ts";
 import { BackupHooks } from "./backup_hooks.ts";
@@ -36,13 +35,6 @@ import { receiveStreams } from "./receive_streams.ts";
 import { sendBackup, WarningQueue } from "./send_backup.ts";
 import { SqliteDatabase } from "./sqlite_database.ts";
 import { requireCluster } from "./wal_request.ts";
-
-declare module "../job/worker_protocol.ts" {
-  interface ClientDatabaseTask {
-    /** What the client's own file allows. */
-    readonly allow: Confinement;
-  }
-}
 
 export async function runClientDatabase(
   session: WorkerSession,

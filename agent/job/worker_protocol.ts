@@ -189,6 +189,8 @@ export interface ClientFilesystemTask extends TaskBase {
 
 export interface ClientDatabaseTask extends TaskBase {
   readonly kind: "client-database";
+  /** What the client's own file allows. */
+  readonly allow: Confinement;
   readonly stgs: Readonly<Record<string, StgAccess>>;
   readonly compressionLevel: number;
   readonly hooks: HooksConfig;

@@ -62,6 +62,7 @@ describe("killing a process in the middle of a job", () => {
     first = (await backup()).backup ?? "";
     await bed.call(["pin", first], "server");
     content = new PublishedContent(bed);
+    await content.look(); // Before a round adds to the folder.
   }, TIMEOUT_MS);
 
   afterAll(async () => {

@@ -48,9 +48,10 @@ const FIGURES = "integration/figures.test.ts";
 
 /**
  * Integration tests of what does not depend on the program's runtime: the package's files, another
- * vendor's tools behind the command contract, and the bed of the two hosts. The binary has them.
+ * vendor's tools behind the command contract, the way of a server along timelines, and the bed of
+ * the two hosts. The binary has them.
  */
-const BINARY_ALONE = ["package", "mariadb", "two_hosts_bed"]
+const BINARY_ALONE = ["package", "mariadb", "timelines", "two_hosts_bed"]
   .map((name) => `integration/${name}.test.ts`);
 
 /** Bytes that each conformance suite streams: the full amount, and a quick one. */

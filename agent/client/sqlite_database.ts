@@ -9,6 +9,7 @@ import {
   SqliteRestorer,
 } from "../application/mod.ts";
 import type { DatabaseEntry } from "../config/mod.ts";
+import { isThere } from "../is_there.ts";
 import type {
   DatabaseKind,
   PrepareDatabase,
@@ -55,16 +56,6 @@ export class SqliteDatabase implements DatabaseKind {
   [Symbol.asyncDispose](): Promise<void> {
     this.#spool[Symbol.dispose]();
     return Promise.resolve();
-  }
-}
-
-function isThere(files: Files, path: string): boolean {
-  try {
-    files.stat(AT_CWD, path);
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === "ENOENT") return false;
-    throw error;
   }
 }
 

@@ -15,6 +15,7 @@
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
 import type { Drill } from "../control/drill_view.ts";
+import { isThere } from "../is_there.ts";
 import { isUnreadable } from "../media/mod.ts";
 import { type BackupRange, decodeBackupRange, encodeBackupRange } from "../wal/backup_range.ts";
 import { MAX_BACKUP_RANGE_BYTES } from "../wal/limits.ts";
@@ -206,17 +207,6 @@ export class BackupMarks {
 
   #path(backup: string, mark: Mark): string {
     return `${this.#directory}/${backup}.${mark}`;
-  }
-}
-
-/** @throws SystemError */
-export function isThere(files: Files, path: string): boolean {
-  try {
-    files.stat(AT_CWD, path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
   }
 }
 

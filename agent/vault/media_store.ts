@@ -8,8 +8,9 @@
 import { AgentError } from "../../transport/ground/error.ts";
 import { AT_CWD, SystemError } from "../../transport/runtime/files.ts";
 import type { Files } from "../../transport/runtime/files.ts";
+import { isThere } from "../is_there.ts";
 import { MediaReader } from "../media/mod.ts";
-import { BackupMarks, isFreshMark, isThere } from "./backup_marks.ts";
+import { BackupMarks, isFreshMark } from "./backup_marks.ts";
 import { systemError, vaultError } from "./vault_error.ts";
 import type { VaultPlace } from "./vault_error.ts";
 
